@@ -1,0 +1,123 @@
+"""The contract: an experiment is three pure functions over a pytree, and facts beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import numpy as np
+
+from research.engine.metrics import Metrics
+
+Key = jax.Array
+"""A typed PRNG key, as `jax.random.key` makes it."""
+State = Any
+"""A pytree that holds all that the next step depends on."""
+Arrays = Mapping[str, Any]
+"""Columns of examples: name -> array `[examples, ...]`."""
+Batch = Any
+"""A pytree of arrays, usually `Arrays` with a column `weight`; None where nothing is fed."""
+Hyperparameters = dict[str, jax.Array]
+"""The numeric hyper-parameters: name -> float32 scalar, traced."""
+
+
+class Rows(NamedTuple):
+    """Which rows of a split make a batch.
+
+    Attributes:
+        index: int32 `[batch]`, rows of the split.
+        weight: float32 `[batch]`, 1 for an example and 0 for padding.
+    """
+
+    index: jax.Array
+    weight: jax.Array
+
+
+class Source(Protocol):
+    """One split of a data set. Making one reads nothing; the methods do."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it: `fashion_mnist/3.0.1 train[:55000]`."""
+
+    def __len__(self) -> int:
+        """The number of examples."""
+
+    def load(self) -> dict[str, np.ndarray]:
+        """All examples, decoded: column -> array `[examples, ...]`."""
+
+    def read(self, index: np.ndarray) -> dict[str, np.ndarray]:
+        """The examples at `index` (int `[n]`), decoded, by random access."""
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the decoded content."""
+
+
+class Data(NamedTuple):
+    """What an experiment trains on and is measured on.
+
+    Attributes:
+        splits: name -> source. `train` feeds the updates; others are evaluated.
+        rows: (order key, step) -> `Rows` of `train`: pure, traced, random access.
+            None where nothing is read from `train`.
+        generate: (data key, step) -> batch, for data made on the device instead of read.
+        evaluation_batch_size: examples in one call of `evaluate`; the last batch is padded
+            with weight 0, so that every example counts exactly once.
+    """
+
+    splits: Mapping[str, Source]
+    rows: Callable[[Key, jax.Array], Rows] | None = None
+    generate: Callable[[Key, jax.Array], Batch] | None = None
+    evaluation_batch_size: int = 1000
+
+
+class Selection(NamedTuple):
+    """Which checkpoint a run reports: the best by a metric, instead of the last.
+
+    Attributes:
+        metric: a flat name such as `validation/accuracy`.
+        larger_is_better: whether the best is the largest.
+    """
+
+    metric: str
+    larger_is_better: bool = True
+
+
+class Experiment(NamedTuple):
+    """Three pure functions over one pytree, and the facts that the engine needs beside them.
+
+    Attributes:
+        init: (key, hyperparameters) -> state. The state keeps the hyper-parameters that `update`
+            uses, so that a population may differ in them within one compiled program.
+        update: (state, batch, key) -> (state, metrics). One step. Its metrics hold `loss` where
+            there is one; the engine stops when that is not finite.
+        evaluate: (state, batch, key) -> metrics, weighted sums over one batch of a split (None
+            where the experiment has no data to evaluate on). Never changes the state.
+        steps: how many updates make a whole run; 0 is allowed.
+        items_per_step: examples, characters or environment steps in one update.
+        items: what those are called.
+        hyperparameters: name -> value, the starting values that `init` is given.
+        data: what is fed; None where the state holds it all (RL).
+        evaluate_every: steps between evaluations during a run.
+        watched: splits evaluated during the run.
+        final: splits evaluated once, on the reported state.
+        selection: how the reported checkpoint is chosen; None means the last.
+        measure: (host state) -> figures computed on the host at the end.
+        artifacts: (host state) -> named arrays that a report shows.
+    """
+
+    init: Callable[[Key, Hyperparameters], State]
+    update: Callable[[State, Batch, Key], tuple[State, Metrics]]
+    evaluate: Callable[[State, Batch, Key], Metrics]
+    steps: int
+    items_per_step: int
+    items: str
+    hyperparameters: Mapping[str, float]
+    data: Data | None = None
+    evaluate_every: int = 1
+    watched: tuple[str, ...] = ("validation",)
+    final: tuple[str, ...] = ("test",)
+    selection: Selection | None = None
+    measure: Callable[[State], Mapping[str, float]] | None = None
+    artifacts: Callable[[State], Mapping[str, np.ndarray]] | None = None

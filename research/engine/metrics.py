@@ -1,0 +1,98 @@
+"""Metrics as sums that the device reduces: nothing per step reaches the host."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+
+class Mean(NamedTuple):
+    """A weighted mean, kept as its two sums. Empty (no weight yet) reads as None."""
+
+    total: jax.Array
+    weight: jax.Array
+
+
+class Count(NamedTuple):
+    """A number of events, for instance finished episodes. Never empty."""
+
+    total: jax.Array
+
+
+class Maximum(NamedTuple):
+    """The largest value seen. Empty (-inf) reads as None."""
+
+    value: jax.Array
+
+
+Metric: TypeAlias = Mean | Count | Maximum
+Metrics: TypeAlias = dict[str, Metric]
+
+
+def mean(values: jax.Array, weights: jax.Array | float = 1.0) -> Mean:
+    """The weighted mean of `values`: sums in float32 over all axes.
+
+    Args:
+        values: `[...]`, any float or bool dtype. A value of weight 0 is ignored, even NaN.
+        weights: broadcastable to `values`.
+    """
+    values = jnp.asarray(values, jnp.float32)
+    weights = jnp.broadcast_to(jnp.asarray(weights, jnp.float32), values.shape)
+    return Mean(jnp.sum(jnp.where(weights == 0, 0.0, values * weights)), jnp.sum(weights))
+
+
+def count(events: jax.Array) -> Count:
+    """The number of true entries, float32 (exact to 2**24 an interval)."""
+    return Count(jnp.sum(jnp.asarray(events, jnp.float32)))
+
+
+def maximum(values: jax.Array, where: jax.Array | bool = True) -> Maximum:
+    """The largest of `values` `[...]` where `where` holds; empty where it holds nowhere."""
+    values = jnp.asarray(values, jnp.float32)
+    return Maximum(jnp.max(jnp.where(where, values, -jnp.inf), initial=-jnp.inf))
+
+
+def merge(left: Metrics, right: Metrics) -> Metrics:
+    """Both intervals as one. The names must be the same."""
+    if left.keys() != right.keys():
+        raise ValueError(f"metrics differ in names: {sorted(left)} and {sorted(right)}")
+    return {name: _merge(left[name], right[name]) for name in left}
+
+
+def _merge(left: Metric, right: Metric) -> Metric:
+    match left, right:
+        case Mean(), Mean():
+            return Mean(left.total + right.total, left.weight + right.weight)
+        case Count(), Count():
+            return Count(left.total + right.total)
+        case Maximum(), Maximum():
+            return Maximum(jnp.maximum(left.value, right.value))
+    raise TypeError(f"cannot merge {type(left).__name__} with {type(right).__name__}")
+
+
+def empty_like(metrics: Any) -> Metrics:
+    """The neutral element of `merge` for metrics (or their shapes, from `jax.eval_shape`)."""
+
+    def empty(metric: Metric) -> Metric:
+        if isinstance(metric, Maximum):
+            return Maximum(jnp.full(metric.value.shape, -jnp.inf, jnp.float32))
+        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, jnp.float32), metric)
+
+    return {name: empty(metric) for name, metric in metrics.items()}
+
+
+def read(metrics: Metrics, prefix: str = "") -> dict[str, float | None]:
+    """Host floats from metrics already on the host; None for an empty interval."""
+
+    def value(metric: Metric) -> float | None:
+        match metric:
+            case Mean(total, weight):
+                return float(total) / float(weight) if float(weight) != 0 else None
+            case Maximum(largest):
+                return None if float(largest) == -float("inf") else float(largest)
+            case Count(total):
+                return float(total)
+
+    return {f"{prefix}{name}": value(metric) for name, metric in metrics.items()}
