@@ -26,11 +26,11 @@ class Rows(NamedTuple):
     """Which rows of a split make a batch.
 
     Attributes:
-        index: int32 `[batch]`, rows of the split.
+        position: int32 `[batch]`, rows of the split.
         weight: float32 `[batch]`, 1 for an example and 0 for padding.
     """
 
-    index: jax.Array
+    position: jax.Array
     weight: jax.Array
 
 
