@@ -9,6 +9,7 @@ class Exit(enum.IntEnum):
     """Exit codes of `launch.py`."""
 
     DONE = 0
+    DIVERGED = 1
     MISTAKE = 2
     DIFFERENCE = 3
     DAMAGED = 4

@@ -1,0 +1,114 @@
+"""PPO balances a pole: environments, rollout and updates in one compiled program.
+
+Eight CartPole-v1 environments (gymnax) are played for 32 steps; a policy and a value network,
+64-64 tanh each, then learn from these 256 steps in 20 full-batch passes. That is one update. A time
+limit is no failure: where an episode is cut after 500 steps, its last state keeps its value.
+The evaluation plays 64 episodes with the policy's most probable actions (`episode_return`), and
+64 with actions drawn from it (`stochastic_episode_return`). The most that an episode can give
+is 500. Settings follow rl-baselines3-zoo, whose PPO reaches 500 as well.
+
+Run: python launch.py run rl/cartpole_ppo
+Expected: evaluation episode_return 500, stochastic_episode_return 500 (rl-baselines3-zoo: 500)
+Time: 6 s
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Annotated
+
+from research.engine.experiment import Experiment
+from research.engine.hyperparameters import floats
+from research.rl.environment import make_gymnax
+from research.rl.ppo import Sizes, make_ppo
+
+
+@dataclass(frozen=True)
+class Config:
+    """What can be chosen."""
+
+    environment_steps: Annotated[int, "steps in all environments together"] = 200_000
+    environments: Annotated[int, "environments stepped together"] = 8
+    rollout_steps: Annotated[int, "steps in each environment between two updates"] = 32
+    epochs: Annotated[int, "passes over each rollout"] = 20
+    minibatch_size: Annotated[int, "examples in one gradient step"] = 256
+    units: Annotated[int, "units of each hidden layer"] = 64
+    layers: Annotated[int, "hidden layers of the policy, and of the value function"] = 2
+    anneal: Annotated[bool, "let learning rate and clip range fall linearly to 0"] = False
+    evaluation_episodes: Annotated[int, "episodes of either kind in one evaluation"] = 64
+    learning_rate: Annotated[float, "Adam's step size at the start"] = 1e-3
+    discount: Annotated[float, "weight of the next step's value"] = 0.98
+    gae_lambda: Annotated[float, "decay of the advantage estimate's trace"] = 0.8
+    clip_range: Annotated[float, "how far a probability ratio counts, at the start"] = 0.2
+    entropy_weight: Annotated[float, "weight of the policy's entropy"] = 0.0
+    value_weight: Annotated[float, "weight of the value function's squared error"] = 0.5
+    max_gradient_norm: Annotated[float, "global norm that gradients are clipped to"] = 0.5
+
+
+def validate(config: Config) -> list[str]:
+    """What is out of range, a message each."""
+    batch = config.environments * config.rollout_steps
+    sizes = {
+        "environments": config.environments,
+        "rollout-steps": config.rollout_steps,
+        "epochs": config.epochs,
+        "minibatch-size": config.minibatch_size,
+        "units": config.units,
+        "layers": config.layers,
+        "evaluation-episodes": config.evaluation_episodes,
+    }
+    problems = [
+        f"--{name} must be at least 1, not {size}" for name, size in sizes.items() if size < 1
+    ]
+    if config.environment_steps < 0:
+        problems.append(f"--environment-steps must not be negative: {config.environment_steps}")
+    if batch > 0 and config.minibatch_size > 0 and batch % config.minibatch_size:
+        problems.append(
+            f"--minibatch-size must divide --environments times --rollout-steps ({batch}): "
+            f"{config.minibatch_size} does not"
+        )
+    fractions = {"discount": config.discount, "gae-lambda": config.gae_lambda}
+    problems += [
+        f"--{name} must lie in 0 to 1, not {value}"
+        for name, value in fractions.items()
+        if not 0 <= value <= 1
+    ]
+    positive = {
+        "learning-rate": config.learning_rate,
+        "clip-range": config.clip_range,
+        "max-gradient-norm": config.max_gradient_norm,
+    }
+    problems += [
+        f"--{name} must be positive and finite, not {value}"
+        for name, value in positive.items()
+        if not 0 < value < inf
+    ]
+    weights = {"entropy-weight": config.entropy_weight, "value-weight": config.value_weight}
+    problems += [
+        f"--{name} must be at least 0 and finite, not {value}"
+        for name, value in weights.items()
+        if not 0 <= value < inf
+    ]
+    return problems
+
+
+def smoke(config: Config) -> Config:
+    """Thirty small updates."""
+    small = replace(config, environments=4, rollout_steps=16, minibatch_size=32, epochs=2, units=16)
+    return replace(small, environment_steps=30 * 4 * 16, evaluation_episodes=4)
+
+
+def make(config: Config) -> Experiment:
+    """PPO on CartPole-v1."""
+    sizes = Sizes(
+        environments=config.environments,
+        rollout_steps=config.rollout_steps,
+        epochs=config.epochs,
+        minibatch_size=config.minibatch_size,
+        units=(config.units,) * config.layers,
+        updates=config.environment_steps // (config.environments * config.rollout_steps),
+        anneal=config.anneal,
+        evaluation_episodes=config.evaluation_episodes,
+    )
+    return make_ppo(make_gymnax("CartPole-v1"), sizes, floats(config))

@@ -1,0 +1,146 @@
+"""What a command is, and how its command line is read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+from research.cli.catalog import ROOT
+from research.cli.options import Option, Scan, options_of, refuse, scan
+from research.errors import Exit
+
+
+class Argument(NamedTuple):
+    """A word that a command takes beside its options.
+
+    Attributes:
+        name: as help shows it: `RUN`.
+        help: one sentence.
+        required: whether the command needs it.
+    """
+
+    name: str
+    help: str
+    required: bool = True
+
+
+class Context(NamedTuple):
+    """What a command is run in.
+
+    Attributes:
+        human: where text for people goes: stdout, or stderr with `--json`.
+        note: something that `fix_pool` had to say, or None.
+        root: the folder that holds `experiments/`.
+    """
+
+    human: TextIO
+    note: str | None = None
+    root: Path = ROOT
+
+
+class Outcome(NamedTuple):
+    """How a command ended.
+
+    Attributes:
+        report: what `--json` prints.
+        exit_code: what the process ends with.
+    """
+
+    report: Mapping[str, Any]
+    exit_code: int = Exit.DONE
+
+
+class Section(NamedTuple):
+    """A part of a help text: a heading and options."""
+
+    title: str
+    options: tuple[Option, ...]
+
+
+class Command(NamedTuple):
+    """One command of `launch.py`.
+
+    Attributes:
+        name: as typed.
+        summary: one line, for the overview.
+        text: paragraphs that teach.
+        arguments: words it takes, in order.
+        options: a frozen dataclass whose fields are its options.
+        examples: (command line without `python launch.py`, what it does).
+        exits: the exit codes it may end with beside 0 and 2.
+        execute: does it.
+        more: (words typed, context) -> further options for its help.
+    """
+
+    name: str
+    summary: str
+    text: str
+    arguments: tuple[Argument, ...]
+    options: type
+    examples: tuple[tuple[str, str], ...]
+    exits: tuple[Exit, ...]
+    execute: Callable[[Sequence[str], Context], Outcome]
+    more: Callable[[Sequence[str], Context], Section | None] | None = None
+
+
+def parse(command: Command, tokens: Sequence[str]) -> tuple[list[str], Any]:
+    """The arguments and the options (an instance of `command.options`) on a command line.
+
+    Raises:
+        Mistake: everything that is wrong with it.
+    """
+    read = scan(tokens, options_of(command.options))
+    options, messages = own_options(command, read)
+    mistakes = read.mistakes + messages + wrong_count(command, read)
+    refuse(command.name, mistakes, help_hint(command))
+    return read.arguments, options
+
+
+def own_options(command: Command, read: Scan) -> tuple[Any, list[str]]:
+    """The command's own options, and what their `validate` says of those that could be read."""
+    names = {option.field for option in options_of(command.options)}
+    options = command.options(**{k: v for k, v in read.values.items() if k in names})
+    messages = options.validate() if hasattr(options, "validate") else []
+    named = re.compile(r"--([\w-]+)")
+    return options, [line for line in messages if not read.wrong & set(named.findall(line))]
+
+
+def wrong_count(command: Command, read: Scan) -> list[str]:
+    """Messages about arguments that are missing or too many."""
+    missing = [argument for argument in command.arguments if argument.required]
+    found = len(read.arguments)
+    messages = []
+    if not read.unsure:
+        messages += [f"{argument.name} is missing ({argument.help})" for argument in missing[found:]]
+    extra = read.arguments[len(command.arguments) :]
+    messages += [
+        f"{word}: unexpected word (lists are written with commas and no spaces: 32,64)"
+        if re.match(r"-?[\d.,]", word)
+        else f"{word}: unexpected word"
+        for word in extra
+    ]
+    return messages
+
+
+def help_hint(command: Command, name: str = "") -> str:
+    """Where a person finds what is right."""
+    words = " ".join(word for word in ("python launch.py", command.name, name) if word)
+    return f"See: {words} --help"
+
+
+def spell_json(report: Mapping[str, Any]) -> str:
+    """One line of strict JSON; NaN and infinity become words."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {str(key): plain(part) for key, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(part) for part in value]
+        if isinstance(value, float) and not abs(value) < float("inf"):
+            return str(value)
+        return str(value) if isinstance(value, Path) else value
+
+    return json.dumps(plain(report), allow_nan=False)

@@ -1,0 +1,70 @@
+"""`diff`: where two runs part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+from research.cli.command import Argument, Command, Context, Outcome, parse
+from research.cli.pace import RUNS_DIR
+from research.cli.runs import find_run
+from research.cli.terminal import make_console
+from research.errors import Exit
+
+if TYPE_CHECKING:
+    from research.engine.diff import Parting
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `diff`."""
+
+    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
+
+
+def execute(tokens: Sequence[str], context: Context) -> Outcome:
+    """Compare two runs' ledgers and say where they part."""
+    texts, options = parse(COMMAND, tokens)
+    left, right = (find_run(text, Path(options.runs_dir)) for text in texts)
+    from research.engine.diff import diff
+
+    parting = diff(left, right)
+    _print(parting, context.human)
+    same = parting.step is None and parting.common > 0
+    code = Exit.DONE if same else Exit.DIFFERENCE
+    report = {"left": str(left), "right": str(right), "same": same, **parting._asdict()}
+    return Outcome({**report, "exit_code": int(code)}, code)
+
+
+def _print(parting: Parting, file: TextIO) -> None:
+    console = make_console(file)
+    for sentence in parting.differences:
+        console.print(f"  {sentence}", markup=False)
+    if not parting.common:
+        console.print("the two runs have no save at the same step: nothing can be compared")
+    elif parting.step is None:
+        console.print(f"the same to the bit at all {parting.common} common saves", style="bold green")
+    else:
+        before = f"after step {parting.last_equal}" if parting.last_equal is not None else "at once"
+        console.print(f"they part {before}: at step {parting.step}, {parting.leaves}",
+                      style="bold red", markup=False)  # fmt: skip
+
+
+COMMAND = Command(
+    name="diff",
+    summary="find where two runs part",
+    text="""Compares the ledgers of two runs: what differs in config, seed, data, code and
+    environment, the first save at which the states differ, and the leaves that do. Nothing is
+    computed again.""",
+    arguments=(
+        Argument("RUN", "a run's directory, or a part of its name that only one has"),
+        Argument("OTHER", "another run"),
+    ),
+    options=Options,
+    examples=(("diff runs/vision/digits_cnn/3f2a9c01d2e4-s0 other/3f2a9c01d2e4-s0", "by path"),),
+    exits=(Exit.DIFFERENCE, Exit.DAMAGED),
+    execute=execute,
+)

@@ -1,0 +1,2 @@
+from research.cli.commands.list import COMMAND as L
+COMMAND = L._replace(name="explain")

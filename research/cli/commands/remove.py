@@ -1,0 +1,75 @@
+"""`remove`: delete a run, after asking."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from research.cli.command import Argument, Command, Context, Outcome, parse
+from research.cli.pace import RUNS_DIR
+from research.cli.runs import find_run
+from research.errors import Mistake
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `remove`."""
+
+    yes: Annotated[bool, "do not ask"] = False
+    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
+
+
+def execute(tokens: Sequence[str], context: Context) -> Outcome:
+    """Delete one run's directory and what it leaves empty above it."""
+    from research.engine.lock import hold
+
+    (text,), options = parse(COMMAND, tokens)
+    run = find_run(text, Path(options.runs_dir))
+    if run.is_symlink():
+        raise Mistake(f"{run} is a link; remove what it points to by its own name")
+    files = [path for path in run.rglob("*") if path.is_file() and not path.is_symlink()]
+    size = sum(path.stat().st_size for path in files)
+    described = f"{run} ({len(files)} files, {size / 2**20:.1f} MiB)"
+    if not options.yes:
+        _ask(described, context)
+    with hold(run):
+        shutil.rmtree(run)
+    _remove_empty(run.parent, Path(options.runs_dir))
+    print(f"removed {described}", file=context.human)
+    return Outcome({"removed": str(run), "bytes": size})
+
+
+def _ask(described: str, context: Context) -> None:
+    if not sys.stdin.isatty():
+        raise Mistake(f"to remove {described}, say --yes: there is no terminal to ask on")
+    print(f"remove {described}? [y/N] ", end="", file=context.human, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Mistake("not removed")
+
+
+def _remove_empty(directory: Path, runs_dir: Path) -> None:
+    """Remove `directory` and its parents below `runs_dir`, as long as they are empty."""
+    while runs_dir.resolve() in directory.resolve().parents and not any(directory.iterdir()):
+        directory.rmdir()
+        directory = directory.parent
+
+
+COMMAND = Command(
+    name="remove",
+    summary="delete a run",
+    text="""Deletes one run's directory: its checkpoints, ledger and results. It asks first. A
+    directory that is not a run, and a run that a process is at work in, are refused.""",
+    arguments=(Argument("RUN", "a run's directory, or a part of its name that only one has"),),
+    options=Options,
+    examples=(
+        ("remove runs/vision/digits_cnn/3f2a9c01d2e4-s0", "by its path, after asking"),
+        ("remove 3f2a --yes", "by the beginning of its digest, without asking"),
+    ),
+    exits=(),
+    execute=execute,
+)

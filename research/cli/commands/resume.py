@@ -1,0 +1,54 @@
+"""`resume`: continue a run from its directory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from research.cli.command import Argument, Command, Context, Outcome, parse
+from research.cli.display import Display
+from research.cli.opening import named_of, opened
+from research.cli.pace import Pace, slicing
+from research.cli.runs import find_run
+from research.errors import Exit
+
+
+def execute(tokens: Sequence[str], context: Context) -> Outcome:
+    """Continue the run, or report it when it is finished."""
+    (text,), options = parse(COMMAND, tokens)
+    run = find_run(text, Path(options.runs_dir))
+    from research.engine.identity import read_identity
+    from research.engine.initialize import kept_initial
+    from research.engine.run import launch
+
+    identity = read_identity(run)
+    named, config = named_of(identity, context.root)
+    initial = kept_initial(run, identity.initial)
+    with (
+        Display(sys.stderr, context.human) as display,
+        opened(named, config, options.data, context.root) as ready,
+    ):
+        if context.note:
+            display.note(context.note)
+        pace = slicing(options, ready.experiment)
+        result = launch(
+            ready.program, identity, run, ready.surroundings, pace, display, initial=initial
+        )
+    return Outcome(result)
+
+
+COMMAND = Command(
+    name="resume",
+    summary="continue a run from its directory",
+    text="""Continues a run from its newest whole checkpoint, with the config that it was started
+    with, to the same bits as if nothing had happened. The command that started it does the same.""",
+    arguments=(Argument("RUN", "a run's directory, or a part of its name that only one has"),),
+    options=Pace,
+    examples=(
+        ("resume runs/vision/digits_cnn/3f2a9c01d2e4-s0", "by its path"),
+        ("resume 3f2a --until 2000", "by the beginning of its digest, up to a step"),
+    ),
+    exits=(Exit.DIVERGED, Exit.DIFFERENCE, Exit.DAMAGED, Exit.STOPPED),
+    execute=execute,
+)

@@ -1,0 +1,171 @@
+"""`run`: start a named experiment, continue it, or report it when it is finished."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from research.cli.catalog import Named, catalog, load, resolve
+from research.cli.command import (
+    Argument,
+    Command,
+    Context,
+    Outcome,
+    Section,
+    help_hint,
+    own_options,
+    wrong_count,
+)
+from research.cli.configure import config_options, configure
+from research.cli.convert import is_bool
+from research.cli.display import Display
+from research.cli.opening import opened
+from research.cli.options import Option, options_of, refuse, scan
+from research.cli.pace import RunOptions, slicing
+from research.cli.runs import find_run
+from research.errors import Exit, Mistake
+
+
+def execute(tokens: Sequence[str], context: Context) -> Outcome:
+    """Launch the run that the command line names."""
+    named, config, options = read(tokens, context)
+    from research.engine.identity import Identity, config_fields, runs_of_fewer_fields
+    from research.engine.initialize import from_run
+    from research.engine.run import launch, restart
+
+    runs_dir = Path(options.runs_dir)
+    initial = None
+    if options.initialize_from:
+        initial = from_run(find_run(options.initialize_from, runs_dir))
+    identity = Identity(
+        named.name, config_fields(config), options.seed, initial.digest if initial else ""
+    )
+    directory = identity.directory(runs_dir)
+    with (
+        Display(sys.stderr, context.human) as display,
+        opened(named, config, options.data, context.root) as ready,
+    ):
+        if context.note:
+            display.note(context.note)
+        if options.restart:
+            aside = restart(directory)
+            if aside:
+                display.note(f"the run that was there is kept as {aside}")
+        elif not directory.exists():
+            for older in runs_of_fewer_fields(identity, runs_dir):
+                display.note(
+                    f"{older} was made before the config had all of its fields; it is another "
+                    f"run and is left alone (`python launch.py show {older}`)"
+                )
+        result = launch(
+            ready.program,
+            identity,
+            directory,
+            ready.surroundings,
+            slicing(options, ready.experiment),
+            display,
+            initial=initial,
+        )
+    return Outcome(result)
+
+
+def read(tokens: Sequence[str], context: Context) -> tuple[Named, Any, RunOptions]:
+    """The experiment, its config and the options of the run.
+
+    Raises:
+        Mistake: all that is wrong with the command line.
+    """
+    own = options_of(RunOptions)
+    entries = catalog(context.root)
+    at = find_name(tokens, own, {word for entry in entries for word in _names(entry.name)})
+    if at is None:
+        read_without = scan(tokens, own)
+        messages = own_options(COMMAND, read_without)[1]
+        known_wrong = [m for m in read_without.mistakes if "no such option" not in m]
+        missing = "NAME is missing (`python launch.py list` shows all)"
+        refuse("run", [missing, *known_wrong, *messages], help_hint(COMMAND))
+    assert at is not None
+    rest = [*tokens[:at], *tokens[at + 1 :]]
+    try:
+        entry = resolve(tokens[at], entries)
+    except Mistake as mistake:
+        # Which options there are is not known without the experiment; the run's own can be told.
+        found = scan(rest, own)
+        known_wrong = [m for m in found.mistakes if "no such option" not in m]
+        refuse("run", [str(mistake), *known_wrong, *own_options(COMMAND, found)[1]])
+        raise
+    named = load(entry)
+    theirs = config_options(named, own)
+    found = scan(rest, (*own, *theirs))
+    options, messages = own_options(COMMAND, found)
+    config, refused = configure(named, found, smoke=options.smoke)
+    extra = wrong_count(COMMAND._replace(arguments=()), found)
+    mistakes = [*found.mistakes, *messages, *refused, *extra]
+    refuse(f"run {named.name}", mistakes, help_hint(COMMAND, named.name))
+    return named, config, options
+
+
+def find_name(tokens: Sequence[str], own: Sequence[Option], names: set[str]) -> int | None:
+    """The position of NAME: a word that is an experiment, else one that is no option's value."""
+    kinds = {option.name: option.kind for option in own}
+    loose: list[int] = []
+    unsure: list[int] = []
+    value_of = ""
+    for position, token in enumerate(tokens):
+        if token.startswith("-"):
+            name = token.lstrip("-").replace("_", "-")
+            value_of = "" if "=" in token or name.startswith("no-") else name
+            continue
+        if value_of in kinds:
+            taken = kinds[value_of] is not bool or is_bool(token)
+        else:
+            taken = False
+        if not taken:
+            (unsure if value_of and value_of not in kinds else loose).append(position)
+        value_of = ""
+    candidates = [*loose, *unsure]
+    return next((p for p in candidates if tokens[p] in names), candidates[0] if candidates else None)
+
+
+def _names(full: str) -> tuple[str, str]:
+    return full, full.rpartition("/")[2]
+
+
+def more(tokens: Sequence[str], context: Context) -> Section | None:
+    """The options of the experiment named, for help."""
+    entries = catalog(context.root)
+    names = {word for entry in entries for word in _names(entry.name)}
+    at = find_name(tokens, options_of(RunOptions), names)
+    if at is None:
+        return None
+    named = load(resolve(tokens[at], entries))
+    return Section(f"Options of {named.name}", config_options(named, options_of(RunOptions)))
+
+
+COMMAND = Command(
+    name="run",
+    summary="train a named experiment; the same command continues or reports it",
+    text="""Starts the named experiment. The same command, typed again after a kill, a crash or
+    --until, continues where the last checkpoint stands and ends with the same bits as a run that
+    nothing disturbed; for a finished run it reports the result.
+
+    What the run is, its experiment, config and seed, decides its directory,
+    RUNS_DIR/FIELD/NAME/DIGEST-sSEED. Every other option below changes when the loop stops to
+    report, evaluate and save, and what is kept, but not one bit of the result.
+
+    Ctrl-C, or SIGTERM, saves and stops; a second Ctrl-C stops at once and loses nothing saved.""",
+    arguments=(Argument("NAME", "an experiment; its last part is enough where only one has it"),),
+    options=RunOptions,
+    examples=(
+        ("run digits_cnn", "train it, continue it, or report it"),
+        ("run digits_cnn --help", "with the options of this experiment"),
+        ("run digits_cnn --smoke", "a run of seconds, to see that it works"),
+        ("run digits_cnn --seed 3 --learning-rate 3e-4", "another seed, another value"),
+        ("run digits_cnn --until 500", "stop, saved, before step 500"),
+    ),
+    exits=(Exit.DIVERGED, Exit.DIFFERENCE, Exit.DAMAGED, Exit.STOPPED),
+    execute=execute,
+    more=more,
+)

@@ -1,0 +1,125 @@
+"""`show`: what a run is, where it stands, and its figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+from research.cli.command import Argument, Command, Context, Outcome, parse
+from research.cli.convert import spell
+from research.cli.display import print_result, spell_figures
+from research.cli.pace import RUNS_DIR
+from research.cli.runs import find_run
+from research.cli.terminal import make_console
+from research.engine.identity import Identity, read_identity
+from research.engine.lock import is_held
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `show`."""
+
+    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
+
+
+def execute(tokens: Sequence[str], context: Context) -> Outcome:
+    """Print the run's identity, its saves and its result."""
+    (text,), options = parse(COMMAND, tokens)
+    run = find_run(text, Path(options.runs_dir))
+    identity = read_identity(run)
+    result = _read_json(run / "result.json")
+    steps = _stored(run / "checkpoints")
+    reported = _last_line(run / "metrics.jsonl")
+    running = is_held(run)
+    _print(identity, steps, reported, result, running, run, context.human)
+    return Outcome(
+        {
+            "run_dir": str(run),
+            **identity._asdict(),
+            "config_digest": identity.config_digest,
+            "running": running,
+            "checkpoints": steps,
+            "last_reported": reported,
+            "result": result,
+        }
+    )
+
+
+def _print(
+    identity: Identity,
+    steps: Sequence[int],
+    reported: Mapping[str, Any],
+    result: Mapping[str, Any] | None,
+    running: bool,
+    run: Path,
+    file: TextIO,
+) -> None:
+    console = make_console(file)
+    console.print(f"{identity.experiment}, seed {identity.seed}", style="bold")
+    left = max((len(name) for name in identity.config), default=0)
+    for name, value in identity.config.items():
+        shown = spell(tuple(value) if isinstance(value, list) else value)
+        console.print(f"  {name.replace('_', '-'):{left}}  {shown}", markup=False)
+    if identity.initial:
+        console.print(f"  starts from parameters of digest {identity.initial[:12]}")
+    console.print("Checkpoints", style="bold")
+    console.print(f"  {', '.join(f'{step:,}' for step in steps) or 'none'}")
+    if running:
+        console.print("A process is at work in it now.", style="yellow")
+    if result:
+        print_result(result, file)
+        return
+    console.print("Not finished", style="bold")
+    if reported:
+        figures = {name: value for name, value in reported.items() if name != "step"}
+        console.print(f"  step {reported.get('step', 0):,}: {spell_figures(figures)}", markup=False)
+    console.print(f"  python launch.py resume {run}   continues it", markup=False, soft_wrap=True)
+
+
+def _stored(checkpoints: Path) -> list[int]:
+    if not checkpoints.is_dir():
+        return []
+    return sorted(int(path.name) for path in checkpoints.iterdir() if path.name.isdigit())
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _last_line(path: Path) -> dict[str, Any]:
+    """The last whole line of a file of JSON lines; empty where there is none."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return {}
+    for line in reversed(lines):
+        try:
+            return dict(json.loads(line))
+        except (ValueError, TypeError):
+            continue
+    return {}
+
+
+COMMAND = Command(
+    name="show",
+    summary="a run's config, checkpoints and figures",
+    text="""Shows what a run is (experiment, config, seed), which checkpoints it has, and its
+    figures: the result of a finished run, or the last report of one that is not. Nothing is
+    checked; `verify` does that.""",
+    arguments=(Argument("RUN", "a run's directory, or a part of its name that only one has"),),
+    options=Options,
+    examples=(
+        ("show digits_cnn", "the only run of that experiment"),
+        ("show runs/vision/digits_cnn/3f2a9c01d2e4-s0 --json", "by its path, for a program"),
+    ),
+    exits=(),
+    execute=execute,
+)

@@ -1,0 +1,107 @@
+"""`verify`: replay a run and hold every save against its ledger."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
+
+from research.cli.command import Argument, Command, Context, Outcome, parse
+from research.cli.display import Display
+from research.cli.opening import named_of, opened
+from research.cli.pace import RUNS_DIR
+from research.cli.runs import find_run
+from research.cli.terminal import make_console
+from research.errors import Exit
+
+if TYPE_CHECKING:
+    from research.engine.verify import Verdict
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `verify`."""
+
+    interval: Annotated[str, "steps A:B only, A being 0 or a stored checkpoint"] = ""
+    data: Annotated[
+        Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"
+    ] = "auto"
+    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
+
+    def validate(self) -> list[str]:
+        """What is out of range, a message each."""
+        if self.interval and parse_interval(self.interval) is None:
+            return [f"--interval must be two steps A:B with A below B, not {self.interval}"]
+        return []
+
+
+def parse_interval(text: str) -> tuple[int, int] | None:
+    """The two steps of `A:B`; None where it is no such thing."""
+    match = re.fullmatch(r"(\d[\d_]*):(\d[\d_]*)", text)
+    if not match:
+        return None
+    start, stop = int(match[1]), int(match[2])
+    return (start, stop) if start < stop else None
+
+
+def execute(tokens: Sequence[str], context: Context) -> Outcome:
+    """Replay, compare, and say what was found."""
+    (text,), options = parse(COMMAND, tokens)
+    run = find_run(text, Path(options.runs_dir))
+    from research.engine.identity import read_identity
+    from research.engine.verify import verify
+
+    identity = read_identity(run)
+    named, config = named_of(identity, context.root)
+    interval = parse_interval(options.interval) if options.interval else None
+    with (
+        Display(sys.stderr, context.human) as display,
+        opened(named, config, options.data, context.root) as ready,
+    ):
+        if context.note:
+            display.note(context.note)
+        verdict = verify(ready.program, identity, run, ready.surroundings, display, interval)
+    _print(verdict, run, context.human)
+    code = Exit.DIFFERENCE if verdict.findings else Exit.DONE
+    report = {"run_dir": str(run), "verified": not verdict.findings, **verdict._asdict()}
+    return Outcome({**report, "exit_code": int(code)}, code)
+
+
+def _print(verdict: Verdict, run: Path, file: TextIO) -> None:
+    console = make_console(file)
+    for note in verdict.notes:
+        console.print(f"note: {note}", style="yellow", markup=False)
+    for finding in verdict.findings:
+        console.print(f"difference: {finding}", style="bold red", markup=False)
+    saves = f"{verdict.equal} of {verdict.compared} saves are equal to the bit"
+    if verdict.findings:
+        console.print(f"not verified: {saves} in {run}", markup=False, soft_wrap=True)
+    elif verdict.within_tolerance:
+        console.print(f"verified within the tolerance of another platform: {saves} in {run}",
+                      markup=False, soft_wrap=True)  # fmt: skip
+    else:
+        console.print(f"verified: {saves} in {run}", style="bold green", soft_wrap=True)
+
+
+COMMAND = Command(
+    name="verify",
+    summary="replay a run and prove that it gives the same bits",
+    text="""Makes the run again, or one interval of it from a stored checkpoint, and holds the state
+    at every save against the run's ledger. The first difference is named by its step and its leaf.
+    A broken chain, a changed config, other data and other code are named as such.
+
+    In another environment the bits may differ; that is said, and the comparison is then within a
+    tolerance.""",
+    arguments=(Argument("RUN", "a run's directory, or a part of its name that only one has"),),
+    options=Options,
+    examples=(
+        ("verify digits_cnn", "the only run of that experiment, whole"),
+        ("verify 3f2a --interval 1000:1500", "from the checkpoint of step 1000 to step 1500"),
+    ),
+    exits=(Exit.DIFFERENCE, Exit.DAMAGED),
+    execute=execute,
+)

@@ -1,0 +1,74 @@
+"""From an experiment and the options given to a config that is right in every field."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any
+
+from research.cli.catalog import Named
+from research.cli.options import Option, Scan, clashes, options_of
+from research.errors import Mistake
+
+
+def config_options(named: Named, others: tuple[Option, ...]) -> tuple[Option, ...]:
+    """The options that an experiment's config adds to `others`.
+
+    Raises:
+        Mistake: the config cannot be made into options (a mistake in the experiment's file).
+    """
+    if not dataclasses.is_dataclass(named.config):
+        raise Mistake(f"{named.path}: Config is not a dataclass")
+    options = options_of(named.config)
+    problems = clashes(options, others)
+    if problems:
+        raise Mistake(f"{named.path}: {'; '.join(problems)}; rename it")
+    return options
+
+
+def configure(named: Named, scan: Scan, *, smoke: bool) -> tuple[Any, list[str]]:
+    """The config of the options given: defaults, then `smoke`, then what was typed.
+
+    Args:
+        named: the experiment.
+        scan: the command line; only values of config fields are used.
+        smoke: whether to start from the experiment's smoke config.
+
+    Returns:
+        The config (None where it cannot be made) and the messages of all values out of range.
+        Messages about options that could not even be read are left out.
+    """
+    names = {field.name for field in dataclasses.fields(named.config)}
+    given = {name: value for name, value in scan.values.items() if name in names}
+    try:
+        start = named.config()
+        start = named.smoke(start) if smoke else start
+    except ValueError as error:
+        raise Mistake(f"{named.path}: the default config is refused: {error}") from error
+    try:
+        config = dataclasses.replace(start, **given)
+        messages = list(named.validate(config))
+    except ValueError as error:
+        return None, [str(error)]
+    mentioned = re.compile(r"--([\w-]+)")
+    return config, [
+        message for message in messages if not scan.wrong.intersection(mentioned.findall(message))
+    ]
+
+
+def config_from(named: Named, values: dict[str, Any]) -> Any:
+    """The config that a run recorded, from its JSON values (lists become tuples).
+
+    Raises:
+        Mistake: fields were added to or removed from the experiment since.
+    """
+    fields = {field.name for field in dataclasses.fields(named.config)}
+    problems = [f"{name} was added" for name in sorted(fields - values.keys())]
+    problems += [f"{name} was removed" for name in sorted(values.keys() - fields)]
+    if problems:
+        raise Mistake(f"the config of {named.name} has changed since that run: " + "; ".join(problems))
+
+    def restore(value: Any) -> Any:
+        return tuple(restore(part) for part in value) if isinstance(value, list) else value
+
+    return named.config(**{name: restore(value) for name, value in values.items()})

@@ -1,0 +1,201 @@
+"""Shows a run: a bar on a terminal, plain lines elsewhere, a table of figures at the end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from research.cli.terminal import is_terminal, make_console
+
+Figures = Mapping[str, float | None]
+
+LINE_SECONDS = 10.0
+"""Seconds between plain lines of progress."""
+FIGURES_SECONDS = 2.0
+"""Seconds between lines of figures on a terminal; those in between are in `metrics.jsonl`."""
+_SHOWN = 4
+
+
+class Display:
+    """An observer (see `research.engine.observer`) that writes for people.
+
+    Args:
+        progress: where the bar, or plain lines, go.
+        human: where the result goes.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self, progress: TextIO = sys.stderr, human: TextIO = sys.stdout, clock: Any = time.monotonic
+    ) -> None:
+        self._console = make_console(progress)
+        self._human = human
+        self._live = is_terminal(progress)
+        self._clock = clock
+        self._bar: Any = None
+        self._task: Any = None
+        self._items = "items"
+        self._steps = 0
+        self._step = 0
+        self._begun = (clock(), 0)
+        self._last_line = clock()
+        self._last_figures = float("-inf")
+        self._evaluated: Figures = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def started(self, info: Mapping[str, Any]) -> None:
+        """Say what runs, where, and from which step."""
+        self._items, self._steps = str(info["items"]), int(info["steps"])
+        self._step = int(info["step"])
+        self._begun = (self._clock(), self._step)
+        self._last_line = self._clock()
+        begin = f"from step {self._step:,}" if self._step else "from the start"
+        self._say(f"{info['experiment']}, seed {info['seed']}: {self._steps:,} steps, {begin}")
+        self._say(f"run directory: {info['run_dir']}")
+        if self._live and self._steps:
+            self._start_bar()
+
+    def progress(self, step: int, steps: int, items_per_second: float, metrics: Figures) -> None:
+        """Move the bar; without one, a line every ten seconds."""
+        if step < self._step:
+            self._begun = (self._clock(), step)
+        self._step = step
+        rate = f"{_thousands(items_per_second)} {self._items}/s"
+        if self._bar is not None:
+            loss = metrics.get("train/loss")
+            shown = f"loss {loss:.4g}" if loss is not None else ""
+            self._bar.update(self._task, completed=step, rate=rate, loss=shown)
+            return
+        now = self._clock()
+        if now - self._last_line < LINE_SECONDS:
+            return
+        self._last_line = now
+        left = self._seconds_left(step, steps, now)
+        parts = [
+            f"step {step:,} of {steps:,} ({100 * step // max(steps, 1)} %)",
+            rate,
+            f"{_spell_seconds(left)} left" if left is not None else "",
+            spell_figures({**self._evaluated, **metrics}),
+        ]
+        self._say(", ".join(part for part in parts if part))
+
+    def evaluated(self, step: int, metrics: Figures) -> None:
+        """A line of figures, unless the last was only just shown."""
+        self._evaluated = metrics
+        now = self._clock()
+        often = FIGURES_SECONDS if self._live else LINE_SECONDS
+        if now - self._last_figures >= often or step >= self._steps:
+            self._last_figures = now
+            self._say(f"step {step:>{len(f'{self._steps:,}')},}  {spell_figures(metrics)}")
+
+    def saved(self, step: int) -> None:
+        """Saves are many and uneventful: they are not shown."""
+
+    def note(self, text: str) -> None:
+        """A sentence that stands out."""
+        self._say(f"note: {text}", style="yellow")
+
+    def finished(self, result: Mapping[str, Any]) -> None:
+        """The figures of the run, for people."""
+        self._stop()
+        print_result(result, self._human)
+
+    def _start_bar(self) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[loss]}", style="cyan"),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+            refresh_per_second=4,
+            transient=True,
+            expand=True,
+        )
+        self._task = self._bar.add_task(
+            "", total=self._steps, completed=self._step, rate="compiling", loss=""
+        )
+        self._bar.start()
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _say(self, text: str, style: str | None = None) -> None:
+        # A running bar moves down below what its console prints.
+        self._console.print(text, style=style, markup=False)
+
+    def _seconds_left(self, step: int, steps: int, now: float) -> float | None:
+        began, first = self._begun
+        return (steps - step) * (now - began) / (step - first) if step > first else None
+
+
+def print_result(result: Mapping[str, Any], file: TextIO) -> None:
+    """The content of `result.json` as a person wants it."""
+    console = make_console(file)
+    metrics: Mapping[str, Any] = result.get("metrics") or {}
+    if metrics:
+        console.print("Figures", style="bold")
+    left = max((len(name) for name in metrics), default=0)
+    for name, value in metrics.items():
+        console.print(f"  {name:{left}}  {spell_figure(value):>10}", markup=False)
+    state = "complete" if result.get("complete") else "not complete"
+    console.print("Run", style="bold")
+    rows = [
+        ("step", f"{result.get('step', 0):,} ({state})"),
+        ("seconds", f"{_number(result, 'seconds'):.1f}, and {_number(result, 'compile_seconds'):.1f} "
+                    f"to compile"),
+        ("speed", f"{_thousands(_number(result, 'items_per_second'))} items a second"),
+        ("memory", f"{_number(result, 'peak_memory_bytes') / 2**20:,.0f} MiB at most"),
+        ("digest", str(result.get("digest"))),
+        ("directory", str(result.get("run_dir"))),
+    ]  # fmt: skip
+    for name, text in rows:
+        console.print(f"  {name:9}  {text}", markup=False, soft_wrap=True)
+
+
+def _number(result: Mapping[str, Any], name: str) -> float:
+    value = result.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def spell_figures(figures: Figures) -> str:
+    """The figures that matter most, in one line: evaluations before training, loss first."""
+    order = sorted(figures, key=lambda name: (name.startswith("train/"), "loss" not in name))
+    return ", ".join(f"{name} {spell_figure(figures[name])}" for name in order[:_SHOWN])
+
+
+def spell_figure(value: Any) -> str:
+    """Four significant digits; `-` for an empty interval."""
+    if value is None:
+        return "-"
+    if not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 1e5 and value == int(value) else f"{value:.4g}"
+
+
+def _thousands(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _spell_seconds(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,126 @@
+"""Help texts: the overview and one for each command."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from research.cli.command import Command, Context, Section
+from research.cli.convert import describe, spell
+from research.cli.options import Option, options_of
+from research.cli.terminal import make_console, width
+from research.errors import Exit
+
+PROGRAM = "python launch.py"
+_LEFT = 26
+
+EXITS = {
+    Exit.DONE: "done",
+    Exit.DIVERGED: "a loss was not finite",
+    Exit.MISTAKE: "a mistake in what was asked; nothing was created",
+    Exit.DIFFERENCE: "a difference was found",
+    Exit.DAMAGED: "damaged, with nothing to fall back on",
+    Exit.STOPPED: "stopped before the end; the same command continues",
+}
+_START = (
+    ("list", "what there is to run"),
+    ("run digits_cnn", "train; the same command continues or reports"),
+    ("run digits_cnn --help", "the options of one experiment"),
+    ("run digits_cnn --seed 1 --json", "another seed; one JSON object at the end"),
+)
+
+
+def print_overview(commands: Iterable[Command], file: TextIO) -> None:
+    """What Encore is and what can be typed."""
+    pages = [
+        "# Encore: research runs that play again, to the bit",
+        f"{PROGRAM} COMMAND [OPTIONS]",
+        "# Commands",
+        *_rows((command.name, command.summary) for command in commands),
+        "# To begin",
+        *_examples(_START),
+        "# Exit codes",
+        *_rows((str(int(code)), text) for code, text in EXITS.items()),
+        f"`{PROGRAM} COMMAND --help` teaches each command.",
+    ]
+    _print(pages, file)
+
+
+def print_help(command: Command, context: Context, tokens: Sequence[str]) -> None:
+    """The help of one command, with the options of the experiment named, if one is."""
+    section = command.more(tokens, context) if command.more else None
+    words = [argument.name if argument.required else f"[{argument.name}]"
+             for argument in command.arguments]  # fmt: skip
+    usage = " ".join([PROGRAM, command.name, *words, "[OPTIONS]"])
+    pages = [f"# {usage}", *_paragraphs(command.text)]
+    if command.arguments:
+        pages += ["# Arguments", *_rows((a.name, a.help) for a in command.arguments)]
+    if section:
+        pages += _section(section)
+    pages += _section(Section("Options", options_of(command.options)))
+    pages += ["# Examples", *_examples(command.examples)]
+    codes = (Exit.DONE, Exit.MISTAKE, *command.exits)
+    pages += ["# Exit codes", *_rows((str(int(code)), EXITS[code]) for code in codes)]
+    _print(pages, context.human)
+
+
+def _section(section: Section) -> list[str]:
+    return [f"# {section.title}", *_rows(_option_row(option) for option in section.options)]
+
+
+def _option_row(option: Option) -> tuple[str, str]:
+    if option.kind is bool:
+        left = f"--{'no-' if option.default is True else ''}{option.name}"
+        default = " [default: on]" if option.default is True else ""
+    else:
+        left = f"--{option.name} {describe(option.kind)}"
+        shown = option.default is not None and option.default != ""
+        default = f" [default: {spell(option.default)}]" if shown else ""
+    return left, option.help + default
+
+
+def _rows(rows: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"| {left}\t{right}" for left, right in rows]
+
+
+def _examples(examples: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"> {PROGRAM} {line}\t{text}" for line, text in examples]
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [" ".join(part.split()) for part in text.strip().split("\n\n")]
+
+
+def _print(pages: Iterable[str], file: TextIO) -> None:
+    """Lay the lines out: `# heading`, `| left <tab> right`, `> example <tab> comment`, text."""
+    columns = min(width(file), 100)
+    console = make_console(file)
+    first = True
+    for page in pages:
+        left, _, right = page[2:].partition("\t")
+        if page.startswith("# "):
+            if not first:
+                console.print()
+            console.print(page[2:], style="bold", markup=False)
+        elif page.startswith("| "):
+            for line in _two_columns(left, right, columns):
+                console.print(line, markup=False)
+        elif page.startswith("> "):
+            console.print(f"  {left}", style="cyan", markup=False)
+            console.print(f"      {right}", style="dim", markup=False)
+        else:
+            if not first:
+                console.print()
+            for line in textwrap.wrap(page, columns):
+                console.print(line, markup=False)
+        first = False
+
+
+def _two_columns(left: str, right: str, columns: int) -> list[str]:
+    lines = textwrap.wrap(right, max(columns - _LEFT - 2, 20)) or [""]
+    if len(left) > _LEFT - 2:
+        rows = textwrap.wrap(left, columns - 4, subsequent_indent="    ", break_on_hyphens=False)
+        return [f"  {row}" for row in rows] + [f"  {'':{_LEFT}}{line}" for line in lines if line]
+    first, *others = lines
+    return [f"  {left:{_LEFT}}{first}".rstrip(), *(f"  {'':{_LEFT}}{line}" for line in others)]

@@ -1,0 +1,181 @@
+"""Options from the fields of a frozen dataclass: the commands' own and every experiment's."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
+
+from research.cli.convert import Refusal, convert, describe, did_you_mean, is_bool, supported
+from research.errors import Mistake
+
+
+class Option(NamedTuple):
+    """One option.
+
+    Attributes:
+        name: as typed, without the dashes: `batch-size`.
+        field: the dataclass field it sets.
+        kind: the type of its value.
+        default: the field's default.
+        help: one sentence, or "".
+    """
+
+    name: str
+    field: str
+    kind: Any
+    default: Any
+    help: str
+
+
+class Scan(NamedTuple):
+    """What stood on a command line.
+
+    Attributes:
+        arguments: the words that belong to no option.
+        values: field -> converted value, for the options that were given and are right.
+        wrong: names of known options that were given and are wrong.
+        mistakes: one line each.
+        unsure: whether an unknown option may have taken a word that was meant as an argument.
+    """
+
+    arguments: list[str]
+    values: dict[str, Any]
+    wrong: set[str]
+    mistakes: list[str]
+    unsure: bool
+
+
+def options_of(config: type) -> tuple[Option, ...]:
+    """The options of a dataclass whose fields are `name: Annotated[type, "help"] = default`.
+
+    Raises:
+        Mistake: fields without a default, or of a type that no option can spell: all of them.
+    """
+    hints = typing.get_type_hints(config, include_extras=True)
+    options, problems = [], []
+    for field in dataclasses.fields(config):
+        kind, text = _kind_and_help(hints[field.name])
+        default = field.default
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        if default is dataclasses.MISSING:
+            problems.append(f"the field {field.name} needs a default")
+        if not supported(kind):
+            problems.append(f"the field {field.name} is {describe(kind)}, which no option can spell")
+        options.append(Option(field.name.replace("_", "-"), field.name, kind, default, text))
+    if problems:
+        raise Mistake(f"{config.__module__}.{config.__name__}: {'; '.join(problems)}")
+    return tuple(options)
+
+
+def clashes(own: Iterable[Option], others: Iterable[Option]) -> list[str]:
+    """Fields of `own` whose options could not be told from one another or from `others`."""
+    own = tuple(own)
+    taken = {"help"}.union(*(_spellings(option) for option in others))
+    problems = []
+    for index, option in enumerate(own):
+        before = taken.union(*(_spellings(other) for other in own[:index]))
+        for spelling in sorted(_spellings(option) & before):
+            problems.append(f"the field {option.field} makes --{spelling}, which is taken")
+    return problems
+
+
+def _spellings(option: Option) -> set[str]:
+    return {option.name, f"no-{option.name}"} if option.kind is bool else {option.name}
+
+
+def _kind_and_help(hint: Any) -> tuple[Any, str]:
+    if typing.get_origin(hint) is not Annotated:
+        return hint, ""
+    kind, *notes = typing.get_args(hint)
+    return kind, next((note for note in notes if isinstance(note, str)), "")
+
+
+def scan(tokens: Sequence[str], options: Iterable[Option]) -> Scan:
+    """Read a command line to its end, whatever is wrong with it.
+
+    Both `--name value` and `--name=value` are read, `_` in a name as `-`; a bool also as `--name`
+    and `--no-name`.
+    """
+    known = {option.name: option for option in options}
+    result = Scan([], {}, set(), [], False)
+    given: dict[str, str] = {}
+    rest = list(tokens)
+    while rest:
+        token = rest.pop(0)
+        if token == "--":
+            result.arguments.extend(rest)
+            break
+        if not token.startswith("-") or token == "-":
+            result.arguments.append(token)
+            continue
+        name, equals, text = token.lstrip("-").partition("=")
+        name = name.replace("_", "-")
+        option, negated = known.get(name), False
+        if option is None and name.startswith("no-"):
+            option = known.get(name.removeprefix("no-"))
+            negated = option is not None and option.kind is bool
+            option = option if negated else None
+        if option is None or not token.startswith("--"):
+            result.mistakes.append(_unknown(token, name, known))
+            if not equals and rest and not rest[0].startswith("-"):
+                rest.pop(0)
+                result = result._replace(unsure=True)
+            continue
+        value: str | None = text if equals else None
+        if option.kind is bool:
+            if negated:
+                value = "false" if not equals else f"no-...={text}"
+            elif not equals:
+                value = rest.pop(0) if rest and is_bool(rest[0]) else "true"
+        elif not equals and rest and not rest[0].startswith("--"):
+            value = rest.pop(0)
+        _take(option, value, given, result)
+    return result
+
+
+def _unknown(token: str, name: str, known: Mapping[str, Option]) -> str:
+    if name in known:
+        return f"{token}: two dashes are wanted: --{name}"
+    words = {*known, "help"}
+    if name.startswith("no-"):
+        words = words.union(*(_spellings(option) for option in known.values()))
+    near = did_you_mean(f"--{name}", (f"--{word}" for word in sorted(words)))
+    return f"{token.partition('=')[0]}: there is no such option{near}"
+
+
+def _take(option: Option, text: str | None, given: dict[str, str], result: Scan) -> None:
+    """Convert one option's text into `result.values`, or say in `result.mistakes` why not."""
+    if option.name in given:
+        result.mistakes.append(
+            f"--{option.name}: given twice ({given[option.name]} and {text}); give it once"
+        )
+        return
+    given[option.name] = str(text)
+    if text is None:
+        result.mistakes.append(f"--{option.name}: a value is missing ({describe(option.kind)})")
+        result.wrong.add(option.name)
+        return
+    try:
+        result.values[option.field] = convert(text, option.kind)
+    except Refusal as refusal:
+        result.mistakes.append(f"--{option.name} {text}: {refusal}")
+        result.wrong.add(option.name)
+
+
+def refuse(what: str, mistakes: Sequence[str], hint: str = "") -> None:
+    """Raise a Mistake that lists all of `mistakes`, if there are any.
+
+    Raises:
+        Mistake: where `mistakes` is not empty.
+    """
+    if not mistakes:
+        return
+    lines = list(dict.fromkeys(mistakes))
+    if len(lines) == 1:
+        text = f"{what}: {lines[0]}"
+    else:
+        text = "\n".join([f"{what}: {len(lines)} mistakes", *(f"  {line}" for line in lines)])
+    raise Mistake(f"{text}\n{hint}" if hint else text)

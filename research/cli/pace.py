@@ -1,0 +1,86 @@
+"""The options of a run that are no part of its identity, nor of its bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+if TYPE_CHECKING:
+    from research.engine.experiment import Experiment
+    from research.engine.run import Slicing
+
+RUNS_DIR = "runs"
+SEEDS = 2**32
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How far to go, how often to stop on the way, and what to keep."""
+
+    until: Annotated[int | None, "stop, saved, before this step"] = None
+    report_every: Annotated[int | None, "steps between reports [a fiftieth of the run]"] = None
+    evaluate_every: Annotated[int | None, "steps between evaluations [the experiment's]"] = None
+    save_every: Annotated[int | None, "steps between checkpoints [at each evaluation]"] = None
+    save_seconds: Annotated[float, "and a checkpoint when the last is older than this"] = 30.0
+    keep: Annotated[int, "how many of the newest checkpoints stay"] = 3
+    keep_every: Annotated[int | None, "a checkpoint every so many steps stays for good"] = None
+    nan: Annotated[
+        Literal["stop", "keep"], "what a loss that is not finite does: stop the run, or go on"
+    ] = "stop"
+    data: Annotated[
+        Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"
+    ] = "auto"
+    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
+
+    def validate(self) -> list[str]:
+        """What is out of range, a message each."""
+        messages = []
+        if self.until is not None and self.until < 0:
+            messages.append(f"--until must be at least 0, not {self.until}")
+        for name in ("report_every", "evaluate_every", "save_every", "keep_every", "keep"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                messages.append(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+        if self.save_seconds <= 0:
+            messages.append(f"--save-seconds must be positive, not {self.save_seconds:g}")
+        return messages
+
+
+@dataclass(frozen=True)
+class RunOptions(Pace):
+    """The options of `run`, beside those of the experiment."""
+
+    seed: Annotated[int, "0 to 4294967295; with the config it makes the run"] = 0
+    smoke: Annotated[bool, "the experiment's small config, a run of seconds"] = False
+    restart: Annotated[bool, "start anew; a run that is there is kept aside"] = False
+    initialize_from: Annotated[str, "start from the parameters of this RUN"] = ""
+
+    def validate(self) -> list[str]:
+        """What is out of range, a message each."""
+        messages = super().validate()
+        if not 0 <= self.seed < SEEDS:
+            messages.append(f"--seed must lie in 0 to {SEEDS - 1}, not {self.seed}")
+        return messages
+
+
+def slicing(pace: Pace, experiment: Experiment) -> Slicing:
+    """What the engine is told: the experiment's cadence with what was asked for instead."""
+    from research.engine.cadence import default_cadence
+    from research.engine.checkpoint import Retention
+    from research.engine.run import Slicing
+
+    cadence = default_cadence(experiment.steps, pace.evaluate_every or experiment.evaluate_every)
+    asked = {
+        name: getattr(pace, name)
+        for name in ("report_every", "save_every", "save_seconds")
+        if getattr(pace, name) is not None
+    }
+    return Slicing(
+        cadence._replace(**asked),
+        Retention(pace.keep, pace.keep_every or 0),
+        pace.until,
+        halt=pace.nan == "stop",
+    )
+
+

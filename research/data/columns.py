@@ -1,0 +1,96 @@
+"""Decoded examples as columns: made from examples, joined, hashed.
+
+A column is an array `[examples, ...]` of numbers, or of dtype object holding `bytes` (text).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from research.errors import Mistake
+
+Columns = dict[str, np.ndarray]
+
+_CHUNK = 4096
+
+
+def from_examples(examples: Sequence[Mapping[str, Any]], whose: str) -> Columns:
+    """Columns of decoded examples; nested names are joined by `/`.
+
+    Args:
+        examples: at least one.
+        whose: what a message calls them.
+
+    Raises:
+        Mistake: if a column's examples differ in shape.
+    """
+    flat = [dict(_flat(example)) for example in examples]
+    return {name: _column(name, [each[name] for each in flat], whose) for name in sorted(flat[0])}
+
+
+def _flat(example: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in example.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}/")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _column(name: str, values: list[Any], whose: str) -> np.ndarray:
+    if isinstance(values[0], bytes):
+        column = np.empty(len(values), object)
+        column[:] = values
+        return column
+    try:
+        return np.stack([np.asarray(value) for value in values])
+    except ValueError:
+        raise Mistake(
+            f"{whose}: the examples of column {name!r} differ in shape, so they cannot be one "
+            "array. Choose other columns (features=...), or write a Source that pads them."
+        ) from None
+
+
+def join(parts: Sequence[Columns]) -> Columns:
+    """The columns of all parts, one after the other. One part is not copied."""
+    if len(parts) == 1:
+        return dict(parts[0])
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def digest(columns: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 (hex) of the decoded content.
+
+    The bytes of each example in order, within an example column by column sorted by name: a
+    number's bytes little-endian in C order in the dtype it has when decoded, a text's own bytes.
+    So it does not depend on how or where the files were written.
+    """
+    names = sorted(columns)
+    state = hashlib.sha256()
+    examples = len(columns[names[0]])
+    for start in range(0, examples, _CHUNK):
+        parts = [_as_bytes(columns[name][start : start + _CHUNK]) for name in names]
+        if all(isinstance(part, np.ndarray) for part in parts):
+            state.update(np.concatenate(parts, axis=1).data)
+        else:
+            for example in zip(*parts, strict=True):
+                state.update(b"".join(bytes(value) for value in example))
+    return state.hexdigest()
+
+
+def _as_bytes(column: np.ndarray) -> np.ndarray | list[bytes]:
+    if column.dtype == object:
+        return list(column)
+    little = np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("<"))
+    return little.reshape(len(column), -1).view(np.uint8)
+
+
+def size_in_bytes(columns: Mapping[str, np.ndarray]) -> int:
+    """Bytes of all columns in memory."""
+    return sum(
+        sum(map(len, column)) if column.dtype == object else column.nbytes
+        for column in columns.values()
+    )

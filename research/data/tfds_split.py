@@ -1,0 +1,100 @@
+"""One split of a tfds data set, as a source."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from research.data import columns as column_functions
+from research.data.columns import Columns
+from research.data.prepared import Prepared, Slice, locate
+from research.errors import Mistake
+
+
+@dataclasses.dataclass(frozen=True)
+class TfdsSplit:
+    """A split as tfds spells it. Making one reads nothing.
+
+    Every method may raise `Mistake` where the data set is not prepared (told at once, without
+    the network) or has no such split, and `Damaged` where its files are.
+
+    Attributes:
+        dataset: `mnist`, `mnist:3.0.1`, `imdb_reviews/plain_text`; `encore_digits` prepares itself.
+        split: `train`, `train[:55000]`, `train[10%:]`, `train[:1000]+test`.
+        features: the columns wanted, by name; all where empty.
+    """
+
+    dataset: str
+    split: str
+    features: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def _prepared(self) -> Prepared:
+        return locate(self.dataset)
+
+    @functools.cached_property
+    def _slices(self) -> list[Slice]:
+        return self._prepared.slices(self.split)
+
+    @property
+    def name(self) -> str:
+        """`fashion_mnist/3.0.1 train[:55000]`."""
+        chosen = f" ({', '.join(self.features)})" if self.features else ""
+        return f"{self._prepared.name} {self.split}{chosen}"
+
+    def __len__(self) -> int:
+        """The number of examples."""
+        return sum(part.stop - part.start for part in self._slices)
+
+    def load(self) -> dict[str, np.ndarray]:
+        """All examples, decoded: column -> array `[examples, ...]`, read-only.
+
+        Whole splits are decoded once and cached on disk (`ENCORE_CACHE_DIR`); their slices share
+        that. A slice is memory-mapped, a sum of slices is copied. Text is a column of dtype
+        object that holds `bytes`.
+        """
+        parts = []
+        for split, start, stop in self._slices:
+            whole = self._prepared.load(split)
+            parts.append({name: column[start:stop] for name, column in whole.items()})
+        return self._chosen(column_functions.join(parts))
+
+    def read(self, index: np.ndarray) -> dict[str, np.ndarray]:
+        """The examples at `index` (int `[n]`), decoded by tfds, by random access.
+
+        Raises:
+            IndexError: if an index is out of range.
+        """
+        index = np.asarray(index)
+        if index.size and not (0 <= index.min() and index.max() < len(self)):
+            raise IndexError(f"{self.name} has {len(self)} examples")
+        ends = np.cumsum([part.stop - part.start for part in self._slices])
+        which = np.searchsorted(ends, index, side="right")
+        order, parts = [], []
+        for number, (split, start, stop) in enumerate(self._slices):
+            (here,) = np.nonzero(which == number)
+            if here.size:
+                within = index[here] - (ends[number] - (stop - start)) + start
+                order.append(here)
+                parts.append(self._prepared.read(split, within))
+        if not parts:
+            return {name: column[:0] for name, column in self.read(np.array([0])).items()}
+        back = np.argsort(np.concatenate(order))
+        joined = column_functions.join(parts)
+        return self._chosen({name: column[back] for name, column in joined.items()})
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the decoded content, as `research.data.columns.digest`."""
+        return column_functions.digest(self.load())
+
+    def _chosen(self, columns: Columns) -> Columns:
+        if not self.features:
+            return columns
+        if unknown := [name for name in self.features if name not in columns]:
+            raise Mistake(
+                f"{self._prepared.name} has no column {', '.join(unknown)}; "
+                f"it has {', '.join(sorted(columns))}"
+            )
+        return {name: columns[name] for name in self.features}

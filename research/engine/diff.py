@@ -1,0 +1,83 @@
+"""Where two runs part: the first save at which their states differ, and the leaves that do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from research.engine import checkpoint, fingerprint, ledger
+from research.engine.code import changed
+from research.engine.leaves import Leaves
+from research.engine.ledger import Ledger
+from research.engine.saver import Directories
+from research.engine.verify import describe_leaves, differing_leaves
+from research.errors import Damaged
+
+
+class Parting(NamedTuple):
+    """How two runs compare.
+
+    Attributes:
+        common: how many saves, at the same steps, could be compared.
+        last_equal: the last step at which they are the same to the bit, or None.
+        step: the first step at which they are not, or None.
+        leaves: the differing leaves there, described.
+        differences: what differs in config, seed, data, code and environment.
+    """
+
+    common: int
+    last_equal: int | None
+    step: int | None
+    leaves: str
+    differences: tuple[str, ...]
+
+
+def diff(left: Path, right: Path) -> Parting:
+    """Compare the ledgers of two runs.
+
+    Raises:
+        Damaged: one of the ledgers has no line that can be trusted.
+    """
+    opened = [ledger.read(Directories(path).ledger) for path in (left, right)]
+    for one in opened:
+        if not one.lines:
+            raise Damaged(f"{one.path} is damaged: {one.broken or 'it is empty'}")
+    differences = tuple(_surroundings(*opened))
+    saves = [one.saves() for one in opened]
+    common = sorted(saves[0].keys() & saves[1].keys())
+    last_equal = None
+    for step in common:
+        names = differing_leaves(*(ledger.read_leaves(save[step]) for save in saves))
+        if names:
+            described = describe_leaves(names, _stored(left, step), _stored(right, step))
+            return Parting(len(common), last_equal, step, described, differences)
+        last_equal = step
+    return Parting(len(common), last_equal, None, "", differences)
+
+
+def _stored(run: Path, step: int) -> Leaves:
+    try:
+        return checkpoint.read(Directories(run).checkpoints, step).leaves
+    except Damaged:
+        return {}
+
+
+def _surroundings(left: Ledger, right: Ledger) -> Iterator[str]:
+    for one in (left, right):
+        if one.broken:
+            yield f"broken chain: {one.path}: {one.broken}"
+    ours, theirs = left.header, right.header
+    for name in ("experiment", "seed", "initial"):
+        if ours[name] != theirs[name]:
+            yield f"{name}: {ours[name]} and {theirs[name]}"
+    yield from _fields("config", ours["config"], theirs["config"])
+    yield from _fields("data", ours["data"], theirs["data"])
+    yield from changed(ours["code"], theirs["code"])
+    yield from fingerprint.difference(ours["fingerprint"], theirs["fingerprint"])
+
+
+def _fields(what: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[str]:
+    for name in sorted(left.keys() | right.keys()):
+        if left.get(name) != right.get(name):
+            yield f"{what} {name}: {left.get(name)} and {right.get(name)}"

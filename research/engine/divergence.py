@@ -1,0 +1,63 @@
+"""What is said and kept when a loss is not finite."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from research.engine import checkpoint, durable
+from research.engine.leaves import STATE, Leaves
+from research.errors import EncoreError, Exit
+
+
+class Diverged(EncoreError):
+    """A loss is NaN or infinite."""
+
+    exit_code = Exit.DIVERGED
+
+
+def nonfinite_leaves(leaves: Leaves) -> dict[str, str]:
+    """Path -> what is wrong, of each leaf of the state that holds NaN or infinity."""
+    found = {}
+    for name, array in leaves.items():
+        if name.startswith(STATE) and array.dtype.kind not in "iub":
+            bad = ~np.isfinite(array.astype(np.float32))
+            if bad.any():
+                first = tuple(int(i) for i in np.argwhere(bad)[0])
+                place = f", first at {list(first)}" if first else ""
+                found[name] = f"{int(bad.sum())} of {array.size} values{place}"
+    return found
+
+
+def dump(run: Path, step: int, leaves: Leaves) -> Diverged:
+    """Keep the state that the bad step left, and make the error that says so.
+
+    Args:
+        run: the run's directory; the dump lies in `nonfinite/<step>/`.
+        step: the step whose loss was not finite.
+        leaves: the carry's leaves right after it.
+    """
+    bad = nonfinite_leaves(leaves)
+    directory = run / "nonfinite" / str(step)
+    directory.mkdir(parents=True, exist_ok=True)
+    # Extension types such as bfloat16 do not survive .npz: widened, the values are the same.
+    savable = {n: a if a.dtype.isbuiltin else a.astype(np.float32) for n, a in leaves.items()}
+    with (directory / "state.npz").open("wb") as file:
+        np.savez(file, **savable)  # type: ignore[arg-type]
+    durable.write_file(directory / "leaves.json", json.dumps(bad, indent=1) + "\n")
+    stored = checkpoint.stored_steps(run / "checkpoints")
+    last_good = str(run / "checkpoints" / str(stored[-1])) if stored else "none yet"
+    if bad:
+        name, what = next(iter(bad.items()))
+        offender = f"{name} ({what}){f' and {len(bad) - 1} more leaves' if len(bad) > 1 else ''}"
+    else:
+        offender = "no leaf of the state yet, only the loss itself"
+    return Diverged(
+        f"the loss of step {step} is not finite.\n"
+        f"  not finite after it: {offender}\n"
+        f"  last good checkpoint: {last_good}\n"
+        f"  state after the step: {directory / 'state.npz'}\n"
+        "  A smaller learning rate or gradient clipping may help; --nan keep goes on regardless."
+    )

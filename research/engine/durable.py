@@ -1,0 +1,65 @@
+"""Files that are either there whole or not at all, whatever happens to the process."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file so that after a crash either the old or the new content is there, whole."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's content durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+sync_directory = sync_file
+
+
+def sync_tree(directory: Path) -> None:
+    """Make everything below a directory durable, the directories' entries included."""
+    for parent, _, files in os.walk(directory):
+        for name in files:
+            sync_file(Path(parent, name))
+        sync_directory(Path(parent))
+
+
+def file_digests(directory: Path, leave_out: str) -> dict[str, str]:
+    """Relative path -> SHA-256 of every file below a directory, but for one name."""
+    return {
+        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.name != leave_out
+    }
+
+
+def changed_files(recorded: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """Sentences that name each file that is missing, changed or extra."""
+    missing = [f"{name} is missing" for name in recorded if name not in found]
+    changed = [
+        f"{name} has changed"
+        for name, digest in recorded.items()
+        if found.get(name, digest) != digest
+    ]
+    extra = [f"{name} does not belong there" for name in found if name not in recorded]
+    return missing + changed + extra

@@ -1,0 +1,119 @@
+"""The end of a run: the reported state's figures, `result.json`, and the ledger's last word."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from typing import Any
+
+import jax
+import numpy as np
+
+from research.engine import checkpoint, ledger
+from research.engine.advance import Carry, Program
+from research.engine.durable import write_file
+from research.engine.identity import Identity
+from research.engine.leaves import Reader, rebuild
+from research.engine.loop import Trained, evaluate
+from research.engine.observer import Observer
+from research.engine.record import spell_figures
+from research.engine.saver import Directories, Saver
+from research.errors import Damaged, Difference
+
+
+def finish(
+    program: Program,
+    identity: Identity,
+    places: Directories,
+    trained: Trained,
+    saver: Saver,
+    reader: Reader,
+    observer: Observer,
+) -> dict[str, Any]:
+    """Evaluate what the run reports, write its result, and close its ledger if it is whole.
+
+    Returns:
+        The content of `result.json`.
+    """
+    position = trained.position
+    complete = position.step == program.experiment.steps
+    saved = ledger.read(places.ledger).saves()[position.step]
+    metrics: dict[str, Any] = {**spell_figures(trained.metrics), **saved["metrics"]}
+    if complete:
+        step, carry = reported_state(program, position.step, position.carry, places, saver)
+        figures = evaluate(program, carry, step, program.experiment.final, reader)
+        if program.experiment.measure is not None:
+            figures |= program.experiment.measure(reader(carry.state))
+        if program.experiment.artifacts is not None:
+            keep_artifacts(places, dict(program.experiment.artifacts(reader(carry.state))))
+        if figures:
+            observer.evaluated(step, figures)
+        metrics |= spell_figures(figures)
+        if step != position.step:
+            metrics["reported_step"] = step
+    shown = {
+        "experiment": identity.experiment,
+        "config_digest": identity.config_digest,
+        "seed": identity.seed,
+        "step": position.step,
+        "complete": complete,
+    }
+    result = {
+        "experiment": identity.experiment,
+        "run_dir": str(places.run),
+        **shown,
+        "digest": saved["digest"],
+        "metrics": metrics,
+        "seconds": position.seconds,
+        "compile_seconds": program.compile_seconds,
+        "items_per_second": trained.items_per_second,
+        "peak_memory_bytes": peak_memory_bytes(),
+    }
+    write_file(places.result, json.dumps(result, indent=2) + "\n")
+    if complete:
+        last_word = {"shown": shown, "digest": saved["digest"], "metrics": metrics}
+        recorded = ledger.read(places.ledger).result()
+        if recorded is None:
+            saver.append("result", last_word)
+        elif recorded != last_word:
+            raise Difference(
+                f"{places.run} was made again and its figures differ from those in its ledger: "
+                "code, environment or data changed since"
+            )
+    return result
+
+
+def reported_state(
+    program: Program, step: int, carry: Carry, places: Directories, saver: Saver
+) -> tuple[int, Carry]:
+    """The state whose figures count: the last, or the best by the experiment's selection."""
+    if program.experiment.selection is None or saver.best is None or saver.best[0] == step:
+        return step, carry
+    best = saver.best[0]
+    try:
+        stored = checkpoint.read(places.checkpoints, best)
+    except Damaged as damage:
+        raise Damaged(
+            f"{damage}; it is the best by {program.experiment.selection.metric} and is what this "
+            "run reports: --restart makes it again"
+        ) from None
+    return best, rebuild(program.shapes, stored.leaves)
+
+
+def keep_artifacts(places: Directories, artifacts: dict[str, np.ndarray]) -> None:
+    """Write what a report shows: `artifacts/<name>.npy`."""
+    directory = places.run / "artifacts"
+    directory.mkdir(exist_ok=True)
+    for name, array in artifacts.items():
+        with (directory / f"{name}.npy").open("wb") as file:
+            np.save(file, array)
+
+
+def peak_memory_bytes() -> int:
+    """The largest memory so far: of the device where it says so, else of this process."""
+    stats = jax.local_devices()[0].memory_stats()
+    if stats and "peak_bytes_in_use" in stats:
+        return int(stats["peak_bytes_in_use"])
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,169 @@
+"""The ledger: an append-only file in which each line carries the digest of the line before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from research.engine.durable import sync_directory
+from research.engine.leaves import LeafRecord
+
+FIRST = "0" * 64
+"""What the first line carries in place of a digest."""
+
+
+class Line(NamedTuple):
+    """One line of a ledger.
+
+    Attributes:
+        kind: `header`, `segment` (the run went on in another process), `save` or `result`.
+        content: the line's own fields.
+        digest: SHA-256 of the line, which it carries itself and the next line repeats.
+    """
+
+    kind: str
+    content: dict[str, Any]
+    digest: str
+
+
+class Ledger(NamedTuple):
+    """What a ledger file holds.
+
+    Attributes:
+        path: the file.
+        lines: the lines whose chain is whole, from the first.
+        valid_bytes: how much of the file they take.
+        broken: what is wrong with the line after them, or "".
+        cut_short: whether the rest is just a last line that a crash cut short.
+    """
+
+    path: Path
+    lines: tuple[Line, ...]
+    valid_bytes: int
+    broken: str
+    cut_short: bool
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """The first line's content."""
+        return self.lines[0].content
+
+    def of_kind(self, kind: str) -> Iterator[dict[str, Any]]:
+        """The contents of all lines of one kind, in order."""
+        return (line.content for line in self.lines if line.kind == kind)
+
+    def saves(self) -> dict[int, dict[str, Any]]:
+        """Step -> the content of its save line, ascending."""
+        saves = {int(content["step"]): content for content in self.of_kind("save")}
+        return dict(sorted(saves.items()))
+
+    def result(self) -> dict[str, Any] | None:
+        """The content of the last result line, if the run is finished."""
+        return next(iter(reversed(list(self.of_kind("result")))), None)
+
+
+def spell(kind: str, content: Mapping[str, Any], previous: str) -> tuple[bytes, str]:
+    """One line as it is written, and its digest: canonical JSON that carries both digests."""
+    line = {"kind": kind, **content, "previous": previous}
+    digest = hashlib.sha256(_canonical(line)).hexdigest()
+    return _canonical({**line, "sha256": digest}) + b"\n", digest
+
+
+def _canonical(line: Mapping[str, Any]) -> bytes:
+    # Python writes the shortest digits that read back as the same float: metrics stay exact.
+    return json.dumps(line, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def read(path: Path) -> Ledger:
+    """Read a ledger as far as its chain is whole. A missing file is an empty ledger."""
+    data = path.read_bytes() if path.exists() else b""
+    lines: list[Line] = []
+    position = 0
+    previous = FIRST
+    broken = ""
+    cut_short = False
+    while position < len(data):
+        end = data.find(b"\n", position)
+        raw = data[position : end + 1] if end >= 0 else data[position:]
+        number = len(lines) + 1
+        try:
+            content = json.loads(raw)
+            kind = content.pop("kind")
+            carried = content.pop("previous")
+            digest = content.pop("sha256")
+        except (ValueError, KeyError, AttributeError, TypeError):
+            cut_short = end < 0
+            broken = f"line {number} is " + ("cut short" if cut_short else "not a ledger line")
+            break
+        if end < 0:
+            cut_short, broken = True, f"line {number} is cut short"
+            break
+        if carried != previous:
+            broken = f"line {number} does not carry the digest of the line before it"
+            break
+        if spell(kind, content, previous) != (raw, digest):
+            broken = f"line {number} is not what was written: its own digest does not fit"
+            break
+        previous = digest
+        lines.append(Line(kind, content, digest))
+        position = end + 1
+    return Ledger(path, tuple(lines), position, broken, cut_short)
+
+
+def append(path: Path, kind: str, content: Mapping[str, Any], previous: str) -> str:
+    """Append one line durably; returns its digest.
+
+    Raises:
+        OSError: the line could not be written; the file is then as it was.
+    """
+    raw, digest = spell(kind, content, previous)
+    new = not path.exists()
+    with path.open("ab") as file:
+        size = file.tell()
+        try:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            os.truncate(path, size)
+            raise
+    if new:
+        sync_directory(path.parent)
+    return digest
+
+
+def keep_whole_part(ledger: Ledger) -> Path | None:
+    """Cut a ledger file back to its whole chain; what is cut off is kept in a file beside it.
+
+    Returns:
+        That file, or None where there was nothing to cut off.
+    """
+    data = ledger.path.read_bytes()
+    if len(data) == ledger.valid_bytes:
+        return None
+    aside = None
+    if not ledger.cut_short:
+        number = sum(1 for _ in ledger.path.parent.glob(f"{ledger.path.name}.broken-*"))
+        aside = ledger.path.with_name(f"{ledger.path.name}.broken-{number}")
+        aside.write_bytes(data)
+    with ledger.path.open("r+b") as file:
+        file.truncate(ledger.valid_bytes)
+        os.fsync(file.fileno())
+    return aside
+
+
+def spell_leaves(records: Mapping[str, LeafRecord]) -> dict[str, list[Any]]:
+    """Leaf records as JSON: path -> [sha256, dtype, shape]."""
+    return {name: [r.sha256, r.dtype, list(r.shape)] for name, r in records.items()}
+
+
+def read_leaves(content: Mapping[str, Any]) -> dict[str, LeafRecord]:
+    """The leaf records of a save line."""
+    return {
+        name: LeafRecord(sha256, dtype, tuple(shape))
+        for name, (sha256, dtype, shape) in content["leaves"].items()
+    }

@@ -1,0 +1,51 @@
+"""One process at a time in a run's directory."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from research.errors import Mistake
+
+
+@contextmanager
+def hold(directory: Path) -> Iterator[None]:
+    """Hold a run's directory for this process.
+
+    The kernel drops the lock when its owner dies, however it dies, so that a dead owner's lock
+    needs no guessing to be taken over. The file says who holds it, for people.
+
+    Raises:
+        Mistake: another living process holds it.
+    """
+    path = directory / "lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            owner = file.read().strip() or "another process"
+            raise Mistake(
+                f"{owner} is at work in {directory}; wait for it, or stop it, then try again"
+            ) from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+        yield
+
+
+def is_held(directory: Path) -> bool:
+    """Whether a living process holds the directory."""
+    path = directory / "lock"
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -1,0 +1,154 @@
+"""The host loop, read from top to bottom: advance, evaluate, save, record, show."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from research.engine import divergence, metrics
+from research.engine.advance import Carry, Program
+from research.engine.cadence import Cadence, ChunkSize
+from research.engine.checkpoint import Facts
+from research.engine.interrupts import StopRequest
+from research.engine.leaves import Reader, name_leaves
+from research.engine.observer import Figures, Observer
+from research.engine.record import append_metrics
+from research.engine.saver import Directories, Saver
+
+
+class Position(NamedTuple):
+    """Where a run stands.
+
+    Attributes:
+        step: updates made.
+        carry: what they made; consumed by the next advance.
+        reported: whether the carry's metrics have been reported.
+        seconds: time spent on steps in all processes, without compilation.
+    """
+
+    step: int
+    carry: Carry
+    reported: bool
+    seconds: float
+
+
+class Trained(NamedTuple):
+    """How the loop ended.
+
+    Attributes:
+        position: where it stands; all of it is saved.
+        items_per_second: over the steps of this process.
+        metrics: the figures last reported.
+    """
+
+    position: Position
+    items_per_second: float
+    metrics: Figures
+
+
+def evaluate(
+    program: Program, carry: Carry, step: int, splits: tuple[str, ...], reader: Reader
+) -> dict[str, float | None]:
+    """The figures of each split: `validation/accuracy` and the like."""
+    figures: dict[str, float | None] = {}
+    for split in splits:
+        figures |= metrics.read(reader(program.evaluate(carry, split, step)), f"{split}/")
+    return figures
+
+
+def train(
+    program: Program,
+    position: Position,
+    seed: int,
+    until: int,
+    cadence: Cadence,
+    *,
+    halt: bool,
+    places: Directories,
+    saver: Saver,
+    observer: Observer,
+    reader: Reader,
+    request: StopRequest,
+) -> Trained:
+    """Run the steps up to `until`, or to a request to stop; what was reached is saved.
+
+    Args:
+        program: the compiled experiment.
+        position: where to start.
+        seed: the run's seed.
+        until: the step to stop before.
+        cadence: when to report, evaluate and save.
+        halt: whether a loss that is not finite ends the run.
+        places: the run's files.
+        saver: makes checkpoints durable.
+        observer: is told of progress.
+        reader: the counted way from the device.
+        request: true once someone asked to stop.
+
+    Raises:
+        Diverged: the loss was not finite, with `halt`.
+        OSError: a file could not be written.
+    """
+    experiment = program.experiment
+    step, carry, reported, seconds = position
+    begun_at, begun_seconds = step, seconds
+    chunk = ChunkSize(cadence.chunk_seconds)
+    last_saved, last_saved_time = step, time.monotonic()
+    figures: dict[str, float | None] = {}
+    warned = False
+
+    for window in program.feed.windows(seed, step, max(step, until)):
+        while step < window.stop and not request:
+            stop = min(window.stop, cadence.next_stop(step, until, chunk.steps))
+            compiled = program.compile_seconds
+            began = time.perf_counter()
+            carry = program.advance(carry, window.arrays, step, stop, fresh=reported, halt=halt)
+            nonfinite = int(reader(carry.nonfinite))
+            took = time.perf_counter() - began - (program.compile_seconds - compiled)
+            seconds += took
+            chunk.seen(stop - step, took)
+            if nonfinite >= 0:
+                if halt:
+                    saver.wait()
+                    raise divergence.dump(places.run, nonfinite, reader(name_leaves(carry)))
+                if not warned:
+                    observer.note(f"the loss of step {nonfinite} is not finite; going on as told")
+                    warned = True
+            step, reported = stop, False
+            due_figures: dict[str, float | None] = {}
+
+            if step % cadence.report_every == 0 or step == experiment.steps:
+                figures = metrics.read(reader(carry.metrics), "train/")
+                due_figures |= figures
+                reported = True
+            if step % cadence.evaluate_every == 0 or step == experiment.steps:
+                evaluated = evaluate(program, carry, step, experiment.watched, reader)
+                if evaluated:
+                    due_figures |= evaluated
+                    observer.evaluated(step, evaluated)
+            if due_figures:
+                append_metrics(places.metrics, step, due_figures)
+
+            if (
+                step % cadence.save_every == 0
+                or step == experiment.steps
+                or (experiment.selection is not None and step % cadence.evaluate_every == 0)
+                or time.monotonic() - last_saved_time > cadence.save_seconds
+            ):
+                saver.save(step, reader(name_leaves(carry)), Facts(reported, seconds), due_figures)
+                last_saved, last_saved_time = step, time.monotonic()
+            rate = rate_of(step - begun_at, seconds - begun_seconds, experiment.items_per_step)
+            observer.progress(step, experiment.steps, rate, figures)
+        if request:
+            break
+
+    if step != last_saved:
+        saver.save(step, reader(name_leaves(carry)), Facts(reported, seconds), {})
+    saver.wait()
+    rate = rate_of(step - begun_at, seconds - begun_seconds, experiment.items_per_step)
+    return Trained(Position(step, carry, reported, seconds), rate, figures)
+
+
+def rate_of(steps: int, seconds: float, items_per_step: int) -> float:
+    """Items per second; 0 before there is anything to divide by."""
+    return steps * items_per_step / seconds if seconds > 0 else 0.0

@@ -1,0 +1,323 @@
+"""The proof: a run, or an interval of it, made again and held against its ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from research.engine import checkpoint, fingerprint, ledger, metrics
+from research.engine.advance import Carry, Program
+from research.engine.code import changed
+from research.engine.identity import Identity, is_config_file_true
+from research.engine.initialize import apply_initial, kept_initial
+from research.engine.leaves import (
+    STATE,
+    LeafRecord,
+    Leaves,
+    Reader,
+    name_leaves,
+    rebuild,
+    record_leaves,
+)
+from research.engine.ledger import Ledger
+from research.engine.loop import evaluate
+from research.engine.observer import Observer
+from research.engine.record import read_metrics, spell_figures
+from research.engine.run import Surroundings
+from research.engine.saver import Directories
+from research.errors import Damaged, Mistake
+
+TOLERANCE = 1e-2
+"""How far a leaf made on another platform may be off: norm of the difference over the norm."""
+
+
+class Verdict(NamedTuple):
+    """What a verification found.
+
+    Attributes:
+        compared: saves held against the ledger.
+        equal: how many of them are the same to the bit.
+        findings: what is wrong, the first difference first; empty means verified.
+        notes: what a person should know beside it.
+        within_tolerance: whether bits differ, on another platform, by no more than `TOLERANCE`.
+    """
+
+    compared: int
+    equal: int
+    findings: tuple[str, ...]
+    notes: tuple[str, ...]
+    within_tolerance: bool
+
+
+def verify(
+    program: Program,
+    identity: Identity,
+    directory: Path,
+    surroundings: Surroundings,
+    observer: Observer,
+    interval: tuple[int, int] | None = None,
+) -> Verdict:
+    """Replay a run from its start, or from one stored checkpoint, and compare each save.
+
+    Args:
+        program: the experiment and its feed, as they are now.
+        identity: the run's, from its ledger.
+        directory: where it lies.
+        surroundings: of this process.
+        observer: is told of progress.
+        interval: the steps to replay, from a stored checkpoint; None for the whole run.
+
+    Raises:
+        Mistake: the interval does not start at a stored checkpoint.
+        Damaged: the parameters that the run started from are.
+    """
+    places = Directories(directory)
+    opened = ledger.read(places.ledger)
+    findings, notes = list(_record_findings(places, opened, identity, surroundings)), []
+    header = opened.header
+    notes += changed(header["code"], surroundings.code)
+    environment = fingerprint.difference(header["fingerprint"], surroundings.fingerprint)
+    notes += environment
+    if any(finding.startswith("other data") for finding in findings):
+        return Verdict(0, 0, tuple(findings), tuple(notes), False)
+
+    step, carry, fresh = _beginning(program, identity, places, opened, interval)
+    last = interval[1] if interval else max(opened.saves(), default=0)
+    replay = _Replay(program, identity.seed, places, opened, observer, bool(environment))
+    replay.run(step, carry, last, fresh=fresh, whole=interval is None)
+    return Verdict(
+        replay.compared,
+        replay.equal,
+        (*findings, *replay.findings),
+        (*notes, *replay.notes),
+        replay.tolerated > 0 and not findings and not replay.findings,
+    )
+
+
+def _record_findings(
+    places: Directories, opened: Ledger, identity: Identity, surroundings: Surroundings
+) -> Iterator[str]:
+    """What is wrong with the run's files and data, before anything is replayed."""
+    if opened.broken:
+        yield f"broken chain: the ledger's {opened.broken}"
+    if not is_config_file_true(places.run, identity):
+        yield "changed config: config.json is not what the run was started with"
+    for split, digest in surroundings.data.items():
+        recorded = opened.header["data"].get(split)
+        if recorded != digest:
+            yield f"other data: {split} has digest {digest[:16]}, the run {str(recorded)[:16]}"
+    saves = opened.saves()
+    for step in checkpoint.stored_steps(places.checkpoints):
+        try:
+            stored = checkpoint.read(places.checkpoints, step)
+        except Damaged as damage:
+            yield f"damaged checkpoint: {damage}"
+            continue
+        if step in saves and stored.records != ledger.read_leaves(saves[step]):
+            yield f"damaged checkpoint: {step} is not the one that the ledger recorded"
+    lines = read_metrics(places.metrics)
+    for step, save in saves.items():
+        if step in lines and save["metrics"] and lines[step] != save["metrics"]:
+            yield f"changed metrics: the line of step {step} in metrics.jsonl is not the ledger's"
+    result = opened.result()
+    if result is not None:
+        try:
+            shown = json.loads(places.result.read_text())
+            agrees = shown["metrics"] == result["metrics"] and shown["digest"] == result["digest"]
+        except (OSError, ValueError, KeyError, TypeError):
+            agrees = False
+        if not agrees:
+            yield "changed result: result.json is missing or does not say what the ledger says"
+
+
+def _beginning(
+    program: Program,
+    identity: Identity,
+    places: Directories,
+    opened: Ledger,
+    interval: tuple[int, int] | None,
+) -> tuple[int, Carry, bool]:
+    """The step to start from, its carry, and whether its metrics have been reported."""
+    if interval is None or interval[0] == 0:
+        carry = program.initial(identity.seed)
+        initial = kept_initial(places.run, identity.initial)
+        return 0, apply_initial(carry, initial) if initial else carry, True
+    start = interval[0]
+    stored_steps = checkpoint.stored_steps(places.checkpoints)
+    if start not in stored_steps or start not in opened.saves():
+        raise Mistake(
+            f"--interval must start at 0 or at a stored checkpoint: {_list(stored_steps)}"
+        )
+    stored = checkpoint.read(places.checkpoints, start)
+    unfit = checkpoint.mismatches(stored.records, program.shapes)
+    if unfit:
+        raise Mistake(f"the checkpoint of step {start} does not fit the program: {unfit[0]}")
+    return start, rebuild(program.shapes, stored.leaves), stored.facts.reported
+
+
+class _Replay:
+    """One pass over the ledger's saves."""
+
+    def __init__(
+        self,
+        program: Program,
+        seed: int,
+        places: Directories,
+        opened: Ledger,
+        observer: Observer,
+        elsewhere: bool,
+    ) -> None:
+        self.program = program
+        self.seed = seed
+        self.places = places
+        self.opened = opened
+        self.observer = observer
+        self.elsewhere = elsewhere
+        self.reader = Reader()
+        self.compared = self.equal = self.tolerated = 0
+        self.findings: list[str] = []
+        self.notes: list[str] = []
+
+    def run(self, step: int, carry: Carry, last: int, *, fresh: bool, whole: bool) -> None:
+        saves = {s: save for s, save in self.opened.saves().items() if step <= s <= last}
+        reports = {
+            s
+            for s, line in read_metrics(self.places.metrics).items()
+            if any(name.startswith("train/") for name in line)
+        }
+        result = self.opened.result() if whole else None
+        reported_step = int(result["metrics"].get("reported_step", last)) if result else last
+        reported = carry if reported_step == step else None
+        if step in saves and not self._same(step, carry, saves[step], None):
+            return
+        stops = sorted(s for s in {*saves, *reports} if step < s <= last)
+        for stop in stops:
+            carry = self._advance(carry, step, stop, fresh)
+            fresh = stop in reports
+            if stop in saves:
+                trained = spell_figures(metrics.read(self.reader(carry.metrics), "train/"))
+                if not self._same(stop, carry, saves[stop], trained if fresh else None):
+                    return
+            if stop == reported_step:
+                # The next advance consumes the carry: what is reported later needs its own.
+                reported = rebuild(self.program.shapes, self.reader(name_leaves(carry)))
+            step = stop
+        if result is not None and reported is not None and not self.tolerated:
+            self._same_result(reported, reported_step, result)
+
+    def _advance(self, carry: Carry, step: int, stop: int, fresh: bool) -> Carry:
+        for window in self.program.feed.windows(self.seed, step, stop):
+            carry = self.program.advance(
+                carry, window.arrays, window.start, window.stop, fresh=fresh, halt=False
+            )
+            fresh = False
+        return carry
+
+    def _same(
+        self, step: int, carry: Carry, save: Mapping[str, Any], trained: dict[str, Any] | None
+    ) -> bool:
+        """Whether to go on after holding one save against the replay."""
+        leaves = self.reader(name_leaves(carry))
+        records = record_leaves(leaves)
+        known = ledger.read_leaves(save)
+        self.compared += 1
+        differing = differing_leaves(known, records)
+        self.observer.progress(step, self.program.experiment.steps, 0.0, {})
+        if differing:
+            return self._tell_difference(step, leaves, differing)
+        self.equal += 1
+        figures = trained or {}
+        splits = tuple(
+            split
+            for split in self.program.experiment.watched
+            if any(name.startswith(f"{split}/") for name in save["metrics"])
+        )
+        figures = figures | spell_figures(evaluate(self.program, carry, step, splits, self.reader))
+        return self._same_figures(f"save of step {step}", figures, save["metrics"])
+
+    def _tell_difference(self, step: int, leaves: Leaves, differing: list[str]) -> bool:
+        stored: Leaves = {}
+        if step in checkpoint.stored_steps(self.places.checkpoints):
+            try:
+                stored = checkpoint.read(self.places.checkpoints, step).leaves
+            except Damaged:
+                stored = {}
+        described = describe_leaves(differing, leaves, stored)
+        if self.elsewhere:
+            off = max(
+                (relative_distance(leaves[n], stored[n]) for n in differing if n in stored),
+                default=None,
+            )
+            if off is not None and off <= TOLERANCE:
+                self.tolerated += 1
+                self.notes.append(
+                    f"step {step}: other bits on this platform, at most {off:.2g} off "
+                    f"(tolerance {TOLERANCE:g})"
+                )
+                return True
+            if off is None:
+                self.notes.append(
+                    f"step {step}: other bits on this platform; not stored to compare"
+                )
+                return True
+        self.findings.append(f"first difference at step {step}: {described}")
+        return False
+
+    def _same_figures(
+        self, where: str, ours: Mapping[str, Any], recorded: Mapping[str, Any]
+    ) -> bool:
+        for name, value in ours.items():
+            if name in recorded and recorded[name] != value:
+                self.findings.append(
+                    f"{where}: the ledger has {name} {recorded[name]}, the replay {value}"
+                )
+                return False
+        return True
+
+    def _same_result(self, carry: Carry, step: int, result: Mapping[str, Any]) -> None:
+        experiment = self.program.experiment
+        figures = evaluate(self.program, carry, step, experiment.final, self.reader)
+        if experiment.measure is not None:
+            figures |= experiment.measure(self.reader(carry.state))
+        self._same_figures("result", spell_figures(figures), result["metrics"])
+
+
+def differing_leaves(left: Mapping[str, LeafRecord], right: Mapping[str, LeafRecord]) -> list[str]:
+    """The paths of the state's leaves that are not the same in both, in order."""
+    names = [name for name in {**left, **right} if name.startswith(STATE)]
+    return [name for name in names if left.get(name) != right.get(name)]
+
+
+def relative_distance(left: np.ndarray, right: np.ndarray) -> float:
+    """Norm of the difference over the norm of the second; infinite where shapes differ."""
+    if left.shape != right.shape:
+        return float("inf")
+    wide_left, wide_right = left.astype(np.float64), right.astype(np.float64)
+    scale = float(np.linalg.norm(wide_right)) or 1.0
+    return float(np.linalg.norm(wide_left - wide_right)) / scale
+
+
+def describe_leaves(names: list[str], left: Leaves, right: Leaves) -> str:
+    """The first few differing leaves, each with the size of its difference where it is known."""
+    shown = []
+    for name in names[:3]:
+        ours, theirs = left.get(name), right.get(name)
+        if ours is None or theirs is None:
+            shown.append(f"{name} (size unknown: that checkpoint is no longer stored)")
+        elif ours.shape != theirs.shape or ours.dtype != theirs.dtype:
+            shown.append(f"{name} ({ours.dtype}{ours.shape} against {theirs.dtype}{theirs.shape})")
+        else:
+            unequal = ours.reshape(-1).view(np.uint8) != theirs.reshape(-1).view(np.uint8)
+            size = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
+            values = int(unequal.reshape(ours.size, -1).any(axis=1).sum())
+            shown.append(f"{name} ({values} of {ours.size} values, at most {size.max():.3g} apart)")
+    more = f" and {len(names) - 3} more leaves" if len(names) > 3 else ""
+    return "; ".join(shown) + more
+
+
+def _list(steps: list[int]) -> str:
+    return ", ".join(str(step) for step in steps) or "none is stored"

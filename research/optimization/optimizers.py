@@ -1,0 +1,85 @@
+"""Optimisers from optax whose every number is a traced value that the state carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from research.optimization.schedules import ScheduleName, make_schedule
+
+OptimizerName = Literal["sgd", "momentum", "adam", "adamw", "nadam", "rmsprop"]
+
+DEFAULTS: Mapping[str, float] = {
+    "momentum": 0.9,
+    "first_moment_decay": 0.9,
+    "second_moment_decay": 0.999,
+    "epsilon": 1e-8,
+    "weight_decay": 0.0,
+    "squares_decay": 0.9,
+}
+"""What a hyper-parameter is where the state does not name it."""
+
+
+def make_optimizer(
+    name: OptimizerName,
+    hyperparameters: Mapping[str, jax.Array],
+    total_steps: int,
+    schedule: ScheduleName = "constant",
+    warmup_steps: int = 0,
+) -> optax.GradientTransformation:
+    """An optimiser built inside the trace, from the hyper-parameters in the state.
+
+    Build it anew in each update, `make_optimizer(name, state.hyperparameters, ...)`: its
+    functions close over tracers. Its state has the same structure whatever the numbers.
+
+    Args:
+        name: `sgd`; `momentum` (with `momentum`); `adam`, `nadam` and `adamw` (with
+            `first_moment_decay`, `second_moment_decay`, `epsilon`; adamw with `weight_decay`);
+            `rmsprop` (with `squares_decay` and `epsilon`).
+        hyperparameters: name -> scalar. `learning_rate` is the schedule's peak; what is not there
+            is taken from `DEFAULTS`; with `gradient_norm`, gradients are clipped to that global
+            norm first. Other names are for others and left alone.
+        total_steps: updates in the run, for the schedule.
+        schedule: how the learning rate follows the step.
+        warmup_steps: see `make_schedule`.
+
+    Raises:
+        ValueError: for an unknown name.
+        KeyError: without a learning rate.
+
+    Source: Kingma and Ba 2015 (Adam); Dozat 2016 (Nadam); Loshchilov and Hutter 2019 (AdamW);
+    Tieleman and Hinton 2012 (RMSprop); Pascanu et al. 2013 (clipping by global norm).
+    """
+
+    def number(key: str) -> jax.Array:
+        return jnp.asarray(hyperparameters.get(key, DEFAULTS[key]), jnp.float32)
+
+    peak = jnp.asarray(hyperparameters["learning_rate"], jnp.float32)
+    rate = make_schedule(schedule, peak, total_steps, warmup_steps)
+    moments = {"b1": "first_moment_decay", "b2": "second_moment_decay", "eps": "epsilon"}
+    match name:
+        case "sgd":
+            rule = optax.sgd(rate)
+        case "momentum":
+            rule = optax.sgd(rate, momentum=number("momentum"))
+        case "adam":
+            rule = optax.adam(rate, **{k: number(v) for k, v in moments.items()})
+        case "nadam":
+            rule = optax.nadam(rate, **{k: number(v) for k, v in moments.items()})
+        case "adamw":
+            rule = optax.adamw(
+                rate,
+                weight_decay=number("weight_decay"),
+                **{k: number(v) for k, v in moments.items()},
+            )
+        case "rmsprop":
+            rule = optax.rmsprop(rate, decay=number("squares_decay"), eps=number("epsilon"))
+        case _:
+            raise ValueError(f"no optimiser is called {name!r}")
+    if "gradient_norm" in hyperparameters:
+        return optax.chain(optax.clip_by_global_norm(hyperparameters["gradient_norm"]), rule)
+    return rule

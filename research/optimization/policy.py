@@ -1,0 +1,41 @@
+"""Numeric policies: what is stored in which dtype, and what is computed in which."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+
+class Policy(NamedTuple):
+    """Parameters and the loss stay float32; the model computes in `compute`.
+
+    Attributes:
+        compute: the dtype of parameters and inputs inside the model.
+
+    Source: Micikevicius et al. 2018, "Mixed precision training", section 3.1 (a float32 master
+    copy of the weights). bfloat16 has the range of float32, so no loss scaling is needed.
+    """
+
+    compute: Any
+
+    def for_compute(self, tree: Any) -> Any:
+        """The tree with its floating leaves in `compute`; integers, bools and keys untouched."""
+        return _cast(tree, self.compute)
+
+    def for_loss(self, tree: Any) -> Any:
+        """The tree with its floating leaves in float32: what losses and metrics are made from."""
+        return _cast(tree, jnp.float32)
+
+
+POLICIES: dict[str, Policy] = {"float32": Policy(jnp.float32), "bfloat16": Policy(jnp.bfloat16)}
+"""Name -> policy, as a config spells it."""
+
+
+def _cast(tree: Any, dtype: Any) -> Any:
+    def cast(leaf: Any) -> Any:
+        leaf = jnp.asarray(leaf)
+        return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+
+    return jax.tree.map(cast, tree)

@@ -1,0 +1,26 @@
+"""Which examples make each minibatch of several passes over a batch."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from research.engine.experiment import Key
+
+
+def shuffled_minibatches(key: Key, examples: int, size: int, epochs: int) -> jax.Array:
+    """Indices of the minibatches of `epochs` passes, each pass in an order of its own.
+
+    Args:
+        key: for all the orders.
+        examples: how many examples a pass has, a multiple of `size`.
+        size: examples in one minibatch.
+        epochs: passes.
+
+    Returns:
+        int32 `[epochs * examples / size, size]`. Every pass holds each example once.
+    """
+    # One draw and one sort for all passes; `jax.random.permutation` would be several of each.
+    # Of two equal draws (1 in 130,000 passes over 256 examples) the earlier comes first.
+    draws = jax.random.bits(key, (epochs, examples), jnp.uint32)
+    return jnp.argsort(draws, axis=-1).astype(jnp.int32).reshape(-1, size)

@@ -1,0 +1,108 @@
+"""Acting in many environments at once for a fixed number of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from research.engine.experiment import Key
+from research.rl.environment import Environment, EnvironmentState
+
+Policy = Callable[[jax.Array], jax.Array]
+"""observations `[environments, *observation_shape]` -> logits `[environments, actions]`."""
+
+
+class Episodes(NamedTuple):
+    """The environments in mid-episode.
+
+    Attributes:
+        states: the environments' states, leaves `[environments, ...]`.
+        observations: float32 `[environments, *observation_shape]`, what is acted on next.
+        episode_return: float32 `[environments]`, rewards of the running episode so far.
+        episode_length: int32 `[environments]`, its steps so far.
+    """
+
+    states: EnvironmentState
+    observations: jax.Array
+    episode_return: jax.Array
+    episode_length: jax.Array
+
+
+class Trajectory(NamedTuple):
+    """What happened in `[time, environments]` steps.
+
+    Attributes:
+        observation: float32 `[time, environments, *observation_shape]`, what was acted on.
+        action: int32 `[time, environments]`.
+        reward: float32 `[time, environments]`.
+        terminated: bool `[time, environments]`.
+        truncated: bool `[time, environments]`, never together with `terminated`.
+        final_observation: as `observation`: where the action led, before any reset.
+        episode_return: float32 `[time, environments]`, the episode's rewards up to this step.
+        episode_length: int32 `[time, environments]`, its steps up to this one.
+    """
+
+    observation: jax.Array
+    action: jax.Array
+    reward: jax.Array
+    terminated: jax.Array
+    truncated: jax.Array
+    final_observation: jax.Array
+    episode_return: jax.Array
+    episode_length: jax.Array
+
+
+def start(environment: Environment, key: Key, environments: int) -> Episodes:
+    """Fresh episodes in `environments` environments."""
+    states, observations = jax.vmap(environment.reset)(jax.random.split(key, environments))
+    return Episodes(
+        states,
+        observations,
+        jnp.zeros(environments, jnp.float32),
+        jnp.zeros(environments, jnp.int32),
+    )
+
+
+def collect(
+    environment: Environment, policy: Policy, episodes: Episodes, key: Key, steps: int
+) -> tuple[Episodes, Trajectory]:
+    """Acts for `steps` steps with actions drawn from the policy.
+
+    Returns:
+        The environments as they stand afterwards, and what happened.
+    """
+    environments = episodes.episode_return.shape[0]
+    action_key, environment_key = jax.random.split(key)
+    # All randomness in two calls before the loop: within it, each small call costs as much.
+    gumbel = jax.random.gumbel(action_key, (steps, environments, environment.actions))
+    keys = jax.random.split(environment_key, (steps, environments))
+
+    def act(episodes: Episodes, noise: tuple[jax.Array, jax.Array]) -> tuple[Episodes, Trajectory]:
+        step_gumbel, step_keys = noise
+        logits = policy(episodes.observations)
+        action = jnp.argmax(logits + step_gumbel, axis=-1).astype(jnp.int32)
+        states, step = jax.vmap(environment.step)(step_keys, episodes.states, action)
+        episode_return = episodes.episode_return + step.reward
+        episode_length = episodes.episode_length + 1
+        done = step.terminated | step.truncated
+        after = Episodes(
+            states,
+            step.observation,
+            jnp.where(done, 0.0, episode_return),
+            jnp.where(done, 0, episode_length),
+        )
+        return after, Trajectory(
+            observation=episodes.observations,
+            action=action,
+            reward=step.reward,
+            terminated=step.terminated,
+            truncated=step.truncated,
+            final_observation=step.final_observation,
+            episode_return=episode_return,
+            episode_length=episode_length,
+        )
+
+    return jax.lax.scan(act, episodes, (gumbel, keys))

@@ -1,0 +1,175 @@
+"""Image classification as an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from research.engine import metrics
+from research.engine.experiment import (
+    Batch,
+    Data,
+    Experiment,
+    Hyperparameters,
+    Key,
+    Selection,
+)
+from research.engine.metrics import Metrics
+from research.optimization.accumulation import WeightedLoss, make_gradient
+from research.optimization.averaging import update_average
+from research.optimization.optimizers import OptimizerName, make_optimizer
+from research.optimization.policy import POLICIES
+from research.optimization.schedules import ScheduleName
+
+Augmentation: TypeAlias = Callable[[jax.Array, Key, Hyperparameters], jax.Array]
+"""(image `[height, width, channels]` float32, key, hyperparameters) -> such an image."""
+
+
+class ClassifierState(NamedTuple):
+    """All that the next update depends on.
+
+    Attributes:
+        params: of the model, float32.
+        opt_state: of the optimiser.
+        average: a moving average of the parameters, to evaluate with; None where none is kept.
+        step: int32 scalar, updates done.
+        hyperparameters: name -> float32 scalar.
+    """
+
+    params: Any
+    opt_state: Any
+    average: Any
+    step: jax.Array
+    hyperparameters: Hyperparameters
+
+
+def make_classifier(
+    model: nn.Module,
+    data: Data,
+    hyperparameters: Mapping[str, float],
+    *,
+    image_shape: tuple[int, int, int],
+    white: int,
+    steps: int,
+    batch_size: int,
+    optimizer: OptimizerName = "adam",
+    schedule: ScheduleName = "constant",
+    warmup_steps: int = 0,
+    augment: Augmentation | None = None,
+    policy: str = "float32",
+    micro_batches: int = 1,
+    evaluate_every: int = 1,
+    selection: Selection | None = None,
+) -> Experiment:
+    """An experiment that trains `model` by cross-entropy.
+
+    A batch holds `image` (uint8 `[batch, height, width, channels]`), `label` (int `[batch]`) and
+    `weight` (float32 `[batch]`, 0 for padding, which then counts nothing). Its metrics are `loss`
+    (nats; in training with label smoothing) and `accuracy`, means over examples.
+
+    Args:
+        model: called with images in [0, 1], `training` and `dropout_rate`; draws its dropout from
+            the stream "dropout"; gives logits `[batch, classes]`.
+        data: what is fed.
+        hyperparameters: those of `make_optimizer`, and where they are named: `dropout_rate`,
+            `label_smoothing` (Szegedy et al. 2016, section 7), `average_decay` (then the moving
+            average of the parameters is what is evaluated), and what `augment` reads.
+        image_shape: height, width, channels.
+        white: the pixel value that becomes 1.
+        steps: updates in the run.
+        batch_size: examples in an update.
+        optimizer: see `make_optimizer`.
+        schedule: see `make_schedule`.
+        warmup_steps: see `make_schedule`.
+        augment: changes each training image, with a key of its own.
+        policy: `float32` or `bfloat16`, what the model computes in.
+        micro_batches: parts that an update's gradient is summed over, one after the other.
+        evaluate_every: steps between evaluations.
+        selection: how the reported checkpoint is chosen.
+    """
+    numerics = POLICIES[policy]
+
+    def optimizer_of(values: Hyperparameters) -> optax.GradientTransformation:
+        return make_optimizer(optimizer, values, steps, schedule, warmup_steps)
+
+    def logits_of(params: Any, image: jax.Array, **options: Any) -> jax.Array:
+        variables = {"params": numerics.for_compute(params)}
+        logits = model.apply(variables, numerics.for_compute(image), **options)
+        return numerics.for_loss(logits)
+
+    def scaled(image: jax.Array) -> jax.Array:
+        return image.astype(jnp.float32) / white
+
+    def init(key: Key, hyperparameters: Hyperparameters) -> ClassifierState:
+        example = jnp.zeros((1, *image_shape), jnp.float32)
+        params = model.init(key, example, training=False)["params"]
+        return ClassifierState(
+            params=params,
+            opt_state=optimizer_of(hyperparameters).init(params),
+            # A copy: an array that appeared twice in a donated state could not be given back.
+            average=jax.tree.map(jnp.copy, params) if "average_decay" in hyperparameters else None,
+            step=jnp.int32(0),
+            hyperparameters=hyperparameters,
+        )
+
+    def update(state: ClassifierState, batch: Batch, key: Key) -> tuple[ClassifierState, Metrics]:
+        augment_key, dropout_key = jax.random.split(key)
+        values = state.hyperparameters
+        image = scaled(batch["image"])
+        if augment is not None:
+            each = jax.random.split(augment_key, image.shape[0])
+            image = jax.vmap(augment, in_axes=(0, 0, None))(image, each, values)
+        smoothing = values.get("label_smoothing", jnp.float32(0.0))
+
+        def loss(params: Any, rows: Batch, key: Key) -> WeightedLoss:
+            logits = logits_of(
+                params,
+                rows["image"],
+                training=True,
+                dropout_rate=values.get("dropout_rate", 0.0),
+                rngs={"dropout": key},
+            )
+            return _weighted_loss(logits, rows["label"], rows["weight"], smoothing)
+
+        rows = {"image": image, "label": batch["label"], "weight": batch["weight"]}
+        gradient, seen = make_gradient(loss, micro_batches)(state.params, rows, dropout_key)
+        updates, opt_state = optimizer_of(values).update(gradient, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        average = state.average
+        if average is not None:
+            average = update_average(average, params, values["average_decay"], state.step)
+        return ClassifierState(params, opt_state, average, state.step + 1, values), seen
+
+    def evaluate(state: ClassifierState, batch: Batch, key: Key) -> Metrics:
+        del key
+        params = state.params if state.average is None else state.average
+        logits = logits_of(params, scaled(batch["image"]), training=False)
+        return _weighted_loss(logits, batch["label"], batch["weight"], 0.0).metrics
+
+    return Experiment(
+        init=init,
+        update=update,
+        evaluate=evaluate,
+        steps=steps,
+        items_per_step=batch_size,
+        items="examples",
+        hyperparameters=hyperparameters,
+        data=data,
+        evaluate_every=evaluate_every,
+        selection=selection,
+    )
+
+
+def _weighted_loss(
+    logits: jax.Array, label: jax.Array, weight: jax.Array, smoothing: jax.Array | float
+) -> WeightedLoss:
+    one_hot = jax.nn.one_hot(label, logits.shape[-1])
+    losses = optax.softmax_cross_entropy(logits, optax.smooth_labels(one_hot, smoothing))
+    loss = metrics.mean(losses, weight)
+    hits = metrics.mean(jnp.argmax(logits, axis=-1) == label, weight)
+    return WeightedLoss(loss.total, loss.weight, {"loss": loss, "accuracy": hits})

@@ -1,0 +1,85 @@
+"""Image classifiers: `[batch, height, width, channels]` to logits `[batch, classes]`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+
+from research.layers.convolution import Convolution
+from research.layers.dropout import dropout
+from research.layers.pooling import max_pool
+
+_HE = nn.initializers.he_normal()
+
+
+class MultilayerPerceptron(nn.Module):
+    """Dense layers with ReLU, then the logits (784-300-100-10: Géron, 3rd edition, chapter 10).
+
+    Attributes:
+        features: width of each hidden layer.
+        classes: the number of logits.
+    """
+
+    features: Sequence[int] = (300, 100)
+    classes: int = 10
+
+    @nn.compact
+    def __call__(
+        self, x: jax.Array, *, training: bool, dropout_rate: jax.Array | float = 0.0
+    ) -> jax.Array:
+        """Logits `[batch, classes]`; dropout after each hidden layer, with the key "dropout"."""
+        x = x.reshape(x.shape[0], -1)
+        for features in self.features:
+            x = nn.relu(nn.Dense(features, kernel_init=_HE)(x))
+            if training:
+                x = dropout(x, dropout_rate, self.make_rng("dropout"))
+        return nn.Dense(self.classes)(x)
+
+
+class SmallCNN(nn.Module):
+    """3x3 convolutions with ReLU, a 2x2 max pooling after each stage, then dense layers.
+
+    Attributes:
+        stages: the widths of each stage's convolutions.
+        dense: width of each hidden dense layer.
+        classes: the number of logits.
+        stem: side of the very first kernel.
+    """
+
+    stages: Sequence[Sequence[int]] = ((32,), (64,))
+    dense: Sequence[int] = (64,)
+    classes: int = 10
+    stem: int = 3
+
+    @nn.compact
+    def __call__(
+        self, x: jax.Array, *, training: bool, dropout_rate: jax.Array | float = 0.0
+    ) -> jax.Array:
+        """Logits `[batch, classes]`; dropout after each dense layer, with the key "dropout".
+
+        Without a hidden dense layer, dropout comes before the logits.
+        """
+        side = self.stem
+        for stage in self.stages:
+            for features in stage:
+                x = nn.relu(Convolution(features, (side, side), kernel_init=_HE)(x))
+                side = 3
+            x = max_pool(x)
+        x = x.reshape(x.shape[0], -1)
+        for features in self.dense:
+            x = nn.relu(nn.Dense(features, kernel_init=_HE)(x))
+            if training:
+                x = dropout(x, dropout_rate, self.make_rng("dropout"))
+        if training and not self.dense:
+            x = dropout(x, dropout_rate, self.make_rng("dropout"))
+        return nn.Dense(self.classes)(x)
+
+
+def chapter_14_cnn(classes: int = 10) -> SmallCNN:
+    """The Fashion-MNIST net of Géron, 3rd edition, chapter 14: 1,413,834 parameters at 28x28x1.
+
+    7x7x64, pool, two 3x3x128, pool, two 3x3x256, pool, dense 128 and 64 with dropout.
+    """
+    return SmallCNN(stages=((64,), (128, 128), (256, 256)), dense=(128, 64), classes=classes, stem=7)

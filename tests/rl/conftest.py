@@ -1,0 +1,72 @@
+"""Tiny environments whose values are known in closed form."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from research.rl.environment import Environment, TimeStep
+
+
+class Clock(NamedTuple):
+    time: jax.Array
+    episode: jax.Array
+
+
+def _clock(length, *, ends: str, seen: bool) -> Environment:
+    """An episode of `length` steps (int, or a function of the episode's number), reward 1 each.
+
+    Args:
+        ends: `terminated` or `truncated`.
+        seen: whether the observation is the time left, or always 1.
+    """
+    length_of = length if callable(length) else lambda episode: jnp.int32(length)
+
+    def observe(time):
+        return jnp.where(seen, time, 1).astype(jnp.float32)[None]
+
+    def reset(key):
+        episode = jax.random.randint(key, (), 0, 1000)
+        return Clock(jnp.int32(0), episode), observe(jnp.int32(0))
+
+    def step(key, state, action):
+        time = state.time + 1
+        done = time >= length_of(state.episode)
+        fresh, first = reset(key)
+        after = jax.tree.map(
+            lambda new, old: jnp.where(done, new, old), fresh, Clock(time, state.episode)
+        )
+        return after, TimeStep(
+            observation=jnp.where(done, first, observe(time)),
+            reward=jnp.float32(1),
+            terminated=done if ends == "terminated" else jnp.bool_(False),
+            truncated=done if ends == "truncated" else jnp.bool_(False),
+            final_observation=observe(time),
+        )
+
+    return Environment(reset, step, (1,), 2, 50)
+
+
+@pytest.fixture(scope="session")
+def clock():
+    """Makes a clock: see `_clock`."""
+    return _clock
+
+
+@pytest.fixture(scope="session")
+def lever():
+    """An environment of one-step episodes: action 1 pays 1, action 0 nothing."""
+
+    def reset(key):
+        return jax.random.key_data(key)[0], jnp.ones(1, jnp.float32)
+
+    def step(key, state, action):
+        after, observation = reset(key)
+        return after, TimeStep(
+            observation, action.astype(jnp.float32), jnp.bool_(True), jnp.bool_(False), observation
+        )
+
+    return Environment(reset, step, (1,), 2, 1)

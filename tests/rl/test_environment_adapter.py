@@ -1,0 +1,94 @@
+"""CartPole through the adapter: fixed types, gymnasium's numbers, and how episodes end."""
+
+from __future__ import annotations
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from research.rl.environment import make_gymnax
+
+
+@pytest.fixture(scope="module")
+def cartpole():
+    return make_gymnax("CartPole-v1")
+
+
+def _at(state, position, time=0):
+    """The environment's state at a given place and time."""
+    x, x_dot, theta, theta_dot = (jnp.float32(value) for value in position)
+    return state.replace(x=x, x_dot=x_dot, theta=theta, theta_dot=theta_dot, time=jnp.int32(time))
+
+
+def test_types_are_a_fixed_point_of_stepping(cartpole):
+    state, observation = jax.jit(cartpole.reset)(jax.random.key(0))
+    after, shown = jax.jit(cartpole.step)(jax.random.key(1), state, jnp.int32(1))
+    kinds = [
+        jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype, leaf.weak_type), tree)
+        for tree in (state, after)
+    ]
+    assert kinds[0] == kinds[1]
+    assert not any(leaf.weak_type for leaf in jax.tree.leaves((state, after, shown)))
+    assert observation.dtype == shown.observation.dtype == shown.reward.dtype == jnp.float32
+    assert shown.terminated.dtype == shown.truncated.dtype == jnp.bool_
+    assert observation.shape == cartpole.observation_shape == (4,)
+    assert (cartpole.actions, cartpole.longest_episode) == (2, 500)
+
+
+def test_one_step_is_gymnasiums(cartpole):
+    """500 random states, both actions: positions, rewards and endings."""
+    state, _ = cartpole.reset(jax.random.key(0))
+    generator = np.random.default_rng(0)
+    high = np.array([2.6, 3.0, 0.23, 3.0], np.float32)
+    positions = generator.uniform(-high, high, (500, 4)).astype(np.float32)
+    actions = generator.integers(0, 2, 500)
+    step = jax.jit(jax.vmap(cartpole.step, in_axes=(None, 0, 0)))
+    states = jax.vmap(lambda position: _at(state, position))(positions)
+    _, shown = step(jax.random.key(1), states, jnp.asarray(actions, jnp.int32))
+
+    oracle = gymnasium.make("CartPole-v1").unwrapped
+    endings = 0
+    for index, (position, action) in enumerate(zip(positions, actions, strict=True)):
+        oracle.reset(seed=0)
+        oracle.state = position.astype(np.float64)
+        expected, reward, terminated, _, _ = oracle.step(int(action))
+        np.testing.assert_allclose(shown.final_observation[index], expected, rtol=2e-6, atol=2e-6)
+        assert bool(shown.terminated[index]) == terminated
+        endings += terminated
+        inside = abs(position[0]) < 2.4 and abs(position[2]) < 12 * 2 * np.pi / 360
+        if inside:  # what a step from an already lost state pays is the library's own affair
+            assert float(shown.reward[index]) == reward
+        assert not shown.truncated[index]
+    assert 50 < endings < 450
+
+
+@pytest.mark.parametrize(
+    ("position", "time", "terminated", "truncated"),
+    [
+        ((0.0, 0.0, 0.0, 0.0), 10, False, False),
+        ((0.0, 0.0, 0.0, 0.0), 499, False, True),
+        ((2.39, 3.0, 0.0, 0.0), 10, True, False),
+        ((2.39, 3.0, 0.0, 0.0), 499, True, False),
+    ],
+)
+def test_endings(cartpole, position, time, terminated, truncated):
+    """The time limit truncates; a fall terminates, also on the last step; either resets."""
+    state, _ = cartpole.reset(jax.random.key(0))
+    after, shown = cartpole.step(jax.random.key(1), _at(state, position, time), jnp.int32(1))
+    assert (bool(shown.terminated), bool(shown.truncated)) == (terminated, truncated)
+    expected = np.array(position) + 0.02 * np.array([position[1], 0, position[3], 0])
+    np.testing.assert_allclose(shown.final_observation[jnp.array([0, 2])], expected[[0, 2]], 1e-5)
+    if terminated or truncated:
+        assert int(after.time) == 0
+        assert float(jnp.max(jnp.abs(shown.observation))) <= 0.05
+        assert float(jnp.max(jnp.abs(shown.final_observation))) > 0.05
+    else:
+        assert int(after.time) == time + 1
+        np.testing.assert_array_equal(shown.observation, shown.final_observation)
+
+
+def test_continuous_actions_are_refused():
+    with pytest.raises(ValueError, match="not discrete"):
+        make_gymnax("Pendulum-v1")

@@ -1,0 +1,85 @@
+"""Evaluation plays whole episodes and counts each environment once."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from research.engine.metrics import read
+from research.rl.environment import Environment
+from research.rl.evaluation import evaluate_policy, run_episodes
+
+
+def _lengths(episode):
+    return 1 + episode % 17
+
+
+def _still(observations, key):
+    return jnp.zeros(observations.shape[0], jnp.int32)
+
+
+def _expected_lengths(environment: Environment, key, episodes):
+    """The lengths that the resets of `run_episodes` lead to, by hand."""
+    reset_key, _ = jax.random.split(key)
+    keys = jax.random.split(reset_key, episodes)
+    return np.array([int(_lengths(environment.reset(key)[0].episode)) for key in keys])
+
+
+def test_each_environment_counts_once(clock):
+    environment = clock(_lengths, ends="terminated", seen=True)
+    key = jax.random.key(5)
+    played = jax.jit(lambda key: run_episodes(environment, _still, key, 32))(key)
+    expected = _expected_lengths(environment, key, 32)
+    assert len(set(expected)) > 5
+    np.testing.assert_array_equal(played.episode_length, expected)
+    np.testing.assert_array_equal(played.episode_return, expected)
+    assert played.finished.all()
+
+    # Control: the mean over all episodes that end within the same steps favours short ones.
+    steps = expected.max()
+    keys = jax.random.split(key, 32)
+    states = jax.vmap(environment.reset)(keys)[0]
+    ended = []
+    for step in range(steps):
+        length = np.asarray(_lengths(states.episode))
+        states, shown = jax.vmap(environment.step)(
+            jax.random.split(jax.random.fold_in(key, step), 32), states, jnp.zeros(32, jnp.int32)
+        )
+        ended += list(length[np.asarray(shown.terminated)])
+    assert len(ended) > 32
+    assert np.mean(ended) < expected.mean() - 1
+
+
+def test_truncated_episodes_count_too(clock):
+    environment = clock(9, ends="truncated", seen=True)
+    played = run_episodes(environment, _still, jax.random.key(0), 4)
+    np.testing.assert_array_equal(played.episode_return, 9)
+
+
+def test_bounded_where_episodes_do_not_end(clock):
+    environment = clock(10**6, ends="terminated", seen=True)
+    played = run_episodes(environment, _still, jax.random.key(0), 4)
+    np.testing.assert_array_equal(played.episode_length, environment.longest_episode)
+    assert not played.finished.any()
+    metrics = evaluate_policy(environment, lambda seen: jnp.zeros((8, 2)), jax.random.key(0), 4)
+    assert read(metrics) == {
+        "episode_return": None,
+        "stochastic_episode_return": None,
+        "episodes": 0.0,
+        "stochastic_episodes": 0.0,
+    }
+
+
+def test_greedy_and_stochastic(lever):
+    """Action 1 pays, with probability .7: greedy gets 1, drawn actions .7 ± 4 standard errors."""
+
+    def policy(observations):
+        return jnp.log(jnp.tile(jnp.array([0.3, 0.7]), (observations.shape[0], 1)))
+
+    metrics = read(
+        jax.jit(lambda key: evaluate_policy(lever, policy, key, 4000))(jax.random.key(3))
+    )
+    assert metrics["episode_return"] == 1.0
+    assert abs(metrics["stochastic_episode_return"] - 0.7) < 4 * (0.21 / 4000) ** 0.5
+    assert metrics["episodes"] == metrics["stochastic_episodes"] == 4000

@@ -1,0 +1,235 @@
+"""PPO as a whole: what it computes against references, and what it learns where that is known."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from research.engine.keys import at_step, stream
+from research.engine.metrics import read
+from research.rl.network import PolicyAndValue
+from research.rl.ppo import Examples, Sizes, make_examples, make_ppo, ppo_loss
+from research.rl.rollout import collect, start
+
+HYPERPARAMETERS = {
+    "learning_rate": 3e-3,
+    "discount": 0.9,
+    "gae_lambda": 0.9,
+    "clip_range": 0.2,
+    "entropy_weight": 0.01,
+    "value_weight": 0.5,
+    "max_gradient_norm": 10.0,
+}
+SIZES = Sizes(
+    environments=4, rollout_steps=16, epochs=4, minibatch_size=32, units=(16,), updates=200
+)
+
+
+def _traced(**changes):
+    return {name: jnp.float32(value) for name, value in (HYPERPARAMETERS | changes).items()}
+
+
+def _train(environment, updates=200, sizes=SIZES, **changes):
+    experiment = make_ppo(environment, sizes, HYPERPARAMETERS | changes)
+
+    @partial(jax.jit, donate_argnums=0)
+    def advance(state, start, stop):
+        def update(step, state):
+            return experiment.update(state, None, at_step(stream(0, "update"), step))[0]
+
+        return jax.lax.fori_loop(start, stop, update, state)
+
+    state = experiment.init(stream(0, "init"), _traced(**changes))
+    return experiment, advance(state, 0, updates)
+
+
+@pytest.mark.parametrize("ends", ["terminated", "truncated"])
+def test_values_know_a_time_limit_from_an_end(clock, ends):
+    """Reward 1 a step, five steps, γ = .9, the time in sight. Ended: Σ .9^k over the steps left,
+    4.1 at first. Cut: the world would have gone on, so 10 at every step. All else is equal, so
+    that either expectation refutes the other treatment.
+    """
+    _, state = _train(clock(5, ends=ends, seen=True))
+    network = PolicyAndValue(2, SIZES.units)
+    times = jnp.arange(5, dtype=jnp.float32)[:, None]
+    value = network.apply(state.params, times, method="value")
+    ended = (1 - 0.9 ** np.arange(5, 0, -1)) / 0.1
+    expected = ended if ends == "terminated" else np.full(5, 10.0)
+    np.testing.assert_allclose(value, expected, atol=0.35)
+    assert np.abs(ended - 10).min() > 5 * 0.35
+
+
+def test_learns_what_pays(lever):
+    experiment, state = _train(lever, updates=60)
+    metrics = read(experiment.evaluate(state, None, jax.random.key(0)))
+    assert metrics["episode_return"] == 1.0
+    assert metrics["stochastic_episode_return"] > 0.9
+
+
+def test_examples_are_the_trajectory(clock):
+    """Every row against values and log-probabilities computed one at a time in float64."""
+    environment = clock(7, ends="truncated", seen=True)
+    network = PolicyAndValue(2, (8,))
+    params = network.init(jax.random.key(0), jnp.zeros(1))
+    params = jax.tree.map(lambda leaf: 3 * leaf, params)
+
+    def policy(observations):
+        return network.apply(params, observations, method="policy")
+
+    episodes = start(environment, jax.random.key(1), 3)
+    _, trajectory = collect(environment, policy, episodes, jax.random.key(2), 10)
+    examples = make_examples(network, params, trajectory, _traced())
+    assert examples.observation.shape == (30, 1)
+
+    times = np.tile(np.arange(10)[:, None] % 7, (1, 3))
+    np.testing.assert_array_equal(trajectory.observation[..., 0], times)
+    np.testing.assert_array_equal(trajectory.final_observation[..., 0], times + 1)
+    np.testing.assert_array_equal(trajectory.truncated, times == 6)
+    np.testing.assert_array_equal(trajectory.episode_length, times + 1)
+    np.testing.assert_array_equal(examples.observation[:, 0], times.ravel())
+    np.testing.assert_array_equal(examples.action, np.asarray(trajectory.action).ravel())
+
+    def value(time):
+        return _forward(params, "value_tower", np.array([time], np.float64))[0]
+
+    advantage = np.zeros((10, 3))
+    for column in range(3):
+        later = 0.0
+        for t in reversed(range(10)):
+            error = 1.0 + 0.9 * value(times[t, column] + 1) - value(times[t, column])
+            later = error + (0.0 if times[t, column] == 6 else 0.81 * later)
+            advantage[t, column] = later
+    np.testing.assert_allclose(examples.advantage, advantage.ravel(), rtol=1e-3, atol=1e-4)
+    target = advantage.ravel() + [value(time) for time in times.ravel()]
+    np.testing.assert_allclose(examples.target, target, rtol=1e-3, atol=1e-4)
+    logits = np.stack(
+        [_forward(params, "policy_tower", np.array([time], np.float64)) for time in times.ravel()]
+    )
+    log_probability = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    np.testing.assert_allclose(
+        examples.log_probability,
+        log_probability[np.arange(30), np.asarray(examples.action)],
+        atol=1e-5,
+    )
+
+
+def _forward(params, tower, inputs):
+    """A tower in numpy, float64."""
+    layers = params["params"][tower]
+    hidden = inputs
+    for index in range(len(layers)):
+        layer = layers[f"Dense_{index}"]
+        hidden = hidden @ np.asarray(layer["kernel"], np.float64) + np.asarray(layer["bias"])
+        if index < len(layers) - 1:
+            hidden = np.tanh(hidden)
+    return hidden
+
+
+def test_loss_against_numpy():
+    generator = np.random.default_rng(0)
+    network = PolicyAndValue(3, (8, 8))
+    params = network.init(jax.random.key(0), jnp.zeros(4))
+    params = jax.tree.map(
+        lambda leaf: leaf + 0.3 * jnp.cos(jnp.arange(leaf.size).reshape(leaf.shape)), params
+    )
+    observation = generator.normal(size=(64, 4)).astype(np.float32)
+    action = generator.integers(0, 3, 64)
+    old = np.log(generator.dirichlet(np.ones(3), 64))[np.arange(64), action]
+    advantage, target = generator.normal(1, 2, (2, 64))
+    examples = Examples(
+        observation, action, *(np.float32(column) for column in (old, advantage, target))
+    )
+    hyperparameters = _traced(entropy_weight=0.1, value_weight=0.7)
+    loss, parts = ppo_loss(network, params, examples, jnp.float32(0.15), hyperparameters)
+
+    logits = _forward(params, "policy_tower", observation)
+    value = _forward(params, "value_tower", observation)[:, 0]
+    log_probabilities = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    ratio = np.exp(log_probabilities[np.arange(64), action] - old)
+    normal = (advantage - advantage.mean()) / advantage.std()
+    gains = [min(r * a, min(max(r, 0.85), 1.15) * a) for r, a in zip(ratio, normal, strict=True)]
+    expected = {
+        "policy_loss": -np.mean(gains),
+        "value_loss": np.mean((value - target) ** 2),
+        "entropy": -(np.exp(log_probabilities) * log_probabilities).sum(-1).mean(),
+        "approximate_kl": np.mean(ratio - 1 - np.log(ratio)),
+    }
+    expected["loss"] = (
+        expected["policy_loss"] + 0.7 * expected["value_loss"] - 0.1 * expected["entropy"]
+    )
+    assert loss == parts["loss"]
+    assert parts.keys() == expected.keys()
+    for name, figure in expected.items():
+        np.testing.assert_allclose(parts[name], figure, rtol=1e-4, err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def one_update(clock):
+    """One compiled update on a clock of 7 steps, 16 steps a rollout, annealed over two."""
+    sizes = Sizes(4, 16, 2, 32, (8,), updates=2, anneal=True, evaluation_episodes=4)
+    experiment = make_ppo(clock(7, ends="terminated", seen=True), sizes, HYPERPARAMETERS)
+    update = jax.jit(lambda state, key: experiment.update(state, None, key))
+    return experiment, update
+
+
+def test_state_keeps_its_types(one_update):
+    experiment, update = one_update
+    state = experiment.init(jax.random.key(0), _traced())
+    after, _ = update(state, jax.random.key(1))
+    kinds = [
+        jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype), leaf.weak_type), tree)
+        for tree in (state, after)
+    ]
+    assert kinds[0] == kinds[1]
+
+
+def test_hyperparameters_are_read_from_the_state(one_update, clock):
+    """With a step size of 0 in the state nothing moves; halved by annealing, half as far."""
+    experiment, update = one_update
+    still = experiment.init(jax.random.key(0), _traced(learning_rate=0.0))
+    after, _ = update(still, jax.random.key(1))
+    jax.tree.map(np.testing.assert_array_equal, still.params, after.params)
+    moving = experiment.init(jax.random.key(0), _traced())
+    after, _ = update(moving, jax.random.key(1))
+    assert not np.array_equal(jax.tree.leaves(moving.params)[0], jax.tree.leaves(after.params)[0])
+
+    # One gradient step of Adam from nothing moves every weight by about the step size.
+    sizes = Sizes(4, 16, 1, 64, (8,), updates=2, anneal=True)
+    single = make_ppo(clock(7, ends="terminated", seen=True), sizes, HYPERPARAMETERS)
+    for updates, fraction in ((0, 1.0), (1, 0.5)):
+        state = single.init(jax.random.key(0), _traced())._replace(updates=jnp.int32(updates))
+        after, _ = single.update(state, None, jax.random.key(1))
+        moved = jax.tree.map(lambda a, b: jnp.max(jnp.abs(a - b)), state.params, after.params)
+        np.testing.assert_allclose(max(jax.tree.leaves(moved)), 3e-3 * fraction, rtol=0.02)
+
+
+def test_metrics_of_a_rollout(one_update):
+    """16 steps of episodes of 7: two end in each of 4 environments, each with return 7."""
+    experiment, update = one_update
+    state = experiment.init(jax.random.key(0), _traced())
+    state, metrics = update(state, jax.random.key(1))
+    figures = read(metrics)
+    assert (figures["episodes"], figures["episode_return"], figures["longest_episode"]) == (8, 7, 7)
+    np.testing.assert_array_equal(state.episodes.episode_return, 2)
+    assert all(np.isfinite(figure) for figure in figures.values())
+
+
+def test_an_unfinished_episode_is_no_return(clock):
+    sizes = Sizes(2, 4, 1, 8, (8,), updates=1)
+    experiment = make_ppo(clock(7, ends="terminated", seen=True), sizes, HYPERPARAMETERS)
+    state = experiment.init(jax.random.key(0), _traced())
+    figures = read(experiment.update(state, None, jax.random.key(1))[1])
+    assert figures["episodes"] == 0
+    assert figures["episode_return"] is None
+    assert figures["longest_episode"] is None
+
+
+def test_nan_shows(one_update):
+    experiment, update = one_update
+    state = experiment.init(jax.random.key(0), _traced(value_weight=float("nan")))
+    _, metrics = update(state, jax.random.key(1))
+    assert np.isnan(read(metrics)["loss"])
