@@ -81,7 +81,9 @@ def read(file: Path) -> Entry:
     if not text:
         return Entry(name, file, problem="it has no docstring to say what it shows")
     summary = " ".join(text.split("\n\n")[0].split())
-    return Entry(name, file, summary, text, _fixed_line("Expected", text), _fixed_line("Time", text))
+    return Entry(
+        name, file, summary, text, _fixed_line("Expected", text), _fixed_line("Time", text)
+    )
 
 
 def _fixed_line(label: str, text: str) -> str:

@@ -114,7 +114,9 @@ def wrong_count(command: Command, read: Scan) -> list[str]:
     found = len(read.arguments)
     messages = []
     if not read.unsure:
-        messages += [f"{argument.name} is missing ({argument.help})" for argument in missing[found:]]
+        messages += [
+            f"{argument.name} is missing ({argument.help})" for argument in missing[found:]
+        ]
     extra = read.arguments[len(command.arguments) :]
     messages += [
         f"{word}: unexpected word (lists are written with commas and no spaces: 32,64)"

@@ -66,7 +66,9 @@ def config_from(named: Named, values: dict[str, Any]) -> Any:
     problems = [f"{name} was added" for name in sorted(fields - values.keys())]
     problems += [f"{name} was removed" for name in sorted(values.keys() - fields)]
     if problems:
-        raise Mistake(f"the config of {named.name} has changed since that run: " + "; ".join(problems))
+        raise Mistake(
+            f"the config of {named.name} has changed since that run: " + "; ".join(problems)
+        )
 
     def restore(value: Any) -> Any:
         return tuple(restore(part) for part in value) if isinstance(value, list) else value

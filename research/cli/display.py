@@ -160,8 +160,8 @@ def print_result(result: Mapping[str, Any], file: TextIO) -> None:
     console.print("Run", style="bold")
     rows = [
         ("step", f"{result.get('step', 0):,} ({state})"),
-        ("seconds", f"{_number(result, 'seconds'):.1f}, and {_number(result, 'compile_seconds'):.1f} "
-                    f"to compile"),
+        ("seconds", f"{_number(result, 'seconds'):.1f}"),
+        ("compiling", f"{_number(result, 'compile_seconds'):.1f} seconds"),
         ("speed", f"{_thousands(_number(result, 'items_per_second'))} items a second"),
         ("memory", f"{_number(result, 'peak_memory_bytes') / 2**20:,.0f} MiB at most"),
         ("digest", str(result.get("digest"))),

@@ -109,9 +109,7 @@ def _explain(error: OSError) -> tuple[str, Exit]:
     return "", Exit.MISTAKE
 
 
-def _end(
-    message: str, code: int, as_json: bool, result: Mapping[str, Any] | None = None
-) -> int:
+def _end(message: str, code: int, as_json: bool, result: Mapping[str, Any] | None = None) -> int:
     """Say how it ended: on stderr, and as one JSON object where that was asked for."""
     label = "stopped" if code == Exit.STOPPED else "error"
     print(f"{label}: {message}", file=sys.stderr)

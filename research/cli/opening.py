@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from research.cli.catalog import Named, catalog, load, resolve
 from research.cli.configure import config_from
-from research.engine.identity import Identity
 
 if TYPE_CHECKING:
     from research.engine.advance import Program
     from research.engine.experiment import Experiment
+    from research.engine.identity import Identity
     from research.engine.run import Surroundings
 
 
@@ -53,7 +53,7 @@ def opened(named: Named, config: Any, mode: str, root: Path) -> Iterator[Opened]
 
     quiet_libraries()
     experiment = named.make(config)
-    feed = open_feed(experiment, mode)
+    feed = open_feed(experiment.data, mode)
     try:
         surroundings = Surroundings(
             fingerprint(), code_digest(named.path, root), dict(feed.digests())

@@ -63,7 +63,9 @@ def options_of(config: type) -> tuple[Option, ...]:
         if default is dataclasses.MISSING:
             problems.append(f"the field {field.name} needs a default")
         if not supported(kind):
-            problems.append(f"the field {field.name} is {describe(kind)}, which no option can spell")
+            problems.append(
+                f"the field {field.name} is {describe(kind)}, which no option can spell"
+            )
         options.append(Option(field.name.replace("_", "-"), field.name, kind, default, text))
     if problems:
         raise Mistake(f"{config.__module__}.{config.__name__}: {'; '.join(problems)}")

@@ -82,5 +82,3 @@ def slicing(pace: Pace, experiment: Experiment) -> Slicing:
         pace.until,
         halt=pace.nan == "stop",
     )
-
-

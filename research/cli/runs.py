@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from research.cli.convert import nearest
-from research.engine.identity import CONFIG_FILE
 from research.errors import Mistake
+
+LEDGER_FILE = "ledger.jsonl"
+"""What makes a directory a run; the engine's own constant, which comes with JAX."""
 
 
 def find_runs(runs_dir: Path) -> list[Path]:
     """All runs, by experiment and name; those put aside by `--restart` included."""
-    return sorted(path.parent for path in runs_dir.glob(f"*/*/*/{CONFIG_FILE}"))
+    return sorted(path.parent for path in runs_dir.glob(f"*/*/*/{LEDGER_FILE}"))
 
 
 def find_run(text: str, runs_dir: Path) -> Path:
@@ -24,7 +26,7 @@ def find_run(text: str, runs_dir: Path) -> Path:
         Mistake: none or several fit.
     """
     path = Path(text)
-    if (path / CONFIG_FILE).is_file():
+    if (path / LEDGER_FILE).is_file():
         return path
     runs = {run.relative_to(runs_dir).as_posix(): run for run in find_runs(runs_dir)}
     wanted = text.strip("/")
@@ -36,7 +38,7 @@ def find_run(text: str, runs_dir: Path) -> Path:
         more = f"\n  and {len(fitting) - 8} more" if len(fitting) > 8 else ""
         raise Mistake(f"{text} could be {len(fitting)} runs; give more of the name:\n{shown}{more}")
     if path.is_dir():
-        raise Mistake(f"{text} is not a run: it has no {CONFIG_FILE}")
+        raise Mistake(f"{text} is not a run: it has no {LEDGER_FILE}")
     if not runs:
         raise Mistake(f"there is no run {text}: {runs_dir} holds no runs")
     near = nearest(wanted, runs) or _nearest_part(wanted, runs)

@@ -10,18 +10,21 @@ is decoded again. Prepared files that changed have another fingerprint.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import itertools
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
 import numpy as np
 
 from research.data import columns as column_functions
 from research.data.columns import Columns
-from research.data.files import exclusive, new_directory, replace_file
+from research.data.files import exclusive, publish, replace_file, workshop
 
 FORMAT = 1
 """Changes whenever the same files would be decoded otherwise."""
@@ -43,78 +46,101 @@ def fingerprint(data_files: Iterable[Path], description_files: Iterable[Path]) -
     return state.hexdigest()
 
 
-def load(directory: Path, files: str, decode: Callable[[], Columns]) -> Columns:
+def load(
+    directory: Path, files: str, examples: int, parts: Callable[[], Iterator[Columns]]
+) -> Columns | None:
     """The decoded columns, memory-mapped; decoded and kept first where they are not there.
 
-    Safe with several processes at once: one decodes, the others wait. Where the cache cannot be
-    written (read-only, full), the decoded columns are given all the same.
+    Needs memory for one part at a time. Safe with several processes at once: one decodes, the
+    others wait.
 
     Args:
         directory: of this split.
         files: fingerprint of the prepared files.
-        decode: makes the columns.
+        examples: how many there are.
+        parts: decodes the split, part by part.
+
+    Returns:
+        The columns, or None where the cache cannot be written (read-only, full).
     """
     if (kept := _kept(directory, files)) is not None:
         return kept
-    decoded: Columns | None = None
     try:
         with exclusive(directory / "lock"):
             # Another process may have decoded while this one waited.
             if (kept := _kept(directory, files)) is not None:
                 return kept
-            decoded = decode()
-            digest = _keep(directory, decoded)
+            with workshop(directory) as place:
+                content = place / "content"
+                digest = _write(content, examples, parts())
+                publish(content, directory / digest)
             replace_file(directory / f"{files}.json", json.dumps({"digest": digest}) + "\n")
+            return _columns(directory / digest)
     except OSError as error:
         logging.getLogger(__name__).warning("not cached in %s: %s", directory, error)
-        return decode() if decoded is None else decoded
-    return decoded
+        return None
 
 
 def _kept(directory: Path, files: str) -> Columns | None:
     """What is there, if it is what it should be."""
     try:
         digest = json.loads((directory / f"{files}.json").read_text(encoding="utf-8"))["digest"]
-        content = directory / digest
-        manifest = json.loads((content / "manifest.json").read_text(encoding="utf-8"))
-        columns = {name: _open(content, name, kind) for name, kind in manifest["columns"].items()}
+        columns = _columns(directory / digest)
         intact = column_functions.digest(columns) == digest
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
         return None
     return columns if intact else None
 
 
-def _keep(directory: Path, columns: Columns) -> str:
-    digest = column_functions.digest(columns)
-    with new_directory(directory / digest) as content:
-        kinds = {}
-        for name, column in columns.items():
-            path = _path(content, name)
-            if column.dtype == object:
-                kinds[name] = "text"
-                ends = np.cumsum([0, *map(len, column)])
-                np.save(path.with_suffix(".ends.npy"), ends)
-                column = np.frombuffer(b"".join(column), np.uint8)
-            else:
-                kinds[name] = "array"
-            np.save(path, column, allow_pickle=False)
-        (content / "manifest.json").write_text(json.dumps({"columns": kinds}), encoding="utf-8")
-    return digest
+def _columns(content: Path) -> Columns:
+    manifest = json.loads((content / "manifest.json").read_text(encoding="utf-8"))
+    return {name: _open(content, name, kind) for name, kind in manifest["columns"].items()}
+
+
+def _write(content: Path, examples: int, parts: Iterator[Columns]) -> str:
+    content.mkdir()
+    digest = column_functions.Digest()
+    kinds: dict[str, str] = {}
+    ends: dict[str, list[int]] = {}
+    with contextlib.ExitStack() as stack:
+        files: dict[str, BinaryIO] = {}
+        for part in parts:
+            digest.update(part)
+            for name, column in part.items():
+                text = column.dtype == object
+                if name not in files:
+                    kinds[name] = "text" if text else "array"
+                    files[name] = stack.enter_context(_path(content, name).open("wb"))
+                    if not text:
+                        _write_header(files[name], column.dtype, (examples, *column.shape[1:]))
+                if text:
+                    ends.setdefault(name, []).extend(map(len, column))
+                files[name].write(b"".join(column) if text else column.tobytes())
+    for name, lengths in ends.items():
+        np.save(_ends(content, name), np.cumsum([0, *lengths]))
+    (content / "manifest.json").write_text(json.dumps({"columns": kinds}), encoding="utf-8")
+    return digest.hexdigest()
+
+
+def _write_header(file: BinaryIO, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+    description = np.lib.format.dtype_to_descr(dtype)
+    header = {"descr": description, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 def _open(content: Path, name: str, kind: str) -> np.ndarray:
-    path = _path(content, name)
-    column = np.load(path, mmap_mode="r", allow_pickle=False)
     if kind == "array":
-        return column
-    ends = np.load(path.with_suffix(".ends.npy"), allow_pickle=False)
-    whole = column.tobytes()
+        return np.load(_path(content, name), mmap_mode="r", allow_pickle=False)
+    whole = _path(content, name).read_bytes()
+    ends = np.load(_ends(content, name), allow_pickle=False).tolist()
     texts = np.empty(len(ends) - 1, object)
-    texts[:] = [
-        whole[start:end] for start, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
-    ]
+    texts[:] = [whole[start:end] for start, end in itertools.pairwise(ends)]
     return texts
 
 
 def _path(content: Path, name: str) -> Path:
     return content / f"{quote(name, safe='')}.npy"
+
+
+def _ends(content: Path, name: str) -> Path:
+    return content / f"{quote(name, safe='')}.ends.npy"

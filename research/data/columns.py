@@ -61,6 +61,28 @@ def join(parts: Sequence[Columns]) -> Columns:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+class Digest:
+    """SHA-256 of decoded content, taken part by part; see `digest` for what is hashed."""
+
+    def __init__(self) -> None:
+        self._state = hashlib.sha256()
+
+    def update(self, columns: Mapping[str, np.ndarray]) -> None:
+        """Add the examples that come next."""
+        names = sorted(columns)
+        for start in range(0, len(columns[names[0]]), _CHUNK):
+            parts = [_as_bytes(columns[name][start : start + _CHUNK]) for name in names]
+            if all(isinstance(part, np.ndarray) for part in parts):
+                self._state.update(np.concatenate(parts, axis=1).data)
+            else:
+                for example in zip(*parts, strict=True):
+                    self._state.update(b"".join(bytes(value) for value in example))
+
+    def hexdigest(self) -> str:
+        """The digest of all examples so far."""
+        return self._state.hexdigest()
+
+
 def digest(columns: Mapping[str, np.ndarray]) -> str:
     """SHA-256 (hex) of the decoded content.
 
@@ -68,16 +90,8 @@ def digest(columns: Mapping[str, np.ndarray]) -> str:
     number's bytes little-endian in C order in the dtype it has when decoded, a text's own bytes.
     So it does not depend on how or where the files were written.
     """
-    names = sorted(columns)
-    state = hashlib.sha256()
-    examples = len(columns[names[0]])
-    for start in range(0, examples, _CHUNK):
-        parts = [_as_bytes(columns[name][start : start + _CHUNK]) for name in names]
-        if all(isinstance(part, np.ndarray) for part in parts):
-            state.update(np.concatenate(parts, axis=1).data)
-        else:
-            for example in zip(*parts, strict=True):
-                state.update(b"".join(bytes(value) for value in example))
+    state = Digest()
+    state.update(columns)
     return state.hexdigest()
 
 
@@ -86,11 +100,3 @@ def _as_bytes(column: np.ndarray) -> np.ndarray | list[bytes]:
         return list(column)
     little = np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("<"))
     return little.reshape(len(column), -1).view(np.uint8)
-
-
-def size_in_bytes(columns: Mapping[str, np.ndarray]) -> int:
-    """Bytes of all columns in memory."""
-    return sum(
-        sum(map(len, column)) if column.dtype == object else column.nbytes
-        for column in columns.values()
-    )

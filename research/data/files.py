@@ -44,29 +44,36 @@ def replace_file(path: Path, content: str) -> None:
 
 
 @contextlib.contextmanager
-def new_directory(path: Path) -> Iterator[Path]:
-    """A directory to fill, which takes the place of `path` at the end: all of it, or nothing.
-
-    What is there is set aside and removed. The caller holds a lock.
+def workshop(above: Path) -> Iterator[Path]:
+    """A directory under `above` to make something in; removed at the end.
 
     Raises:
-        OSError: if it cannot be written; `path` is then as it was.
+        OSError: if it cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(prefix=".partial-", dir=path.parent))
+    above.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix=".partial-", dir=above))
     try:
-        filled = workshop / "new"
-        filled.mkdir()
-        yield filled
-        for file in filled.rglob("*"):
-            _sync(file)
-        _sync(filled)
-        if path.exists():
-            path.rename(workshop / "old")
-        filled.rename(path)
-        _sync(path.parent)
+        yield place
     finally:
-        shutil.rmtree(workshop, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def publish(made: Path, path: Path) -> None:
+    """Put the directory `made` in the place of `path`: all of it, durable, or nothing.
+
+    What was there is set aside beside `made`. The caller holds a lock.
+
+    Raises:
+        OSError: if it cannot be done; `path` is then as it was.
+    """
+    for file in made.rglob("*"):
+        _sync(file)
+    _sync(made)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        path.rename(made.with_name("replaced"))
+    made.rename(path)
+    _sync(path.parent)
 
 
 def _sync(path: Path) -> None:

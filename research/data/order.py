@@ -120,9 +120,7 @@ def sequential_rows(examples: int, batch_size: int, last: Last = "drop") -> Rows
     return rows
 
 
-def _places(
-    examples: int, batch_size: int, batch_index: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+def _places(examples: int, batch_size: int, batch_index: jax.Array) -> tuple[jax.Array, jax.Array]:
     # Counted within the batch: `batch_index * batch_size + offset` could pass int32 at the end.
     first = batch_index * batch_size
     offset = jnp.arange(batch_size, dtype=jnp.int32)

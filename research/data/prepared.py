@@ -99,7 +99,9 @@ def missing(text: str) -> Mistake:
     lines = [f"The data set {text} is not prepared on this machine. Looked in", *lies]
     if name not in known:
         near = difflib.get_close_matches(name, sorted(known), 3)
-        lines.append(f"tfds has none of this name.{near and f' Did you mean {_either(near)}?' or ''}")
+        lines.append(
+            f"tfds has none of this name.{(near and f' Did you mean {_either(near)}?') or ''}"
+        )
     else:
         lines.append(f"To prepare it: python launch.py prepare {text}")
     return Mistake("\n".join(lines))
@@ -199,8 +201,10 @@ class Prepared:
             raise self._damaged(split, index, error) from error
         return column_functions.from_examples(examples, f"{self.name} {split}")
 
-    def load(self, split: str) -> Columns:
-        """All of a split, decoded; from the cache where it is there, and into it.
+    def cached(self, split: str) -> Columns | None:
+        """All of a split, decoded and memory-mapped, from the cache or else into it.
+
+        None where the cache cannot be written.
 
         Raises:
             Damaged: as `read`.
@@ -214,14 +218,17 @@ class Prepared:
         except OSError as error:
             raise self._damaged(split, np.arange(info.num_examples), error) from error
         place = places.cache_directory() / "decoded" / self.name / split
-        return decoded_cache.load(place, files, lambda: self._decode(split))
+        whole = Slice(split, 0, info.num_examples)
+        return decoded_cache.load(place, files, info.num_examples, lambda: self.parts(whole))
 
-    def _decode(self, split: str) -> Columns:
-        examples = self.builder.info.splits[split].num_examples
-        starts = range(0, examples, _CHUNK)
-        return column_functions.join(
-            [self.read(split, np.arange(at, min(at + _CHUNK, examples))) for at in starts]
-        )
+    def parts(self, part: Slice) -> Iterator[Columns]:
+        """A slice decoded, some examples at a time.
+
+        Raises:
+            Damaged: as `read`.
+        """
+        for start in range(part.start, part.stop, _CHUNK):
+            yield self.read(part.split, np.arange(start, min(start + _CHUNK, part.stop)))
 
     def _reader(self, split: str) -> Any:
         readers = self.__dict__.setdefault("_readers", {})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -48,6 +50,16 @@ class TfdsSplit:
         """The number of examples."""
         return sum(part.stop - part.start for part in self._slices)
 
+    @functools.cached_property
+    def _decoded(self) -> list[Columns] | None:
+        """Each slice, memory-mapped; None where the cache cannot be written."""
+        slices = []
+        for split, start, stop in self._slices:
+            if (whole := self._prepared.cached(split)) is None:
+                return None
+            slices.append({name: column[start:stop] for name, column in whole.items()})
+        return slices
+
     def load(self) -> dict[str, np.ndarray]:
         """All examples, decoded: column -> array `[examples, ...]`, read-only.
 
@@ -55,30 +67,39 @@ class TfdsSplit:
         that. A slice is memory-mapped, a sum of slices is copied. Text is a column of dtype
         object that holds `bytes`.
         """
-        parts = []
-        for split, start, stop in self._slices:
-            whole = self._prepared.load(split)
-            parts.append({name: column[start:stop] for name, column in whole.items()})
-        return self._chosen(column_functions.join(parts))
+        decoded = self._decoded if self._decoded is not None else [*self._parts()]
+        return self._chosen(column_functions.join(decoded))
+
+    def _parts(self) -> Iterator[Columns]:
+        return itertools.chain.from_iterable(map(self._prepared.parts, self._slices))
 
     def read(self, index: np.ndarray) -> dict[str, np.ndarray]:
-        """The examples at `index` (int `[n]`), decoded by tfds, by random access.
+        """The examples at `index` (int `[n]`), decoded, by random access.
+
+        From the cache once `load` or `digest` has opened it, else decoded by tfds; the same
+        values. Several threads may read at once.
 
         Raises:
             IndexError: if an index is out of range.
         """
         index = np.asarray(index)
-        if index.size and not (0 <= index.min() and index.max() < len(self)):
+        if index.size and not (index.min() >= 0 and index.max() < len(self)):
             raise IndexError(f"{self.name} has {len(self)} examples")
+        decoded = self.__dict__.get("_decoded")
         ends = np.cumsum([part.stop - part.start for part in self._slices])
         which = np.searchsorted(ends, index, side="right")
         order, parts = [], []
         for number, (split, start, stop) in enumerate(self._slices):
             (here,) = np.nonzero(which == number)
-            if here.size:
-                within = index[here] - (ends[number] - (stop - start)) + start
-                order.append(here)
-                parts.append(self._prepared.read(split, within))
+            if not here.size:
+                continue
+            within = index[here] - (ends[number] - (stop - start))
+            order.append(here)
+            parts.append(
+                {name: column[within] for name, column in decoded[number].items()}
+                if decoded is not None
+                else self._prepared.read(split, within + start)
+            )
         if not parts:
             return {name: column[:0] for name, column in self.read(np.array([0])).items()}
         back = np.argsort(np.concatenate(order))
@@ -87,7 +108,10 @@ class TfdsSplit:
 
     def digest(self) -> str:
         """SHA-256 (hex) of the decoded content, as `research.data.columns.digest`."""
-        return column_functions.digest(self.load())
+        state = column_functions.Digest()
+        for part in self._decoded if self._decoded is not None else self._parts():
+            state.update(self._chosen(part))
+        return state.hexdigest()
 
     def _chosen(self, columns: Columns) -> Columns:
         if not self.features:

@@ -26,7 +26,7 @@ def code_digest(experiment_file: Path, root: Path = ROOT) -> dict[str, str]:
         root: the folder that holds `research/`.
 
     Returns:
-        Path relative to `root` (with `/`) -> SHA-256 (hex) of the source, line ends as `\\n`.
+        Path relative to `root` (with `/`) -> SHA-256 (hex) of the source, whatever its line ends.
     """
     waiting = [experiment_file.resolve()]
     for module in ALWAYS:

@@ -151,9 +151,10 @@ def cpu(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
         return {"cpu": name, "instruction_set": name, "level_1_cache": "not known"}
     words = fields.get("flags", fields.get("Features", "")).split()
     vector = sorted(word for word in words if _VECTOR_FLAG.fullmatch(word))
-    names = ("vendor_id", "cpu family", "model", "CPU implementer", "CPU part")
+    names = {"vendor_id": "", "cpu family": "family ", "model": "model "}
+    names |= {"CPU implementer": "implementer ", "CPU part": "part "}
     return {
-        "cpu": ", ".join(f"{name} {fields[name]}" for name in names if name in fields),
+        "cpu": " ".join(label + fields[name] for name, label in names.items() if name in fields),
         "instruction_set": f"{_widest(vector)} ({_short_digest(vector)})",
         "level_1_cache": _level_1_cache(),
     }

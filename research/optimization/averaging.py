@@ -27,15 +27,3 @@ def update_average(average: Any, params: Any, decay: jax.Array, step: jax.Array)
     step = jnp.asarray(step, jnp.float32)
     now = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
     return optax.incremental_update(params, average, 1.0 - now)
-
-
-def steps_done(opt_state: Any) -> jax.Array:
-    """The number of updates that an optax state counts, int32 scalar.
-
-    Raises:
-        ValueError: if it counts none (plain SGD with a constant rate does not).
-    """
-    counts = optax.tree.get_all_with_path(opt_state, "count")
-    if not counts:
-        raise ValueError("this optimiser does not count its updates")
-    return jax.tree.leaves(counts[0][1])[0]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 import jax
-import jax.numpy as jnp
 import optax
 
 Schedule: TypeAlias = Callable[[jax.Array], jax.Array]
@@ -35,24 +34,30 @@ def make_schedule(
     """
     if not 0 <= warmup_steps <= total_steps:
         raise ValueError(f"warm-up of {warmup_steps} steps in a run of {total_steps}")
+    shape = _shape(name, total_steps, warmup_steps)
+    return lambda step: peak * shape(step)
+
+
+def _shape(name: ScheduleName, total_steps: int, warmup_steps: int) -> Schedule:
+    """The schedule of peak 1: optax branches on the peak, so it cannot be given a traced one."""
     match name:
         case "constant":
             if warmup_steps:
-                return optax.linear_schedule(jnp.zeros_like(peak), peak, warmup_steps)
-            return optax.constant_schedule(peak)
+                return optax.linear_schedule(0.0, 1.0, warmup_steps)
+            return optax.constant_schedule(1.0)
         case "cosine":
             if warmup_steps:
                 raise ValueError("cosine has no warm-up; warmup_cosine has")
-            return optax.cosine_decay_schedule(peak, max(total_steps, 1))
+            return optax.cosine_decay_schedule(1.0, max(total_steps, 1))
         case "warmup_cosine":
             return optax.warmup_cosine_decay_schedule(
-                jnp.zeros_like(peak), peak, warmup_steps, max(total_steps, warmup_steps + 1)
+                0.0, 1.0, warmup_steps, max(total_steps, warmup_steps + 1)
             )
         case "one_cycle":
             if not warmup_steps:
                 raise ValueError("one_cycle needs warm-up steps")
             start = warmup_steps / total_steps
             return optax.linear_onecycle_schedule(
-                total_steps, peak, pct_start=start, pct_final=max(0.85, (1 + start) / 2)
+                total_steps, 1.0, pct_start=start, pct_final=max(0.85, (1 + start) / 2)
             )
     raise ValueError(f"no schedule is called {name!r}")

@@ -16,21 +16,20 @@ class Clock(NamedTuple):
     episode: jax.Array
 
 
-def _clock(length, *, ends: str, seen: bool) -> Environment:
+def _clock(length, *, ends: str) -> Environment:
     """An episode of `length` steps (int, or a function of the episode's number), reward 1 each.
 
-    Args:
-        ends: `terminated` or `truncated`.
-        seen: whether the observation is the time left, or always 1.
+    `ends` is `terminated` or `truncated`. The observation is the time, that of the last step's end being the first again: as if the
+    world were a ring, so that every observation that is valued is also acted on.
     """
     length_of = length if callable(length) else lambda episode: jnp.int32(length)
 
-    def observe(time):
-        return jnp.where(seen, time, 1).astype(jnp.float32)[None]
+    def observe(time, episode):
+        return (time % length_of(episode)).astype(jnp.float32)[None]
 
     def reset(key):
         episode = jax.random.randint(key, (), 0, 1000)
-        return Clock(jnp.int32(0), episode), observe(jnp.int32(0))
+        return Clock(jnp.int32(0), episode), jnp.zeros(1, jnp.float32)
 
     def step(key, state, action):
         time = state.time + 1
@@ -40,11 +39,11 @@ def _clock(length, *, ends: str, seen: bool) -> Environment:
             lambda new, old: jnp.where(done, new, old), fresh, Clock(time, state.episode)
         )
         return after, TimeStep(
-            observation=jnp.where(done, first, observe(time)),
+            observation=jnp.where(done, first, observe(time, state.episode)),
             reward=jnp.float32(1),
             terminated=done if ends == "terminated" else jnp.bool_(False),
             truncated=done if ends == "truncated" else jnp.bool_(False),
-            final_observation=observe(time),
+            final_observation=observe(time, state.episode),
         )
 
     return Environment(reset, step, (1,), 2, 50)

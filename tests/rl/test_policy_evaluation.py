@@ -23,11 +23,11 @@ def _expected_lengths(environment: Environment, key, episodes):
     """The lengths that the resets of `run_episodes` lead to, by hand."""
     reset_key, _ = jax.random.split(key)
     keys = jax.random.split(reset_key, episodes)
-    return np.array([int(_lengths(environment.reset(key)[0].episode)) for key in keys])
+    return np.asarray(_lengths(jax.vmap(environment.reset)(keys)[0].episode))
 
 
 def test_each_environment_counts_once(clock):
-    environment = clock(_lengths, ends="terminated", seen=True)
+    environment = clock(_lengths, ends="terminated")
     key = jax.random.key(5)
     played = jax.jit(lambda key: run_episodes(environment, _still, key, 32))(key)
     expected = _expected_lengths(environment, key, 32)
@@ -40,29 +40,33 @@ def test_each_environment_counts_once(clock):
     steps = expected.max()
     keys = jax.random.split(key, 32)
     states = jax.vmap(environment.reset)(keys)[0]
+    step = jax.jit(jax.vmap(environment.step))
     ended = []
-    for step in range(steps):
+    for time in range(steps):
         length = np.asarray(_lengths(states.episode))
-        states, shown = jax.vmap(environment.step)(
-            jax.random.split(jax.random.fold_in(key, step), 32), states, jnp.zeros(32, jnp.int32)
-        )
+        keys = jax.random.split(jax.random.fold_in(key, time), 32)
+        states, shown = step(keys, states, jnp.zeros(32, jnp.int32))
         ended += list(length[np.asarray(shown.terminated)])
     assert len(ended) > 32
     assert np.mean(ended) < expected.mean() - 1
 
 
 def test_truncated_episodes_count_too(clock):
-    environment = clock(9, ends="truncated", seen=True)
-    played = run_episodes(environment, _still, jax.random.key(0), 4)
+    environment = clock(9, ends="truncated")
+    played = jax.jit(lambda key: run_episodes(environment, _still, key, 4))(jax.random.key(0))
     np.testing.assert_array_equal(played.episode_return, 9)
 
 
 def test_bounded_where_episodes_do_not_end(clock):
-    environment = clock(10**6, ends="terminated", seen=True)
-    played = run_episodes(environment, _still, jax.random.key(0), 4)
+    environment = clock(10**6, ends="terminated")
+    played = jax.jit(lambda key: run_episodes(environment, _still, key, 4))(jax.random.key(0))
     np.testing.assert_array_equal(played.episode_length, environment.longest_episode)
     assert not played.finished.any()
-    metrics = evaluate_policy(environment, lambda seen: jnp.zeros((8, 2)), jax.random.key(0), 4)
+
+    def policy(observations):
+        return jnp.zeros((8, 2))
+
+    metrics = jax.jit(lambda key: evaluate_policy(environment, policy, key, 4))(jax.random.key(0))
     assert read(metrics) == {
         "episode_return": None,
         "stochastic_episode_return": None,

@@ -25,7 +25,7 @@ def test_a_members_parameters_do_not_depend_on_how_many_there_are():
 
 def test_first_actions_are_all_but_uniform():
     network = PolicyAndValue(3, (32, 32))
-    params = network.init(jax.random.key(0), jnp.zeros(4))
+    params = jax.jit(network.init)(jax.random.key(0), jnp.zeros(4))
     observations = jax.random.normal(jax.random.key(1), (50, 4))
     logits, values = network.apply(params, observations)
     assert logits.shape == (50, 3)

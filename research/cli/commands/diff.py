@@ -46,7 +46,9 @@ def _print(parting: Parting, file: TextIO) -> None:
     if not parting.common:
         console.print("the two runs have no save at the same step: nothing can be compared")
     elif parting.step is None:
-        console.print(f"the same to the bit at all {parting.common} common saves", style="bold green")
+        console.print(
+            f"the same to the bit at all {parting.common} common saves", style="bold green"
+        )
     else:
         before = f"after step {parting.last_equal}" if parting.last_equal is not None else "at once"
         console.print(f"they part {before}: at step {parting.step}, {parting.leaves}",

@@ -1,2 +1,160 @@
-from research.cli.commands.list import COMMAND as L
-COMMAND = L._replace(name="doctor")
+"""`doctor`: what there is on this machine, and what in it could change the bits."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from research.cli.command import Command, Context, Outcome, parse
+from research.cli.pace import RUNS_DIR
+from research.cli.terminal import make_console
+from research.engine.environment import POOL_SIZE, quiet_libraries
+from research.engine.fingerprint import fingerprint, usable_cores, version
+
+_PACKAGES = (
+    "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "array-record",
+    "gymnax", "numpy", "rich",
+)  # fmt: skip
+_EXPECTED = {
+    "jax_enable_x64": ("False", "64-bit values are on"),
+    "jax_default_matmul_precision": ("None", "the precision of matrix products is set"),
+    "jax_default_prng_impl": ("threefry2x32", "another random generator is set"),
+    "jax_threefry_partitionable": ("True", "random numbers come in another order"),
+    "jax_random_seed_offset": ("0", "all seeds are shifted"),
+    "jax_disable_jit": ("False", "nothing is compiled"),
+    "jax_numpy_dtype_promotion": ("standard", "types are promoted by other rules"),
+}
+_DETERMINISTIC = ("--xla_gpu_deterministic_ops=true", "--xla_gpu_exclude_nondeterministic_ops=true")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `doctor`."""
+
+    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
+
+
+def execute(tokens: Sequence[str], context: Context) -> Outcome:
+    """Print what this environment is."""
+    _, options = parse(COMMAND, tokens)
+    quiet_libraries()
+    prints = fingerprint()
+    sections = {
+        "Versions": versions(),
+        "Machine": _machine(prints),
+        "Data": _data(),
+        "Disk": _disk(Path(options.runs_dir)),
+    }
+    findings = [*([context.note] if context.note else []), *concerns(prints)]
+    findings += lock_differences(context.root / "requirements.lock")
+    console = make_console(context.human)
+    for title, rows in sections.items():
+        console.print(title, style="bold")
+        for name, text in rows.items():
+            console.print(f"  {name:20}  {text}", markup=False, soft_wrap=True)
+        console.print()
+    console.print("What could change the bits here", style="bold")
+    for finding in findings:
+        console.print(f"  {finding}", style="yellow", markup=False, soft_wrap=True)
+    if not findings:
+        console.print("  nothing that is not as Encore expects it", style="green")
+    return Outcome({"sections": sections, "fingerprint": prints, "findings": findings})
+
+
+def versions() -> dict[str, str]:
+    """Python's and the packages' versions."""
+    return {"Python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+
+
+def _machine(prints: Mapping[str, str]) -> dict[str, str]:
+    import jax
+
+    devices = ", ".join(f"{device.platform}:{device.id}" for device in jax.devices()[:8])
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": f"{usable_cores()} usable of {os.cpu_count()}",
+        "CPU": f"{prints.get('cpu', 'not in use')}; {prints.get('instruction_set', '')}".rstrip(
+            "; "
+        ),
+        "devices": f"{prints['device_count']} ({prints['device_kind']}): {devices}",
+        "CPU pool": f"{prints['pool_size']} threads (NPROC={os.environ.get('NPROC', 'not set')})",
+        "XLA_FLAGS": os.environ.get("XLA_FLAGS") or "not set",
+    }
+
+
+def _data() -> dict[str, str]:
+    from research.data.places import cache_directory, tfds_directory
+    from research.data.prepared import listing
+
+    place = tfds_directory()
+    origin = "TFDS_DATA_DIR" if os.environ.get("TFDS_DATA_DIR") else "TFDS_DATA_DIR not set"
+    held = [str(path) for path in listing(place)] if place.is_dir() else []
+    missing = "nothing prepared" if place.is_dir() else "no such folder"
+    return {
+        "tfds": f"{place} ({origin})",
+        "prepared": ", ".join(held) or missing,
+        "cache": str(cache_directory()),
+    }
+
+
+def _disk(runs_dir: Path) -> dict[str, str]:
+    place = runs_dir.absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    writable = "" if os.access(place, os.W_OK) else ", not writable"
+    return {"runs": f"{runs_dir}: {free / 2**30:,.1f} GiB free{writable}"}
+
+
+def concerns(prints: Mapping[str, str]) -> Iterator[str]:
+    """What in a fingerprint is not as Encore expects it, a sentence each."""
+    if prints["pool_size"] not in (str(POOL_SIZE), "not used"):
+        yield f"the CPU pool has {prints['pool_size']} threads; Encore's constant is {POOL_SIZE}"
+    if prints["xla_flags"]:
+        yield f"XLA_FLAGS is set: {prints['xla_flags']}"
+    for name, (expected, meaning) in _EXPECTED.items():
+        if prints.get(name) != expected:
+            yield f"{meaning}: {name} is {prints.get(name)}, Encore expects {expected}"
+    if prints["platform"] in ("gpu", "cuda", "rocm") and not any(
+        flag in prints["xla_flags"] for flag in _DETERMINISTIC
+    ):
+        yield (
+            "on a GPU, kernels may be chosen by their timing and add up in any order; "
+            f"XLA_FLAGS={_DETERMINISTIC[0]} makes runs repeat"
+        )
+
+
+def lock_differences(lock: Path) -> list[str]:
+    """Installed packages whose version is not the lock's, a sentence each."""
+    if not lock.is_file():
+        return []
+    pins: dict[str, set[str]] = {}
+    for name, pin in re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", lock.read_text(), re.MULTILINE):
+        pins.setdefault(name, set()).add(pin)
+    found = {name: version(name) for name in pins}
+    return [
+        f"{name} {found[name]} is installed, {lock.name} has {' or '.join(sorted(pins[name]))}"
+        for name in pins
+        if found[name] != "not installed" and found[name] not in pins[name]
+    ]
+
+
+COMMAND = Command(
+    name="doctor",
+    summary="versions, devices, data, and what here could change the bits",
+    text="""Shows what a run meets on this machine: versions, devices, the CPU pool, the data sets
+    that are prepared, room on the disk, and everything that is set in a way that could change the
+    bits of a result. Put its output into a report of a bug.""",
+    arguments=(),
+    options=Options,
+    examples=(("doctor", "for people"), ("doctor --json", "for a program")),
+    exits=(),
+    execute=execute,
+)

@@ -1,2 +1,210 @@
-from research.cli.commands.list import COMMAND as L
-COMMAND = L._replace(name="explain")
+"""`explain`: what an experiment is made of and what one update costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from research.cli.command import Argument, Command, Context, Outcome, Section
+from research.cli.commands import run as run_command
+from research.cli.convert import spell
+from research.cli.opening import opened
+from research.cli.terminal import make_console
+
+if TYPE_CHECKING:
+    from research.cli.cost import Cost
+    from research.cli.opening import Opened
+
+
+def execute(tokens: Sequence[str], context: Context) -> Outcome:
+    """Compile one update of the experiment, and show its parts."""
+    named, config, options = run_command.read(tokens, context)
+    with opened(named, config, options.data, context.root) as ready:
+        report = describe(ready)
+    from research.engine.identity import config_fields
+
+    report = {"experiment": named.name, "config": config_fields(config), **report}
+    _print(report, context.human)
+    return Outcome(report)
+
+
+def describe(ready: Opened) -> dict[str, Any]:
+    """The figures of an experiment as JSON values."""
+    from research.engine.leaves import name_leaves
+
+    experiment, shapes = ready.experiment, ready.program.shapes
+    leaves = {name: leaf for name, leaf in name_leaves(shapes.state).items()}
+    params = {name: leaf for name, leaf in leaves.items() if name.split("/")[0] == "params"}
+    parts: dict[str, int] = {}
+    for name, leaf in leaves.items():
+        part = name.split("/")[0]
+        parts[part] = parts.get(part, 0) + _bytes(leaf)
+    data = experiment.data
+    return {
+        "steps": experiment.steps,
+        "items_per_step": experiment.items_per_step,
+        "items": experiment.items,
+        "hyperparameters": dict(experiment.hyperparameters),
+        "data": {name: {"name": source.name, "examples": len(source)}
+                 for name, source in (data.splits.items() if data else ())},
+        "parameters": {
+            name: {"shape": list(leaf.shape), "dtype": str(leaf.dtype), "count": _count(leaf)}
+            for name, leaf in params.items()
+        },
+        "parameter_count": sum(map(_count, params.values())),
+        "state_bytes": parts,
+        "batch": _batch(ready),
+        "update": _update_cost(ready)._asdict() if experiment.steps else None,
+    }  # fmt: skip
+
+
+def _count(leaf: Any) -> int:
+    return math.prod(leaf.shape)
+
+
+def _bytes(leaf: Any) -> int:
+    return _count(leaf) * getattr(leaf.dtype, "itemsize", 4)
+
+
+def _batch_shapes(ready: Opened) -> Any:
+    """The shapes of one batch, as the compiled loop sees it."""
+    import jax
+    import numpy as np
+
+    feed = ready.program.feed
+    arrays = next(iter(feed.windows(0, 0, 1))).arrays
+    return jax.eval_shape(feed.batch, arrays, np.uint32(0), np.int32(0))
+
+
+def _batch(ready: Opened) -> dict[str, Any]:
+    from research.engine.leaves import name_leaves
+
+    if not ready.experiment.steps:
+        return {}
+    batch = name_leaves(_batch_shapes(ready))
+    return {
+        name: {"shape": list(leaf.shape), "dtype": str(leaf.dtype)} for name, leaf in batch.items()
+    }
+
+
+def _update_cost(ready: Opened) -> Cost:
+    import jax
+
+    from research.cli.cost import cost_of
+
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    state = ready.program.shapes.state
+    return cost_of(ready.experiment.update, state, _batch_shapes(ready), key)
+
+
+def _print(report: Mapping[str, Any], file: TextIO) -> None:
+    console = make_console(file)
+    console.print(str(report["experiment"]), style="bold")
+    items = report["items_per_step"] * report["steps"]
+    console.print(f"  {report['steps']:,} steps of {report['items_per_step']:,} {report['items']}: "
+                  f"{items:,} in all", markup=False)  # fmt: skip
+    _table("Config", ("option", "value", ""), [
+        (f"--{name.replace('_', '-')}", spell(tuple(value) if isinstance(value, list) else value),
+         "traced" if name in report["hyperparameters"] else "")
+        for name, value in report["config"].items()
+    ], file)  # fmt: skip
+    _table("Data", ("split", "examples", "source"), [
+        (name, f"{split['examples']:,}", split["name"]) for name, split in report["data"].items()
+    ], file)  # fmt: skip
+    _table("Batch", ("column", "shape", "type"), [
+        (name or "array", _shape(leaf), leaf["dtype"]) for name, leaf in report["batch"].items()
+    ], file)  # fmt: skip
+    rows = [(name.removeprefix("params/"), _shape(leaf), leaf["dtype"], f"{leaf['count']:,}")
+            for name, leaf in report["parameters"].items()]  # fmt: skip
+    if rows:
+        rows.append(("total", "", "", f"{report['parameter_count']:,}"))
+    _table("Parameters", ("path", "shape", "type", "count"), rows, file)
+    total = sum(report["state_bytes"].values())
+    _table("State", ("part", "size"), [
+        *((name or "state", spell_bytes(size)) for name, size in report["state_bytes"].items()),
+        ("total", spell_bytes(total)),
+    ], file)  # fmt: skip
+    if report["update"]:
+        _print_cost(report["update"], file)
+
+
+def _print_cost(cost: Mapping[str, Any], file: TextIO) -> None:
+    loops = ", loops of unknown length counted once" if cost["loops"] else ""
+    rows = [
+        ("products and convolutions", _flops(cost["product_flops"]), f"scans in full{loops}"),
+        ("all operations", _flops(cost["flops"]), "XLA's count: every loop's body once"),
+        ("bytes accessed", spell_bytes(cost["bytes_accessed"]), "XLA's count: the same"),
+        *((f"memory: {name}", spell_bytes(size), "") for name, size in cost["memory"].items()),
+    ]
+    _table("One update, compiled alone", ("", "", ""), rows, file)
+
+
+def _shape(leaf: Mapping[str, Any]) -> str:
+    return "[" + ", ".join(str(size) for size in leaf["shape"]) + "]"
+
+
+def _flops(count: float | None) -> str:
+    if count is None:
+        return "not known"
+    for unit, size in (("TFLOP", 1e12), ("GFLOP", 1e9), ("MFLOP", 1e6), ("kFLOP", 1e3)):
+        if count >= size:
+            return f"{count / size:,.4g} {unit}"
+    return f"{count:,.0f} FLOP"
+
+
+def spell_bytes(count: float | None) -> str:
+    """Bytes in the unit that fits: `1.5 MiB`."""
+    if count is None:
+        return "not known"
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= size:
+            return f"{count / size:,.4g} {unit}"
+    return f"{count:,.0f} B"
+
+
+def _table(
+    title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO
+) -> None:
+    """Columns with two spaces between; numbers to the right."""
+    if not rows:
+        return
+    console = make_console(file)
+    console.print()
+    console.print(title, style="bold")
+    lines = [headings, *rows] if any(headings) else list(rows)
+    widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
+    right = [
+        i > 0 and all(row[i][:1].isdigit() or not row[i] for row in rows)
+        for i in range(len(headings))
+    ]
+    for number, line in enumerate(lines):
+        cells = [
+            cell.rjust(w) if r else cell.ljust(w)
+            for cell, w, r in zip(line, widths, right, strict=True)
+        ]
+        style = "dim" if number == 0 and any(headings) else None
+        console.print("  " + "  ".join(cells).rstrip(), style=style, markup=False, soft_wrap=True)
+
+
+def _more(tokens: Sequence[str], context: Context) -> Section | None:
+    return run_command.more(tokens, context)
+
+
+COMMAND = Command(
+    name="explain",
+    summary="an experiment's parameters, state, data, and the cost of one update",
+    text="""Compiles one update without running it and shows the parameter table, the size of the
+    state, the batch, floating-point operations, bytes and memory. It takes the options of `run`, so
+    that a variant can be weighed before it is run. Options marked traced change nothing in the
+    compiled program.""",
+    arguments=(Argument("NAME", "an experiment; its last part is enough where only one has it"),),
+    options=run_command.RunOptions,
+    examples=(
+        ("explain digits_cnn", "as it is"),
+        ("explain digits_cnn --batch-size 256 --json", "a variant, for a program"),
+    ),
+    exits=(),
+    execute=execute,
+    more=_more,
+)

@@ -41,8 +41,9 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
 COMMAND = Command(
     name="resume",
     summary="continue a run from its directory",
-    text="""Continues a run from its newest whole checkpoint, with the config that it was started
-    with, to the same bits as if nothing had happened. The command that started it does the same.""",
+    text="""Continues a run from its newest whole checkpoint, with the config that it was
+    started with, to the same bits as if nothing had happened. The command that started it does the
+    same.""",
     arguments=(Argument("RUN", "a run's directory, or a part of its name that only one has"),),
     options=Pace,
     examples=(

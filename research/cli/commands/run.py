@@ -118,15 +118,14 @@ def find_name(tokens: Sequence[str], own: Sequence[Option], names: set[str]) -> 
             name = token.lstrip("-").replace("_", "-")
             value_of = "" if "=" in token or name.startswith("no-") else name
             continue
-        if value_of in kinds:
-            taken = kinds[value_of] is not bool or is_bool(token)
-        else:
-            taken = False
+        taken = value_of in kinds and (kinds[value_of] is not bool or is_bool(token))
         if not taken:
             (unsure if value_of and value_of not in kinds else loose).append(position)
         value_of = ""
     candidates = [*loose, *unsure]
-    return next((p for p in candidates if tokens[p] in names), candidates[0] if candidates else None)
+    return next(
+        (p for p in candidates if tokens[p] in names), candidates[0] if candidates else None
+    )
 
 
 def _names(full: str) -> tuple[str, str]:

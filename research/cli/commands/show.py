@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.convert import spell
@@ -14,8 +14,9 @@ from research.cli.display import print_result, spell_figures
 from research.cli.pace import RUNS_DIR
 from research.cli.runs import find_run
 from research.cli.terminal import make_console
-from research.engine.identity import Identity, read_identity
-from research.engine.lock import is_held
+
+if TYPE_CHECKING:
+    from research.engine.identity import Identity
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Print the run's identity, its saves and its result."""
     (text,), options = parse(COMMAND, tokens)
     run = find_run(text, Path(options.runs_dir))
+    from research.engine.identity import read_identity
+    from research.engine.lock import is_held
+
     identity = read_identity(run)
     result = _read_json(run / "result.json")
     steps = _stored(run / "checkpoints")

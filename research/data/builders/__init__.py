@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from research.data import places
-from research.data.files import exclusive, new_directory
+from research.data.files import exclusive, publish, workshop
 from research.errors import Mistake
 
 EMBEDDED = {"encore_digits": "research.data.builders.digits:EncoreDigits"}
@@ -50,10 +48,9 @@ def prepare_embedded(name: str) -> Path:
 
 
 def _prepare(builder: Any, target: Path) -> None:
-    with new_directory(target) as filled, tempfile.TemporaryDirectory() as workshop:
-        tfds_quietly_prepare(builder(data_dir=workshop, file_format="array_record"))
-        made = Path(workshop) / target.parent.name / target.name
-        shutil.copytree(made, filled, dirs_exist_ok=True)
+    with workshop(target.parent) as place:
+        tfds_quietly_prepare(builder(data_dir=place, file_format="array_record"))
+        publish(place / target.parent.name / target.name, target)
 
 
 def tfds_quietly_prepare(builder: Any, **options: Any) -> None:

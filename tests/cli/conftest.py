@@ -1,0 +1,83 @@
+"""A small project of its own, so that these tests do not depend on which experiments there are."""
+
+import textwrap
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from research.cli import main as main_module
+
+PROBE = '''
+    """A probe: nothing to see.
+
+    Words that only this text holds: zebra.
+
+    Run: python launch.py run alpha/probe
+    Expected: test accuracy 1.0
+        (reference: 0.9)
+    Time: 1 s
+    """
+
+    from __future__ import annotations
+
+    from dataclasses import dataclass, replace
+    from typing import Annotated, Literal
+
+
+    @dataclass(frozen=True)
+    class Config:
+        batch_size: Annotated[int, "examples in a step"] = 32
+        learning_rate: Annotated[float, "step size"] = 1e-3
+        nesterov: Annotated[bool, "look ahead"] = True
+        optimizer: Annotated[Literal["adam", "sgd"], "which"] = "adam"
+        widths: Annotated[tuple[int, ...], "units of each layer"] = (32, 64)
+        limit: Annotated[int | None, "a limit"] = None
+        title: Annotated[str, "a title"] = "probe"
+
+        def __post_init__(self):
+            if self.title == "raise":
+                raise ValueError("--title must not be raise")
+
+
+    def validate(config):
+        problems = []
+        if config.batch_size < 1:
+            problems.append(f"--batch-size must be at least 1, not {config.batch_size}")
+        if config.learning_rate <= 0:
+            problems.append(f"--learning-rate must be positive, not {config.learning_rate}")
+        return problems
+
+
+    def smoke(config):
+        return replace(config, batch_size=2, learning_rate=0.5)
+
+
+    def make(config):
+        raise RuntimeError("made")
+'''
+
+
+class Project(NamedTuple):
+    root: Path
+
+    def add(self, name: str, text: str) -> Path:
+        path = self.root / "experiments" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text).lstrip())
+        return path
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    import sys
+
+    made = Project(tmp_path / "project")
+    made.add("alpha/probe", PROBE)
+    monkeypatch.setattr(main_module, "ROOT", made.root)
+    monkeypatch.chdir(tmp_path)
+    yield made
+    for name in [name for name in sys.modules if name.startswith("experiments.")]:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and Path(file).is_relative_to(made.root):
+            del sys.modules[name]

@@ -1,0 +1,71 @@
+"""Every named experiment at its smoke size, compiled once for all the checks on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from research.cli.catalog import ROOT, Named, catalog, load
+from research.cli.opening import Opened, opened
+from research.engine.cadence import Cadence, default_cadence
+from research.engine.identity import Identity, config_fields
+from research.engine.observer import Silence
+from research.engine.run import Slicing, StoppedRun, launch
+from research.errors import Mistake
+
+NAMES = [entry.name for entry in catalog()]
+
+
+class Subject(NamedTuple):
+    """An experiment under test."""
+
+    named: Named
+    config: Any
+    opened: Opened
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.named.name, config_fields(self.config), 0)
+
+    @property
+    def cadence(self) -> Cadence:
+        experiment = self.opened.experiment
+        return default_cadence(experiment.steps, experiment.evaluate_every)
+
+    def run(
+        self, directory: Path, cadence: Cadence | None = None, until: int | None = None
+    ) -> dict[str, Any]:
+        """The result, whole or so far."""
+        slicing = Slicing(cadence or self.cadence, until=until)
+        try:
+            return launch(
+                self.opened.program,
+                self.identity,
+                directory,
+                self.opened.surroundings,
+                slicing,
+                Silence(),
+            )
+        except StoppedRun as stopped:
+            return stopped.result
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    entry = next(entry for entry in catalog() if entry.name == request.param)
+    named = load(entry)
+    config = named.smoke(named.config())
+    try:
+        context = opened(named, config, "auto", ROOT)
+        ready = context.__enter__()
+    except Mistake as missing:
+        if "TFDS_DATA_DIR" not in str(missing):
+            raise
+        pytest.skip(f"{named.name}: its data set is not prepared here")
+    try:
+        yield Subject(named, config, ready)
+    finally:
+        context.__exit__(None, None, None)

@@ -1,0 +1,67 @@
+"""Runs in processes of their own, as a person starts them, and some of them killed."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from research.cli.catalog import ROOT
+
+REPRESENTATIVES = ("vision/digits_cnn", "rl/cartpole_ppo", "sequence/sine_rnn")
+"""One of each mechanism: batches from a data set, environments in the state, carried state."""
+
+
+def start(
+    name: str, runs_dir: Path, *more: str, prefix: Sequence[str] = ()
+) -> subprocess.Popen[str]:
+    """`launch.py run NAME --smoke`, with frequent saves."""
+    command = [*prefix, sys.executable, "launch.py", "run", name, "--smoke", "--json"]
+    command += ["--runs-dir", str(runs_dir), "--save-every", "3", *more]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """The run's result; the process must end well."""
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, f"exit {process.returncode}\n{out}\n{err}"
+    return json.loads(out.splitlines()[-1])
+
+
+def kill_at_random(
+    name: str, runs_dir: Path, chance: random.Random, *, mid_save: bool = False
+) -> bool:
+    """Start the run and kill it with SIGKILL; whether it still was at work.
+
+    Args:
+        name: the experiment.
+        runs_dir: where the run lies.
+        chance: when, within the first saves.
+        mid_save: at the moment at which a checkpoint is being written.
+    """
+    before = _saves(runs_dir)
+    wanted = before + chance.randint(1, 3)
+    process = start(name, runs_dir)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if mid_save and _saves(runs_dir) > before and any(runs_dir.rglob("checkpoints/.*.part")):
+            break
+        if not mid_save and _saves(runs_dir) >= wanted:
+            time.sleep(chance.random() * 0.05)
+            break
+        time.sleep(0.0005)
+    working = process.poll() is None
+    process.kill()
+    process.communicate()
+    return working
+
+
+def _saves(runs_dir: Path) -> int:
+    return sum(path.read_text().count('"kind":"save"') for path in runs_dir.rglob("ledger.jsonl"))

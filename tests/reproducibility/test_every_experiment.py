@@ -1,0 +1,109 @@
+"""What Encore promises, for each named experiment: the same bits however a run is cut."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from research.engine import ledger
+from research.engine.advance import make_advance, make_initial
+from research.engine.cadence import Cadence
+from research.engine.hyperparameters import floats
+from research.engine.observer import Silence
+from research.engine.verify import verify
+from tests.engine.key_reuse import check_keys
+from tests.reproducibility.conftest import Subject
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    subject: Subject, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, object]]:
+    directory = tmp_path_factory.mktemp("undisturbed")
+    return directory, subject.run(directory)
+
+
+def test_it_ends_and_says_where(
+    subject: Subject, undisturbed: tuple[Path, dict[str, object]]
+) -> None:
+    _, result = undisturbed
+    assert result["complete"] and result["step"] == subject.opened.experiment.steps
+    assert isinstance(result["metrics"], dict) and result["metrics"]
+
+
+def test_repeat_ragged_and_resumed_runs_are_the_same_bits(
+    subject: Subject, undisturbed: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    directory, first = undisturbed
+    steps = subject.opened.experiment.steps
+
+    repeated = subject.run(tmp_path / "repeated")
+    assert repeated["digest"] == first["digest"]
+    assert repeated["metrics"] == first["metrics"]
+
+    evaluate_every = subject.cadence.evaluate_every
+    ragged = Cadence(3, evaluate_every, 7, save_seconds=0.2, chunk_seconds=1e-9)
+    for until in (steps // 3, 2 * steps // 3 + 1, None):
+        cut = subject.run(tmp_path / "cut", ragged, until)
+    assert cut["digest"] == first["digest"]
+    final = {k: v for k, v in cut["metrics"].items() if not k.startswith("train/")}
+    assert final == {k: v for k, v in first["metrics"].items() if not k.startswith("train/")}
+
+    saves = ledger.read(tmp_path / "cut" / "ledger.jsonl").saves()
+    common = saves.keys() & ledger.read(directory / "ledger.jsonl").saves().keys()
+    assert {0, steps} <= common
+
+    for name, times in subject.opened.program.compilations.items():
+        assert times == 1, f"{name} was compiled {times} times"
+
+
+def test_stopped_and_resumed_at_the_same_cadence_writes_the_same_records(
+    subject: Subject, undisturbed: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    directory, first = undisturbed
+    steps = subject.opened.experiment.steps
+    subject.run(tmp_path, until=steps // 2)
+    resumed = subject.run(tmp_path)
+    assert resumed["metrics"] == first["metrics"]
+    assert (tmp_path / "metrics.jsonl").read_text() == (directory / "metrics.jsonl").read_text()
+
+
+def test_verify_accepts_it_and_rejects_another_seed(
+    subject: Subject, undisturbed: tuple[Path, dict[str, object]]
+) -> None:
+    directory, _ = undisturbed
+    surroundings = subject.opened.surroundings
+    program = subject.opened.program
+    verdict = verify(program, subject.identity, directory, surroundings, Silence())
+    assert not verdict.findings and verdict.equal == verdict.compared >= 1
+    other = subject.identity._replace(seed=1)
+    verdict = verify(program, other, directory, surroundings, Silence())
+    if subject.opened.experiment.steps:
+        assert any("first difference at step 0" in finding for finding in verdict.findings)
+
+
+def test_floats_are_traced_and_no_part_of_the_program(subject: Subject) -> None:
+    experiment, program = subject.opened.experiment, subject.opened.program
+    assert set(floats(subject.config)) <= set(experiment.hyperparameters)
+    if not experiment.steps:
+        return
+    changed = {name: 0.9 * value + 1e-3 for name, value in floats(subject.config).items()}
+    other = subject.named.make(dataclasses.replace(subject.config, **changed))
+    arrays = next(iter(program.feed.windows(0, 0, 1))).arrays
+    texts = []
+    for one in (experiment, other):
+        arguments = (program.shapes, arrays, np.int32(0), np.int32(1), np.bool_(0), np.bool_(0))
+        advance = jax.jit(make_advance(one, program.feed)).lower(*arguments).as_text()
+        hyperparameters = {name: jnp.float32(0) for name in one.hyperparameters}
+        initial = make_initial(one, program.feed, arrays)
+        texts.append((advance, jax.jit(initial).lower(np.uint32(0), hyperparameters).as_text()))
+    assert texts[0] == texts[1]
+
+
+def test_no_key_is_used_twice(subject: Subject) -> None:
+    check_keys(subject.opened.experiment, subject.opened.program)
