@@ -13,7 +13,7 @@ from typing import Any, Literal
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 # Numeric hyper-parameters are float32 in the State.
-_LARGEST, _SMALLEST = 3.4028234e38, 1.1754944e-38
+_LARGEST, _SMALLEST = (2 - 2.0**-23) * 2.0**127, 2.0**-126
 
 
 class Refusal(ValueError):
@@ -96,7 +96,9 @@ def spell(value: Any) -> str:
 
 def nearest(word: str, words: Iterable[str]) -> list[str]:
     """Up to three of `words` that `word` may have been meant as, the nearest first."""
-    return difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
+    near = difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
+    likeness = [difflib.SequenceMatcher(None, other, word).ratio() for other in near]
+    return [other for other, like in zip(near, likeness, strict=True) if like > likeness[0] - 0.1]
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
@@ -143,8 +145,8 @@ def _int(text: str) -> int:
         number = decimal.Decimal(text)
     except decimal.InvalidOperation:
         raise Refusal("a whole number is wanted") from None
-    if not number.is_finite() or abs(number) >= 2**63:
-        raise Refusal("a whole number below 2**63 is wanted")
+    if not number.is_finite() or number.adjusted() > 18:
+        raise Refusal("a whole number below 10**19 is wanted")
     if number != number.to_integral_value():
         raise Refusal("a whole number is wanted")
     return int(number)

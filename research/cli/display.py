@@ -16,7 +16,6 @@ LINE_SECONDS = 10.0
 """Seconds between plain lines of progress."""
 FIGURES_SECONDS = 2.0
 """Seconds between lines of figures on a terminal; those in between are in `metrics.jsonl`."""
-_SHOWN = 4
 
 
 class Display:
@@ -43,6 +42,7 @@ class Display:
         self._begun = (clock(), 0)
         self._last_line = clock()
         self._last_figures = float("-inf")
+        self._line = ""
         self._evaluated: Figures = {}
 
     def __enter__(self) -> Self:
@@ -73,7 +73,7 @@ class Display:
         if step < self._step:
             self._begun = (self._clock(), step)
         self._step = step
-        rate = f"{_thousands(items_per_second)} {self._items}/s"
+        rate = f"{_thousands(items_per_second)} {self._items}/s" if items_per_second else ""
         if self._bar is not None:
             loss = metrics.get("train/loss")
             shown = f"loss {loss:.4g}" if loss is not None else ""
@@ -97,9 +97,12 @@ class Display:
         self._evaluated = metrics
         now = self._clock()
         often = FIGURES_SECONDS if self._live else LINE_SECONDS
-        if now - self._last_figures >= often or step >= self._steps:
-            self._last_figures = now
-            self._say(f"step {step:>{len(f'{self._steps:,}')},}  {spell_figures(metrics)}")
+        left = f"step {step:>{len(f'{self._steps:,}')},}  "
+        columns = self._console.width - len(left) if self._live else 120
+        line = left + spell_figures(metrics, columns)
+        if line != self._line and (now - self._last_figures >= often or step >= self._steps):
+            self._last_figures, self._line = now, line
+            self._say(line)
 
     def saved(self, step: int) -> None:
         """Saves are many and uneventful: they are not shown."""
@@ -176,10 +179,25 @@ def _number(result: Mapping[str, Any], name: str) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def spell_figures(figures: Figures) -> str:
-    """The figures that matter most, in one line: evaluations before training, loss first."""
-    order = sorted(figures, key=lambda name: (name.startswith("train/"), "loss" not in name))
-    return ", ".join(f"{name} {spell_figure(figures[name])}" for name in order[:_SHOWN])
+def spell_figures(figures: Figures, columns: int = 120) -> str:
+    """The figures that matter most, in one line of about `columns`: `test accuracy .9, loss .3`.
+
+    Evaluations come before training; counts, which say how sure the others are, come last.
+    """
+    order = sorted(
+        figures,
+        key=lambda name: (name.startswith("train/"), "loss" not in name, name.endswith("episodes")),
+    )
+    line, split = "", ""
+    for name in order:
+        before, _, short = name.rpartition("/")
+        part = (
+            f"{short if before == split else name.replace('/', ' ')} {spell_figure(figures[name])}"
+        )
+        if line and len(line) + len(part) + 2 > columns:
+            break
+        line, split = f"{line}, {part}" if line else part, before
+    return line
 
 
 def spell_figure(value: Any) -> str:

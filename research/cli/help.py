@@ -71,7 +71,7 @@ def _section(section: Section) -> list[str]:
 
 def _option_row(option: Option) -> tuple[str, str]:
     if option.kind is bool:
-        left = f"--{'no-' if option.default is True else ''}{option.name}"
+        left = f"--{'[no-]' if option.default is True else ''}{option.name}"
         default = " [default: on]" if option.default is True else ""
     else:
         left = f"--{option.name} {describe(option.kind)}"
@@ -112,7 +112,7 @@ def _print(pages: Iterable[str], file: TextIO) -> None:
         else:
             if not first:
                 console.print()
-            for line in textwrap.wrap(page, columns):
+            for line in textwrap.wrap(page, columns, break_on_hyphens=False):
                 console.print(line, markup=False)
         first = False
 

@@ -111,8 +111,8 @@ def _explain(error: OSError) -> tuple[str, Exit]:
 
 def _end(message: str, code: int, as_json: bool, result: Mapping[str, Any] | None = None) -> int:
     """Say how it ended: on stderr, and as one JSON object where that was asked for."""
-    label = "stopped" if code == Exit.STOPPED else "error"
-    print(f"{label}: {message}", file=sys.stderr)
+    label = "" if message.startswith("stopped") else "stopped: "
+    print(f"{label if code == Exit.STOPPED else 'error: '}{message}", file=sys.stderr)
     if as_json:
         print(spell_json({**(result or {}), "error": message, "exit_code": int(code)}), flush=True)
     return int(code)

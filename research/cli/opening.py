@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from research.cli.catalog import Named, catalog, load, resolve
 from research.cli.configure import config_from
@@ -32,7 +32,9 @@ class Opened(NamedTuple):
 
 
 @contextmanager
-def opened(named: Named, config: Any, mode: str, root: Path) -> Iterator[Opened]:
+def opened(
+    named: Named, config: Any, mode: Literal["auto", "resident", "streamed"], root: Path
+) -> Iterator[Opened]:
     """Make the experiment and open its data for as long as the context lasts.
 
     Args:

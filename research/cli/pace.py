@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from research.errors import Mistake
+
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment
     from research.engine.run import Slicing
@@ -48,13 +50,18 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class RunOptions(Pace):
-    """The options of `run`, beside those of the experiment."""
+class Choice:
+    """Which run of an experiment it is."""
 
     seed: Annotated[int, "0 to 4294967295; with the config it makes the run"] = 0
     smoke: Annotated[bool, "the experiment's small config, a run of seconds"] = False
-    restart: Annotated[bool, "start anew; a run that is there is kept aside"] = False
     initialize_from: Annotated[str, "start from the parameters of this RUN"] = ""
+    restart: Annotated[bool, "start anew; a run that is there is kept aside"] = False
+
+
+@dataclass(frozen=True)
+class RunOptions(Pace, Choice):
+    """The options of `run`, beside those of the experiment."""
 
     def validate(self) -> list[str]:
         """What is out of range, a message each."""
@@ -70,6 +77,13 @@ def slicing(pace: Pace, experiment: Experiment) -> Slicing:
     from research.engine.checkpoint import Retention
     from research.engine.run import Slicing
 
+    selection = experiment.selection
+    if selection and pace.evaluate_every not in (None, experiment.evaluate_every):
+        raise Mistake(
+            f"--evaluate-every {pace.evaluate_every}: this experiment reports its best state by "
+            f"{selection.metric}, so that when it evaluates is part of its result "
+            f"(every {experiment.evaluate_every} steps)"
+        )
     cadence = default_cadence(experiment.steps, pace.evaluate_every or experiment.evaluate_every)
     asked = {
         name: getattr(pace, name)

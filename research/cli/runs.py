@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from research.cli.convert import nearest
@@ -9,6 +10,8 @@ from research.errors import Mistake
 
 LEDGER_FILE = "ledger.jsonl"
 """What makes a directory a run; the engine's own constant, which comes with JAX."""
+
+_IN_USE = re.compile(r"/[0-9a-f]+-s\d+$")
 
 
 def find_runs(runs_dir: Path) -> list[Path]:
@@ -31,6 +34,9 @@ def find_run(text: str, runs_dir: Path) -> Path:
     runs = {run.relative_to(runs_dir).as_posix(): run for run in find_runs(runs_dir)}
     wanted = text.strip("/")
     fitting = [name for name in runs if name == wanted] or [n for n in runs if _fits(wanted, n)]
+    if len(fitting) > 1:
+        # A run that `--restart` put aside is meant only where it is named in full.
+        fitting = [name for name in fitting if _IN_USE.search(name)] or fitting
     if len(fitting) == 1:
         return runs[fitting[0]]
     if fitting:
@@ -42,6 +48,7 @@ def find_run(text: str, runs_dir: Path) -> Path:
     if not runs:
         raise Mistake(f"there is no run {text}: {runs_dir} holds no runs")
     near = nearest(wanted, runs) or _nearest_part(wanted, runs)
+    near = near or [name for name in runs if wanted in name][:3]
     hint = f"; did you mean {' or '.join(near)}?" if near else f"; see {runs_dir}"
     raise Mistake(f"there is no run {text} in {runs_dir}{hint}")
 

@@ -25,8 +25,13 @@ def make_console(file: TextIO) -> Console:
     """A rich console that never cuts a line where no terminal sets the width."""
     from rich.console import Console
 
+    class EncoreConsole(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would exit with 1 on its own; `main` knows what to do.
+            raise BrokenPipeError
+
     columns = None if is_terminal(file) else UNBOUNDED
-    return Console(file=file, width=columns, highlight=False, emoji=False)
+    return EncoreConsole(file=file, width=columns, highlight=False, emoji=False)
 
 
 def cut(text: str, columns: int) -> str:

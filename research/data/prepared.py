@@ -154,7 +154,7 @@ class Prepared:
         except Exception as error:
             raise Damaged(
                 f"The prepared data set in {self.directory} is damaged: dataset_info.json or "
-                f"features.json cannot be read ({_short(error)}). {_REMEDY}"
+                f"features.json cannot be read ({_short(error)}). {self._remedy()}"
             ) from error
 
     @property
@@ -247,10 +247,17 @@ class Prepared:
         ends = np.cumsum(info.shard_lengths)
         shards = np.unique(np.searchsorted(ends, index, side="right"))
         files = ", ".join(str(info.filepaths[shard]) for shard in shards)
-        return Damaged(f"Prepared data is damaged or missing: {files}\n({_short(error)}) {_REMEDY}")
+        return Damaged(
+            f"Prepared data is damaged or missing: {files}\n({_short(error)}) {self._remedy()}"
+        )
 
-
-_REMEDY = "Remove the folder and prepare it again with: python launch.py prepare NAME"
+    def _remedy(self) -> str:
+        parts = self.directory.parts
+        known = [above for above in directories() if self.directory.is_relative_to(above)]
+        if known:
+            parts = self.directory.relative_to(known[0]).parts
+        name = f"{'/'.join(parts[:-1])}:{parts[-1]}"
+        return f"Remove {self.directory} and prepare it again: python launch.py prepare {name}"
 
 
 def _short(error: Exception) -> str:

@@ -122,7 +122,7 @@ class _HostRows:
 
         self._window = jax.jit(window)
         self._window_steps = window_steps
-        self._recent: collections.OrderedDict[tuple[int, int], Rows] = collections.OrderedDict()
+        self._recent: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
 
     def __call__(self, seed: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         slot = step % self._window_steps
@@ -130,9 +130,9 @@ class _HostRows:
         if at not in self._recent:
             with jax.default_device(_host()):
                 rows = self._window(np.uint32(seed), np.int32(step - slot))
-            self._recent[at] = Rows(*map(np.asarray, rows))
+            self._recent[at] = np.asarray(rows.position), np.asarray(rows.weight)
             while len(self._recent) > 2 * (1 + _AHEAD):
-                self._recent.popitem(last=False)
+                self._recent.pop(next(iter(self._recent)))
         position, weight = self._recent[at]
         return position[slot], weight[slot]
 

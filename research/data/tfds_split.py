@@ -68,6 +68,8 @@ class TfdsSplit:
         object that holds `bytes`.
         """
         decoded = self._decoded if self._decoded is not None else [*self._parts()]
+        if not decoded:
+            return self.read(np.arange(0))
         return self._chosen(column_functions.join(decoded))
 
     def _parts(self) -> Iterator[Columns]:
@@ -101,7 +103,8 @@ class TfdsSplit:
                 else self._prepared.read(split, within + start)
             )
         if not parts:
-            return {name: column[:0] for name, column in self.read(np.array([0])).items()}
+            some = self._prepared.read(self._slices[0].split, np.array([0]))
+            return self._chosen({name: column[:0] for name, column in some.items()})
         back = np.argsort(np.concatenate(order))
         joined = column_functions.join(parts)
         return self._chosen({name: column[back] for name, column in joined.items()})

@@ -42,7 +42,14 @@ def finish(
     metrics: dict[str, Any] = {**spell_figures(trained.metrics), **saved["metrics"]}
     if complete:
         step, carry = reported_state(program, position.step, position.carry, places, saver)
-        figures = evaluate(program, carry, step, program.experiment.final, reader)
+        # A split that was evaluated at this very step has its figures already.
+        known = metrics if step == position.step else {}
+        splits = tuple(
+            split
+            for split in program.experiment.final
+            if not any(name.startswith(f"{split}/") for name in known)
+        )
+        figures = evaluate(program, carry, step, splits, reader)
         if program.experiment.measure is not None:
             figures |= program.experiment.measure(reader(carry.state))
         if program.experiment.artifacts is not None:

@@ -227,11 +227,12 @@ def _learn(
         return (params, opt_state), parts
 
     batch = sizes.environments * sizes.rollout_steps
-    chosen, passes = None, sizes.epochs
-    if sizes.minibatch_size != batch:  # a pass of one minibatch has no order
-        chosen, passes = shuffled_minibatches(key, batch, sizes.minibatch_size, sizes.epochs), None
+    gradient_steps = sizes.epochs * batch // sizes.minibatch_size
+    chosen = None  # a pass of one minibatch has no order
+    if sizes.minibatch_size != batch:
+        chosen = shuffled_minibatches(key, batch, sizes.minibatch_size, sizes.epochs)
     carry = (state.params, state.opt_state)
-    (params, opt_state), parts = jax.lax.scan(descend, carry, chosen, length=passes)
+    (params, opt_state), parts = jax.lax.scan(descend, carry, chosen, length=gradient_steps)
     return params, opt_state, {name: mean(values) for name, values in parts.items()}
 
 

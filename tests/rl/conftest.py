@@ -19,8 +19,9 @@ class Clock(NamedTuple):
 def _clock(length, *, ends: str) -> Environment:
     """An episode of `length` steps (int, or a function of the episode's number), reward 1 each.
 
-    `ends` is `terminated` or `truncated`. The observation is the time, that of the last step's end being the first again: as if the
-    world were a ring, so that every observation that is valued is also acted on.
+    `ends` is `terminated` or `truncated`. The observation is the time, that of the last step's
+    end being the first again: as if the world were a ring, so that every observation that is
+    valued is also acted on.
     """
     length_of = length if callable(length) else lambda episode: jnp.int32(length)
 

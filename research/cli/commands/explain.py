@@ -135,7 +135,11 @@ def _print_cost(cost: Mapping[str, Any], file: TextIO) -> None:
         ("products and convolutions", _flops(cost["product_flops"]), f"scans in full{loops}"),
         ("all operations", _flops(cost["flops"]), "XLA's count: every loop's body once"),
         ("bytes accessed", spell_bytes(cost["bytes_accessed"]), "XLA's count: the same"),
-        *((f"memory: {name}", spell_bytes(size), "") for name, size in cost["memory"].items()),
+        *(
+            (f"memory: {name}", spell_bytes(size), "")
+            for name, size in cost["memory"].items()
+            if size
+        ),
     ]
     _table("One update, compiled alone", ("", "", ""), rows, file)
 

@@ -1,3 +1,81 @@
-from research.cli.commands.list import COMMAND as L
+"""`prepare`: download and prepare the data that an experiment needs."""
 
-COMMAND = L._replace(name="prepare")
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from research.cli.catalog import Entry, catalog, load, resolve
+from research.cli.command import Argument, Command, Context, Outcome, parse
+from research.cli.convert import did_you_mean
+from research.cli.terminal import make_console
+from research.errors import Exit, Mistake
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `prepare`."""
+
+    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
+
+
+def execute(tokens: Sequence[str], context: Context) -> Outcome:
+    """Prepare the data of an experiment, or one data set by its own name."""
+    (name,), _ = parse(COMMAND, tokens)
+    entries = catalog(context.root)
+    entry = _experiment(name, entries)
+    from research.data import prepare as preparation
+
+    console = make_console(context.human)
+    if entry is None:
+        _require_known(name, entries)
+        preparation.prepare_dataset(name, console)
+        return Outcome({"prepared": [name]})
+    named = load(entry)
+    data = named.make(named.config()).data
+    sources = list(data.splits.values()) if data else []
+    preparation.prepare(sources, console)
+    return Outcome({"prepared": [source.name for source in sources]})
+
+
+def _experiment(name: str, entries: Sequence[Entry]) -> Entry | None:
+    """The experiment of that name; None where there is none, a Mistake where it is unusable."""
+    known = {word for entry in entries for word in (entry.name, entry.name.rpartition("/")[2])}
+    stem = name.removeprefix("experiments/").removesuffix(".py")
+    return resolve(name, entries) if stem in known else None
+
+
+def _require_known(name: str, entries: Sequence[Entry]) -> None:
+    """Refuse what is neither an experiment nor a data set.
+
+    Raises:
+        Mistake: with the nearest names of both kinds.
+    """
+    from research.data import builders, prepared
+
+    sets = {*prepared.tfds_module().list_builders(with_community_datasets=False)}
+    sets |= {*builders.EMBEDDED}
+    sets |= {path.parts[0] for place in prepared.directories() for path in prepared.listing(place)}
+    experiments = {entry.name.rpartition("/")[2]: entry.name for entry in entries}
+    if name.partition("/")[0].partition(":")[0] in sets:
+        return
+    near = did_you_mean(name, [*experiments, *experiments.values(), *sets])
+    raise Mistake(f"{name} is neither an experiment nor a data set that tfds knows{near}")
+
+
+COMMAND = Command(
+    name="prepare",
+    summary="download and prepare the data that an experiment needs",
+    text="""Downloads and prepares the data sets of an experiment, or one data set by its own name,
+    into TFDS_DATA_DIR (~/tensorflow_datasets where that is not set), with checksums verified. What
+    is already there is verified by decoding it. Data that come with Encore need no network.""",
+    arguments=(Argument("NAME", "an experiment, or a data set as tfds spells it"),),
+    options=Options,
+    examples=(
+        ("prepare fashion_mnist_cnn", "what this experiment needs"),
+        ("prepare mnist", "one data set"),
+    ),
+    exits=(Exit.DAMAGED,),
+    execute=execute,
+)

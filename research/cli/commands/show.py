@@ -64,6 +64,7 @@ def _print(
 ) -> None:
     console = make_console(file)
     console.print(f"{identity.experiment}, seed {identity.seed}", style="bold")
+    console.print("Config", style="bold")
     left = max((len(name) for name in identity.config), default=0)
     for name, value in identity.config.items():
         shown = spell(tuple(value) if isinstance(value, list) else value)

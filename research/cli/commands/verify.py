@@ -64,6 +64,16 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     ):
         if context.note:
             display.note(context.note)
+        display.started(
+            {
+                "experiment": f"replaying {identity.experiment}",
+                "seed": identity.seed,
+                "run_dir": str(run),
+                "step": interval[0] if interval else 0,
+                "steps": ready.experiment.steps,
+                "items": ready.experiment.items,
+            }
+        )
         verdict = verify(ready.program, identity, run, ready.surroundings, display, interval)
     _print(verdict, run, context.human)
     code = Exit.DIFFERENCE if verdict.findings else Exit.DONE

@@ -1,0 +1,125 @@
+"""Random changes to images, as pure functions of (image, key) on the device.
+
+Each takes one image `[height, width, channels]` and one key, and keeps the dtype; `over_batch`
+gives every image of a batch its own key. What comes in from outside the image is zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.ndimage import map_coordinates
+
+from research.engine.experiment import Key
+
+Augmentation: TypeAlias = Callable[[jax.Array, Key], jax.Array]
+"""(image `[height, width, channels]`, key) -> image."""
+
+
+def over_batch(augmentation: Augmentation, images: jax.Array, key: Key) -> jax.Array:
+    """Each of `images` `[batch, height, width, channels]` changed by a key of its own."""
+    return jax.vmap(augmentation)(images, jax.random.split(key, len(images)))
+
+
+def compose(*augmentations: Augmentation) -> Augmentation:
+    """One after the other, each with a key of its own."""
+
+    def composed(image: jax.Array, key: Key) -> jax.Array:
+        for number, augmentation in enumerate(augmentations):
+            image = augmentation(image, jax.random.fold_in(key, number))
+        return image
+
+    return composed
+
+
+def shift(image: jax.Array, key: Key, pixels: int) -> jax.Array:
+    """Moved by a whole number of pixels, uniform in `-pixels .. pixels` along each axis."""
+    padded = jnp.pad(image, ((pixels, pixels), (pixels, pixels), (0, 0)))
+    return crop(padded, key, image.shape[:2])
+
+
+def crop(image: jax.Array, key: Key, size: tuple[int, ...]) -> jax.Array:
+    """A window of `size` (height, width) at a place that is uniform among all.
+
+    Raises:
+        ValueError: if the window is larger than the image.
+    """
+    room = jnp.array([image.shape[0] - size[0], image.shape[1] - size[1]])
+    if size[0] > image.shape[0] or size[1] > image.shape[1]:
+        raise ValueError(f"a window of {size} does not fit an image of {image.shape}")
+    row, column = jax.random.randint(key, (2,), 0, room + 1)
+    return jax.lax.dynamic_slice(image, (row, column, 0), (*size, image.shape[2]))
+
+
+def pad_and_crop(image: jax.Array, key: Key, padding: int) -> jax.Array:
+    """A window of the image's own size from the image mirrored at its edges by `padding`.
+
+    As used for CIFAR: He et al., "Deep Residual Learning", 2016, section 4.2, with reflection.
+    """
+    padded = jnp.pad(image, ((padding, padding), (padding, padding), (0, 0)), mode="reflect")
+    return crop(padded, key, image.shape[:2])
+
+
+def flip(image: jax.Array, key: Key) -> jax.Array:
+    """Mirrored left to right, or not, each with probability 1/2."""
+    return jnp.where(jax.random.bernoulli(key), image[:, ::-1], image)
+
+
+def cutout(image: jax.Array, key: Key, size: int) -> jax.Array:
+    """A square of `size` pixels set to zero, its middle uniform in the image; it may stick out.
+
+    Source: DeVries and Taylor, "Improved Regularization of CNNs with Cutout", 2017, section 3.
+    """
+    height, width, _ = image.shape
+    row, column = jax.random.randint(key, (2,), 0, jnp.array([height, width]))
+    rows = jnp.arange(height) - row + size // 2
+    columns = jnp.arange(width) - column + size // 2
+    inside = ((rows >= 0) & (rows < size))[:, None] & ((columns >= 0) & (columns < size))[None]
+    return jnp.where(inside[..., None], jnp.zeros((), image.dtype), image)
+
+
+def rotate_and_scale(image: jax.Array, key: Key, degrees: float, scale: float) -> jax.Array:
+    """Turned and enlarged about the middle, bilinear.
+
+    Args:
+        image: `[height, width, channels]`.
+        key: one image's.
+        degrees: the angle is uniform in `-degrees .. degrees`.
+        scale: the factor's logarithm is uniform between those of `1 / scale` and `scale`.
+    """
+    draws = jax.random.uniform(key, (2,), minval=-1.0, maxval=1.0)
+    return rotated_and_scaled(image, jnp.deg2rad(draws[0] * degrees), scale ** draws[1])
+
+
+def rotated_and_scaled(
+    image: jax.Array, radians: jax.Array | float, factor: jax.Array | float
+) -> jax.Array:
+    """Turned by an angle (row axis towards column axis) and enlarged by a factor; bilinear.
+
+    A pixel that lies outside counts as zero in the interpolation. Integer images are rounded.
+    """
+    height, width, _ = image.shape
+    middle = jnp.array([(height - 1) / 2, (width - 1) / 2], jnp.float32)
+    grid = jnp.stack(
+        jnp.meshgrid(
+            jnp.arange(height, dtype=jnp.float32),
+            jnp.arange(width, dtype=jnp.float32),
+            indexing="ij",
+        )
+    )
+    rows, columns = grid - middle[:, None, None]
+    cosine, sine = jnp.cos(radians) / factor, jnp.sin(radians) / factor
+    # Written as products of numbers: a matrix product would round in lower precision on a GPU.
+    places = [
+        cosine * rows + sine * columns + middle[0],
+        cosine * columns - sine * rows + middle[1],
+    ]
+    moved = jax.vmap(
+        lambda channel: map_coordinates(channel, places, order=1), in_axes=2, out_axes=2
+    )(image.astype(jnp.float32))
+    if jnp.issubdtype(image.dtype, jnp.integer):
+        moved = jnp.round(moved)
+    return moved.astype(image.dtype)

@@ -1,0 +1,189 @@
+"""Next-step forecasting of endless streams: carried hidden state, truncated back-propagation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from research.engine.experiment import Batch, Data, Experiment, Hyperparameters, Key
+from research.engine.metrics import Metrics, mean
+from research.optimization.optimizers import make_optimizer
+from research.sequence.gru import GRU, gru, init_gru
+from research.sequence.series import Sizes, held_out, make_streams
+
+
+class Forecaster(NamedTuple):
+    """Parameters of a GRU and a linear readout.
+
+    Attributes:
+        gru: the recurrent layer.
+        readout_kernel: float32 `[units]`.
+        readout_bias: float32 scalar.
+    """
+
+    gru: GRU
+    readout_kernel: jax.Array
+    readout_bias: jax.Array
+
+
+class ForecasterState(NamedTuple):
+    """All that the next update depends on.
+
+    Attributes:
+        params: the parameters.
+        opt_state: optax's state.
+        hyperparameters: name -> float32 scalar.
+        hidden: float32 `[streams, units]`, where each stream's last window left the GRU.
+    """
+
+    params: Forecaster
+    opt_state: optax.OptState
+    hyperparameters: Hyperparameters
+    hidden: jax.Array
+
+
+def init_forecaster(key: Key, units: int) -> Forecaster:
+    """A GRU as `init_gru` starts it; a readout that says 0."""
+    return Forecaster(init_gru(key, 1, units), jnp.zeros(units), jnp.zeros(()))
+
+
+def forecast(
+    params: Forecaster, values: jax.Array, hidden: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The value that follows each value.
+
+    Args:
+        params: the parameters.
+        values: float32 `[batch, time]`.
+        hidden: float32 `[batch, units]`, from the values before.
+
+    Returns:
+        Forecasts float32 `[batch, time]`, and the hidden state `[batch, units]` to go on from.
+    """
+    outputs, hidden = gru(params.gru, values[..., None], hidden)
+    return outputs @ params.readout_kernel + params.readout_bias, hidden
+
+
+def window_loss(
+    params: Forecaster, batch: Mapping[str, jax.Array], hidden: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Mean squared error over one window of all streams.
+
+    The gradient ends at the window's start, for `hidden` came from an earlier update: truncated
+    back-propagation through time (Williams and Peng 1990), window by window.
+
+    Args:
+        params: the parameters.
+        batch: `inputs`, `targets`, `starts`, as `research.sequence.series.make_streams` says.
+        hidden: float32 `[streams, units]`, as the window before left it; not used where a
+            series starts.
+
+    Returns:
+        The loss, float32 scalar, and the hidden state after the window.
+    """
+    hidden = jnp.where(batch["starts"][:, None], 0.0, hidden)
+    forecasts, hidden = forecast(params, batch["inputs"], hidden)
+    return jnp.mean(jnp.square(forecasts - batch["targets"])), hidden
+
+
+def make_forecaster(
+    sizes: Sizes,
+    units: int,
+    steps: int,
+    held_out_series: int,
+    hyperparameters: Mapping[str, float],
+) -> Experiment:
+    """A GRU learns to continue noisy sums of two sines, one window of all streams an update.
+
+    Args:
+        sizes: shape of the streams.
+        units: units of the GRU.
+        steps: updates in a whole run.
+        held_out_series: series in the validation set, and in the test set, each as long as a
+            stream's series.
+        hyperparameters: starting values of `learning_rate` (falls to 0 by cosine) and
+            `gradient_norm`.
+    """
+
+    def optimizer(hyperparameters: Hyperparameters) -> optax.GradientTransformation:
+        return make_optimizer("adam", hyperparameters, steps, "cosine")
+
+    def init(key: Key, hyperparameters: Hyperparameters) -> ForecasterState:
+        params = init_forecaster(key, units)
+        return ForecasterState(
+            params=params,
+            opt_state=optimizer(hyperparameters).init(params),
+            hyperparameters=hyperparameters,
+            hidden=jnp.zeros((sizes.streams, units), jnp.float32),
+        )
+
+    def update(state: ForecasterState, batch: Batch, key: Key) -> tuple[ForecasterState, Metrics]:
+        gradient = jax.value_and_grad(window_loss, has_aux=True)
+        (loss, hidden), gradients = gradient(state.params, batch, state.hidden)
+        changes, opt_state = optimizer(state.hyperparameters).update(
+            gradients, state.opt_state, state.params
+        )
+        params: Any = optax.apply_updates(state.params, changes)
+        after = ForecasterState(params, opt_state, state.hyperparameters, hidden)
+        return after, {"loss": mean(loss)}
+
+    def evaluate(state: ForecasterState, batch: Batch, key: Key) -> Metrics:
+        return measure_forecasts(state.params, batch, sizes.window)
+
+    length = sizes.windows * sizes.window
+    return Experiment(
+        init=init,
+        update=update,
+        evaluate=evaluate,
+        steps=steps,
+        items_per_step=sizes.streams * sizes.window,
+        items="values",
+        hyperparameters=hyperparameters,
+        data=Data(
+            splits={
+                "validation": held_out(1, held_out_series, length),
+                "test": held_out(2, held_out_series, length),
+            },
+            generate=make_streams(sizes),
+            evaluation_batch_size=min(held_out_series, 256),
+        ),
+        evaluate_every=max(1, steps // 8),
+    )
+
+
+def measure_forecasts(params: Forecaster, batch: Mapping[str, jax.Array], window: int) -> Metrics:
+    """Errors of one-step forecasts, beside what they should be compared with.
+
+    Counted from the second window on: by then the past says which two sines these are.
+
+    Args:
+        params: the parameters.
+        batch: `series` and `clean` float32 `[batch, length + 1]`, `weight` float32 `[batch]`;
+            `length` is a multiple of `window`, at least two.
+        window: time steps that are not counted, and after which `forgetful_mse` forgets.
+
+    Returns:
+        Mean squared errors: `mse` from the whole past; `forgetful_mse` of the same network with
+        its hidden state set to 0 at each window; `naive_mse` of the last value as the forecast;
+        `noise_mse` of the clean series, the floor.
+    """
+    series, weights = batch["series"], batch["weight"][:, None]
+    values, targets = series[:, :-1], series[:, 1:]
+    units = params.readout_kernel.shape[0]
+    forecasts, _ = forecast(params, values, jnp.zeros((series.shape[0], units)))
+    windows = values.reshape(-1, window)
+    forgetful, _ = forecast(params, windows, jnp.zeros((windows.shape[0], units)))
+
+    def error(forecasts: jax.Array) -> Any:
+        return mean(jnp.square(forecasts - targets)[:, window:], weights)
+
+    return {
+        "mse": error(forecasts),
+        "forgetful_mse": error(forgetful.reshape(values.shape)),
+        "naive_mse": error(values),
+        "noise_mse": error(batch["clean"][:, 1:]),
+    }

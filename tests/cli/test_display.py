@@ -1,0 +1,128 @@
+"""What a person sees of a run."""
+
+import io
+
+import pytest
+
+from research.cli.display import LINE_SECONDS, Display, print_result, spell_figure, spell_figures
+
+INFO = {
+    "experiment": "alpha/probe",
+    "seed": 3,
+    "run_dir": "runs/alpha/probe/abc-s3",
+    "step": 0,
+    "steps": 1000,
+    "items": "examples",
+}
+RESULT = {
+    "experiment": "alpha/probe",
+    "run_dir": "runs/" + "long/" * 40,
+    "step": 1000,
+    "complete": True,
+    "digest": "d" * 64,
+    "metrics": {"test/accuracy": 0.98765, "train/loss": None},
+    "seconds": 12.34,
+    "compile_seconds": 1.5,
+    "items_per_second": 12345.6,
+    "peak_memory_bytes": 2**30,
+}
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def shown():
+    progress, human, clock = io.StringIO(), io.StringIO(), Clock()
+    return Display(progress, human, clock), progress, human, clock
+
+
+def test_plain_lines_come_at_most_every_ten_seconds(shown):
+    display, progress, _, clock = shown
+    with display:
+        display.started(INFO)
+        for second in range(100):
+            clock.now = second
+            display.progress(second * 10, 1000, 640.0, {"train/loss": 0.5})
+    lines = [line for line in progress.getvalue().splitlines() if line.startswith("step")]
+    assert len(lines) == 99 // LINE_SECONDS
+    assert lines[0] == "step 100 of 1,000 (10 %), 640 examples/s, 1:30 left, train loss 0.5"
+
+
+def test_plain_output_has_no_control_characters(shown):
+    display, progress, human, _ = shown
+    with display:
+        display.started(INFO)
+        display.note("something [bold]odd[/bold]")
+        display.evaluated(1000, {"validation/accuracy": 0.5})
+        display.finished(RESULT)
+    text = progress.getvalue() + human.getvalue()
+    assert all(character.isprintable() or character == "\n" for character in text)
+    assert "something [bold]odd[/bold]" in text
+
+
+def test_a_bar_on_a_terminal_and_figures_above_it(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    progress, human, clock = Terminal(), io.StringIO(), Clock()
+    with Display(progress, human, clock) as display:
+        display.started(INFO)
+        clock.now = 5
+        display.progress(500, 1000, 640.0, {"train/loss": 0.25})
+        display.evaluated(500, {"validation/accuracy": 0.5})
+        display.finished(RESULT)
+    text = progress.getvalue()
+    assert "\x1b[" in text
+    assert "validation accuracy 0.5" in text
+    assert "test/accuracy" in human.getvalue()
+    assert display._bar is None
+
+
+def test_the_bar_ends_when_the_run_fails(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    progress = Terminal()
+    with pytest.raises(RuntimeError), Display(progress, io.StringIO()) as display:
+        display.started(INFO)
+        assert display._bar is not None
+        raise RuntimeError
+    assert display._bar is None
+    assert progress.getvalue().count("\x1b[?25l") == progress.getvalue().count("\x1b[?25h")
+
+
+def test_figures_that_repeat_are_shown_once(shown):
+    display, progress, _, _ = shown
+    display.started(INFO)
+    display.evaluated(1000, {"test/accuracy": 0.5})
+    display.evaluated(1000, {"test/accuracy": 0.5})
+    display.evaluated(1000, {"test/accuracy": 0.75})
+    assert progress.getvalue().count("test accuracy") == 2
+
+
+def test_the_result_is_whole_and_never_cut():
+    file = io.StringIO()
+    print_result(RESULT, file)
+    text = file.getvalue()
+    assert RESULT["run_dir"] in text and RESULT["digest"] in text
+    assert "0.9877" in text and "12,346 items a second" in text and "1,024 MiB" in text
+
+
+def test_a_result_that_lacks_everything_still_prints():
+    file = io.StringIO()
+    print_result({"metrics": {"train/loss": "nan"}}, file)
+    assert "nan" in file.getvalue() and "not complete" in file.getvalue()
+
+
+def test_figures():
+    assert spell_figure(None) == "-"
+    assert spell_figure(0.123456) == "0.1235"
+    assert spell_figure(123456.0) == "123,456"
+    line = spell_figures({"train/loss": 1.0, "test/accuracy": 0.5, "test/loss": 2.0})
+    assert line == "test loss 2, accuracy 0.5, train loss 1"

@@ -1,0 +1,198 @@
+"""The commands that compute, on an experiment so small that compiling it takes no time."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from research.cli.main import main
+from research.engine.environment import POOL_SIZE
+from research.errors import Exit
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = '''
+    """A tiny run: a vector shrinks.
+
+    Expected: nothing
+    Time: 0 s
+    """
+
+    from __future__ import annotations
+
+    import time
+    from dataclasses import dataclass, replace
+    from typing import Annotated, NamedTuple
+
+    import jax
+    import jax.numpy as jnp
+
+    from research.engine.experiment import Experiment
+    from research.engine.hyperparameters import floats
+    from research.engine.metrics import mean
+
+
+    class State(NamedTuple):
+        params: dict
+        hyperparameters: dict
+
+
+    @dataclass(frozen=True)
+    class Config:
+        steps: Annotated[int, "steps"] = 40
+        size: Annotated[int, "length of the vector"] = 4
+        decay: Annotated[float, "factor of each step"] = 0.9
+
+
+    def validate(config):
+        return [] if config.size > 0 else [f"--size must be at least 1, not {config.size}"]
+
+
+    def smoke(config):
+        return replace(config, steps=8)
+
+
+    def make(config):
+        def init(key, hyperparameters):
+            return State({"w": jax.random.normal(key, (config.size,))}, hyperparameters)
+
+        def update(state, batch, key):
+            noise = 0.01 * jax.random.normal(key, (config.size,))
+            w = state.hyperparameters["decay"] * state.params["w"] + noise
+            return state._replace(params={"w": w}), {"loss": mean(jnp.sum(w**2))}
+
+        def evaluate(state, batch, key):
+            return {"norm": mean(jnp.sum(jnp.abs(state.params["w"])))}
+
+        return Experiment(
+            init, update, evaluate, config.steps, config.size, "numbers", floats(config),
+            evaluate_every=10, watched=("validation",), final=("test",),
+        )
+'''
+
+
+@pytest.fixture
+def tiny(project, monkeypatch):
+    project.add("alpha/tiny", TINY)
+    # The code digest is taken of files below this project's root.
+    link = project.root / "research"
+    link.symlink_to(ROOT / "research")
+    return project
+
+
+def call(capsys, *tokens):
+    code = main([*tokens, "--json"])
+    out, err = capsys.readouterr()
+    return code, json.loads(out.splitlines()[-1]), err
+
+
+def test_a_run_from_end_to_end(tiny, tmp_path, capsys):
+    code, whole, _ = call(capsys, "run", "tiny", "--runs-dir", "whole")
+    assert code == 0 and whole["complete"] and whole["step"] == 40
+    assert {"train/loss", "validation/norm", "test/norm"} <= whole["metrics"].keys()
+
+    code, part, _ = call(capsys, "run", "tiny", "--until", "7")
+    assert code == Exit.STOPPED
+    assert part["step"] == 7 and part["exit_code"] == 75 and not part["complete"]
+    code, shown, _ = call(capsys, "show", "tiny")
+    assert shown["checkpoints"] == [0, 7] and shown["config"]["decay"] == 0.9
+    code, rest, _ = call(capsys, "resume", "tiny", "--save-every", "3", "--report-every", "2")
+    assert code == 0 and rest["digest"] == whole["digest"]
+    code, again, err = call(capsys, "run", "tiny")
+    assert code == 0 and again["digest"] == whole["digest"] and "already finished" in err
+
+    code, verdict, _ = call(capsys, "verify", "tiny")
+    assert code == 0 and verdict["verified"] and verdict["equal"] == verdict["compared"] > 3
+    code, verdict, _ = call(capsys, "verify", "tiny", "--interval", "39:40")
+    assert code == 0 and verdict["compared"] == 2
+    code, parting, _ = call(capsys, "diff", whole["run_dir"], rest["run_dir"])
+    assert code == 0 and parting["same"]
+
+    code, other, _ = call(capsys, "run", "tiny", "--decay", "0.8")
+    assert code == 0 and other["run_dir"] != rest["run_dir"]
+    code, parting, _ = call(capsys, "diff", rest["run_dir"], other["run_dir"])
+    assert code == Exit.DIFFERENCE and parting["step"] == 0
+    assert "config decay: 0.9 and 0.8" in parting["differences"]
+
+
+def test_human_output_and_restart(tiny, capsys):
+    assert main(["run", "tiny", "--smoke"]) == 0
+    out, err = capsys.readouterr()
+    assert "test/norm" in out and "8 (complete)" in out
+    assert "alpha/tiny, seed 0: 8 steps, from the start" in err
+    assert main(["run", "tiny", "--smoke", "--restart"]) == 0
+    assert "kept as" in capsys.readouterr().err
+    aside, current = sorted(Path("runs/alpha/tiny").iterdir(), key=lambda run: -len(run.name))
+    code, shown, _ = call(capsys, "show", "tiny")
+    assert code == 0 and shown["run_dir"] == str(current)
+    code, shown, _ = call(capsys, "show", aside.name)
+    assert code == 0 and shown["run_dir"] == str(aside)
+
+
+def test_starting_from_another_runs_parameters(tiny, capsys):
+    _, first, _ = call(capsys, "run", "tiny", "--smoke")
+    code, second, _ = call(capsys, "run", "tiny", "--initialize-from", first["run_dir"])
+    assert code == 0 and second["config_digest"] != first["config_digest"]
+    code, _, _ = call(capsys, "run", "tiny", "--initialize-from", "nothing-like-it")
+    assert code == Exit.MISTAKE
+    code, refused, _ = call(
+        capsys, "run", "tiny", "--size", "5", "--initialize-from", first["run_dir"]
+    )
+    assert code == Exit.MISTAKE and "do not fit" in refused["error"]
+
+
+def test_explain(tiny, capsys):
+    code, report, err = call(capsys, "explain", "tiny", "--size", "6")
+    assert code == 0
+    assert report["parameter_count"] == 6
+    (leaf,) = report["parameters"].values()
+    assert leaf == {"shape": [6], "dtype": "float32", "count": 6}
+    assert report["state_bytes"] == {"params": 24, "hyperparameters": 4}
+    assert report["steps"] == 40 and report["update"]["memory"]["arguments"] >= 28
+    assert "--decay" in err and "traced" in err
+    assert not Path("runs").exists()
+
+
+def test_a_finished_run_whose_experiment_changed_its_config(tiny, capsys):
+    _, old, _ = call(capsys, "run", "tiny", "--smoke")
+    text = (tiny.root / "experiments/alpha/tiny.py").read_text()
+    extra = '    extra: Annotated[int, "new"] = 1\n    decay:'
+    tiny.add("alpha/tiny", text.replace("    decay:", extra, 1))
+    del sys.modules["experiments.alpha.tiny"]
+    code, report, _ = call(capsys, "resume", old["run_dir"])
+    assert code == Exit.MISTAKE and "extra was added" in report["error"]
+    code, new, err = call(capsys, "run", "tiny", "--smoke")
+    assert code == 0 and new["run_dir"] != old["run_dir"]
+    assert old["run_dir"] in err and "left alone" in err
+
+
+def test_sigterm_saves_and_the_same_command_goes_on(tiny, tmp_path):
+    launcher = (
+        "import sys; from pathlib import Path\n"
+        "from research.engine.environment import fix_pool; fix_pool()\n"
+        "from research.cli import main as m; m.ROOT = Path(sys.argv[1])\n"
+        "sys.exit(m.main(sys.argv[2:]))"
+    )
+    command = [sys.executable, "-c", launcher, str(tiny.root), "run", "tiny", "--json"]
+    command += ["--steps", "200000000", "--save-seconds", "0.2", "--evaluate-every", "1000000000"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "NPROC": str(POOL_SIZE)}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.glob("runs/*/*/*/checkpoints/*"))) < 2:
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == Exit.STOPPED, err.decode()
+    report = json.loads(out.splitlines()[-1])
+    assert report["step"] > 0 and report["exit_code"] == 75
+    assert "SIGTERM" in report["error"]

@@ -1,0 +1,46 @@
+"""Ctrl-C in the middle of streaming: the process ends at once, though nobody closes the feed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+SCRIPT = """
+import time
+import numpy as np
+from research.data.arrays import ArraySource
+from research.data.feed import open_feed
+from research.data.order import shuffled_rows
+from research.engine.experiment import Data
+
+class Slow(ArraySource):
+    def read(self, index):
+        time.sleep(0.2)
+        return super().read(index)
+
+slow = Slow("slow", {"x": np.zeros((1000, 3), np.float32)})
+feed = open_feed(Data({"train": slow}, shuffled_rows(1000, 4)), "streamed", window_steps=4)
+for window in feed.windows(0, 0, 1000):
+    print("running", flush=True)
+"""
+
+
+def test_the_first_interrupt_ends_the_process():
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "running\n"
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert "KeyboardInterrupt" in errors and process.returncode != 0
+    # What was read ahead is a dozen reads by two threads.
+    assert time.monotonic() - begun < 5

@@ -1,0 +1,175 @@
+"""Preparing: a builder that downloads from a server in this process, and what can go wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.server
+import io
+import threading
+import time
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from rich.console import Console
+from tensorflow_datasets.core.download.checksums import UrlInfo
+
+from research.data import prepare as preparing
+from research.data.arrays import ArraySource
+from research.data.tfds_split import TfdsSplit
+from research.errors import Damaged, Mistake
+
+LINES = b"".join(b"%d\n" % number for number in range(1000))
+
+
+class EncoreTestLines(tfds.core.GeneratorBasedBuilder):
+    """Numbers from a file that is downloaded."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    url = ""
+    needs_tensorflow = False
+
+    def _info(self):
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict({"number": np.int64}),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager):
+        path = dl_manager.download(self.url)
+        if self.needs_tensorflow:
+            raise ModuleNotFoundError("No module named 'tensorflow'")
+        return {"train": self._generate_examples(path)}
+
+    def _generate_examples(self, path):
+        for row, line in enumerate(path.read_text().splitlines()):
+            yield row, {"number": int(line)}
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """Serves the lines; counts what is asked for."""
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(LINES)))
+            self.end_headers()
+
+        def do_GET(self):
+            asked.append(self.path)
+            self.do_HEAD()
+            self.wfile.write(LINES)
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http_server:
+        thread = threading.Thread(target=http_server.serve_forever, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{http_server.server_port}/lines.txt"
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setattr(EncoreTestLines, "url", url)
+        checksum = hashlib.sha256(LINES).hexdigest()
+        info = UrlInfo(size=len(LINES), checksum=checksum, filename="lines.txt")
+        monkeypatch.setattr(EncoreTestLines, "url_infos", {url: info})
+        yield asked
+        http_server.shutdown()
+        thread.join()
+
+
+def prepare(*names: str) -> str:
+    output = io.StringIO()
+    console = Console(file=output, width=300)
+    preparing.prepare([TfdsSplit(name, "train") for name in names], console)
+    return output.getvalue()
+
+
+def test_downloads_prepares_and_verifies_then_says_that_it_is_there(folders, server):
+    told = prepare("encore_test_lines", "encore_test_lines")
+    assert f"prepared in {folders[0] / 'encore_test_lines' / '1.0.0'}" in told
+    assert told.count("train: 1000 examples, intact") == 1
+    numbers = TfdsSplit("encore_test_lines", "train").load()["number"]
+    assert np.array_equal(numbers, np.arange(1000))
+    assert "already prepared" in prepare("encore_test_lines") and len(server) == 1
+
+
+def test_a_file_with_another_checksum_is_refused(folders, server, monkeypatch):
+    (url,) = EncoreTestLines.url_infos
+    info = UrlInfo(size=len(LINES), checksum="0" * 64, filename="lines.txt")
+    monkeypatch.setattr(EncoreTestLines, "url_infos", {url: info})
+    with pytest.raises(Damaged, match="SHA-256 differs"):
+        prepare("encore_test_lines")
+    with pytest.raises(Mistake, match="prepare encore_test_lines"):
+        TfdsSplit("encore_test_lines", "train").load()
+
+
+def test_without_network_it_is_told_within_seconds(folders, monkeypatch):
+    # A port that nothing listens on, and a name that does not exist.
+    monkeypatch.setenv("NO_PROXY", "*")
+    for url in ("http://127.0.0.1:9/lines.txt", "http://no.such.host.invalid/lines.txt"):
+        monkeypatch.setattr(
+            EncoreTestLines, "url_infos", {url: UrlInfo(size=1, checksum="", filename="")}
+        )
+        begun = time.monotonic()
+        with pytest.raises(Mistake, match="cannot be reached"):
+            prepare("encore_test_lines")
+        assert time.monotonic() - begun < 12
+
+
+def test_a_host_that_never_answers_is_given_up(folders, monkeypatch):
+    monkeypatch.setattr(preparing, "PATIENCE", 0.2)
+    monkeypatch.setattr(preparing, "_ask", lambda url, failed: time.sleep(2))
+    with pytest.raises(Mistake, match="no answer"):
+        preparing._require_network("set", "http://example.invalid/")
+
+
+def test_a_builder_that_needs_tensorflow_says_so_and_keeps_the_download(
+    folders, server, monkeypatch
+):
+    monkeypatch.setattr(EncoreTestLines, "needs_tensorflow", True)
+    with pytest.raises(Mistake, match="pip install tensorflow"):
+        prepare("encore_test_lines")
+    monkeypatch.setattr(EncoreTestLines, "needs_tensorflow", False)
+    prepare("encore_test_lines")
+    assert len(server) == 1
+
+
+def test_names_that_tfds_does_not_know(folders):
+    with pytest.raises(Mistake, match="Did you mean"):
+        prepare("fashion_mnistt")
+    assert not folders[0].exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told(folders, server):
+    folders[0].write_text("not a folder")
+    with pytest.raises(Mistake, match="TFDS_DATA_DIR"):
+        prepare("encore_test_lines")
+
+
+def test_damage_of_what_is_prepared_is_found(prepared_digits):
+    assert "train: 1437 examples, intact" in prepare("encore_digits")
+    (file,) = prepared_digits[0].glob("encore_digits/1.0.0/*test*")
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(Damaged, match="encore_digits-test"):
+        prepare("encore_digits")
+
+
+def test_digits_prepare_and_arrays_need_nothing(folders):
+    assert f"prepared in {folders[1]}" in prepare("encore_digits")
+    output = io.StringIO()
+    preparing.prepare([ArraySource("made", {"x": np.ones(3)})], Console(file=output))
+    assert "Nothing to prepare" in output.getvalue()
+
+
+def test_the_bar_follows_the_folder(tmp_path):
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=120)
+    with contextlib.suppress(RuntimeError), preparing._progress("set", tmp_path, 3000, console):
+        (tmp_path / "part").write_bytes(b"x" * 1500)
+        time.sleep(0.6)
+        raise RuntimeError
+    assert "downloading set" in output.getvalue() and "1.5/3.0 kB" in output.getvalue()

@@ -1,0 +1,128 @@
+"""The code digest covers what an experiment imports from the project, and nothing else."""
+
+import hashlib
+import sys
+
+import pytest
+
+from research.engine.code import ROOT, changed, code_digest, combined
+
+FILES = {
+    "research/__init__.py": "",
+    "research/engine/__init__.py": "",
+    "research/engine/advance.py": "from research.engine import keys\n",
+    "research/engine/keys.py": "import zlib\n",
+    "research/vision/__init__.py": "",
+    "research/vision/models.py": "from . import losses\nfrom ..layers.pooling import pool\n",
+    "research/vision/losses.py": "",
+    "research/vision/unused.py": "",
+    "research/layers/__init__.py": "",
+    "research/layers/pooling.py": "def pool():\n    import research.layers.late\n",
+    "research/layers/late.py": "",
+    "research/rl/__init__.py": "",
+    "research/rl/ppo.py": "",
+    "experiments/vision/net.py": "from research.vision.models import Net\nimport numpy\n",
+    "experiments/vision/more.py": "from experiments.vision.net import make\n",
+}
+EXPECTED = {
+    "experiments/vision/net.py",
+    "research/__init__.py",
+    "research/engine/__init__.py",
+    "research/engine/advance.py",
+    "research/engine/keys.py",
+    "research/vision/__init__.py",
+    "research/vision/models.py",
+    "research/vision/losses.py",
+    "research/layers/__init__.py",
+    "research/layers/pooling.py",
+    "research/layers/late.py",
+}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def digest(tree, name="experiments/vision/net.py"):
+    return code_digest(tree / name, tree)
+
+
+def test_the_closure_of_imports(tree):
+    found = digest(tree)
+    assert set(found) == EXPECTED
+    assert list(found) == sorted(found)
+    for name, value in found.items():
+        assert value == hashlib.sha256((tree / name).read_bytes()).hexdigest()
+
+
+def test_an_experiment_that_imports_another(tree):
+    assert set(digest(tree, "experiments/vision/more.py")) == EXPECTED | {
+        "experiments/vision/more.py"
+    }
+
+
+@pytest.mark.parametrize("name", sorted(set(FILES) - {"experiments/vision/more.py"}))
+def test_a_change_is_seen_exactly_where_it_counts(tree, name):
+    before = digest(tree)
+    (tree / name).write_text(FILES[name] + "\nx = 1\n")
+    phrases = changed(before, digest(tree))
+    assert phrases == ([f"{name} changed"] if name in EXPECTED else [])
+    assert (combined(before) == combined(digest(tree))) == (name not in EXPECTED)
+
+
+def test_added_and_removed_files_are_named(tree):
+    before = digest(tree)
+    (tree / "research/engine/keys.py").write_text("import research.rl.ppo\n")
+    after = digest(tree)
+    assert changed(before, after) == [
+        "research/engine/keys.py changed",
+        "research/rl/__init__.py added",
+        "research/rl/ppo.py added",
+    ]
+    assert "research/rl/ppo.py removed" in changed(after, before)
+    assert changed(before, before) == []
+
+
+def test_line_ends_do_not_count(tree):
+    before = digest(tree)
+    path = tree / "research/engine/keys.py"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert digest(tree) == before
+
+
+def test_a_cycle_of_imports_ends(tree):
+    (tree / "research/engine/keys.py").write_text("import research.engine.advance\n")
+    assert set(digest(tree)) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "experiments").glob("*/*.py")), ids=lambda f: f.stem
+)
+def test_the_static_closure_holds_every_module_that_is_imported(file):
+    """Oracle: Python's own import system, in a process of its own."""
+    import json
+    import subprocess
+
+    code = (
+        "import sys, json, runpy; runpy.run_path(sys.argv[1]);"
+        "import research.engine.advance;"
+        "files = [getattr(m, '__file__', None) for n, m in sys.modules.items()"
+        " if n.split('.')[0] in ('research', 'experiments')];"
+        "print(json.dumps([f for f in files if f]))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(file)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    imported = {
+        name.removeprefix(f"{ROOT}/") for name in json.loads(run.stdout.splitlines()[-1])
+    } | {file.relative_to(ROOT).as_posix()}
+    assert imported - set(code_digest(file)) == set()
