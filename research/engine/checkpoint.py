@@ -125,10 +125,13 @@ def read(directory: Path, step: int) -> Checkpoint:
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads((path / MANIFEST).read_text())
+        text = (path / MANIFEST).read_text()
+        manifest = json.loads(text)
+        if text != json.dumps(manifest, indent=1):
+            raise ValueError("it is not spelled as it was written")
         if manifest.pop("sha256") != _manifest_digest(manifest):
             raise ValueError("its own digest does not fit")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise Damaged(f"checkpoint {path} is damaged: {MANIFEST} is missing") from None
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise Damaged(f"checkpoint {path} is damaged: {MANIFEST}: {error}") from None
@@ -215,7 +218,10 @@ def set_aside(path: Path) -> Path:
 def remove_parts(directory: Path) -> None:
     """Remove what saves that never ended have left."""
     for part in directory.glob(".*.part"):
-        shutil.rmtree(part, ignore_errors=True)
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
 
 
 class Retention(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 
 from research.engine import checkpoint, durable
 from research.engine.leaves import STATE, Leaves
-from research.errors import EncoreError, Exit
+from research.errors import Damaged, EncoreError, Exit
 
 
 class Diverged(EncoreError):
@@ -31,6 +31,22 @@ def nonfinite_leaves(leaves: Leaves) -> dict[str, str]:
     return found
 
 
+def _last_good(checkpoints: Path) -> str:
+    """The newest whole checkpoint that holds only finite numbers.
+
+    A loss is that of the parameters before its step, so that an update can overflow, and be
+    saved, one step before a loss tells of it.
+    """
+    for step in reversed(checkpoint.stored_steps(checkpoints)):
+        try:
+            leaves = checkpoint.read(checkpoints, step).leaves
+        except Damaged:
+            continue
+        if not nonfinite_leaves(leaves):
+            return str(checkpoint.path_of(checkpoints, step))
+    return "none"
+
+
 def dump(run: Path, step: int, leaves: Leaves) -> Diverged:
     """Keep the state that the bad step left, and make the error that says so.
 
@@ -47,8 +63,7 @@ def dump(run: Path, step: int, leaves: Leaves) -> Diverged:
     with (directory / "state.npz").open("wb") as file:
         np.savez(file, **savable)  # type: ignore[arg-type]
     durable.write_file(directory / "leaves.json", json.dumps(bad, indent=1) + "\n")
-    stored = checkpoint.stored_steps(run / "checkpoints")
-    last_good = str(run / "checkpoints" / str(stored[-1])) if stored else "none yet"
+    last_good = _last_good(run / "checkpoints")
     if bad:
         name, what = next(iter(bad.items()))
         offender = f"{name} ({what}){f' and {len(bad) - 1} more leaves' if len(bad) > 1 else ''}"

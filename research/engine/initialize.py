@@ -12,11 +12,11 @@ from research.engine import checkpoint
 from research.engine.advance import Carry
 from research.engine.checkpoint import Facts
 from research.engine.leaves import Leaves, Reader, name_leaves, rebuild, record_leaves
+from research.engine.saver import Directories
 from research.errors import Damaged, Mistake
 
 PARAMS = "state/params/"
 """The leaves that are taken over; an experiment keeps its parameters in `state.params`."""
-DIRECTORY = "initial"
 
 
 class Initial(NamedTuple):
@@ -60,7 +60,7 @@ def from_run(directory: Path) -> Initial:
 def keep_initial(run: Path, initial: Initial) -> None:
     """Keep a copy in the new run's directory, so that it can be replayed without the other."""
     records = record_leaves(initial.leaves)
-    checkpoint.write(run / DIRECTORY, 0, initial.leaves, records, Facts(True, 0.0))
+    checkpoint.write(Directories(run).initial, 0, initial.leaves, records, Facts(True, 0.0))
 
 
 def kept_initial(run: Path, digest: str) -> Initial | None:
@@ -71,9 +71,11 @@ def kept_initial(run: Path, digest: str) -> Initial | None:
     """
     if not digest:
         return None
-    initial = from_leaves(checkpoint.read(run / DIRECTORY, 0).leaves)
+    initial = from_leaves(checkpoint.read(Directories(run).initial, 0).leaves)
     if initial.digest != digest:
-        raise Damaged(f"{run / DIRECTORY} does not hold the parameters that the run started from")
+        raise Damaged(
+            f"{Directories(run).initial} does not hold the parameters that the run started from"
+        )
     return initial
 
 
@@ -83,18 +85,27 @@ def unfit(shapes: Carry, initial: Initial) -> list[str]:
     return checkpoint.mismatches(record_leaves(initial.leaves), ours)
 
 
-def apply_initial(carry: Carry, initial: Initial) -> Carry:
-    """The carry with its parameters replaced.
+def check_fit(shapes: Carry, initial: Initial) -> None:
+    """Refuse parameters that do not fit an experiment.
 
     Raises:
         Mistake: names, shapes or dtypes differ; each is named.
     """
-    wrong = unfit(carry, initial)
+    wrong = unfit(shapes, initial)
     if wrong:
         raise Mistake(
             "the other run's parameters do not fit this experiment: "
             + "; ".join(wrong[:5])
             + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "")
         )
+
+
+def apply_initial(carry: Carry, initial: Initial) -> Carry:
+    """The carry with its parameters replaced.
+
+    Raises:
+        Mistake: names, shapes or dtypes differ; each is named.
+    """
+    check_fit(carry, initial)
     leaves: dict[str, np.ndarray] = Reader()(name_leaves(carry))
     return rebuild(carry, {**leaves, **initial.leaves})

@@ -65,12 +65,19 @@ def rebuild(like: Any, leaves: Mapping[str, np.ndarray]) -> Any:
         # The copy matters: on CPU a device array may share the host array's memory, and the
         # loop donates it.
         array = jax.device_put(np.array(leaves[name], copy=True))
-        return jax.random.wrap_key_data(array) if is_key(target) else array
+        return jax.random.wrap_key_data(array, impl=_key_impl(target)) if is_key(target) else array
 
     named = name_leaves(like)
     return jax.tree.unflatten(
         jax.tree.structure(like), [place(name, target) for name, target in named.items()]
     )
+
+
+def _key_impl(key: Any) -> Any:
+    """The generator of a typed key, or of its shape."""
+    found: list[Any] = []
+    jax.eval_shape(lambda traced: found.append(jax.random.key_impl(traced)), key)
+    return found[0]
 
 
 class LeafRecord(NamedTuple):

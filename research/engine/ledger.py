@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.engine.durable import sync_directory
+from research.engine.durable import sync_directory, write_file
 from research.engine.leaves import LeafRecord
 
 FIRST = "0" * 64
@@ -61,6 +62,14 @@ class Ledger(NamedTuple):
         saves = {int(content["step"]): content for content in self.of_kind("save")}
         return dict(sorted(saves.items()))
 
+    def reports(self) -> dict[int, dict[str, Any]]:
+        """Step -> the figures of every line of `metrics.jsonl` up to the last save, ascending."""
+        reports: dict[int, dict[str, Any]] = {}
+        for step, content in self.saves().items():
+            reports |= {int(at): figures for at, figures in content["reports"].items()}
+            reports |= {step: content["metrics"]} if content["metrics"] else {}
+        return dict(sorted(reports.items()))
+
     def result(self) -> dict[str, Any] | None:
         """The content of the last result line, if the run is finished."""
         return next(iter(reversed(list(self.of_kind("result")))), None)
@@ -95,6 +104,8 @@ def read(path: Path) -> Ledger:
             kind = content.pop("kind")
             carried = content.pop("previous")
             digest = content.pop("sha256")
+            # A changed exponent can read as infinity, which is spelled by no line of ours.
+            respelled = spell(kind, content, previous)
         except (ValueError, KeyError, AttributeError, TypeError):
             cut_short = end < 0
             broken = f"line {number} is " + ("cut short" if cut_short else "not a ledger line")
@@ -105,7 +116,7 @@ def read(path: Path) -> Ledger:
         if carried != previous:
             broken = f"line {number} does not carry the digest of the line before it"
             break
-        if spell(kind, content, previous) != (raw, digest):
+        if respelled != (raw, digest):
             broken = f"line {number} is not what was written: its own digest does not fit"
             break
         previous = digest
@@ -122,11 +133,13 @@ def append(path: Path, kind: str, content: Mapping[str, Any], previous: str) -> 
     """
     raw, digest = spell(kind, content, previous)
     new = not path.exists()
-    with path.open("ab") as file:
+    # Unbuffered: a buffer would write the rest of a refused line when the file is closed.
+    with path.open("ab", buffering=0) as file:
         size = file.tell()
         try:
-            file.write(raw)
-            file.flush()
+            rest = memoryview(raw)
+            while rest:
+                rest = rest[file.write(rest) :]
             os.fsync(file.fileno())
         except OSError:
             os.truncate(path, size)
@@ -147,9 +160,9 @@ def keep_whole_part(ledger: Ledger) -> Path | None:
         return None
     aside = None
     if not ledger.cut_short:
-        number = sum(1 for _ in ledger.path.parent.glob(f"{ledger.path.name}.broken-*"))
-        aside = ledger.path.with_name(f"{ledger.path.name}.broken-{number}")
-        aside.write_bytes(data)
+        names = (f"{ledger.path.name}.broken-{number}" for number in itertools.count())
+        aside = next(p for p in map(ledger.path.with_name, names) if not p.exists())
+        write_file(aside, data)
     with ledger.path.open("r+b") as file:
         file.truncate(ledger.valid_bytes)
         os.fsync(file.fileno())

@@ -20,7 +20,7 @@ def hold(directory: Path) -> Iterator[None]:
     needs no guessing to be taken over. The file says who holds it, for people.
 
     Raises:
-        Mistake: another living process holds it.
+        Mistake: another living process holds it, or has just moved it aside.
     """
     path = directory / "lock"
     with path.open("a+") as file:
@@ -32,6 +32,9 @@ def hold(directory: Path) -> Iterator[None]:
             raise Mistake(
                 f"{owner} is at work in {directory}; wait for it, or stop it, then try again"
             ) from None
+        if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            # Between opening and locking, a restart moved the directory, and the file with it.
+            raise Mistake(f"{directory} was moved aside by another process; try again")
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()

@@ -12,7 +12,6 @@ from research.engine.checkpoint import Facts
 from research.engine.interrupts import StopRequest
 from research.engine.leaves import Reader, name_leaves
 from research.engine.observer import Figures, Observer
-from research.engine.record import append_metrics
 from research.engine.saver import Directories, Saver
 
 
@@ -100,6 +99,8 @@ def train(
     for window in program.feed.windows(seed, step, max(step, until)):
         while step < window.stop and not request:
             stop = min(window.stop, cadence.next_stop(step, until, chunk.steps))
+            if step < saver.recorded_until:
+                stop = min([stop, *(known for known in saver.recorded if known > step)])
             compiled = program.compile_seconds
             began = time.perf_counter()
             carry = program.advance(carry, window.arrays, step, stop, fresh=reported, halt=halt)
@@ -116,18 +117,19 @@ def train(
                     warned = True
             step, reported = stop, False
             due_figures: dict[str, float | None] = {}
+            report_due, evaluation_due = due(step, experiment.steps, cadence, saver)
 
-            if step % cadence.report_every == 0 or step == experiment.steps:
+            if report_due:
                 figures = metrics.read(reader(carry.metrics), "train/")
                 due_figures |= figures
                 reported = True
-            if step % cadence.evaluate_every == 0 or step == experiment.steps:
+            if evaluation_due:
                 evaluated = evaluate(program, carry, step, experiment.watched, reader)
                 if evaluated:
                     due_figures |= evaluated
                     observer.evaluated(step, evaluated)
             if due_figures:
-                append_metrics(places.metrics, step, due_figures)
+                saver.report(step, due_figures)
 
             if (
                 step % cadence.save_every == 0
@@ -135,7 +137,7 @@ def train(
                 or (experiment.selection is not None and step % cadence.evaluate_every == 0)
                 or time.monotonic() - last_saved_time > cadence.save_seconds
             ):
-                saver.save(step, reader(name_leaves(carry)), Facts(reported, seconds), due_figures)
+                saver.save(step, reader(name_leaves(carry)), Facts(reported, seconds))
                 last_saved, last_saved_time = step, time.monotonic()
             rate = rate_of(step - begun_at, seconds - begun_seconds, experiment.items_per_step)
             observer.progress(step, experiment.steps, rate, figures)
@@ -143,10 +145,23 @@ def train(
             break
 
     if step != last_saved:
-        saver.save(step, reader(name_leaves(carry)), Facts(reported, seconds), {})
+        saver.save(step, reader(name_leaves(carry)), Facts(reported, seconds))
     saver.wait()
     rate = rate_of(step - begun_at, seconds - begun_seconds, experiment.items_per_step)
     return Trained(Position(step, carry, reported, seconds), rate, figures)
+
+
+def due(step: int, steps: int, cadence: Cadence, saver: Saver) -> tuple[bool, bool]:
+    """Whether to report, and whether to evaluate, at a step.
+
+    A step that is made again after falling back repeats what the ledger says was done at it,
+    whatever the cadence is now, so that sums since the last report are the same sums.
+    """
+    if step <= saver.recorded_until:
+        trained = [name.startswith("train/") for name in saver.recorded.get(step, {})]
+        return any(trained), not all(trained)
+    last = step == steps
+    return last or step % cadence.report_every == 0, last or step % cadence.evaluate_every == 0
 
 
 def rate_of(steps: int, seconds: float, items_per_step: int) -> float:

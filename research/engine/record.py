@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from research.engine.durable import write_file
 from research.engine.observer import Figures
 
 
 def append_metrics(path: Path, step: int, figures: Figures) -> None:
     """Add one line to `metrics.jsonl`. NaN and infinity are spelled as words."""
     with path.open("a") as file:
-        file.write(json.dumps({"step": step, **spell_figures(figures)}) + "\n")
+        file.write(_spell_line(step, spell_figures(figures)))
+
+
+def _spell_line(step: int, figures: Mapping[str, Any]) -> str:
+    return json.dumps({"step": step, **figures}, sort_keys=True) + "\n"
 
 
 def spell_figures(figures: Figures) -> dict[str, Any]:
     """Figures as JSON values: JSON has no NaN and no infinity, so these become words."""
+    numbers = {n: value if value is None else float(value) for n, value in figures.items()}
     return {
-        name: value if value is None or abs(value) < float("inf") else str(value)
-        for name, value in figures.items()
+        name: number if number is None or abs(number) < float("inf") else str(number)
+        for name, number in numbers.items()
     }
 
 
-def keep_metrics_until(path: Path, step: int) -> None:
-    """Drop the lines past a step: the run makes those steps, and their lines, again."""
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text().splitlines():
-        try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line + "\n")
-        except (ValueError, KeyError, TypeError):
-            continue
-    path.write_text("".join(kept))
+def restore_metrics(path: Path, reports: Mapping[int, Mapping[str, Any]]) -> bool:
+    """Make `metrics.jsonl` what the ledger has; lines past its last save are made again.
+
+    Args:
+        path: the file.
+        reports: step -> figures of every line that the ledger vouches for.
+
+    Returns:
+        Whether lines of those had been lost or changed.
+    """
+    wanted = "".join(_spell_line(step, reports[step]) for step in sorted(reports))
+    found = path.read_bytes().decode(errors="replace") if path.exists() else ""
+    if found != wanted:
+        write_file(path, wanted)
+    return not found.startswith(wanted)
 
 
 def read_metrics(path: Path) -> dict[int, dict[str, Any]]:

@@ -16,14 +16,14 @@ from research.engine.code import changed
 from research.engine.durable import write_file
 from research.engine.finish import finish
 from research.engine.identity import CONFIG_FILE, Identity, is_config_file_true
-from research.engine.initialize import Initial, apply_initial, keep_initial
+from research.engine.initialize import Initial, apply_initial, check_fit, keep_initial
 from research.engine.interrupts import StopRequest, stop_on_signals
 from research.engine.leaves import Reader, name_leaves, rebuild
 from research.engine.ledger import Ledger
 from research.engine.loop import Position, Trained, train
 from research.engine.observer import Observer
-from research.engine.record import keep_metrics_until
-from research.engine.saver import Directories, Saver
+from research.engine.record import restore_metrics
+from research.engine.saver import Directories, Saver, best_save
 from research.errors import Damaged, Mistake, Stopped
 
 POOL = "pool_size"
@@ -87,15 +87,18 @@ def launch(
         Damaged: there is nothing to fall back on.
         Mistake: it cannot be continued here.
     """
+    if initial is not None:
+        check_fit(program.shapes, initial)
     places = Directories(directory)
     places.checkpoints.mkdir(parents=True, exist_ok=True)
     with lock.hold(directory):
+        for place in (places.run, places.checkpoints, places.initial):
+            checkpoint.remove_parts(place)
         opened = _open_ledger(places, identity, surroundings, observer, initial)
-        checkpoint.remove_parts(places.checkpoints)
         found = _newest_good(places, opened, program, observer)
         result = opened.result()
         if result is not None and found is not None and found[0] == program.experiment.steps:
-            return _report_finished(places, identity, opened, result, observer)
+            return _report_finished(places, identity, result, found[1].facts, observer)
         with stop_on_signals(observer.note) as request:
             return _go_on(
                 program,
@@ -134,7 +137,8 @@ def _go_on(
             step, stored = found
             carry = rebuild(program.shapes, stored.leaves)
             position = Position(step, carry, stored.facts.reported, stored.facts.seconds)
-        keep_metrics_until(places.metrics, position.step)
+        if restore_metrics(places.metrics, opened.reports()):
+            observer.note(f"{places.metrics.name} was changed: written anew from the ledger")
         observer.started(
             {
                 "run_dir": str(places.run),
@@ -146,7 +150,7 @@ def _go_on(
             }
         )
         if found is None:
-            saver.save(0, reader(name_leaves(carry)), Facts(True, 0.0), {})
+            saver.save(0, reader(name_leaves(carry)), Facts(True, 0.0))
         until = experiment.steps if slicing.until is None else slicing.until
         trained = train(
             program,
@@ -198,10 +202,13 @@ def _open_ledger(
     """The run's ledger, with a header and whole; a new segment where things have changed."""
     opened = ledger.read(places.ledger)
     if not opened.lines:
-        if opened.broken and not opened.cut_short:
+        # A crash can cut the first line short, but only before there is any checkpoint.
+        stored = checkpoint.stored_steps(places.checkpoints)
+        if stored or (opened.broken and not opened.cut_short):
             raise Damaged(
-                f"{places.ledger} is damaged: {opened.broken}, so that nothing vouches for the "
-                "checkpoints; --restart starts anew and keeps this run aside"
+                f"{places.ledger} is damaged: {opened.broken or 'it is missing or empty'}, so that "
+                "nothing vouches for the checkpoints; --restart starts anew and keeps this run "
+                "aside"
             )
         if opened.broken:
             ledger.keep_whole_part(opened)
@@ -289,8 +296,13 @@ def what_changed(opened: Ledger, surroundings: Surroundings) -> list[str]:
 def _newest_good(
     places: Directories, opened: Ledger, program: Program, observer: Observer
 ) -> tuple[int, Checkpoint] | None:
-    """The newest checkpoint that is whole and is what the ledger says; others go aside."""
+    """The newest checkpoint that is whole and is what the ledger says; others go aside.
+
+    Where the best checkpoint by the experiment's selection is lost, those after it go aside too:
+    the run makes it again on the way.
+    """
     saves = opened.saves()
+    best = best_save(opened, program.experiment.selection)
     for step in reversed(checkpoint.stored_steps(places.checkpoints)):
         path = checkpoint.path_of(places.checkpoints, step)
         if step not in saves:
@@ -312,29 +324,54 @@ def _newest_good(
                 f"{' and more' if len(unfit) > 3 else ''}; the code has changed since: go back to "
                 "the code of the run, or --restart to start anew and keep this run aside"
             )
+        if best is not None and best[0] < step and not _is_whole(places, best[0]):
+            aside = checkpoint.set_aside(path)
+            observer.note(
+                f"checkpoint {best[0]}, the best so far, is damaged or missing: going back to make "
+                f"it again; {path.name} is kept as {aside.name}"
+            )
+            continue
         return step, stored
     if saves:
         observer.note("no checkpoint is left to fall back on: starting from step 0, same bits")
     return None
 
 
+def _is_whole(places: Directories, step: int) -> bool:
+    try:
+        checkpoint.read(places.checkpoints, step)
+    except Damaged:
+        return False
+    return True
+
+
 def _report_finished(
     places: Directories,
     identity: Identity,
-    opened: Ledger,
     recorded: dict[str, Any],
+    facts: Facts,
     observer: Observer,
 ) -> dict[str, Any]:
     """The result of a finished run, its figures taken from the ledger."""
+    vouched = {
+        "experiment": identity.experiment,
+        "run_dir": str(places.run),
+        **recorded["shown"],
+        "digest": recorded["digest"],
+        "metrics": recorded["metrics"],
+    }
+    # Times and memory are nobody's promise: where the file is lost, most of them are not known.
+    unknown = dict.fromkeys(("compile_seconds", "items_per_second", "peak_memory_bytes"))
     try:
-        result = json.loads(places.result.read_text())
-        trusted = result["digest"] == recorded["digest"]
-    except (OSError, ValueError, KeyError, TypeError):
-        result, trusted = {}, False
-    if not trusted or result.get("metrics") != recorded["metrics"]:
+        moved = {**json.loads(places.result.read_text()), "run_dir": str(places.run)}
+        whole = moved == {**moved, **vouched} and unknown.keys() <= moved.keys()
+    except (OSError, ValueError, TypeError):
+        moved, whole = {}, False
+    result = {**vouched, "seconds": facts.seconds, **unknown}
+    if whole:
+        result |= moved
+    else:
         observer.note(f"{places.result.name} was missing or damaged: written anew from the ledger")
-        result = {**result, **recorded["shown"], "run_dir": str(places.run)}
-        result |= {"digest": recorded["digest"], "metrics": recorded["metrics"]}
         write_file(places.result, json.dumps(result, indent=2) + "\n")
     observer.note(f"already finished: {places.run}")
     observer.finished(result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,8 @@ from research.engine.experiment import Selection
 from research.engine.identity import LEDGER_FILE
 from research.engine.leaves import STATE, LeafRecord, Leaves, record_leaves, state_digest
 from research.engine.observer import Figures
-from research.engine.record import spell_figures
+from research.engine.durable import sync_file
+from research.engine.record import append_metrics, spell_figures
 from research.errors import Difference
 
 
@@ -39,6 +40,11 @@ class Directories(NamedTuple):
         return self.run / "metrics.jsonl"
 
     @property
+    def initial(self) -> Path:
+        """The parameters that the run started from, where it started from another's."""
+        return self.run / "initial"
+
+    @property
     def result(self) -> Path:
         """The figures of the run, whole or so far."""
         return self.run / "result.json"
@@ -50,6 +56,9 @@ class Saver:
     Attributes:
         chain: the ledger's last digest.
         best: the best step by the experiment's selection so far, with its figure.
+        recorded: step -> figures of the lines that the ledger had when this process began.
+        recorded_until: the last step that the ledger had then; steps up to it are made again
+            where a run fell back, and leave no second line.
     """
 
     def __init__(
@@ -68,14 +77,34 @@ class Saver:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="saver")
         self._pending: Future[str] | None = None
         self.chain = opened.lines[-1].digest if opened.lines else ledger.FIRST
-        self.best: tuple[int, float] | None = None
-        for step, line in opened.saves().items():
-            self._compare(step, line["metrics"])
+        self.best = best_save(opened, selection)
+        self.recorded: Mapping[int, Figures] = opened.reports()
+        self.recorded_until = max(self._known, default=-1)
+        self._reports: dict[int, dict[str, Any]] = {}
 
-    def save(self, step: int, leaves: Leaves, facts: Facts, metrics: Figures) -> None:
+    def report(self, step: int, figures: Figures) -> None:
+        """Write a line of `metrics.jsonl`; the next save takes it into the ledger.
+
+        Raises:
+            Difference: the step was made again and its figures are not those of the ledger.
+            OSError: the line could not be written.
+        """
+        spelled = spell_figures(figures)
+        if step > self.recorded_until:
+            append_metrics(self._places.metrics, step, figures)
+            self._reports[step] = spelled
+        elif spelled != self.recorded.get(step, {}):
+            raise Difference(
+                f"step {step} was made again and its figures are not those of the ledger: "
+                "code, environment or data changed since; --restart starts anew and keeps this "
+                "run aside"
+            )
+
+    def save(self, step: int, leaves: Leaves, facts: Facts) -> None:
         """Start saving; waits for the save before, and raises what that one met."""
         self.wait()
-        self._pending = self._thread.submit(self._save, step, leaves, facts, dict(metrics))
+        reports, self._reports = self._reports, {}
+        self._pending = self._thread.submit(self._save, step, leaves, facts, reports)
 
     def wait(self) -> str:
         """Wait until all is durable; returns the digest of the last state saved, or ""."""
@@ -86,8 +115,11 @@ class Saver:
         """End the thread, after what it is at."""
         self._thread.shutdown(wait=True)
 
-    def _save(self, step: int, leaves: Leaves, facts: Facts, metrics: dict[str, Any]) -> str:
+    def _save(
+        self, step: int, leaves: Leaves, facts: Facts, reports: dict[int, dict[str, Any]]
+    ) -> str:
         records = record_leaves(leaves)
+        metrics = reports.pop(step, {})
         if step in self._known:
             self._check_against_record(step, records)
         checkpoint.write(self._places.checkpoints, step, leaves, records, facts)
@@ -97,11 +129,14 @@ class Saver:
                 "step": step,
                 "digest": digest,
                 "leaves": ledger.spell_leaves(records),
-                "metrics": spell_figures(metrics),
+                "metrics": metrics,
+                "reports": {str(at): figures for at, figures in reports.items()},
             }
+            if self._places.metrics.exists():
+                sync_file(self._places.metrics)
             self.append("save", content)
             self._known[step] = records
-        self._compare(step, metrics)
+        self.best = better(self.best, step, metrics, self._selection)
         checkpoint.prune(
             self._places.checkpoints,
             self._retention,
@@ -125,12 +160,27 @@ class Saver:
                 "--restart starts anew and keeps this run aside"
             )
 
-    def _compare(self, step: int, metrics: Figures) -> None:
-        if self._selection is None:
-            return
-        figure = metrics.get(self._selection.metric)
-        if not isinstance(figure, float) or math.isnan(figure):
-            return
-        sign = 1 if self._selection.larger_is_better else -1
-        if self.best is None or sign * figure > sign * self.best[1]:
-            self.best = (step, figure)
+
+def better(
+    best: tuple[int, float] | None,
+    step: int,
+    metrics: Mapping[str, Any],
+    selection: Selection | None,
+) -> tuple[int, float] | None:
+    """The better of the best save so far and another, as (step, figure); the first of equals.
+
+    A figure that is missing or not finite is no candidate.
+    """
+    figure = metrics.get(selection.metric) if selection else None
+    if selection is None or not isinstance(figure, float) or not math.isfinite(figure):
+        return best
+    sign = 1 if selection.larger_is_better else -1
+    return (step, figure) if best is None or sign * figure > sign * best[1] else best
+
+
+def best_save(opened: ledger.Ledger, selection: Selection | None) -> tuple[int, float] | None:
+    """The best save of a ledger by an experiment's selection, as (step, figure)."""
+    best = None
+    for step, line in opened.saves().items():
+        best = better(best, step, line["metrics"], selection)
+    return best

@@ -22,13 +22,15 @@ from research.engine.leaves import (
     name_leaves,
     rebuild,
     record_leaves,
+    state_digest,
 )
+from research.engine.fingerprint import Grade
 from research.engine.ledger import Ledger
 from research.engine.loop import evaluate
 from research.engine.observer import Observer
 from research.engine.record import read_metrics, spell_figures
 from research.engine.run import Surroundings
-from research.engine.saver import Directories
+from research.engine.saver import Directories, best_save
 from research.errors import Damaged, Mistake
 
 TOLERANCE = 1e-2
@@ -80,14 +82,23 @@ def verify(
     findings, notes = list(_record_findings(places, opened, identity, surroundings)), []
     header = opened.header
     notes += changed(header["code"], surroundings.code)
-    environment = fingerprint.difference(header["fingerprint"], surroundings.fingerprint)
-    notes += environment
+    notes += fingerprint.difference(header["fingerprint"], surroundings.fingerprint)
+    elsewhere = False
+    for number, part in enumerate([header, *opened.of_kind("segment")]):
+        grade = fingerprint.grade(part["fingerprint"], surroundings.fingerprint)
+        elsewhere |= grade is Grade.ELSEWHERE
+        if number:
+            what = [
+                *changed(header["code"], part["code"]),
+                *fingerprint.difference(header["fingerprint"], part["fingerprint"]),
+            ]
+            notes.append(f"the run itself went on after a change: {'; '.join(what) or 'undone'}")
     if any(finding.startswith("other data") for finding in findings):
         return Verdict(0, 0, tuple(findings), tuple(notes), False)
 
     step, carry, fresh = _beginning(program, identity, places, opened, interval)
     last = interval[1] if interval else max(opened.saves(), default=0)
-    replay = _Replay(program, identity.seed, places, opened, observer, bool(environment))
+    replay = _Replay(program, identity.seed, places, opened, observer, elsewhere)
     replay.run(step, carry, last, fresh=fresh, whole=interval is None)
     return Verdict(
         replay.compared,
@@ -120,15 +131,27 @@ def _record_findings(
         if step in saves and stored.records != ledger.read_leaves(saves[step]):
             yield f"damaged checkpoint: {step} is not the one that the ledger recorded"
     lines = read_metrics(places.metrics)
+    last = max(saves, default=-1)
+    for step, figures in opened.reports().items():
+        if lines.get(step) != figures:
+            what = "is not the ledger's" if step in lines else "is missing"
+            yield f"changed metrics: the line of step {step} in metrics.jsonl {what}"
+    for step in lines:
+        if step <= last and step not in opened.reports():
+            yield f"changed metrics: metrics.jsonl has a line of step {step} that was not made"
     for step, save in saves.items():
-        if step in lines and save["metrics"] and lines[step] != save["metrics"]:
-            yield f"changed metrics: the line of step {step} in metrics.jsonl is not the ledger's"
+        if save["digest"] != state_digest(ledger.read_leaves(save)):
+            yield f"changed digest: that of step {step} is not the digest of its own leaves"
     result = opened.result()
     if result is not None:
+        end = saves.get(int(result["shown"]["step"]), {})
+        if result["digest"] != end.get("digest"):
+            yield "changed result: the ledger's result does not have the digest of its last save"
+        promised = {**result["shown"], "metrics": result["metrics"], "digest": result["digest"]}
         try:
             shown = json.loads(places.result.read_text())
-            agrees = shown["metrics"] == result["metrics"] and shown["digest"] == result["digest"]
-        except (OSError, ValueError, KeyError, TypeError):
+            agrees = shown == {**shown, **promised}
+        except (OSError, ValueError, TypeError):
             agrees = False
         if not agrees:
             yield "changed result: result.json is missing or does not say what the ledger says"
@@ -184,24 +207,24 @@ class _Replay:
 
     def run(self, step: int, carry: Carry, last: int, *, fresh: bool, whole: bool) -> None:
         saves = {s: save for s, save in self.opened.saves().items() if step <= s <= last}
-        reports = {
-            s
-            for s, line in read_metrics(self.places.metrics).items()
-            if any(name.startswith("train/") for name in line)
-        }
+        reports = self.opened.reports()
         result = self.opened.result() if whole else None
         reported_step = int(result["metrics"].get("reported_step", last)) if result else last
         reported = carry if reported_step == step else None
-        if step in saves and not self._same(step, carry, saves[step], None):
+        if step in saves and not self._same(step, carry, saves[step]):
             return
         stops = sorted(s for s in {*saves, *reports} if step < s <= last)
+        best = best_save(self.opened, self.program.experiment.selection)
+        if result is not None and best is not None and best[0] != reported_step:
+            self.findings.append(f"result: step {reported_step} is reported, {best[0]} is the best")
         for stop in stops:
             carry = self._advance(carry, step, stop, fresh)
-            fresh = stop in reports
-            if stop in saves:
-                trained = spell_figures(metrics.read(self.reader(carry.metrics), "train/"))
-                if not self._same(stop, carry, saves[stop], trained if fresh else None):
-                    return
+            line = reports.get(stop, {})
+            fresh = any(name.startswith("train/") for name in line)
+            if stop in saves and not self._same(stop, carry, saves[stop]):
+                return
+            if line and not self.tolerated and not self._same_line(stop, carry, line):
+                return
             if stop == reported_step:
                 # The next advance consumes the carry: what is reported later needs its own.
                 reported = rebuild(self.program.shapes, self.reader(name_leaves(carry)))
@@ -217,9 +240,7 @@ class _Replay:
             fresh = False
         return carry
 
-    def _same(
-        self, step: int, carry: Carry, save: Mapping[str, Any], trained: dict[str, Any] | None
-    ) -> bool:
+    def _same(self, step: int, carry: Carry, save: Mapping[str, Any]) -> bool:
         """Whether to go on after holding one save against the replay."""
         leaves = self.reader(name_leaves(carry))
         records = record_leaves(leaves)
@@ -230,14 +251,20 @@ class _Replay:
         if differing:
             return self._tell_difference(step, leaves, differing)
         self.equal += 1
-        figures = trained or {}
+        return True
+
+    def _same_line(self, step: int, carry: Carry, line: Mapping[str, Any]) -> bool:
+        """Whether to go on after making the figures of one report again."""
+        figures: dict[str, float | None] = {}
+        if any(name.startswith("train/") for name in line):
+            figures |= metrics.read(self.reader(carry.metrics), "train/")
         splits = tuple(
             split
             for split in self.program.experiment.watched
-            if any(name.startswith(f"{split}/") for name in save["metrics"])
+            if any(name.startswith(f"{split}/") for name in line)
         )
-        figures = figures | spell_figures(evaluate(self.program, carry, step, splits, self.reader))
-        return self._same_figures(f"save of step {step}", figures, save["metrics"])
+        figures |= evaluate(self.program, carry, step, splits, self.reader)
+        return self._same_figures(f"report of step {step}", spell_figures(figures), line)
 
     def _tell_difference(self, step: int, leaves: Leaves, differing: list[str]) -> bool:
         stored: Leaves = {}
@@ -270,11 +297,10 @@ class _Replay:
     def _same_figures(
         self, where: str, ours: Mapping[str, Any], recorded: Mapping[str, Any]
     ) -> bool:
-        for name, value in ours.items():
-            if name in recorded and recorded[name] != value:
-                self.findings.append(
-                    f"{where}: the ledger has {name} {recorded[name]}, the replay {value}"
-                )
+        for name in (*ours, *(name for name in recorded if name not in ours)):
+            if name not in ours or name not in recorded or recorded[name] != ours[name]:
+                theirs, made = (figures.get(name, "no such figure") for figures in (recorded, ours))
+                self.findings.append(f"{where}: the ledger has {name} {theirs}, the replay {made}")
                 return False
         return True
 
@@ -283,7 +309,12 @@ class _Replay:
         figures = evaluate(self.program, carry, step, experiment.final, self.reader)
         if experiment.measure is not None:
             figures |= experiment.measure(self.reader(carry.state))
-        self._same_figures("result", spell_figures(figures), result["metrics"])
+        last = int(result["shown"]["step"])
+        known = self.opened.saves().get(last, {}).get("metrics", {})
+        ours = {**known, **spell_figures(figures)}
+        if step != last:
+            ours["reported_step"] = step
+        self._same_figures("result", ours, result["metrics"])
 
 
 def differing_leaves(left: Mapping[str, LeafRecord], right: Mapping[str, LeafRecord]) -> list[str]:
@@ -312,7 +343,8 @@ def describe_leaves(names: list[str], left: Leaves, right: Leaves) -> str:
             shown.append(f"{name} ({ours.dtype}{ours.shape} against {theirs.dtype}{theirs.shape})")
         else:
             unequal = ours.reshape(-1).view(np.uint8) != theirs.reshape(-1).view(np.uint8)
-            size = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
+            with np.errstate(invalid="ignore", over="ignore"):
+                size = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
             values = int(unequal.reshape(ours.size, -1).any(axis=1).sum())
             shown.append(f"{name} ({values} of {ours.size} values, at most {size.max():.3g} apart)")
     more = f" and {len(names) - 3} more leaves" if len(names) > 3 else ""

@@ -8,7 +8,6 @@ to fifty times (weights) slower. Here both gradients are written in the forward 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -80,7 +79,9 @@ class Convolution(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """`[batch, height, width, inputs]` -> `[batch, rows, columns, features]`."""
-        kernel = self.param("kernel", self.kernel_init, (*self.kernel_size, x.shape[3], self.features))
+        kernel = self.param(
+            "kernel", self.kernel_init, (*self.kernel_size, x.shape[3], self.features)
+        )
         bias = self.param("bias", self.bias_init, (self.features,)) if self.use_bias else None
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
         y = convolve(x, kernel, self.strides, self.padding)

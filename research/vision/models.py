@@ -77,9 +77,14 @@ class SmallCNN(nn.Module):
         return nn.Dense(self.classes)(x)
 
 
-def chapter_14_cnn(classes: int = 10) -> SmallCNN:
+def chapter_14_cnn(width: int = 64) -> SmallCNN:
     """The Fashion-MNIST net of Géron, 3rd edition, chapter 14: 1,413,834 parameters at 28x28x1.
 
     7x7x64, pool, two 3x3x128, pool, two 3x3x256, pool, dense 128 and 64 with dropout.
+
+    Args:
+        width: channels of the first convolution; everything else goes with it.
     """
-    return SmallCNN(stages=((64,), (128, 128), (256, 256)), dense=(128, 64), classes=classes, stem=7)
+    return SmallCNN(
+        stages=((width,), (2 * width,) * 2, (4 * width,) * 2), dense=(2 * width, width), stem=7
+    )

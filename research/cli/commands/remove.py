@@ -19,7 +19,7 @@ from research.errors import Mistake
 class Options:
     """Options of `remove`."""
 
-    yes: Annotated[bool, "do not ask"] = False
+    yes: Annotated[bool, "do not ask; RUN must then be a whole path"] = False
     runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
@@ -32,6 +32,8 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     run = find_run(text, Path(options.runs_dir))
     if run.is_symlink():
         raise Mistake(f"{run} is a link; remove what it points to by its own name")
+    if options.yes and run not in (Path(text), Path(options.runs_dir, text)):
+        raise Mistake(f"--yes deletes unasked, and so takes a whole path: is {run} what you mean?")
     files = [path for path in run.rglob("*") if path.is_file() and not path.is_symlink()]
     size = sum(path.stat().st_size for path in files)
     described = f"{run} ({len(files)} files, {size / 2**20:.1f} MiB)"
@@ -68,7 +70,7 @@ COMMAND = Command(
     options=Options,
     examples=(
         ("remove runs/vision/digits_cnn/3f2a9c01d2e4-s0", "by its path, after asking"),
-        ("remove 3f2a --yes", "by the beginning of its digest, without asking"),
+        ("remove 3f2a", "by the beginning of its digest"),
     ),
     exits=(),
     execute=execute,

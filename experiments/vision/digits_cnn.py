@@ -1,0 +1,110 @@
+"""A small convolutional net learns to read real handwritten digits, with no network at hand.
+
+1,797 images of 8 × 8 pixels by 43 writers come with scikit-learn. The file keeps a writer's digits
+together, so it is split in file order and the test set holds other hands than the training set:
+1,280 images to train on, 157 to choose by, 360 to test. Four 3 × 3 convolutions see each image
+turned, enlarged and moved a little, another way each time; a moving average of the parameters is
+what is measured.
+
+Run: python launch.py run vision/digits_cnn
+Expected: test accuracy at least .985
+Time: 10 s
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import jax
+
+from research.data.augmentation import rotate_and_scale, shift
+from research.data.order import shuffled_rows, steps_per_epoch
+from research.data.tfds_split import TfdsSplit
+from research.engine.experiment import Data, Experiment, Hyperparameters, Key
+from research.engine.hyperparameters import floats
+from research.vision.classification import make_classifier
+from research.vision.models import SmallCNN
+from research.vision.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
+
+_TRAIN = 1280
+
+
+@dataclass(frozen=True)
+class Config:
+    """What can be chosen."""
+
+    epochs: Annotated[int, "passes over the training images"] = 60
+    warmup_epochs: Annotated[int, "of these, passes in which the learning rate rises"] = 6
+    batch_size: Annotated[int, "images in one update"] = 32
+    width: Annotated[int, "channels of the first two convolutions; the next two have twice"] = 32
+    shift: Annotated[int, "pixels that an image is moved by at most, along each axis"] = 1
+    learning_rate: Annotated[float, "AdamW's largest step size"] = 2e-3
+    weight_decay: Annotated[float, "AdamW's decoupled weight decay"] = 1e-2
+    dropout_rate: Annotated[float, "share of hidden units dropped"] = 0.3
+    label_smoothing: Annotated[float, "share of the target spread over all classes"] = 0.1
+    average_decay: Annotated[float, "decay of the parameters' moving average"] = 0.99
+    rotation: Annotated[float, "degrees that an image is turned by at most"] = 15.0
+    scale: Annotated[float, "factor by which an image is enlarged or made smaller at most"] = 1.1
+
+
+def validate(config: Config) -> list[str]:
+    """What is out of range, a message each."""
+    return out_of_range(
+        config,
+        {
+            "epochs": COUNT,
+            "warmup_epochs": Range(0, config.epochs),
+            "batch_size": Range(1, _TRAIN),
+            "width": COUNT,
+            "shift": Range(0, 7),
+            "learning_rate": POSITIVE,
+            "weight_decay": AMOUNT,
+            "dropout_rate": FRACTION,
+            "label_smoothing": FRACTION,
+            "average_decay": FRACTION,
+            "rotation": Range(0, 180),
+            "scale": Range(1, 4),
+        },
+    )
+
+
+def smoke(config: Config) -> Config:
+    """Forty updates of a narrow net."""
+    return replace(config, epochs=2, warmup_epochs=1, batch_size=64, width=4)
+
+
+def make(config: Config) -> Experiment:
+    """A convolutional classifier of `encore_digits`."""
+    epoch = steps_per_epoch(_TRAIN, config.batch_size)
+
+    def augment(image: jax.Array, key: Key, values: Hyperparameters) -> jax.Array:
+        turn_key, shift_key = jax.random.split(key)
+        image = rotate_and_scale(image, turn_key, values["rotation"], values["scale"])
+        return shift(image, shift_key, config.shift)
+
+    return make_classifier(
+        SmallCNN(
+            stages=((config.width,) * 2, (2 * config.width,) * 2),
+            dense=(4 * config.width,),
+        ),
+        Data(
+            splits={
+                "train": TfdsSplit("encore_digits", f"train[:{_TRAIN}]"),
+                "validation": TfdsSplit("encore_digits", f"train[{_TRAIN}:]"),
+                "test": TfdsSplit("encore_digits", "test"),
+            },
+            rows=shuffled_rows(_TRAIN, config.batch_size),
+            evaluation_batch_size=180,
+        ),
+        floats(config),
+        image_shape=(8, 8, 1),
+        white=16,
+        steps=config.epochs * epoch,
+        batch_size=config.batch_size,
+        optimizer="adamw",
+        schedule="warmup_cosine",
+        warmup_steps=config.warmup_epochs * epoch,
+        augment=augment,
+        evaluate_every=5 * epoch,
+    )
