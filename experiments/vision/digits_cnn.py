@@ -18,11 +18,11 @@ from typing import Annotated
 
 import jax
 
-from research.data.augmentation import rotate_and_scale, shift
 from research.data.order import shuffled_rows, steps_per_epoch
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data, Experiment, Hyperparameters, Key
 from research.engine.hyperparameters import floats
+from research.vision.affine import turn_scale_and_move
 from research.vision.classification import make_classifier
 from research.vision.models import SmallCNN
 from research.vision.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
@@ -38,7 +38,6 @@ class Config:
     warmup_epochs: Annotated[int, "of these, passes in which the learning rate rises"] = 6
     batch_size: Annotated[int, "images in one update"] = 32
     width: Annotated[int, "channels of the first two convolutions; the next two have twice"] = 32
-    shift: Annotated[int, "pixels that an image is moved by at most, along each axis"] = 1
     learning_rate: Annotated[float, "AdamW's largest step size"] = 2e-3
     weight_decay: Annotated[float, "AdamW's decoupled weight decay"] = 1e-2
     dropout_rate: Annotated[float, "share of hidden units dropped"] = 0.3
@@ -46,6 +45,7 @@ class Config:
     average_decay: Annotated[float, "decay of the parameters' moving average"] = 0.99
     rotation: Annotated[float, "degrees that an image is turned by at most"] = 15.0
     scale: Annotated[float, "factor by which an image is enlarged or made smaller at most"] = 1.1
+    shift: Annotated[float, "pixels that an image is moved by at most, along each axis"] = 1.0
 
 
 def validate(config: Config) -> list[str]:
@@ -57,7 +57,6 @@ def validate(config: Config) -> list[str]:
             "warmup_epochs": Range(0, config.epochs),
             "batch_size": Range(1, _TRAIN),
             "width": COUNT,
-            "shift": Range(0, 7),
             "learning_rate": POSITIVE,
             "weight_decay": AMOUNT,
             "dropout_rate": FRACTION,
@@ -65,6 +64,7 @@ def validate(config: Config) -> list[str]:
             "average_decay": FRACTION,
             "rotation": Range(0, 180),
             "scale": Range(1, 4),
+            "shift": Range(0, 8),
         },
     )
 
@@ -79,9 +79,7 @@ def make(config: Config) -> Experiment:
     epoch = steps_per_epoch(_TRAIN, config.batch_size)
 
     def augment(image: jax.Array, key: Key, values: Hyperparameters) -> jax.Array:
-        turn_key, shift_key = jax.random.split(key)
-        image = rotate_and_scale(image, turn_key, values["rotation"], values["scale"])
-        return shift(image, shift_key, config.shift)
+        return turn_scale_and_move(image, key, values["rotation"], values["scale"], values["shift"])
 
     return make_classifier(
         SmallCNN(

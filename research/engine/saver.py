@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from research.engine import checkpoint, ledger
 from research.engine.checkpoint import Facts, Retention
+from research.engine.durable import sync_file
 from research.engine.experiment import Selection
 from research.engine.identity import LEDGER_FILE
 from research.engine.leaves import STATE, LeafRecord, Leaves, record_leaves, state_digest
 from research.engine.observer import Figures
-from research.engine.durable import sync_file
 from research.engine.record import append_metrics, spell_figures
 from research.errors import Difference
 

@@ -12,6 +12,7 @@ import numpy as np
 from research.engine import checkpoint, fingerprint, ledger, metrics
 from research.engine.advance import Carry, Program
 from research.engine.code import changed
+from research.engine.fingerprint import Grade
 from research.engine.identity import Identity, is_config_file_true
 from research.engine.initialize import apply_initial, kept_initial
 from research.engine.leaves import (
@@ -24,7 +25,6 @@ from research.engine.leaves import (
     record_leaves,
     state_digest,
 )
-from research.engine.fingerprint import Grade
 from research.engine.ledger import Ledger
 from research.engine.loop import evaluate
 from research.engine.observer import Observer
@@ -202,6 +202,7 @@ class _Replay:
         self.elsewhere = elsewhere
         self.reader = Reader()
         self.compared = self.equal = self.tolerated = 0
+        self.parted = False
         self.findings: list[str] = []
         self.notes: list[str] = []
 
@@ -223,13 +224,13 @@ class _Replay:
             fresh = any(name.startswith("train/") for name in line)
             if stop in saves and not self._same(stop, carry, saves[stop]):
                 return
-            if line and not self.tolerated and not self._same_line(stop, carry, line):
+            if line and not self.parted and not self._same_line(stop, carry, line):
                 return
             if stop == reported_step:
                 # The next advance consumes the carry: what is reported later needs its own.
                 reported = rebuild(self.program.shapes, self.reader(name_leaves(carry)))
             step = stop
-        if result is not None and reported is not None and not self.tolerated:
+        if result is not None and reported is not None and not self.parted:
             self._same_result(reported, reported_step, result)
 
     def _advance(self, carry: Carry, step: int, stop: int, fresh: bool) -> Carry:
@@ -275,6 +276,7 @@ class _Replay:
                 stored = {}
         described = describe_leaves(differing, leaves, stored)
         if self.elsewhere:
+            self.parted = True
             off = max(
                 (relative_distance(leaves[n], stored[n]) for n in differing if n in stored),
                 default=None,

@@ -45,12 +45,17 @@ def convolve(
             "a convolution needs [batch, height, width, inputs] and "
             f"[kernel height, kernel width, inputs, outputs], not {x.shape} and {kernel.shape}"
         )
-    if isinstance(padding, str):
-        if padding not in ("SAME", "VALID"):
-            raise ValueError(f'padding is "SAME", "VALID" or two pairs, not {padding!r}')
-        above, left = lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
-        padding = (tuple(above), tuple(left))
-    return _convolve(x, kernel, tuple(strides), padding, (1, 1), (1, 1))
+    window = (tuple(strides), _pads(x, kernel, strides, padding), (1, 1), (1, 1))
+    return _convolve(x, kernel, *window)
+
+
+def _pads(x: jax.Array, kernel: jax.Array, strides: Pair, padding: Padding) -> tuple[Pair, Pair]:
+    if not isinstance(padding, str):
+        return padding
+    if padding not in ("SAME", "VALID"):
+        raise ValueError(f'padding is "SAME", "VALID" or two pairs, not {padding!r}')
+    rows, columns = lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
+    return (rows[0], rows[1]), (columns[0], columns[1])
 
 
 class Convolution(nn.Module):

@@ -1,0 +1,117 @@
+"""Metrics against numpy, and `merge` as a monoid."""
+
+from __future__ import annotations
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from research.engine import metrics
+from research.engine.metrics import Count, Maximum, Mean
+
+WHOLE = st.integers(-1000, 1000)
+"""Sums of these are exact in float32, so that equality may be asked for."""
+SIZE = 6
+
+
+@st.composite
+def intervals(draw: st.DrawFn) -> dict[str, metrics.Metric]:
+    values = np.float32(draw(st.lists(WHOLE, min_size=SIZE, max_size=SIZE)))
+    weights = np.float32(draw(st.lists(st.integers(0, 5), min_size=SIZE, max_size=SIZE)))
+    return {
+        "mean": metrics.mean(values, weights),
+        "count": metrics.count(weights > 2),
+        "maximum": metrics.maximum(values, weights > 2),
+    }
+
+
+def same(left: metrics.Metrics, right: metrics.Metrics) -> bool:
+    return bool(jax.tree.all(jax.tree.map(lambda a, b: bool(a == b), left, right)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(intervals(), intervals(), intervals())
+def test_merge_is_associative_with_a_neutral_element(a, b, c):
+    assert same(
+        metrics.merge(metrics.merge(a, b), c),
+        metrics.merge(a, metrics.merge(b, c)),
+    )
+    empty = metrics.empty_like(a)
+    assert same(metrics.merge(empty, a), a) and same(metrics.merge(a, empty), a)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.floats(-100, 100, width=32), st.floats(0, 10, width=32)),
+        min_size=SIZE,
+        max_size=SIZE,
+    )
+)
+def test_a_weighted_mean_is_numpy_s(pairs):
+    values, weights = np.float32([p[0] for p in pairs]), np.float32([p[1] for p in pairs])
+    ours = metrics.read({"m": metrics.mean(values, weights)})["m"]
+    if weights.sum() == 0:
+        assert ours is None
+    else:
+        theirs = np.average(values.astype(np.float64), weights=weights.astype(np.float64))
+        assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-3)
+
+
+def test_the_mean_of_merged_parts_weighs_by_weight_and_not_by_part():
+    parts = [metrics.mean(np.float32([1, 1, 1])), metrics.mean(np.float32([5]))]
+    merged = metrics.merge({"m": parts[0]}, {"m": parts[1]})
+    assert metrics.read(merged) == {"m": 2.0}
+    mean_of_means = sum(metrics.read({"m": p})["m"] for p in parts) / 2
+    assert mean_of_means != 2.0
+
+
+def test_an_empty_interval_is_none_and_a_count_is_zero():
+    example = {
+        "mean": metrics.mean(jnp.ones(3)),
+        "maximum": metrics.maximum(jnp.ones(3)),
+        "count": metrics.count(jnp.ones(3)),
+    }
+    empty = metrics.empty_like(jax.eval_shape(lambda: example))
+    assert metrics.read(empty) == {"mean": None, "maximum": None, "count": 0.0}
+    assert metrics.read({"m": metrics.mean(jnp.zeros(3))}) == {"m": 0.0}
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_has_no_weight_is_ignored_whatever_it_is(value):
+    values = np.float32([value, 2, 4])
+    assert metrics.read({"m": metrics.mean(values, np.float32([0, 1, 3]))}) == {"m": 3.5}
+    assert metrics.read({"m": metrics.maximum(values, np.bool_([0, 1, 1]))}) == {"m": 4.0}
+    seen = metrics.read({"m": metrics.mean(values, np.float32([1, 1, 3]))})["m"]
+    assert seen is not None and not math.isfinite(seen)
+
+
+def test_sums_are_float32_whatever_comes_in():
+    for dtype in (jnp.bfloat16, jnp.float16, jnp.bool_, jnp.int32):
+        assert metrics.mean(jnp.ones(300, dtype)).total == 300
+        assert metrics.mean(jnp.ones(300, dtype)).total.dtype == jnp.float32
+    assert np.sum(np.ones(300, jnp.bfloat16), dtype=jnp.bfloat16) != 300
+
+
+def test_other_names_and_kinds_do_not_merge():
+    mean, count = metrics.mean(jnp.ones(2)), metrics.count(jnp.ones(2))
+    with pytest.raises(ValueError, match=r"\['a'\] and \['b'\]"):
+        metrics.merge({"a": mean}, {"b": mean})
+    with pytest.raises(TypeError, match="Mean with Count"):
+        metrics.merge({"a": mean}, {"a": count})
+
+
+def test_read_prefixes_names_and_gives_plain_floats():
+    on_host = {
+        "m": Mean(np.float32(3), np.float32(2)),
+        "c": Count(np.float32(7)),
+        "x": Maximum(np.float32(-1)),
+    }
+    found = metrics.read(on_host, "test/")
+    assert found == {"test/m": 1.5, "test/c": 7.0, "test/x": -1.0}
+    assert all(type(value) is float for value in found.values())
