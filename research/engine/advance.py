@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -84,7 +85,7 @@ def make_advance(experiment: Experiment, feed: Feed) -> Callable[..., Carry]:
 
         def one_step(loop: tuple[jax.Array, Carry]) -> tuple[jax.Array, Carry]:
             step, carry = loop
-            batch = feed.batch(arrays, carry.seed, step)
+            batch = materialised(lambda: feed.batch(arrays, carry.seed, step), step)
             state, seen = experiment.update(carry.state, batch, keys.at_step(update_key, step))
             bad = ~all_finite(seen.get(LOSS))
             return step + 1, Carry(
@@ -97,6 +98,27 @@ def make_advance(experiment: Experiment, feed: Feed) -> Callable[..., Carry]:
         return jax.lax.while_loop(goes_on, one_step, (start, carry))[1]
 
     return advance
+
+
+def materialised(make: Callable[[], Any], step: jax.Array) -> Any:
+    """What `make` gives, in memory of its own before anything is computed with it.
+
+    Were a batch's gathering fused with the update's arithmetic, the compiler's choice of fused
+    multiply-adds there, and with it the last bit, would depend on where the batch comes from.
+    On CPU, where XLA drops `optimization_barrier`, a branch on a value that it cannot know keeps
+    the two apart: steps are never negative.
+    """
+    shapes = jax.eval_shape(make)
+    if not jax.tree.leaves(shapes):
+        return make()
+
+    def apart() -> Any:
+        nothing = partial(jax.tree.map, lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        return jax.lax.cond(step >= 0, make, nothing)
+
+    return jax.lax.platform_dependent(
+        cpu=apart, default=lambda: jax.lax.optimization_barrier(make())
+    )
 
 
 def all_finite(tree: Any) -> jax.Array:

@@ -94,6 +94,7 @@ class Saver:
             append_metrics(self._places.metrics, step, figures)
             self._reports[step] = spelled
         elif spelled != self.recorded.get(step, {}):
+            self.wait()  # A state that was saved and differs is the better explanation.
             raise Difference(
                 f"step {step} was made again and its figures are not those of the ledger: "
                 "code, environment or data changed since; --restart starts anew and keeps this "
