@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -79,8 +80,7 @@ def write(
         # Orbax refuses arrays without elements; the manifest says all there is to know of one.
         stored = {str(i): leaf for i, leaf in enumerate(leaves.values()) if leaf.size}
         if stored:
-            with _orbax() as checkpointer:
-                checkpointer.save((part / CONTENT).absolute(), stored)
+            _store((part / CONTENT).absolute(), stored)
         manifest = {
             "step": step,
             "facts": facts._asdict(),
@@ -98,6 +98,21 @@ def write(
         shutil.rmtree(part, ignore_errors=True)
         raise
     return final
+
+
+def _store(path: Path, stored: Leaves) -> None:
+    with _orbax() as checkpointer:
+        try:
+            checkpointer.save(path, stored)
+        except OSError:
+            raise
+        except Exception as error:
+            # Orbax tells of a full disk by ValueError, with the system's number in its text.
+            number = re.search(r"os_error_code='(\d+)'", str(error))
+            if number is None:
+                raise
+            code = int(number[1])
+            raise OSError(code, os.strerror(code), str(path)) from None
 
 
 def read(directory: Path, step: int) -> Checkpoint:

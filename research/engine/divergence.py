@@ -59,7 +59,7 @@ def dump(run: Path, step: int, leaves: Leaves) -> Diverged:
     directory = run / "nonfinite" / str(step)
     directory.mkdir(parents=True, exist_ok=True)
     # Extension types such as bfloat16 do not survive .npz: widened, the values are the same.
-    savable = {n: a if a.dtype.isbuiltin else a.astype(np.float32) for n, a in leaves.items()}
+    savable = {n: a if a.dtype.isbuiltin == 1 else a.astype(np.float32) for n, a in leaves.items()}
     with (directory / "state.npz").open("wb") as file:
         np.savez(file, **savable)  # type: ignore[arg-type]
     durable.write_file(directory / "leaves.json", json.dumps(bad, indent=1) + "\n")

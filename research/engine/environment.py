@@ -49,7 +49,7 @@ def fix_pool() -> str | None:
 
 
 def quiet_libraries() -> None:
-    """Let Orbax and tfds, which log through absl, report errors only."""
+    """Silence the log of Orbax and tfds, which use absl: their errors reach us as exceptions."""
     from absl import logging
 
-    logging.set_verbosity(logging.ERROR)
+    logging.set_verbosity(logging.FATAL)

@@ -100,6 +100,8 @@ def verify(
     last = interval[1] if interval else max(opened.saves(), default=0)
     replay = _Replay(program, identity.seed, places, opened, observer, elsewhere)
     replay.run(step, carry, last, fresh=fresh, whole=interval is None)
+    # Other figures are natural where the states differ, within what is tolerated, and only there.
+    (replay.notes if replay.parted else replay.findings).extend(replay.unlike[:1])
     return Verdict(
         replay.compared,
         replay.equal,
@@ -203,6 +205,7 @@ class _Replay:
         self.reader = Reader()
         self.compared = self.equal = self.tolerated = 0
         self.parted = False
+        self.unlike: list[str] = []
         self.findings: list[str] = []
         self.notes: list[str] = []
 
@@ -302,8 +305,9 @@ class _Replay:
         for name in (*ours, *(name for name in recorded if name not in ours)):
             if name not in ours or name not in recorded or recorded[name] != ours[name]:
                 theirs, made = (figures.get(name, "no such figure") for figures in (recorded, ours))
-                self.findings.append(f"{where}: the ledger has {name} {theirs}, the replay {made}")
-                return False
+                sentence = f"{where}: the ledger has {name} {theirs}, the replay {made}"
+                (self.unlike if self.elsewhere else self.findings).append(sentence)
+                return self.elsewhere
         return True
 
     def _same_result(self, carry: Carry, step: int, result: Mapping[str, Any]) -> None:

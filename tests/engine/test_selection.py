@@ -1,0 +1,150 @@
+"""Which state a run reports: the last, or the best by a metric, which is kept until then."""
+
+from __future__ import annotations
+
+import math
+
+import jax.numpy as jnp
+import pytest
+
+from research.engine import checkpoint, ledger, metrics
+from research.engine.advance import Program
+from research.engine.checkpoint import Retention
+from research.engine.experiment import Experiment, Selection
+from research.engine.run import StoppedRun
+from research.engine.saver import better
+from research.engine.verify import verify
+from tests.engine.test_verify import check, forge
+from tests.engine.toy import SURROUNDINGS, Cadence, Identity, ToyFeed, run_toy
+from tests.engine.watch import Notes, records, same_outcome
+
+FIGURES = (3.0, 7.0, 5.0, 7.0, 1.0, 4.0)
+"""At steps 10, 20, ...: two equal largest, one smallest near the end."""
+
+
+def make_scripted(larger=True, figures=FIGURES, final=("test",)):
+    """An experiment whose validation figures are given, and whose test figure is the step."""
+
+    def evaluate(state, batch, key):
+        figure = jnp.float32(figures)[(state["step"] // 10).astype(int) - 1]
+        step = state["step"].astype(jnp.float32)
+        return {"score": metrics.mean(figure), "step": metrics.mean(step)}
+
+    return Experiment(
+        init=lambda key, hyperparameters: {"step": jnp.int32(0)},
+        update=lambda state, batch, key: ({"step": state["step"] + 1}, {}),
+        evaluate=evaluate,
+        steps=10 * len(figures),
+        items_per_step=1,
+        items="steps",
+        hyperparameters={},
+        evaluate_every=10,
+        final=final,
+        selection=Selection("validation/score", larger),
+        measure=lambda state: {"measured/step": state["step"]},
+    )
+
+
+CADENCE = Cadence(10, 10, 30)
+
+
+@pytest.fixture(scope="module")
+def largest():
+    return Program(make_scripted(), ToyFeed())
+
+
+def run(directory, program, **more):
+    return run_toy(directory, program, cadence=CADENCE, retention=Retention(1), **more)
+
+
+@pytest.mark.parametrize(("larger", "best"), [(True, 20), (False, 50)])
+def test_the_best_state_is_reported_and_kept(tmp_path, larger, best):
+    program = Program(make_scripted(larger), ToyFeed())
+    result = run(tmp_path, program)
+    assert result["metrics"]["reported_step"] == best
+    assert result["metrics"]["test/step"] == result["metrics"]["measured/step"] == best
+    assert result["step"] == 60 and result["metrics"]["validation/score"] == 4.0
+    assert checkpoint.stored_steps(tmp_path / "checkpoints") == [best, 60]
+    verdict = check(program, tmp_path)
+    assert verdict.findings == () and verdict.equal == 7
+
+
+def test_without_a_selection_the_last_is_reported(tmp_path):
+    program = Program(make_scripted()._replace(selection=None), ToyFeed())
+    result = run(tmp_path, program)
+    assert result["metrics"]["test/step"] == 60 and "reported_step" not in result["metrics"]
+
+
+def test_where_the_last_is_the_best_it_is_reported_as_such(tmp_path):
+    program = Program(make_scripted(figures=(1.0, 2.0, 3.0)), ToyFeed())
+    result = run(tmp_path, program)
+    assert result["metrics"]["test/step"] == 30 and "reported_step" not in result["metrics"]
+
+
+@pytest.mark.parametrize("stops", [(10, 20, 30), (25, 41), (59,)])
+def test_stopping_does_not_change_the_choice(largest, tmp_path, stops):
+    whole = run(tmp_path / "whole", largest)
+    for until in stops:
+        with pytest.raises(StoppedRun):
+            run(tmp_path / "cut", largest, until=until)
+    result = run(tmp_path / "cut", largest)
+    assert same_outcome(result, whole)
+    assert {20, 60} <= set(checkpoint.stored_steps(tmp_path / "cut" / "checkpoints"))
+
+
+@pytest.mark.parametrize("stopped_at", [40, 60])
+def test_a_best_checkpoint_that_is_damaged_is_made_again(largest, tmp_path, stopped_at):
+    whole = run(tmp_path / "whole", largest)
+    directory = tmp_path / "cut"
+    if stopped_at < 60:
+        with pytest.raises(StoppedRun):
+            run(directory, largest, until=stopped_at)
+    else:
+        run(directory, largest)
+    (directory / "checkpoints" / "20" / "manifest.json").write_text("{}")
+    observer = Notes()
+    result = run(directory, largest, observer=observer)
+    assert "checkpoint 20, the best so far, is damaged or missing" in observer
+    assert same_outcome(result, whole)
+    assert checkpoint.stored_steps(directory / "checkpoints") == [20, 60]
+    if stopped_at == 60:
+        assert records(directory) == records(tmp_path / "whole")
+
+
+def test_a_forged_choice_is_caught(largest, tmp_path):
+    run(tmp_path, largest)
+
+    def change(kind, content):
+        if kind == "result":
+            figures = {"reported_step": 40, "test/step": 40.0, "measured/step": 40.0}
+            content["metrics"] |= figures
+
+    forge(tmp_path, change)
+    findings = check(largest, tmp_path).findings
+    assert any("step 40 is reported, 20 is the best" in finding for finding in findings)
+
+
+@pytest.mark.parametrize("figure", [None, math.nan, math.inf, -math.inf, "nan", "inf"])
+@pytest.mark.parametrize("larger", [True, False])
+def test_what_is_not_a_number_is_never_the_best(figure, larger):
+    selection = Selection("v", larger)
+    assert better(None, 10, {"v": figure}, selection) is None
+    assert better((5, 0.0), 10, {"v": figure}, selection) == (5, 0.0)
+    assert better((5, 0.0), 10, {}, selection) == (5, 0.0)
+
+
+def test_ties_go_to_the_first_and_no_selection_chooses_nothing():
+    assert better((5, 1.0), 10, {"v": 1.0}, Selection("v")) == (5, 1.0)
+    assert better((5, 1.0), 10, {"v": 2.0}, Selection("v")) == (10, 2.0)
+    assert better((5, 1.0), 10, {"v": 2.0}, Selection("v", larger_is_better=False)) == (5, 1.0)
+    assert better(None, 10, {"v": 2.0}, None) is None
+
+
+def test_a_metric_that_never_comes_leaves_the_last(tmp_path):
+    experiment = make_scripted()._replace(selection=Selection("validation/nothing"))
+    program = Program(experiment, ToyFeed())
+    result = run(tmp_path, program)
+    assert result["metrics"]["test/step"] == 60
+    identity = Identity("test/toy", {"size": 8}, 0)
+    assert verify(program, identity, tmp_path, SURROUNDINGS, Notes()).findings == ()
+    assert len(ledger.read(tmp_path / "ledger.jsonl").saves()) == 7
