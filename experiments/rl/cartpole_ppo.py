@@ -15,11 +15,11 @@ Time: 6 s
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import inf
 from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
+from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range
 from research.rl.environment import make_gymnax
 from research.rl.ppo import Sizes, make_ppo
 
@@ -48,48 +48,32 @@ class Config:
 
 def validate(config: Config) -> list[str]:
     """What is out of range, a message each."""
+    problems = out_of_range(
+        config,
+        {
+            "environment_steps": AMOUNT,
+            "environments": COUNT,
+            "rollout_steps": COUNT,
+            "epochs": COUNT,
+            "minibatch_size": COUNT,
+            "units": COUNT,
+            "layers": COUNT,
+            "evaluation_episodes": COUNT,
+            "learning_rate": POSITIVE,
+            "discount": Range(0, 1),
+            "gae_lambda": Range(0, 1),
+            "clip_range": POSITIVE,
+            "entropy_weight": AMOUNT,
+            "value_weight": AMOUNT,
+            "max_gradient_norm": POSITIVE,
+        },
+    )
     batch = config.environments * config.rollout_steps
-    sizes = {
-        "environments": config.environments,
-        "rollout-steps": config.rollout_steps,
-        "epochs": config.epochs,
-        "minibatch-size": config.minibatch_size,
-        "units": config.units,
-        "layers": config.layers,
-        "evaluation-episodes": config.evaluation_episodes,
-    }
-    problems = [
-        f"--{name} must be at least 1, not {size}" for name, size in sizes.items() if size < 1
-    ]
-    if config.environment_steps < 0:
-        problems.append(f"--environment-steps must not be negative: {config.environment_steps}")
     if batch > 0 and config.minibatch_size > 0 and batch % config.minibatch_size:
         problems.append(
             f"--minibatch-size must divide --environments times --rollout-steps ({batch}): "
             f"{config.minibatch_size} does not"
         )
-    fractions = {"discount": config.discount, "gae-lambda": config.gae_lambda}
-    problems += [
-        f"--{name} must lie in 0 to 1, not {value}"
-        for name, value in fractions.items()
-        if not 0 <= value <= 1
-    ]
-    positive = {
-        "learning-rate": config.learning_rate,
-        "clip-range": config.clip_range,
-        "max-gradient-norm": config.max_gradient_norm,
-    }
-    problems += [
-        f"--{name} must be positive and finite, not {value}"
-        for name, value in positive.items()
-        if not 0 < value < inf
-    ]
-    weights = {"entropy-weight": config.entropy_weight, "value-weight": config.value_weight}
-    problems += [
-        f"--{name} must be at least 0 and finite, not {value}"
-        for name, value in weights.items()
-        if not 0 <= value < inf
-    ]
     return problems
 
 

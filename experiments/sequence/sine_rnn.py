@@ -17,11 +17,11 @@ Time: 10 s
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import inf
 from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
+from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range
 from research.sequence.forecaster import make_forecaster
 from research.sequence.series import Sizes
 
@@ -42,26 +42,20 @@ class Config:
 
 def validate(config: Config) -> list[str]:
     """What is out of range, a message each."""
-    sizes = {
-        "streams": config.streams,
-        "window": config.window,
-        "units": config.units,
-        "held-out-series": config.held_out_series,
-    }
-    problems = [
-        f"--{name} must be at least 1, not {size}" for name, size in sizes.items() if size < 1
-    ]
-    if config.windows < 2:  # the first window of a held-out series is not measured
-        problems.append(f"--windows must be at least 2, not {config.windows}")
-    if config.steps < 0:
-        problems.append(f"--steps must not be negative: {config.steps}")
-    positive = {"learning-rate": config.learning_rate, "gradient-norm": config.gradient_norm}
-    problems += [
-        f"--{name} must be positive and finite, not {value}"
-        for name, value in positive.items()
-        if not 0 < value < inf
-    ]
-    return problems
+    return out_of_range(
+        config,
+        {
+            "steps": AMOUNT,
+            "streams": COUNT,
+            "window": COUNT,
+            # The first window of a held-out series is not measured.
+            "windows": Range(2),
+            "units": COUNT,
+            "held_out_series": COUNT,
+            "learning_rate": POSITIVE,
+            "gradient_norm": POSITIVE,
+        },
+    )
 
 
 def smoke(config: Config) -> Config:

@@ -18,14 +18,14 @@ from typing import Annotated
 
 import jax
 
+from research.data.augmentation import rotate_scale_and_shift
 from research.data.order import shuffled_rows, steps_per_epoch
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data, Experiment, Hyperparameters, Key
 from research.engine.hyperparameters import floats
-from research.vision.affine import turn_scale_and_move
+from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
 from research.vision.classification import make_classifier
 from research.vision.models import SmallCNN
-from research.vision.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
 
 _TRAIN = 1280
 
@@ -79,7 +79,9 @@ def make(config: Config) -> Experiment:
     epoch = steps_per_epoch(_TRAIN, config.batch_size)
 
     def augment(image: jax.Array, key: Key, values: Hyperparameters) -> jax.Array:
-        return turn_scale_and_move(image, key, values["rotation"], values["scale"], values["shift"])
+        return rotate_scale_and_shift(
+            image, key, values["rotation"], values["scale"], values["shift"]
+        )
 
     return make_classifier(
         SmallCNN(

@@ -21,9 +21,9 @@ from research.data.order import shuffled_rows, steps_per_epoch
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data, Experiment, Hyperparameters, Key
 from research.engine.hyperparameters import floats
+from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
 from research.vision.classification import make_classifier
 from research.vision.models import SmallCNN
-from research.vision.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
 
 
 @dataclass(frozen=True)

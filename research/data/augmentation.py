@@ -81,36 +81,50 @@ def cutout(image: jax.Array, key: Key, size: int) -> jax.Array:
     return jnp.where(inside[..., None], jnp.zeros((), image.dtype), image)
 
 
-def rotate_and_scale(image: jax.Array, key: Key, degrees: float, scale: float) -> jax.Array:
-    """Turned and enlarged about the middle, bilinear.
+def rotate_scale_and_shift(
+    image: jax.Array,
+    key: Key,
+    degrees: jax.Array | float,
+    scale: jax.Array | float,
+    pixels: jax.Array | float = 0.0,
+) -> jax.Array:
+    """Turned and enlarged about the middle, then moved along each axis; bilinear.
+
+    Done one after the other, each step blurs the image again and cuts off what leaves it for a
+    moment; on 8 × 8 digits that costs half a per cent of accuracy.
 
     Args:
         image: `[height, width, channels]`.
         key: one image's.
         degrees: the angle is uniform in `-degrees .. degrees`.
         scale: the factor's logarithm is uniform between those of `1 / scale` and `scale`.
+        pixels: both distances are uniform in `-pixels .. pixels`.
     """
-    draws = jax.random.uniform(key, (2,), minval=-1.0, maxval=1.0)
-    return rotated_and_scaled(image, jnp.deg2rad(draws[0] * degrees), scale ** draws[1])
+    draws = jax.random.uniform(key, (4,), minval=-1.0, maxval=1.0)
+    angle = jnp.deg2rad(draws[0] * degrees)
+    return rotated_scaled_and_shifted(image, angle, scale ** draws[1], draws[2:] * pixels)
 
 
-def rotated_and_scaled(
-    image: jax.Array, radians: jax.Array | float, factor: jax.Array | float
+def rotated_scaled_and_shifted(
+    image: jax.Array,
+    radians: jax.Array | float,
+    factor: jax.Array | float,
+    distance: jax.Array | tuple[float, float] = (0.0, 0.0),
 ) -> jax.Array:
-    """Turned by an angle (row axis towards column axis) and enlarged by a factor; bilinear.
+    """Turned by an angle (row axis towards column axis), enlarged by a factor, moved; bilinear.
 
     A pixel that lies outside counts as zero in the interpolation. Integer images are rounded.
+
+    Args:
+        image: `[height, width, channels]`.
+        radians: scalar.
+        factor: scalar, above 1 to enlarge.
+        distance: `[2]`, pixels down and to the right.
     """
     height, width, _ = image.shape
-    middle = jnp.array([(height - 1) / 2, (width - 1) / 2], jnp.float32)
-    grid = jnp.stack(
-        jnp.meshgrid(
-            jnp.arange(height, dtype=jnp.float32),
-            jnp.arange(width, dtype=jnp.float32),
-            indexing="ij",
-        )
-    )
-    rows, columns = grid - middle[:, None, None]
+    middle = ((height - 1) / 2, (width - 1) / 2)
+    rows = jnp.arange(height, dtype=jnp.float32)[:, None] - middle[0] - distance[0]
+    columns = jnp.arange(width, dtype=jnp.float32)[None] - middle[1] - distance[1]
     cosine, sine = jnp.cos(radians) / factor, jnp.sin(radians) / factor
     # Written as products of numbers: a matrix product would round in lower precision on a GPU.
     places = [

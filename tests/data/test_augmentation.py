@@ -96,10 +96,10 @@ def test_rotation_and_scale_agree_with_scipy(degrees, factor):
         ],
         axis=-1,
     )
-    ours = augment.rotated_and_scaled(jnp.asarray(IMAGE), angle, factor)
+    ours = augment.rotated_scaled_and_shifted(jnp.asarray(IMAGE), angle, factor)
     np.testing.assert_allclose(ours, expected, atol=5e-6)
     # The other way round is another image, unless the turn is none or half.
-    other = augment.rotated_and_scaled(jnp.asarray(IMAGE), -angle, factor)
+    other = augment.rotated_scaled_and_shifted(jnp.asarray(IMAGE), -angle, factor)
     assert (np.abs(other - expected).max() > 0.05) == (degrees not in (0.0, 180.0))
 
 
@@ -107,7 +107,7 @@ def test_random_rotation_and_scale_stay_in_their_range():
     # A line of light through the middle tells the angle, its length the scale.
     line = np.zeros((41, 41, 1), np.float32)
     line[20, 10:31] = 1
-    images = many(partial(augment.rotate_and_scale, degrees=20.0, scale=1.2), line)[..., 0]
+    images = many(partial(augment.rotate_scale_and_shift, degrees=20.0, scale=1.2), line)[..., 0]
     rows, columns = np.mgrid[-20:21, -20:21]
     angles, lengths = [], []
     for image in images:
@@ -132,12 +132,12 @@ def test_integer_images_stay_integers():
         augment.flip,
         partial(augment.cutout, size=2),
         partial(augment.pad_and_crop, padding=1),
-        partial(augment.rotate_and_scale, degrees=5.0, scale=1.1),
+        partial(augment.rotate_scale_and_shift, degrees=5.0, scale=1.1),
     ]
     for change in changes:
         assert many(change, image).dtype == np.uint8
-    turned = augment.rotated_and_scaled(jnp.asarray(image), 0.3, 1.0).astype(jnp.float32)
-    exact = augment.rotated_and_scaled(jnp.asarray(image, jnp.float32), 0.3, 1.0)
+    turned = augment.rotated_scaled_and_shifted(jnp.asarray(image), 0.3, 1.0).astype(jnp.float32)
+    exact = augment.rotated_scaled_and_shifted(jnp.asarray(image, jnp.float32), 0.3, 1.0)
     assert float(jnp.abs(turned - exact).max()) <= 0.5
 
 

@@ -8,7 +8,7 @@ import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.vision.affine import turn_scale_and_move, turned_scaled_and_moved
+from research.data.augmentation import rotate_scale_and_shift, rotated_scaled_and_shifted
 
 
 def image(height=8, width=8, channels=2):
@@ -40,7 +40,7 @@ def test_scipy_agrees(angle, factor, distance, size):
         ],
         -1,
     )
-    actual = turned_scaled_and_moved(
+    actual = rotated_scaled_and_shifted(
         x, jnp.float32(angle), jnp.float32(factor), jnp.array(distance, jnp.float32)
     )
     np.testing.assert_allclose(actual, expected, atol=2e-5)
@@ -48,16 +48,16 @@ def test_scipy_agrees(angle, factor, distance, size):
 
 def test_whole_pixels_and_quarter_turns_are_exact_moves():
     x = image()
-    moved = turned_scaled_and_moved(x, jnp.float32(0), jnp.float32(1), jnp.array([2.0, -1.0]))
+    moved = rotated_scaled_and_shifted(x, jnp.float32(0), jnp.float32(1), jnp.array([2.0, -1.0]))
     np.testing.assert_array_equal(moved[2:, :-1], x[:-2, 1:])
     assert not np.any(moved[:2]) and not np.any(moved[:, -1:])
-    turned = turned_scaled_and_moved(x, jnp.float32(np.pi / 2), jnp.float32(1), jnp.zeros(2))
+    turned = rotated_scaled_and_shifted(x, jnp.float32(np.pi / 2), jnp.float32(1), jnp.zeros(2))
     np.testing.assert_allclose(turned, np.rot90(x), atol=1e-5)
 
 
 def test_nothing_asked_is_nothing_done():
     for seed in range(5):
-        same = turn_scale_and_move(image(), jax.random.key(seed), 0.0, 1.0, 0.0)
+        same = rotate_scale_and_shift(image(), jax.random.key(seed), 0.0, 1.0, 0.0)
         np.testing.assert_array_equal(same, image())
 
 
@@ -70,7 +70,7 @@ def test_what_is_drawn_fills_its_range_and_differs_by_key(degrees, scale, pixels
     x = np.zeros((41, 41, 1), np.float32)
     x[20, 30] = 1.0
     keys = jax.random.split(jax.random.key(0), 300)
-    moved = jax.vmap(lambda key: turn_scale_and_move(x, key, degrees, scale, pixels))(keys)
+    moved = jax.vmap(lambda key: rotate_scale_and_shift(x, key, degrees, scale, pixels))(keys)
     mass = np.asarray(moved[..., 0], np.float64)
     grid = np.arange(41) - 20.0
     weight = mass.sum((1, 2))
