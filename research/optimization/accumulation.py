@@ -55,7 +55,10 @@ def make_gradient(
         if size % micro_batches:
             raise ValueError(f"a batch of {size} does not divide into {micro_batches} parts")
         parts = jax.tree.map(
-            lambda leaf: leaf.reshape(micro_batches, size // micro_batches, *leaf.shape[1:]), batch
+            lambda leaf: jnp.reshape(
+                leaf, (micro_batches, size // micro_batches, *jnp.shape(leaf)[1:])
+            ),
+            batch,
         )
 
         def part(index: jax.Array | int) -> tuple[Any, WeightedLoss]:
