@@ -23,8 +23,9 @@ from research.data.order import shuffled_rows, steps_per_epoch
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data, Experiment, Hyperparameters, Key
 from research.engine.hyperparameters import floats
+from research.optimization.policy import PolicyName
 from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
-from research.vision.classification import make_classifier
+from research.vision.classification import Report, make_classifier
 from research.vision.models import SmallCNN
 
 _TRAIN = 1280
@@ -38,6 +39,8 @@ class Config:
     warmup_epochs: Annotated[int, "of these, passes in which the learning rate rises"] = 6
     batch_size: Annotated[int, "images in one update"] = 32
     width: Annotated[int, "channels of the first two convolutions; the next two have twice"] = 32
+    policy: Annotated[PolicyName, "what the net computes in; parameters stay float32"] = "float32"
+    report: Annotated[Report, "whose figures count: the last checkpoint, or the best by"] = "last"
     learning_rate: Annotated[float, "AdamW's largest step size"] = 2e-3
     weight_decay: Annotated[float, "AdamW's decoupled weight decay"] = 1e-2
     dropout_rate: Annotated[float, "share of hidden units dropped"] = 0.3
@@ -107,4 +110,6 @@ def make(config: Config) -> Experiment:
         warmup_steps=config.warmup_epochs * epoch,
         augment=augment,
         evaluate_every=5 * epoch,
+        policy=config.policy,
+        report=config.report,
     )

@@ -19,8 +19,9 @@ from research.data.order import shuffled_rows, steps_per_epoch
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data, Experiment
 from research.engine.hyperparameters import floats
+from research.optimization.policy import PolicyName
 from research.ranges import COUNT, FRACTION, POSITIVE, Range, out_of_range
-from research.vision.classification import make_classifier
+from research.vision.classification import Report, make_classifier
 from research.vision.models import chapter_14_cnn
 
 
@@ -35,6 +36,8 @@ class Config:
     width: Annotated[
         int, "channels of the first convolution; the next have 2 and 4 times as many"
     ] = 64
+    policy: Annotated[PolicyName, "what the net computes in; parameters stay float32"] = "float32"
+    report: Annotated[Report, "whose figures count: the last checkpoint, or the best by"] = "last"
     learning_rate: Annotated[float, "Nadam's largest step size"] = 1e-3
     dropout_rate: Annotated[float, "share of the units dropped in both dense layers"] = 0.25
 
@@ -83,4 +86,6 @@ def make(config: Config) -> Experiment:
         schedule="warmup_cosine",
         warmup_steps=config.warmup_epochs * epoch,
         evaluate_every=epoch,
+        policy=config.policy,
+        report=config.report,
     )

@@ -21,8 +21,9 @@ from research.data.order import shuffled_rows, steps_per_epoch
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data, Experiment, Hyperparameters, Key
 from research.engine.hyperparameters import floats
+from research.optimization.policy import PolicyName
 from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
-from research.vision.classification import make_classifier
+from research.vision.classification import Report, make_classifier
 from research.vision.models import SmallCNN
 
 
@@ -38,6 +39,8 @@ class Config:
         int, "channels of the first convolution; the next have 2 and 3 times as many"
     ] = 32
     shift: Annotated[int, "pixels that an image is moved by at most, along each axis"] = 1
+    policy: Annotated[PolicyName, "what the net computes in; parameters stay float32"] = "float32"
+    report: Annotated[Report, "whose figures count: the last checkpoint, or the best by"] = "last"
     learning_rate: Annotated[float, "AdamW's largest step size"] = 3e-3
     weight_decay: Annotated[float, "AdamW's decoupled weight decay"] = 1e-2
     dropout_rate: Annotated[float, "share of the features dropped before the logits"] = 0.2
@@ -100,4 +103,6 @@ def make(config: Config) -> Experiment:
         warmup_steps=config.warmup_epochs * epoch,
         augment=augment,
         evaluate_every=epoch,
+        policy=config.policy,
+        report=config.report,
     )

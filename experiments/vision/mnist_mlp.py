@@ -17,8 +17,9 @@ from research.data.order import shuffled_rows, steps_per_epoch
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data, Experiment
 from research.engine.hyperparameters import floats
+from research.optimization.policy import PolicyName
 from research.ranges import COUNT, FRACTION, POSITIVE, Range, out_of_range
-from research.vision.classification import make_classifier
+from research.vision.classification import Report, make_classifier
 from research.vision.models import MultilayerPerceptron
 
 
@@ -31,6 +32,8 @@ class Config:
     examples: Annotated[int, "training images, the first of the file"] = 55_000
     first_units: Annotated[int, "units of the first hidden layer"] = 300
     second_units: Annotated[int, "units of the second hidden layer"] = 100
+    policy: Annotated[PolicyName, "what the net computes in; parameters stay float32"] = "float32"
+    report: Annotated[Report, "whose figures count: the last checkpoint, or the best by"] = "last"
     learning_rate: Annotated[float, "Adam's step size at the start, falling by cosine"] = 1e-3
     dropout_rate: Annotated[float, "share of hidden units dropped"] = 0.2
 
@@ -78,4 +81,6 @@ def make(config: Config) -> Experiment:
         optimizer="adam",
         schedule="cosine",
         evaluate_every=epoch,
+        policy=config.policy,
+        report=config.report,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +29,12 @@ class Policy(NamedTuple):
         return _cast(tree, jnp.float32)
 
 
-POLICIES: dict[str, Policy] = {"float32": Policy(jnp.float32), "bfloat16": Policy(jnp.bfloat16)}
+PolicyName: TypeAlias = Literal["float32", "bfloat16"]
+
+POLICIES: dict[PolicyName, Policy] = {
+    "float32": Policy(jnp.float32),
+    "bfloat16": Policy(jnp.bfloat16),
+}
 """Name -> policy, as a config spells it."""
 
 

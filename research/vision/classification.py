@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import flax.linen as nn
 import jax
@@ -23,7 +23,7 @@ from research.engine.metrics import Metrics
 from research.optimization.accumulation import WeightedLoss, make_gradient
 from research.optimization.averaging import update_average
 from research.optimization.optimizers import OptimizerName, make_optimizer
-from research.optimization.policy import POLICIES
+from research.optimization.policy import POLICIES, PolicyName
 from research.optimization.schedules import ScheduleName
 
 Augmentation: TypeAlias = Callable[[jax.Array, Key, Hyperparameters], jax.Array]
@@ -48,6 +48,16 @@ class ClassifierState(NamedTuple):
     hyperparameters: Hyperparameters
 
 
+Report: TypeAlias = Literal["last", "validation/accuracy", "validation/loss"]
+"""Which checkpoint a run reports: the last, or the best by a figure of the validation split."""
+
+SELECTIONS: dict[Report, Selection | None] = {
+    "last": None,
+    "validation/accuracy": Selection("validation/accuracy"),
+    "validation/loss": Selection("validation/loss", larger_is_better=False),
+}
+
+
 def make_classifier(
     model: nn.Module,
     data: Data,
@@ -61,10 +71,10 @@ def make_classifier(
     schedule: ScheduleName = "constant",
     warmup_steps: int = 0,
     augment: Augmentation | None = None,
-    policy: str = "float32",
+    policy: PolicyName = "float32",
     micro_batches: int = 1,
     evaluate_every: int = 1,
-    selection: Selection | None = None,
+    report: Report = "last",
 ) -> Experiment:
     """An experiment that trains `model` by cross-entropy.
 
@@ -90,7 +100,7 @@ def make_classifier(
         policy: `float32` or `bfloat16`, what the model computes in.
         micro_batches: parts that an update's gradient is summed over, one after the other.
         evaluate_every: steps between evaluations.
-        selection: how the reported checkpoint is chosen.
+        report: which checkpoint is reported.
     """
     numerics = POLICIES[policy]
 
@@ -161,7 +171,7 @@ def make_classifier(
         hyperparameters=hyperparameters,
         data=data,
         evaluate_every=evaluate_every,
-        selection=selection,
+        selection=SELECTIONS[report],
     )
 
 
