@@ -185,9 +185,10 @@ class StoppedRun(Stopped):
 def stopped(trained: Trained, steps: int, reason: str, result: dict[str, Any]) -> StoppedRun:
     """The ending of a run that was told to stop, by a signal or by `--until`."""
     why = f"stopped by {reason}" if reason else "stopped as told"
+    again = "the same command" if reason else "the same command without --until"
     return StoppedRun(
         f"{why} at step {trained.position.step} of {steps}, saved in {result['run_dir']}; "
-        "the same command without --until goes on from there",
+        f"{again} goes on from there",
         result,
     )
 
