@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from research.engine.advance import Program
     from research.engine.experiment import Experiment
     from research.engine.identity import Identity
-    from research.engine.run import Surroundings
+    from research.engine.surroundings import Surroundings
 
 
 class Opened(NamedTuple):
@@ -51,7 +51,7 @@ def opened(
     from research.engine.code import code_digest
     from research.engine.environment import quiet_libraries
     from research.engine.fingerprint import fingerprint
-    from research.engine.run import Surroundings
+    from research.engine.surroundings import Surroundings
 
     quiet_libraries()
     experiment = named.make(config)

@@ -29,8 +29,8 @@ from research.engine.ledger import Ledger
 from research.engine.loop import evaluate
 from research.engine.observer import Observer
 from research.engine.record import read_metrics, spell_figures
-from research.engine.run import Surroundings
 from research.engine.saver import Directories, best_save
+from research.engine.surroundings import Surroundings
 from research.errors import Damaged, Mistake
 
 TOLERANCE = 1e-2

@@ -19,7 +19,8 @@ from research.engine.feed import Window
 from research.engine.identity import Identity
 from research.engine.metrics import count, maximum, mean
 from research.engine.observer import Silence
-from research.engine.run import Slicing, Surroundings, launch
+from research.engine.run import Slicing, launch
+from research.engine.surroundings import Surroundings
 
 
 class State(NamedTuple):

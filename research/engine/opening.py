@@ -1,0 +1,129 @@
+"""Opening a run's directory: its ledger made whole, and the newest checkpoint to go on from."""
+
+from __future__ import annotations
+
+import shutil
+
+from research.engine import checkpoint, ledger
+from research.engine.advance import Program
+from research.engine.checkpoint import Checkpoint
+from research.engine.durable import write_file
+from research.engine.identity import CONFIG_FILE, Identity, is_config_file_true
+from research.engine.initialize import Initial, keep_initial
+from research.engine.ledger import Ledger
+from research.engine.observer import Observer
+from research.engine.saver import Directories, best_save
+from research.engine.surroundings import Surroundings, check_header, what_changed
+from research.errors import Damaged, Mistake
+
+
+def open_ledger(
+    places: Directories,
+    identity: Identity,
+    surroundings: Surroundings,
+    observer: Observer,
+    initial: Initial | None,
+) -> Ledger:
+    """The run's ledger, with a header and whole; a new segment where things have changed."""
+    opened = ledger.read(places.ledger)
+    if not opened.lines:
+        # A crash can cut the first line short, but only before there is any checkpoint.
+        stored = checkpoint.stored_steps(places.checkpoints)
+        if stored or (opened.broken and not opened.cut_short):
+            raise Damaged(
+                f"{places.ledger} is damaged: {opened.broken or 'it is missing or empty'}, so that "
+                "nothing vouches for the checkpoints; --restart starts anew and keeps this run "
+                "aside"
+            )
+        if opened.broken:
+            ledger.keep_whole_part(opened)
+        write_file(places.run / CONFIG_FILE, identity.spell())
+        if initial is not None:
+            keep_initial(places.run, initial)
+        ledger.append(
+            places.ledger,
+            "header",
+            {**identity._asdict(), "config_digest": identity.config_digest}
+            | surroundings._asdict(),
+            ledger.FIRST,
+        )
+        return ledger.read(places.ledger)
+    check_header(opened, identity, surroundings)
+    if not is_config_file_true(places.run, identity):
+        observer.note(f"{CONFIG_FILE} was missing or changed: written anew from the ledger")
+        write_file(places.run / CONFIG_FILE, identity.spell())
+    if opened.broken:
+        aside = ledger.keep_whole_part(opened)
+        kept = f"; the damaged file is kept as {aside.name}" if aside else ""
+        observer.note(
+            f"the ledger's {opened.broken}: going on from the {len(opened.lines)} lines "
+            f"before it{kept}"
+        )
+    notes = what_changed(opened, surroundings)
+    for text in notes:
+        observer.note(text)
+    finished = opened.result() is not None
+    if notes and not finished:
+        ledger.append(
+            places.ledger,
+            "segment",
+            {"fingerprint": surroundings.fingerprint, "code": surroundings.code},
+            opened.lines[-1].digest,
+        )
+        opened = ledger.read(places.ledger)
+    return opened
+
+
+def newest_good(
+    places: Directories, opened: Ledger, program: Program, observer: Observer
+) -> tuple[int, Checkpoint] | None:
+    """The newest checkpoint that is whole and is what the ledger says; others go aside.
+
+    Where the best checkpoint by the experiment's selection is lost, those after it go aside too:
+    the run makes it again on the way.
+    """
+    saves = opened.saves()
+    best = best_save(opened, program.experiment.selection)
+    for step in reversed(checkpoint.stored_steps(places.checkpoints)):
+        path = checkpoint.path_of(places.checkpoints, step)
+        if step not in saves:
+            if opened.broken:
+                checkpoint.set_aside(path)
+            else:
+                # Durable, but its line was not: never published, and made again on the way.
+                shutil.rmtree(path)
+            continue
+        try:
+            stored = checkpoint.read(places.checkpoints, step)
+            if stored.records != ledger.read_leaves(saves[step]):
+                raise Damaged(f"checkpoint {path} is not the one that the ledger recorded")
+        except Damaged as damage:
+            aside = checkpoint.set_aside(path)
+            observer.note(f"{damage}; kept as {aside.name}, falling back to the one before")
+            continue
+        unfit = checkpoint.mismatches(stored.records, program.shapes)
+        if unfit:
+            raise Mistake(
+                f"checkpoint {path} does not fit the program: {'; '.join(unfit[:3])}"
+                f"{' and more' if len(unfit) > 3 else ''}; the code has changed since: go back to "
+                "the code of the run, or --restart to start anew and keep this run aside"
+            )
+        if best is not None and best[0] < step and not _is_whole(places, best[0]):
+            aside = checkpoint.set_aside(path)
+            observer.note(
+                f"checkpoint {best[0]}, the best so far, is damaged or missing: going back to make "
+                f"it again; {path.name} is kept as {aside.name}"
+            )
+            continue
+        return step, stored
+    if saves:
+        observer.note("no checkpoint is left to fall back on: starting from step 0, same bits")
+    return None
+
+
+def _is_whole(places: Directories, step: int) -> bool:
+    try:
+        checkpoint.read(places.checkpoints, step)
+    except Damaged:
+        return False
+    return True

@@ -1,0 +1,72 @@
+"""What a run meets outside its identity, and whether it may go on there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from research.engine import fingerprint
+from research.engine.code import changed
+from research.engine.identity import Identity
+from research.engine.ledger import Ledger
+from research.errors import Damaged, Mistake
+
+
+class Surroundings(NamedTuple):
+    """What a run meets outside its identity; recorded, and compared when it goes on.
+
+    Attributes:
+        fingerprint: whatever in this environment can change bits.
+        code: path -> SHA-256 of the sources that the experiment rests on.
+        data: split -> SHA-256 of its decoded content.
+    """
+
+    fingerprint: dict[str, str]
+    code: dict[str, str]
+    data: dict[str, str]
+
+
+def check_header(opened: Ledger, identity: Identity, surroundings: Surroundings) -> None:
+    """Refuse to continue a run as something that it is not.
+
+    Raises:
+        Damaged: the ledger belongs to another run.
+        Mistake: the data or the CPU pool's size are not the ones that it was started with.
+    """
+    header = opened.header
+    ours = {**identity._asdict()}
+    wrong = [name for name, value in ours.items() if header.get(name) != value]
+    if wrong:
+        raise Damaged(
+            f"{opened.path} belongs to another run: its {', '.join(wrong)} differ; "
+            "--restart starts anew and keeps this one aside"
+        )
+    for split, digest in surroundings.data.items():
+        recorded = header["data"].get(split)
+        if recorded != digest:
+            raise Mistake(
+                f"the data of split {split} are not those of this run: digest {digest[:16]}, "
+                f"the run has {str(recorded)[:16]}; point TFDS_DATA_DIR at the same data, or "
+                "--restart to start anew and keep this run aside"
+            )
+    then, now = (
+        header["fingerprint"].get(fingerprint.POOL),
+        surroundings.fingerprint.get(fingerprint.POOL),
+    )
+    if then != now:
+        raise Mistake(
+            f"this run was made with a CPU pool of {then} threads and this process has {now}, "
+            f"which changes bits: set NPROC={then}"
+        )
+
+
+def what_changed(opened: Ledger, surroundings: Surroundings) -> list[str]:
+    """Sentences on code and environment that differ from the run's last segment."""
+    last: Mapping[str, Any] = opened.header
+    for segment in opened.of_kind("segment"):
+        last = segment
+    sentences = [
+        f"since this run was last at work, {what}"
+        for what in changed(last["code"], surroundings.code)
+    ]
+    return sentences + fingerprint.difference(last["fingerprint"], surroundings.fingerprint)
