@@ -6,7 +6,7 @@ given sealed leaves that nothing can read but a reader which knows how to open t
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -51,7 +51,7 @@ class SealedProgram(Program):
 
 
 class Opener(Reader):
-    made: list[Opener] = []
+    made: ClassVar[list[Opener]] = []
 
     def __init__(self) -> None:
         super().__init__()

@@ -103,7 +103,7 @@ def test_steps_made_again_otherwise_are_a_difference_and_nothing_is_overwritten(
     for _ in range(2):
         with pytest.raises(
             Difference,
-            match="made again and differs from the ledger in 1 leaves, first state/hyperparameters/learning",
+            match="made again and differs from the ledger in 1 leaves, first state/hyper",
         ):
             run_toy(half, other)
     assert records(half)[0] == before[0]

@@ -99,9 +99,9 @@ def tampered(field, value):
         ("result.json", lambda p: p.write_text("[]"), "changed result"),
         ("config.json", lambda p: p.write_text("{}"), "changed config: config.json"),
         ("config.json", lambda p: p.unlink(), "changed config: config.json"),
-        ("checkpoints/40/manifest.json", lambda p: p.write_text("{}"), "damaged checkpoint: .*/40 "),
+        ("checkpoints/40/manifest.json", lambda p: p.write_text("{}"), "damaged checkpoint: .*/40"),
     ],
-)  # fmt: skip
+)
 def test_a_changed_file_is_named(program, copied, name, change, told):
     change(copied / name)
     verdict = check(program, copied)
@@ -309,11 +309,17 @@ def test_diff_finds_where_runs_part(program, finished, copied, tmp_path):
 
 def test_differences_of_odd_leaves_have_words():
     left = {
-        "a": np.float32([np.inf, 1]), "b": np.zeros(2, np.int8), "c": np.bool_([1]), "d": np.zeros(())
-    }  # fmt: skip
+        "a": np.float32([np.inf, 1]),
+        "b": np.zeros(2, np.int8),
+        "c": np.bool_([1]),
+        "d": np.zeros(()),
+    }
     right = {
-        "a": np.float32([np.inf, 2]), "b": np.zeros(3, np.int8), "c": np.bool_([0]), "d": np.ones(())
-    }  # fmt: skip
+        "a": np.float32([np.inf, 2]),
+        "b": np.zeros(3, np.int8),
+        "c": np.bool_([0]),
+        "d": np.ones(()),
+    }
     assert "1 of 2 values" in describe_leaves(["a"], left, right)
     assert describe_leaves(["b"], left, right) == "b (int8(2,) against int8(3,))"
     assert "1 of 1 values, at most 1 apart" in describe_leaves(["c"], left, right)
