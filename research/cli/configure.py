@@ -59,18 +59,34 @@ def configure(named: Named, scan: Scan, *, smoke: bool) -> tuple[Any, list[str]]
 def config_from(named: Named, values: dict[str, Any]) -> Any:
     """The config that a run recorded, from its JSON values (lists become tuples).
 
+    A field that the experiment has got since the run was made takes its default: see
+    `added_since`.
+
     Raises:
-        Mistake: fields were added to or removed from the experiment since.
+        Mistake: a field that the run has is no longer the experiment's.
     """
     fields = {field.name for field in dataclasses.fields(named.config)}
-    problems = [f"{name} was added" for name in sorted(fields - values.keys())]
-    problems += [f"{name} was removed" for name in sorted(values.keys() - fields)]
-    if problems:
+    gone = sorted(values.keys() - fields)
+    if gone:
         raise Mistake(
-            f"the config of {named.name} has changed since that run: " + "; ".join(problems)
+            f"{named.name} no longer has {', '.join(_option(name) for name in gone)}, "
+            "with which that run was made: go back to the code of the run"
         )
 
     def restore(value: Any) -> Any:
         return tuple(restore(part) for part in value) if isinstance(value, list) else value
 
     return named.config(**{name: restore(value) for name, value in values.items()})
+
+
+def added_since(named: Named, values: dict[str, Any]) -> str:
+    """A sentence on the options that a run was made without, or ""."""
+    added = [field for field in dataclasses.fields(named.config) if field.name not in values]
+    if not added:
+        return ""
+    spelled = ", ".join(f"{_option(field.name)} ({field.default})" for field in added)
+    return f"this run was made before the experiment had {spelled}: its default is taken"
+
+
+def _option(field: str) -> str:
+    return f"--{field.replace('_', '-')}"

@@ -69,7 +69,7 @@ def named_of(identity: Identity, root: Path) -> tuple[Named, Any]:
     """The experiment that a run is of, and its config, from the run's identity.
 
     Raises:
-        Mistake: the experiment is gone, or its config has other fields now.
+        Mistake: the experiment is gone, or has lost an option that the run has.
     """
     named = load(resolve(identity.experiment, catalog(root)))
     return named, config_from(named, identity.config)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from research.cli.catalog import catalog, load
-from research.cli.configure import config_from, config_options, configure
+from research.cli.configure import added_since, config_from, config_options, configure
 from research.cli.options import options_of, scan
 from research.cli.pace import RunOptions
 from research.errors import Mistake
@@ -60,6 +60,9 @@ def test_a_recorded_config_reads_back(project):
     config = named.config(widths=(5, 6), limit=3)
     recorded = json.loads(json.dumps(config_fields(config)))
     assert config_from(named, recorded) == config
-    recorded["gone"] = recorded.pop("limit")
-    with pytest.raises(Mistake, match="limit was added; gone was removed"):
-        config_from(named, recorded)
+    assert added_since(named, recorded) == ""
+    del recorded["limit"]
+    assert config_from(named, recorded) == named.config(widths=(5, 6))
+    assert "before the experiment had --limit" in added_since(named, recorded)
+    with pytest.raises(Mistake, match="no longer has --gone, with which"):
+        config_from(named, recorded | {"gone": 1})

@@ -157,17 +157,18 @@ def test_explain(tiny, capsys):
     assert not Path("runs").exists()
 
 
-def test_a_finished_run_whose_experiment_changed_its_config(tiny, capsys):
-    _, old, _ = call(capsys, "run", "tiny", "--smoke")
+def test_a_run_made_before_an_option_was_added_is_offered_and_goes_on_by_name(tiny, capsys):
+    _, old, _ = call(capsys, "run", "tiny", "--smoke", "--until", "3")
     text = (tiny.root / "experiments/alpha/tiny.py").read_text()
     extra = '    extra: Annotated[int, "new"] = 1\n    decay:'
     tiny.add("alpha/tiny", text.replace("    decay:", extra, 1))
     del sys.modules["experiments.alpha.tiny"]
-    code, report, _ = call(capsys, "resume", old["run_dir"])
-    assert code == Exit.MISTAKE and "extra was added" in report["error"]
     code, new, err = call(capsys, "run", "tiny", "--smoke")
     assert code == 0 and new["run_dir"] != old["run_dir"]
-    assert old["run_dir"] in err and "left alone" in err
+    assert f"resume {old['run_dir']}" in err.replace("\n", " ") and "left alone" in err
+    code, report, err = call(capsys, "resume", old["run_dir"])
+    assert code == 0 and report["complete"] and report["run_dir"] == old["run_dir"]
+    assert "before the experiment had --extra (1)" in err
 
 
 def test_sigterm_saves_and_the_same_command_goes_on(tiny, tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
+from research.cli.configure import added_since
 from research.cli.display import Display
 from research.cli.opening import named_of, opened
 from research.cli.pace import Pace, slicing
@@ -29,8 +30,9 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         Display(sys.stderr, context.human) as display,
         opened(named, config, options.data, context.root) as ready,
     ):
-        if context.note:
-            display.note(context.note)
+        for note in (context.note, added_since(named, identity.config)):
+            if note:
+                display.note(note)
         pace = slicing(options, ready.experiment)
         result = launch(
             ready.program, identity, run, ready.surroundings, pace, display, initial=initial

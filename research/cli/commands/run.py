@@ -56,8 +56,8 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         elif not directory.exists():
             for older in runs_of_fewer_fields(identity, runs_dir):
                 display.note(
-                    f"{older} was made before the config had all of its fields; it is another "
-                    f"run and is left alone (`python launch.py show {older}`)"
+                    f"{older} is like this run, made before the experiment had all of its "
+                    f"options; it is left alone (`python launch.py resume {older}` goes on with it)"
                 )
         result = launch(
             ready.program,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
+from research.cli.configure import added_since
 from research.cli.display import Display
 from research.cli.opening import named_of, opened
 from research.cli.pace import RUNS_DIR
@@ -62,8 +63,9 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         Display(sys.stderr, context.human) as display,
         opened(named, config, options.data, context.root) as ready,
     ):
-        if context.note:
-            display.note(context.note)
+        for note in (context.note, added_since(named, identity.config)):
+            if note:
+                display.note(note)
         display.started(
             {
                 "experiment": f"replaying {identity.experiment}",
