@@ -86,7 +86,9 @@ def test_remove_asks_first(runs, capsys):
 def test_remove_deletes_that_run_alone(runs, capsys):
     before = names(runs)
     gone = next(name for name in before if name.endswith("-s1"))
-    assert main(["remove", "s1", "--yes", "--json"]) == 0
+    assert main(["remove", "s1", "--yes"]) == Exit.MISTAKE
+    assert names(runs) == before and "whole path" in capsys.readouterr().err
+    assert main(["remove", gone, "--yes", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["removed"].endswith(gone)
     assert names(runs) == [name for name in before if name != gone]
     assert not (runs / gone).exists()
