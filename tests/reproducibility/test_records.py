@@ -1,0 +1,50 @@
+"""The recorded runs that the README's figures come from: whole, current, and replayable."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from research.cli.catalog import ROOT, catalog, load, resolve
+from research.cli.opening import named_of, opened
+from research.engine import ledger
+from research.engine.identity import Identity, config_fields, is_config_file_true, read_identity
+from research.engine.observer import Silence
+from research.engine.verify import verify
+from research.errors import Mistake
+
+RECORDS = sorted(path.parent for path in (ROOT / "records").glob("*/*/*/ledger.jsonl"))
+NAMES = [path.relative_to(ROOT / "records").as_posix() for path in RECORDS]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=NAMES)
+def test_a_record_is_whole_and_of_the_experiment_as_it_is_now(record: Path) -> None:
+    chain = ledger.read(record / "ledger.jsonl")
+    assert not chain.broken
+    recorded = chain.result()
+    assert recorded is not None and recorded["shown"]["complete"]
+    shown = json.loads((record / "result.json").read_text())
+    assert (shown["digest"], shown["metrics"]) == (recorded["digest"], recorded["metrics"])
+
+    identity = read_identity(record)
+    assert is_config_file_true(record, identity)
+    named = load(resolve(identity.experiment, catalog()))
+    today = Identity(named.name, config_fields(named.config()), identity.seed)
+    assert identity == today, "the experiment's defaults have changed: record it again"
+    assert record == today.directory(ROOT / "records")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("record", RECORDS, ids=NAMES)
+def test_a_record_is_verified_by_replaying_it(record: Path) -> None:
+    identity = read_identity(record)
+    named, config = named_of(identity, ROOT)
+    try:
+        with opened(named, config, "auto", ROOT) as ready:
+            verdict = verify(ready.program, identity, record, ready.surroundings, Silence())
+    except Mistake as missing:
+        pytest.skip(str(missing).splitlines()[0])
+    assert not verdict.findings
+    assert verdict.equal == verdict.compared or verdict.within_tolerance
