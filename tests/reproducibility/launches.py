@@ -47,21 +47,39 @@ def kill_at_random(
         mid_save: at the moment at which a checkpoint is being written.
     """
     before = _saves(runs_dir)
-    wanted = before + chance.randint(1, 3)
     process = start(name, runs_dir)
+    try:
+        return _kill_at(process, runs_dir, chance, before, mid_save=mid_save)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _kill_at(
+    process: subprocess.Popen[str],
+    runs_dir: Path,
+    chance: random.Random,
+    before: int,
+    *,
+    mid_save: bool,
+) -> bool:
+    wanted = before + chance.randint(1, 3)
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
-        if mid_save and _saves(runs_dir) > before and any(runs_dir.rglob("checkpoints/.*.part")):
+        if mid_save and _saves(runs_dir) > before and _is_saving(runs_dir):
             break
         if not mid_save and _saves(runs_dir) >= wanted:
             time.sleep(chance.random() * 0.05)
             break
         time.sleep(0.0005)
-    working = process.poll() is None
-    process.kill()
-    process.communicate()
-    return working
+    return process.poll() is None
 
 
 def _saves(runs_dir: Path) -> int:
-    return sum(path.read_text().count('"kind":"save"') for path in runs_dir.rglob("ledger.jsonl"))
+    ledgers = runs_dir.glob("*/*/*/ledger.jsonl")
+    return sum(path.read_text().count('"kind":"save"') for path in ledgers)
+
+
+def _is_saving(runs_dir: Path) -> bool:
+    # One level only: what lies deeper comes and goes while one looks.
+    return any(runs_dir.glob("*/*/*/checkpoints/.*.part"))
