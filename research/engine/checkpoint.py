@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -19,6 +20,8 @@ from research.errors import Damaged
 
 MANIFEST = "manifest.json"
 CONTENT = "leaves"
+OVERHEAD = 2**17
+"""Bytes that a checkpoint may need on disk beside its leaves."""
 
 
 class Facts(NamedTuple):
@@ -101,6 +104,10 @@ def write(
 
 
 def _store(path: Path, stored: Leaves) -> None:
+    # Orbax meets a full disk with a page of tracebacks: better not to let it come to that.
+    needed = sum(leaf.nbytes for leaf in stored.values()) + OVERHEAD
+    if shutil.disk_usage(path.parent).free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     with _orbax() as checkpointer:
         try:
             checkpointer.save(path, stored)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from research.engine import ledger
+from research.engine import checkpoint, ledger
 from tests.engine import runner
 from tests.engine.toy import run_toy
 from tests.engine.watch import records, same_outcome
@@ -63,7 +62,7 @@ def small_disk(tmp_path):
 # Orbax writes leaves side by side and hands on the first that fails; asyncio then complains that
 # nobody asked after the others.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("kilobytes", [0, 40, 80, 120, 160])
+@pytest.mark.parametrize("kilobytes", [0, 40, 160, 240])
 def test_a_full_disk(program, finished, small_disk, kilobytes):
     disk = small_disk("size=1m")
     filler = disk / "filler"
@@ -71,15 +70,30 @@ def test_a_full_disk(program, finished, small_disk, kilobytes):
     filler.write_bytes(b"\1" * (free - 1024 * kilobytes))
     known = b""
     for _ in range(3):
-        with pytest.raises(OSError, match="No space left|no space") as told:
+        with pytest.raises(OSError, match="No space left") as told:
             run_toy(disk / "run", program)
-        assert told.value.errno in (errno.ENOSPC, None)
+        assert told.value.errno == errno.ENOSPC
         path = disk / "run" / "ledger.jsonl"
         opened = ledger.read(path)
         assert not opened.broken
         assert not path.exists() or path.read_bytes().startswith(known)
         known = path.read_bytes() if path.exists() else b""
     filler.unlink()
+    assert same_outcome(run_toy(disk / "run", program), finished[1])
+    assert records(disk / "run") == records(finished[0])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_disk_that_fills_while_orbax_writes(program, finished, small_disk, monkeypatch, tmp_path):
+    # Orbax tells it by ValueError, and by futures of closed loops that nobody can be asked for.
+    disk = small_disk("size=1m")
+    free = shutil.disk_usage(disk)
+    (disk / "filler").write_bytes(b"\1" * (free.free - 1024 * 80))
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left") as told:
+        patch.setattr(checkpoint.shutil, "disk_usage", lambda path: free)
+        run_toy(disk / "run", program)
+    assert told.value.errno == errno.ENOSPC and "checkpoints" in told.value.filename
+    (disk / "filler").unlink()
     assert same_outcome(run_toy(disk / "run", program), finished[1])
     assert records(disk / "run") == records(finished[0])
 
@@ -98,4 +112,3 @@ def test_a_directory_that_cannot_be_written_to():
     for sentence, name in zip(told, ("locked", "new", "warm"), strict=True):
         assert sentence.startswith("PermissionError: ")
         assert str(directory / name) in sentence
-    assert os.getuid() is not None
