@@ -10,10 +10,11 @@ import pytest
 
 from research.engine.advance import Program
 from research.engine.divergence import Diverged, nonfinite_leaves
+from research.engine.run import StoppedRun
 from research.engine.verify import verify
 from research.errors import Exit
 from tests.engine.toy import SURROUNDINGS, Cadence, Identity, ToyFeed, make_toy, run_toy
-from tests.engine.watch import Notes, saved_steps
+from tests.engine.watch import Notes, same_outcome, saved_steps
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,8 @@ def test_it_stops_with_step_leaf_checkpoint_and_dump(exploding, tmp_path):
         assert saved_steps(tmp_path) == [0, 20]
 
     directory = tmp_path / "nonfinite" / "33"
-    state = np.load(directory / "state.npz")
+    with np.load(directory / "state.npz") as file:
+        state = dict(file)
     assert np.isnan(state["state/params/b"]).all() and np.isfinite(state["state/params/w"]).all()
     assert state["state/hyperparameters/updates"] == 34
     assert state["state/half"].dtype == np.float32 and state["state/nothing"].shape == (0, 3)
@@ -58,6 +60,15 @@ def test_keep_goes_on_and_says_so_once(exploding, tmp_path):
     identity = Identity("test/toy", {"size": 8}, 0)
     verdict = verify(exploding, identity, tmp_path, SURROUNDINGS, Notes())
     assert verdict.findings == () and verdict.equal == 4
+
+
+def test_what_was_kept_on_with_stops_without_and_goes_on_with(exploding, tmp_path):
+    whole = run_toy(tmp_path / "whole", exploding, halt=False)
+    with pytest.raises(StoppedRun):
+        run_toy(tmp_path / "cut", exploding, halt=False, until=45)
+    with pytest.raises(Diverged, match="the loss of step 33 is not finite"):
+        run_toy(tmp_path / "cut", exploding)
+    assert same_outcome(run_toy(tmp_path / "cut", exploding, halt=False), whole)
 
 
 def test_on_a_healthy_run_halt_changes_no_bit(program, finished, tmp_path):
