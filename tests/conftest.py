@@ -1,8 +1,12 @@
 """Before anything else: the CPU pool's size is fixed, as it is for every run."""
 
 import os
+import signal
 
 from research.engine.environment import fix_pool
 
 fix_pool()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# A shell's background job starts with Ctrl-C ignored, and so would what it starts; tests on
+# interrupts need it to be what it is in a terminal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
