@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from research.cli.terminal import is_terminal, make_console
 
-Figures = Mapping[str, float | None]
+if TYPE_CHECKING:
+    from research.engine.metrics import Figures
+
 
 LINE_SECONDS = 10.0
 """Seconds between plain lines of progress."""
@@ -63,7 +66,9 @@ class Display:
         self._begun = (self._clock(), self._step)
         self._last_line = self._clock()
         begin = f"from step {self._step:,}" if self._step else "from the start"
-        self._say(f"{info['experiment']}, seed {info['seed']}: {self._steps:,} steps, {begin}")
+        members = int(info.get("members", 1))
+        who = f"seed {info['seed']}" if members == 1 else f"{members} members"
+        self._say(f"{info['experiment']}, {who}: {self._steps:,} steps, {begin}")
         self._say(f"run directory: {info['run_dir']}")
         if self._live and self._steps:
             self._start_bar()
@@ -76,7 +81,7 @@ class Display:
         rate = f"{_thousands(items_per_second)} {self._items}/s" if items_per_second else ""
         if self._bar is not None:
             loss = metrics.get("train/loss")
-            shown = f"loss {loss:.4g}" if loss is not None else ""
+            shown = f"loss {spell_figure(loss)}" if loss is not None else ""
             self._bar.update(self._task, completed=step, rate=rate, loss=shown)
             return
         now = self._clock()
@@ -157,8 +162,10 @@ def print_result(result: Mapping[str, Any], file: TextIO) -> None:
     if metrics:
         console.print("Figures", style="bold")
     left = max((len(name) for name in metrics), default=0)
+    spreads = result.get("spread") or {}
     for name, value in metrics.items():
-        console.print(f"  {name:{left}}  {spell_figure(value):>10}", markup=False)
+        between = _spell_interval(spreads.get(name) or {})
+        console.print(f"  {name:{left}}  {spell_figure(value):>10}{between}", markup=False)
     state = "complete" if result.get("complete") else "not complete"
     console.print("Run", style="bold")
     rows = [
@@ -172,6 +179,14 @@ def print_result(result: Mapping[str, Any], file: TextIO) -> None:
     ]  # fmt: skip
     for name, text in rows:
         console.print(f"  {name:9}  {text}", markup=False, soft_wrap=True)
+
+
+def _spell_interval(spread: Mapping[str, Any]) -> str:
+    """What stands behind the mean of a population: its 95 % interval, and of how many."""
+    low, high, members = (spread.get(name) for name in ("low", "high", "members"))
+    if not isinstance(low, float) or not isinstance(high, float):
+        return ""
+    return f"  ± {(high - low) / 2:<9.2g} 95 % interval of the mean, {members} members"
 
 
 def _number(result: Mapping[str, Any], name: str) -> float:
@@ -204,9 +219,20 @@ def spell_figure(value: Any) -> str:
     """Four significant digits; `-` for an empty interval."""
     if value is None:
         return "-"
+    if isinstance(value, list):
+        return _spell_members(value)
     if not isinstance(value, int | float):
         return str(value)
     return f"{value:,.0f}" if abs(value) >= 1e5 and value == int(value) else f"{value:.4g}"
+
+
+def _spell_members(values: list[Any]) -> str:
+    """The mean of a population's members and their standard deviation."""
+    known = [value for value in values if isinstance(value, int | float)]
+    if len(known) < 2:
+        return spell_figure(known[0] if known else None)
+    deviation = statistics.stdev(known)
+    return f"{spell_figure(statistics.fmean(known))} ± {deviation:.2g}"
 
 
 def _thousands(value: float) -> str:

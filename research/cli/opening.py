@@ -11,9 +11,9 @@ from research.cli.catalog import Named, catalog, load, resolve
 from research.cli.configure import config_from
 
 if TYPE_CHECKING:
-    from research.engine.advance import Program
     from research.engine.experiment import Experiment
     from research.engine.identity import Identity
+    from research.engine.program import Program
     from research.engine.surroundings import Surroundings
 
 
@@ -47,10 +47,10 @@ def opened(
         Mistake: the data are not there.
     """
     from research.data.feed import open_feed
-    from research.engine.advance import Program
     from research.engine.code import code_digest
     from research.engine.environment import quiet_libraries
     from research.engine.fingerprint import fingerprint
+    from research.engine.program import Program
     from research.engine.surroundings import Surroundings
 
     quiet_libraries()

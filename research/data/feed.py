@@ -127,6 +127,15 @@ class DataFeed:
             return resident.Resident(train, self.data.rows)
         return stream.Streamed(train, self.data.rows, self.window_steps, self.workers)
 
+    @property
+    def per_seed(self) -> bool:
+        """As `Feed.per_seed`: only streamed windows do."""
+        return isinstance(self._training, stream.Streamed)
+
+    def fork(self) -> DataFeed:
+        """As `Feed.fork`: its workers are its own; what lies on the device is shared."""
+        return dataclasses.replace(self)
+
     def batch(self, arrays: Any, seed: jax.Array, step: jax.Array) -> Batch:
         """As `Feed.batch`: columns `[batch, ...]` and `weight` float32 `[batch]`, or None."""
         return self._training.batch(arrays, seed, step)

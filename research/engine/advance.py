@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from research.engine import keys, metrics
 from research.engine.experiment import Experiment, Hyperparameters, State
 from research.engine.feed import Feed
-from research.engine.hyperparameters import traced
 from research.engine.metrics import Metrics
 
 LOSS = "loss"
@@ -54,14 +51,47 @@ def make_initial(
     return initial
 
 
-def make_advance(experiment: Experiment, feed: Feed) -> Callable[..., Carry]:
+def make_advance(
+    experiment: Experiment,
+    feed: Feed,
+    width: int | None = None,
+    arrays_per_member: bool = False,
+) -> Callable[..., Carry]:
     """The loop `(carry, arrays, start, stop, fresh, halt) -> carry`, to be compiled once.
 
     The bounds are traced, so that no slicing of a run compiles again or changes a bit (a scan
     with a static length may differ from another length). `fresh` empties the metrics first.
     With `halt` the loop ends after the first step whose loss is not finite, which leaves the
     state as that step made it.
+
+    Args:
+        experiment: what runs.
+        feed: makes the batches.
+        width: None for one carry; else the loop is one of `width` carries at once, each leaf
+            `[width, ...]`, and ends with `halt` where any of their losses is not finite.
+        arrays_per_member: whether the leaves of `arrays` are `[width, ...]` as well.
     """
+
+    def one_step(carry: Carry, arrays: Any, update_key: jax.Array, step: jax.Array) -> Carry:
+        batch = materialised(lambda: feed.batch(arrays, carry.seed, step), step)
+        state, seen = experiment.update(carry.state, batch, keys.at_step(update_key, step))
+        bad = ~all_finite(seen.get(LOSS))
+        return Carry(
+            carry.seed,
+            state,
+            metrics.merge(carry.metrics, seen),
+            jnp.where(bad & (carry.nonfinite < 0), step, carry.nonfinite),
+        )
+
+    def update_key_of(seed: jax.Array) -> jax.Array:
+        return keys.stream(seed, "update")
+
+    # The loop is around the members and not within them: a bound of each member's own would make
+    # the compiler compute every step for all and throw results away.
+    step_all, key_all = one_step, update_key_of
+    if width is not None:
+        step_all = jax.vmap(one_step, in_axes=(0, 0 if arrays_per_member else None, 0, None))
+        key_all = jax.vmap(update_key_of)
 
     def advance(
         carry: Carry,
@@ -77,25 +107,18 @@ def make_advance(experiment: Experiment, feed: Feed) -> Callable[..., Carry]:
                 lambda zero, total: jnp.where(fresh, zero, total), empty, carry.metrics
             )
         )
-        update_key = keys.stream(carry.seed, "update")
+        update_key = key_all(carry.seed)
 
         def goes_on(loop: tuple[jax.Array, Carry]) -> jax.Array:
             step, carry = loop
-            return (step < stop) & ~(halt & (carry.nonfinite >= 0))
+            nonfinite = carry.nonfinite if width is None else jnp.max(carry.nonfinite)
+            return (step < stop) & ~(halt & (nonfinite >= 0))
 
-        def one_step(loop: tuple[jax.Array, Carry]) -> tuple[jax.Array, Carry]:
+        def once(loop: tuple[jax.Array, Carry]) -> tuple[jax.Array, Carry]:
             step, carry = loop
-            batch = materialised(lambda: feed.batch(arrays, carry.seed, step), step)
-            state, seen = experiment.update(carry.state, batch, keys.at_step(update_key, step))
-            bad = ~all_finite(seen.get(LOSS))
-            return step + 1, Carry(
-                carry.seed,
-                state,
-                metrics.merge(carry.metrics, seen),
-                jnp.where(bad & (carry.nonfinite < 0), step, carry.nonfinite),
-            )
+            return step + 1, step_all(carry, arrays, update_key, step)
 
-        return jax.lax.while_loop(goes_on, one_step, (start, carry))[1]
+        return jax.lax.while_loop(goes_on, once, (start, carry))[1]
 
     return advance
 
@@ -137,92 +160,3 @@ def make_evaluate(experiment: Experiment) -> Callable[..., Metrics]:
         return experiment.evaluate(state, batch, key)
 
     return evaluate
-
-
-class Program:
-    """An experiment compiled for one feed. Each function is compiled once, ahead of its use.
-
-    Attributes:
-        experiment: what runs.
-        feed: what feeds it.
-        shapes: the carry's shapes and dtypes, a pytree of `jax.ShapeDtypeStruct`.
-        compile_seconds: time spent tracing and compiling so far.
-        compilations: name -> how often it was compiled; 1 each, however a run is sliced.
-    """
-
-    def __init__(self, experiment: Experiment, feed: Feed) -> None:
-        self.experiment = experiment
-        self.feed = feed
-        self.compile_seconds = 0.0
-        self.compilations: dict[str, int] = {}
-        self._compiled: dict[str, Any] = {}
-        self._initial = make_initial(experiment, feed, self._example_arrays())
-        self.shapes: Carry = jax.eval_shape(self._initial, *self._seed_and_floats(0, None))
-
-    def _example_arrays(self) -> Any:
-        if not self.experiment.steps:
-            return None
-        return next(iter(self.feed.windows(0, 0, 1))).arrays
-
-    def _seed_and_floats(
-        self, seed: int, hyperparameters: Mapping[str, float] | None
-    ) -> tuple[jax.Array, Hyperparameters]:
-        values = self.experiment.hyperparameters if hyperparameters is None else hyperparameters
-        return jax.device_put(np.uint32(seed)), traced(values)
-
-    def _call(self, name: str, jitted: Any, *arguments: Any) -> Any:
-        if name not in self._compiled:
-            began = time.perf_counter()
-            self._compiled[name] = jitted.lower(*arguments).compile()
-            self.compile_seconds += time.perf_counter() - began
-            self.compilations[name] = self.compilations.get(name, 0) + 1
-        return self._compiled[name](*arguments)
-
-    def initial(self, seed: int, hyperparameters: Mapping[str, float] | None = None) -> Carry:
-        """The carry of a seed before its first step."""
-        arguments = self._seed_and_floats(seed, hyperparameters)
-        return self._call("initial", jax.jit(self._initial), *arguments)
-
-    def advance(
-        self, carry: Carry, arrays: Any, start: int, stop: int, *, fresh: bool, halt: bool
-    ) -> Carry:
-        """The carry after steps `start` to `stop`; the carry given is consumed."""
-        jitted = jax.jit(make_advance(self.experiment, self.feed), donate_argnums=0)
-        return self._call(
-            "advance",
-            jitted,
-            carry,
-            arrays,
-            np.int32(start),
-            np.int32(stop),
-            np.bool_(fresh),
-            np.bool_(halt),
-        )
-
-    def evaluate(self, carry: Carry, split: str, step: int) -> Metrics:
-        """The metrics of a whole split, on the device: every example counted once."""
-        jitted = jax.jit(make_evaluate(self.experiment))
-        total: Metrics | None = None
-        for index, batch in enumerate(self.feed.evaluation(split)):
-            seen = self._call(
-                "evaluate",
-                jitted,
-                carry.seed,
-                carry.state,
-                batch,
-                np.int32(step),
-                np.int32(index),
-            )
-            if total is None:
-                total = seen
-            else:
-                total = self._call("merge", jax.jit(metrics.merge), total, seen)
-        return total or {}
-
-    def memory(self) -> dict[str, int]:
-        """Bytes that the compiled loop needs on the device; empty before it is compiled."""
-        if "advance" not in self._compiled:
-            return {}
-        analysis = self._compiled["advance"].memory_analysis()
-        names = ("argument_size_in_bytes", "output_size_in_bytes", "temp_size_in_bytes")
-        return {name: int(getattr(analysis, name)) for name in names}

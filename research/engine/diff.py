@@ -68,9 +68,9 @@ def _surroundings(left: Ledger, right: Ledger) -> Iterator[str]:
         if one.broken:
             yield f"broken chain: {one.path}: {one.broken}"
     ours, theirs = left.header, right.header
-    for name in ("experiment", "seed", "initial"):
-        if ours[name] != theirs[name]:
-            yield f"{name}: {ours[name]} and {theirs[name]}"
+    for name in ("experiment", "seed", "initial", "population"):
+        if ours.get(name) != theirs.get(name):
+            yield f"{name}: {ours.get(name)} and {theirs.get(name)}"
     yield from _fields("config", ours["config"], theirs["config"])
     yield from _fields("data", ours["data"], theirs["data"])
     yield from changed(ours["code"], theirs["code"])

@@ -47,14 +47,20 @@ def _last_good(checkpoints: Path) -> str:
     return "none"
 
 
-def dump(run: Path, step: int, leaves: Leaves) -> Diverged:
+def dump(run: Path, leaves: Leaves) -> Diverged:
     """Keep the state that the bad step left, and make the error that says so.
 
     Args:
         run: the run's directory; the dump lies in `nonfinite/<step>/`.
-        step: the step whose loss was not finite.
-        leaves: the carry's leaves right after it.
+        leaves: the carry's leaves right after it; in a population, those of every member, of
+            which some may not have come as far.
     """
+    first = np.atleast_1d(leaves["nonfinite"])
+    step = int(first[first >= 0].min())
+    whose = ""
+    if leaves["nonfinite"].ndim:
+        members = ", ".join(str(k) for k in np.flatnonzero(first == step))
+        whose = f" of member {members} (counted from 0)"
     bad = nonfinite_leaves(leaves)
     directory = run / "nonfinite" / str(step)
     directory.mkdir(parents=True, exist_ok=True)
@@ -70,7 +76,7 @@ def dump(run: Path, step: int, leaves: Leaves) -> Diverged:
     else:
         offender = "no leaf of the state yet, only the loss itself"
     return Diverged(
-        f"the loss of step {step} is not finite.\n"
+        f"the loss of step {step}{whose} is not finite.\n"
         f"  not finite after it: {offender}\n"
         f"  last good checkpoint: {last_good}\n"
         f"  state after the step: {directory / 'state.npz'}\n"

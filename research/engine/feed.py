@@ -27,6 +27,13 @@ class Window(NamedTuple):
 class Feed(Protocol):
     """Where the batch of each step comes from."""
 
+    @property
+    def per_seed(self) -> bool:
+        """Whether the arrays of a window depend on the seed."""
+
+    def fork(self) -> Feed:
+        """Another feed of the same data, for another seed at the same time."""
+
     def batch(self, arrays: Any, seed: jax.Array, step: jax.Array) -> Batch:
         """The batch of `step`, inside the compiled loop: pure in (arrays, seed, step).
 

@@ -11,14 +11,19 @@ import jax
 import numpy as np
 
 from research.engine import checkpoint, ledger
-from research.engine.advance import Carry, Program
+from research.engine.advance import Carry
 from research.engine.durable import write_file
 from research.engine.identity import Identity
-from research.engine.leaves import Reader, rebuild
-from research.engine.loop import Trained, evaluate
+from research.engine.leaves import Reader
+from research.engine.loop import Position, Trained, evaluate
+from research.engine.metrics import Figure
 from research.engine.observer import Observer
+from research.engine.population import Population
+from research.engine.program import Program
 from research.engine.record import spell_figures
+from research.engine.result import shown, vouched
 from research.engine.saver import Directories, Saver
+from research.engine.selection import each_member, reported_steps
 from research.errors import Damaged, Difference
 
 
@@ -41,37 +46,36 @@ def finish(
     saved = ledger.read(places.ledger).saves()[position.step]
     metrics: dict[str, Any] = {**spell_figures(trained.metrics), **saved["metrics"]}
     if complete:
-        step, carry = reported_state(program, position.step, position.carry, places, saver)
+        steps = reported_steps(saver.bests, position.step)
+        carry = reported_state(program, position, steps, places, reader)
         # A split that was evaluated at this very step has its figures already.
-        known = metrics if step == position.step else {}
+        known = metrics if set(steps) == {position.step} else {}
         splits = tuple(
             split
             for split in program.experiment.final
             if not any(name.startswith(f"{split}/") for name in known)
         )
-        figures = evaluate(program, carry, step, splits, reader)
-        if program.experiment.measure is not None:
-            figures |= program.experiment.measure(reader(carry.state))
+        figures = evaluate_reported(program, carry, steps, splits, reader)
+        figures |= measure(program, carry, reader)
         if program.experiment.artifacts is not None:
-            keep_artifacts(places, dict(program.experiment.artifacts(reader(carry.state))))
+            first = program.each(program.read(carry.state, reader))[0]
+            keep_artifacts(places, dict(program.experiment.artifacts(first)))
         if figures:
-            observer.evaluated(step, figures)
+            observer.evaluated(position.step, figures)
         metrics |= spell_figures(figures)
-        if step != position.step:
-            metrics["reported_step"] = step
-    shown = {
-        "experiment": identity.experiment,
-        "config_digest": identity.config_digest,
-        "seed": identity.seed,
-        "step": position.step,
-        "complete": complete,
+        if set(steps) != {position.step}:
+            metrics["reported_step"] = steps if identity.population else steps[0]
+    last_word = {
+        "shown": shown(identity, position.step, complete=complete),
+        "digest": saved["digest"],
+        "metrics": metrics,
     }
+    if identity.population is not None:
+        last_word["members"] = saved["members"]
     result = {
         "experiment": identity.experiment,
         "run_dir": str(places.run),
-        **shown,
-        "digest": saved["digest"],
-        "metrics": metrics,
+        **vouched(identity, last_word),
         "seconds": position.seconds,
         "compile_seconds": program.compile_seconds,
         "items_per_second": trained.items_per_second,
@@ -79,7 +83,6 @@ def finish(
     }
     write_file(places.result, json.dumps(result, indent=2) + "\n")
     if complete:
-        last_word = {"shown": shown, "digest": saved["digest"], "metrics": metrics}
         recorded = ledger.read(places.ledger).result()
         if recorded is None:
             saver.append("result", last_word)
@@ -92,20 +95,61 @@ def finish(
 
 
 def reported_state(
-    program: Program, step: int, carry: Carry, places: Directories, saver: Saver
-) -> tuple[int, Carry]:
-    """The state whose figures count: the last, or the best by the experiment's selection."""
-    if program.experiment.selection is None or saver.best is None or saver.best[0] == step:
-        return step, carry
-    best = saver.best[0]
-    try:
-        stored = checkpoint.read(places.checkpoints, best)
-    except Damaged as damage:
-        raise Damaged(
-            f"{damage}; it is the best by {program.experiment.selection.metric} and is what this "
-            "run reports: --restart makes it again"
-        ) from None
-    return best, rebuild(program.shapes, stored.leaves)
+    program: Program,
+    position: Position,
+    steps: list[int],
+    places: Directories,
+    reader: Reader,
+) -> Carry:
+    """The state whose figures count: the last, or the best by the experiment's selection.
+
+    Args:
+        program: the compiled experiment.
+        position: the end of the run.
+        steps: the step that each member reports.
+        places: the run's files.
+        reader: the counted way from the device.
+
+    Raises:
+        Damaged: a checkpoint that is reported cannot be read.
+    """
+    if set(steps) == {position.step}:
+        return position.carry
+    leaves = {position.step: program.leaves(position.carry, reader)}
+    for step in set(steps) - leaves.keys():
+        try:
+            leaves[step] = checkpoint.read(places.checkpoints, step).leaves
+        except Damaged as damage:
+            assert program.experiment.selection is not None
+            raise Damaged(
+                f"{damage}; it is the best by {program.experiment.selection.metric} and is what "
+                "this run reports: --restart makes it again"
+            ) from None
+    return program.place(program.chosen(leaves, steps))
+
+
+def evaluate_reported(
+    program: Program, carry: Carry, steps: list[int], splits: tuple[str, ...], reader: Reader
+) -> dict[str, Figure]:
+    """The figures of the reported state, each member evaluated with the key of its own step."""
+    at = {step: evaluate(program, carry, step, splits, reader) for step in sorted(set(steps))}
+    if len(at) == 1:
+        return at[steps[0]]
+    return {
+        name: [each_member(at[step][name])[k] for k, step in enumerate(steps)]
+        for name in at[steps[0]]
+    }
+
+
+def measure(program: Program, carry: Carry, reader: Reader) -> dict[str, Figure]:
+    """What the experiment computes on the host, of each member."""
+    if program.experiment.measure is None:
+        return {}
+    members = program.each(program.read(carry.state, reader))
+    measured = [program.experiment.measure(member) for member in members]
+    if isinstance(program, Population):
+        return {name: [one[name] for one in measured] for name in measured[0]}
+    return dict(measured[0])
 
 
 def keep_artifacts(places: Directories, artifacts: dict[str, np.ndarray]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,20 +22,69 @@ def config_fields(config: Any) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(config), allow_nan=False))
 
 
+class Many(NamedTuple):
+    """What makes a run one of a population.
+
+    Attributes:
+        seeds: how many, counted from the run's.
+        width: members that are trained together; their bits depend on it.
+        varied: fields of the config that hold a list, of which each member has one value.
+    """
+
+    seeds: int
+    width: int
+    varied: tuple[str, ...] = ()
+
+
+class Member(NamedTuple):
+    """One of a population.
+
+    Attributes:
+        seed: its seed.
+        varied: the fields of the config that are not the same for all, with its values.
+    """
+
+    seed: int
+    varied: dict[str, float]
+
+
 class Identity(NamedTuple):
     """What makes two runs the same run.
 
     Attributes:
         experiment: full name, `vision/digits_cnn`.
         config: every field of the config, as JSON values.
-        seed: 0 to 2**32 - 1.
+        seed: 0 to 2**32 - 1; the first one of a population.
         initial: digest of the parameters that the run starts from, or "" for its own.
+        population: None for a run of one seed.
     """
 
     experiment: str
     config: dict[str, Any]
     seed: int
     initial: str = ""
+    population: Many | None = None
+
+    @property
+    def members(self) -> list[Member]:
+        """The members of a population, all seeds of a value before the next value."""
+        many = self.population or Many(1, 1)
+        values = itertools.product(*(self.config[name] for name in many.varied))
+        return [
+            Member(self.seed + offset, dict(zip(many.varied, chosen, strict=True)))
+            for chosen in values
+            for offset in range(many.seeds)
+        ]
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """All of it as JSON values; what a run of one seed does not have is left out."""
+        fields = self._asdict()
+        if self.population is None:
+            del fields["population"]
+        else:
+            fields["population"] = json.loads(json.dumps(self.population._asdict()))
+        return fields
 
     @property
     def config_digest(self) -> str:
@@ -50,11 +100,14 @@ class Identity(NamedTuple):
 
     def directory(self, runs_dir: Path) -> Path:
         """Where the run lies: the same launch finds its own run."""
-        return runs_dir / self.experiment / f"{self.config_digest}-s{self.seed}"
+        name = f"{self.config_digest}-s{self.seed}"
+        if self.population is not None:
+            name += f"+{self.population.seeds}-w{self.population.width}"
+        return runs_dir / self.experiment / name
 
     def spell(self) -> str:
         """The content of the run's `config.json`."""
-        fields = {**self._asdict(), "config_digest": self.config_digest}
+        fields = {**self.fields, "config_digest": self.config_digest}
         return json.dumps(fields, indent=2, sort_keys=True) + "\n"
 
 
@@ -73,7 +126,15 @@ def read_identity(directory: Path) -> Identity:
     opened = ledger.read(path)
     if not opened.lines:
         raise Damaged(f"{path} is damaged: {opened.broken or 'it is empty'}")
-    return Identity(**{name: opened.header[name] for name in Identity._fields})
+    return from_fields(opened.header)
+
+
+def from_fields(fields: Mapping[str, Any]) -> Identity:
+    """The identity of what `Identity.fields` gave, other fields beside them or not."""
+    known = {name: fields[name] for name in Identity._fields if name in fields}
+    many = known.pop("population", None)
+    population = Many(**{**many, "varied": tuple(many["varied"])}) if many else None
+    return Identity(**known, population=population)
 
 
 def is_config_file_true(directory: Path, identity: Identity) -> bool:
@@ -87,12 +148,15 @@ def runs_of_fewer_fields(identity: Identity, runs_dir: Path) -> Iterator[Path]:
 
     They agree in every field that they have, and lack some that the experiment has today.
     """
-    for path in sorted((runs_dir / identity.experiment).glob(f"*-s{identity.seed}/{LEDGER_FILE}")):
+    end = identity.directory(runs_dir).name.removeprefix(identity.config_digest)
+    for path in sorted((runs_dir / identity.experiment).glob(f"*{end}/{LEDGER_FILE}")):
         try:
             other = read_identity(path.parent)
         except (Mistake, Damaged):
             continue
-        if other.initial == identity.initial and _is_part(other.config, identity.config):
+        if other._replace(config=identity.config) == identity and _is_part(
+            other.config, identity.config
+        ):
             yield path.parent
 
 

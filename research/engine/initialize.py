@@ -11,7 +11,8 @@ import numpy as np
 from research.engine import checkpoint
 from research.engine.advance import Carry
 from research.engine.checkpoint import Facts
-from research.engine.leaves import Leaves, Reader, name_leaves, rebuild, record_leaves
+from research.engine.leaves import Leaves, Reader, name_leaves, record_leaves
+from research.engine.program import Program
 from research.engine.saver import Directories
 from research.errors import Damaged, Mistake
 
@@ -100,12 +101,13 @@ def check_fit(shapes: Carry, initial: Initial) -> None:
         )
 
 
-def apply_initial(carry: Carry, initial: Initial) -> Carry:
-    """The carry with its parameters replaced.
+def apply_initial(program: Program, carry: Carry, initial: Initial) -> Carry:
+    """The carry with its parameters replaced; those of every member, in a population.
 
     Raises:
         Mistake: names, shapes or dtypes differ; each is named.
     """
-    check_fit(carry, initial)
-    leaves: dict[str, np.ndarray] = Reader()(name_leaves(carry))
-    return rebuild(carry, {**leaves, **initial.leaves})
+    check_fit(program.member_shapes, initial)
+    leaves = program.leaves(carry, Reader())
+    same = {n: np.broadcast_to(leaf, leaves[n].shape) for n, leaf in initial.leaves.items()}
+    return program.place({**leaves, **same})

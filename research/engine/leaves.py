@@ -114,3 +114,17 @@ def state_digest(records: Mapping[str, LeafRecord]) -> str:
         if name.startswith(STATE):
             digest.update(f"{records[name].sha256}\n".encode())
     return digest.hexdigest()
+
+
+def member_digests(leaves: Leaves) -> list[str]:
+    """The digest of each member's state, as its own run would have it.
+
+    Args:
+        leaves: those of a population, each `[members, ...]`.
+    """
+    state = {name: leaf for name, leaf in leaves.items() if name.startswith(STATE)}
+    members = len(next(iter(state.values()))) if state else 0
+    return [
+        state_digest(record_leaves({name: leaf[member] for name, leaf in state.items()}))
+        for member in range(members)
+    ]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
+import numpy as np
+
 from research.engine import divergence, metrics
-from research.engine.advance import Carry, Program
+from research.engine.advance import Carry
 from research.engine.cadence import Cadence, ChunkSize
 from research.engine.checkpoint import Facts
 from research.engine.interrupts import StopRequest
-from research.engine.leaves import Reader, name_leaves
-from research.engine.observer import Figures, Observer
+from research.engine.leaves import Reader
+from research.engine.metrics import Figure, Figures
+from research.engine.observer import Observer
+from research.engine.program import Program
 from research.engine.saver import Directories, Saver
 
 
@@ -47,11 +51,13 @@ class Trained(NamedTuple):
 
 def evaluate(
     program: Program, carry: Carry, step: int, splits: tuple[str, ...], reader: Reader
-) -> dict[str, float | None]:
+) -> dict[str, Figure]:
     """The figures of each split: `validation/accuracy` and the like."""
-    figures: dict[str, float | None] = {}
+    figures: dict[str, Figure] = {}
     for split in splits:
-        figures |= metrics.read(reader(program.evaluate(carry, split, step)), f"{split}/")
+        figures |= metrics.read(
+            program.read(program.evaluate(carry, split, step), reader), f"{split}/"
+        )
     return figures
 
 
@@ -93,10 +99,10 @@ def train(
     begun_at, begun_seconds = step, seconds
     chunk = ChunkSize(cadence.chunk_seconds)
     last_saved, last_saved_time = step, time.monotonic()
-    figures: dict[str, float | None] = {}
+    figures: dict[str, Figure] = {}
     warned = False
 
-    for window in program.feed.windows(seed, step, max(step, until)):
+    for window in program.windows(seed, step, max(step, until)):
         while step < window.stop and not request:
             stop = min(window.stop, cadence.next_stop(step, until, chunk.steps))
             if step < saver.recorded_until:
@@ -104,23 +110,23 @@ def train(
             compiled = program.compile_seconds
             began = time.perf_counter()
             carry = program.advance(carry, window.arrays, step, stop, fresh=reported, halt=halt)
-            nonfinite = int(reader(carry.nonfinite))
+            nonfinite = np.max(program.read(carry.nonfinite, reader))
             took = time.perf_counter() - began - (program.compile_seconds - compiled)
             seconds += took
             chunk.seen(stop - step, took)
             if nonfinite >= 0:
                 if halt:
                     saver.wait()
-                    raise divergence.dump(places.run, nonfinite, reader(name_leaves(carry)))
+                    raise divergence.dump(places.run, program.leaves(carry, reader))
                 if not warned:
                     observer.note(f"the loss of step {nonfinite} is not finite; going on as told")
                     warned = True
             step, reported = stop, False
-            due_figures: dict[str, float | None] = {}
+            due_figures: dict[str, Figure] = {}
             report_due, evaluation_due = due(step, experiment.steps, cadence, saver)
 
             if report_due:
-                figures = metrics.read(reader(carry.metrics), "train/")
+                figures = metrics.read(program.read(carry.metrics, reader), "train/")
                 due_figures |= figures
                 reported = True
             if evaluation_due:
@@ -137,7 +143,7 @@ def train(
                 or (experiment.selection is not None and step % cadence.evaluate_every == 0)
                 or time.monotonic() - last_saved_time > cadence.save_seconds
             ):
-                saver.save(step, reader(name_leaves(carry)), Facts(reported, seconds))
+                saver.save(step, program.leaves(carry, reader), Facts(reported, seconds))
                 last_saved, last_saved_time = step, time.monotonic()
             rate = rate_of(step - begun_at, seconds - begun_seconds, experiment.items_per_step)
             observer.progress(step, experiment.steps, rate, figures)
@@ -145,7 +151,7 @@ def train(
             break
 
     if step != last_saved:
-        saver.save(step, reader(name_leaves(carry)), Facts(reported, seconds))
+        saver.save(step, program.leaves(carry, reader), Facts(reported, seconds))
     saver.wait()
     rate = rate_of(step - begun_at, seconds - begun_seconds, experiment.items_per_step)
     return Trained(Position(step, carry, reported, seconds), rate, figures)

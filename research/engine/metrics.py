@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 class Mean(NamedTuple):
@@ -29,6 +31,10 @@ class Maximum(NamedTuple):
 
 Metric: TypeAlias = Mean | Count | Maximum
 Metrics: TypeAlias = dict[str, Metric]
+Figure: TypeAlias = float | list[float | None] | None
+"""A metric as the host reads it: None for an empty interval, a list for the members of many."""
+Figures: TypeAlias = Mapping[str, Figure]
+"""Flat name (`validation/accuracy`) -> figure."""
 
 
 def mean(values: jax.Array, weights: jax.Array | float = 1.0) -> Mean:
@@ -83,8 +89,11 @@ def empty_like(metrics: Any) -> Metrics:
     return {name: empty(metric) for name, metric in metrics.items()}
 
 
-def read(metrics: Metrics, prefix: str = "") -> dict[str, float | None]:
-    """Host floats from metrics already on the host; None for an empty interval."""
+def read(metrics: Metrics, prefix: str = "") -> dict[str, Figure]:
+    """Host floats from metrics already on the host; None for an empty interval.
+
+    Where the metrics' leaves are `[members]`, each figure is a list with one float a member.
+    """
 
     def value(metric: Metric) -> float | None:
         match metric:
@@ -95,4 +104,10 @@ def read(metrics: Metrics, prefix: str = "") -> dict[str, float | None]:
             case Count(total):
                 return float(total)
 
-    return {f"{prefix}{name}": value(metric) for name, metric in metrics.items()}
+    def figure(metric: Metric) -> Figure:
+        members = np.shape(metric[0])
+        if not members:
+            return value(metric)
+        return [value(jax.tree.map(lambda leaf, i=i: leaf[i], metric)) for i in range(members[0])]
+
+    return {f"{prefix}{name}": figure(metric) for name, metric in metrics.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-Figures = Mapping[str, float | None]
+from research.engine.metrics import Figures
 
 
 class Observer(Protocol):

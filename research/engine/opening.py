@@ -5,14 +5,15 @@ from __future__ import annotations
 import shutil
 
 from research.engine import checkpoint, ledger
-from research.engine.advance import Program
 from research.engine.checkpoint import Checkpoint
 from research.engine.durable import write_file
 from research.engine.identity import CONFIG_FILE, Identity, is_config_file_true
 from research.engine.initialize import Initial, keep_initial
 from research.engine.ledger import Ledger
 from research.engine.observer import Observer
-from research.engine.saver import Directories, best_save
+from research.engine.program import Program
+from research.engine.saver import Directories
+from research.engine.selection import best_saves, steps_of
 from research.engine.surroundings import Surroundings, check_header, what_changed
 from research.errors import Damaged, Mistake
 
@@ -43,8 +44,7 @@ def open_ledger(
         ledger.append(
             places.ledger,
             "header",
-            {**identity._asdict(), "config_digest": identity.config_digest}
-            | surroundings._asdict(),
+            {**identity.fields, "config_digest": identity.config_digest} | surroundings._asdict(),
             ledger.FIRST,
         )
         return ledger.read(places.ledger)
@@ -83,7 +83,7 @@ def newest_good(
     the run makes it again on the way.
     """
     saves = opened.saves()
-    best = best_save(opened, program.experiment.selection)
+    best = sorted(steps_of(best_saves(opened, program.experiment.selection)))
     for step in reversed(checkpoint.stored_steps(places.checkpoints)):
         path = checkpoint.path_of(places.checkpoints, step)
         if step not in saves:
@@ -108,10 +108,11 @@ def newest_good(
                 f"{' and more' if len(unfit) > 3 else ''}; the code has changed since: go back to "
                 "the code of the run, or --restart to start anew and keep this run aside"
             )
-        if best is not None and best[0] < step and not _is_whole(places, best[0]):
+        lost = [at for at in best if at < step and not _is_whole(places, at)]
+        if lost:
             aside = checkpoint.set_aside(path)
             observer.note(
-                f"checkpoint {best[0]}, the best so far, is damaged or missing: going back to make "
+                f"checkpoint {lost[0]}, the best so far, is damaged or missing: going back to make "
                 f"it again; {path.name} is kept as {aside.name}"
             )
             continue

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from research.engine.durable import write_file
-from research.engine.observer import Figures
+from research.engine.metrics import Figure, Figures
 
 
 def append_metrics(path: Path, step: int, figures: Figures) -> None:
@@ -23,11 +23,15 @@ def _spell_line(step: int, figures: Mapping[str, Any]) -> str:
 
 def spell_figures(figures: Figures) -> dict[str, Any]:
     """Figures as JSON values: JSON has no NaN and no infinity, so these become words."""
-    numbers = {n: value if value is None else float(value) for n, value in figures.items()}
-    return {
-        name: number if number is None or abs(number) < float("inf") else str(number)
-        for name, number in numbers.items()
-    }
+
+    def spell(figure: Figure) -> Any:
+        if isinstance(figure, list):
+            return [spell(one) for one in figure]
+        if figure is None or abs(float(figure)) < float("inf"):
+            return figure if figure is None else float(figure)
+        return str(float(figure))
+
+    return {name: spell(figure) for name, figure in figures.items()}
 
 
 def restore_metrics(path: Path, reports: Mapping[int, Mapping[str, Any]]) -> bool:

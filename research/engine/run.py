@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from research.engine import checkpoint, lock
-from research.engine.advance import Program
 from research.engine.cadence import Cadence
 from research.engine.checkpoint import Checkpoint, Facts, Retention
 from research.engine.durable import write_file
@@ -15,12 +14,14 @@ from research.engine.finish import finish
 from research.engine.identity import Identity
 from research.engine.initialize import Initial, apply_initial, check_fit
 from research.engine.interrupts import StopRequest, stop_on_signals
-from research.engine.leaves import Reader, name_leaves, rebuild
+from research.engine.leaves import Reader
 from research.engine.ledger import Ledger
 from research.engine.loop import Position, Trained, train
 from research.engine.observer import Observer
 from research.engine.opening import newest_good, open_ledger
+from research.engine.program import Program
 from research.engine.record import restore_metrics
+from research.engine.result import vouched
 from research.engine.saver import Directories, Saver
 from research.engine.surroundings import Surroundings
 from research.errors import Stopped
@@ -71,7 +72,7 @@ def launch(
         Mistake: it cannot be continued here.
     """
     if initial is not None:
-        check_fit(program.shapes, initial)
+        check_fit(program.member_shapes, initial)
     places = Directories(directory)
     places.checkpoints.mkdir(parents=True, exist_ok=True)
     with lock.hold(directory):
@@ -109,16 +110,23 @@ def _go_on(
 ) -> dict[str, Any]:
     experiment = program.experiment
     reader = Reader()
-    saver = Saver(places, opened, slicing.retention, experiment.selection, observer.saved)
+    saver = Saver(
+        places,
+        opened,
+        slicing.retention,
+        experiment.selection,
+        observer.saved,
+        members=identity.population is not None,
+    )
     try:
         if found is None:
             carry = program.initial(identity.seed)
             if initial is not None:
-                carry = apply_initial(carry, initial)
+                carry = apply_initial(program, carry, initial)
             position = Position(0, carry, reported=True, seconds=0.0)
         else:
             step, stored = found
-            carry = rebuild(program.shapes, stored.leaves)
+            carry = program.place(stored.leaves)
             position = Position(step, carry, stored.facts.reported, stored.facts.seconds)
         if restore_metrics(places.metrics, opened.reports()):
             observer.note(f"{places.metrics.name} was changed: written anew from the ledger")
@@ -127,13 +135,14 @@ def _go_on(
                 "run_dir": str(places.run),
                 "experiment": identity.experiment,
                 "seed": identity.seed,
+                "members": len(identity.members),
                 "step": position.step,
                 "steps": experiment.steps,
                 "items": experiment.items,
             }
         )
         if found is None:
-            saver.save(0, reader(name_leaves(carry)), Facts(True, 0.0))
+            saver.save(0, program.leaves(carry, reader), Facts(True, 0.0))
         until = experiment.steps if slicing.until is None else slicing.until
         trained = train(
             program,
@@ -184,21 +193,19 @@ def _report_finished(
     observer: Observer,
 ) -> dict[str, Any]:
     """The result of a finished run, its figures taken from the ledger."""
-    vouched = {
+    certain = {
         "experiment": identity.experiment,
         "run_dir": str(places.run),
-        **recorded["shown"],
-        "digest": recorded["digest"],
-        "metrics": recorded["metrics"],
+        **vouched(identity, recorded),
     }
     # Times and memory are nobody's promise: where the file is lost, most of them are not known.
     unknown = dict.fromkeys(("compile_seconds", "items_per_second", "peak_memory_bytes"))
     try:
         moved = {**json.loads(places.result.read_text()), "run_dir": str(places.run)}
-        whole = moved == {**moved, **vouched} and unknown.keys() <= moved.keys()
+        whole = moved == {**moved, **certain} and unknown.keys() <= moved.keys()
     except (OSError, ValueError, TypeError):
         moved, whole = {}, False
-    result = {**vouched, "seconds": facts.seconds, **unknown}
+    result = {**certain, "seconds": facts.seconds, **unknown}
     if whole:
         result |= moved
     else:

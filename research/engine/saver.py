@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,9 +12,17 @@ from research.engine.checkpoint import Facts, Retention
 from research.engine.durable import sync_file
 from research.engine.experiment import Selection
 from research.engine.identity import LEDGER_FILE
-from research.engine.leaves import STATE, LeafRecord, Leaves, record_leaves, state_digest
-from research.engine.observer import Figures
+from research.engine.leaves import (
+    STATE,
+    LeafRecord,
+    Leaves,
+    member_digests,
+    record_leaves,
+    state_digest,
+)
+from research.engine.metrics import Figures
 from research.engine.record import append_metrics, spell_figures
+from research.engine.selection import best_saves, better, steps_of
 from research.errors import Difference
 
 
@@ -55,7 +62,7 @@ class Saver:
 
     Attributes:
         chain: the ledger's last digest.
-        best: the best step by the experiment's selection so far, with its figure.
+        bests: the best saves by the experiment's selection so far.
         recorded: step -> figures of the lines that the ledger had when this process began.
         recorded_until: the last step that the ledger had then; steps up to it are made again
             where a run fell back, and leave no second line.
@@ -68,16 +75,19 @@ class Saver:
         retention: Retention,
         selection: Selection | None,
         saved: Callable[[int], None],
+        *,
+        members: bool = False,
     ) -> None:
         self._places = places
         self._retention = retention
         self._selection = selection
         self._saved = saved
+        self._members = members
         self._known = {step: ledger.read_leaves(line) for step, line in opened.saves().items()}
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="saver")
         self._pending: Future[str] | None = None
         self.chain = opened.lines[-1].digest if opened.lines else ledger.FIRST
-        self.best = best_save(opened, selection)
+        self.bests = best_saves(opened, selection)
         self.recorded: Mapping[int, Figures] = opened.reports()
         self.recorded_until = max(self._known, default=-1)
         self._reports: dict[int, dict[str, Any]] = {}
@@ -133,15 +143,17 @@ class Saver:
                 "metrics": metrics,
                 "reports": {str(at): figures for at, figures in reports.items()},
             }
+            if self._members:
+                content["members"] = member_digests(leaves)
             if self._places.metrics.exists():
                 sync_file(self._places.metrics)
             self.append("save", content)
             self._known[step] = records
-        self.best = better(self.best, step, metrics, self._selection)
+        self.bests = better(self.bests, step, metrics, self._selection)
         checkpoint.prune(
             self._places.checkpoints,
             self._retention,
-            lambda kept: self.best is not None and kept == self.best[0],
+            lambda kept: kept in steps_of(self.bests),
         )
         self._saved(step)
         return digest
@@ -160,28 +172,3 @@ class Saver:
                 f"first {names[0]}: code, environment or data changed since; "
                 "--restart starts anew and keeps this run aside"
             )
-
-
-def better(
-    best: tuple[int, float] | None,
-    step: int,
-    metrics: Mapping[str, Any],
-    selection: Selection | None,
-) -> tuple[int, float] | None:
-    """The better of the best save so far and another, as (step, figure); the first of equals.
-
-    A figure that is missing or not finite is no candidate.
-    """
-    figure = metrics.get(selection.metric) if selection else None
-    if selection is None or not isinstance(figure, float) or not math.isfinite(figure):
-        return best
-    sign = 1 if selection.larger_is_better else -1
-    return (step, figure) if best is None or sign * figure > sign * best[1] else best
-
-
-def best_save(opened: ledger.Ledger, selection: Selection | None) -> tuple[int, float] | None:
-    """The best save of a ledger by an experiment's selection, as (step, figure)."""
-    best = None
-    for step, line in opened.saves().items():
-        best = better(best, step, line["metrics"], selection)
-    return best

@@ -34,8 +34,8 @@ def check_header(opened: Ledger, identity: Identity, surroundings: Surroundings)
         Mistake: the data or the CPU pool's size are not the ones that it was started with.
     """
     header = opened.header
-    ours = {**identity._asdict()}
-    wrong = [name for name, value in ours.items() if header.get(name) != value]
+    ours = identity.fields
+    wrong = [n for n in Identity._fields if header.get(n) != ours.get(n)]
     if wrong:
         raise Damaged(
             f"{opened.path} belongs to another run: its {', '.join(wrong)} differ; "

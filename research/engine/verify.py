@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from research.engine import checkpoint, fingerprint, ledger, metrics
-from research.engine.advance import Carry, Program
+from research.engine.advance import Carry
 from research.engine.code import changed
 from research.engine.fingerprint import Grade
+from research.engine.finish import evaluate_reported, measure
 from research.engine.identity import Identity, is_config_file_true
 from research.engine.initialize import apply_initial, kept_initial
 from research.engine.leaves import (
@@ -20,16 +21,20 @@ from research.engine.leaves import (
     LeafRecord,
     Leaves,
     Reader,
-    name_leaves,
-    rebuild,
+    member_digests,
     record_leaves,
     state_digest,
 )
 from research.engine.ledger import Ledger
 from research.engine.loop import evaluate
+from research.engine.metrics import Figure
 from research.engine.observer import Observer
+from research.engine.population import Population
+from research.engine.program import Program
 from research.engine.record import read_metrics, spell_figures
-from research.engine.saver import Directories, best_save
+from research.engine.result import vouched
+from research.engine.saver import Directories
+from research.engine.selection import best_saves, each_member, reported_steps
 from research.engine.surroundings import Surroundings
 from research.errors import Damaged, Mistake
 
@@ -62,6 +67,7 @@ def verify(
     surroundings: Surroundings,
     observer: Observer,
     interval: tuple[int, int] | None = None,
+    members: Sequence[int] | None = None,
 ) -> Verdict:
     """Replay a run from its start, or from one stored checkpoint, and compare each save.
 
@@ -72,6 +78,7 @@ def verify(
         surroundings: of this process.
         observer: is told of progress.
         interval: the steps to replay, from a stored checkpoint; None for the whole run.
+        members: which members of a population `program` has, where it does not have all.
 
     Raises:
         Mistake: the interval does not start at a stored checkpoint.
@@ -96,9 +103,9 @@ def verify(
     if any(finding.startswith("other data") for finding in findings):
         return Verdict(0, 0, tuple(findings), tuple(notes), False)
 
-    step, carry, fresh = _beginning(program, identity, places, opened, interval)
+    step, carry, fresh = _beginning(program, identity, places, opened, interval, members)
     last = interval[1] if interval else max(opened.saves(), default=0)
-    replay = _Replay(program, identity.seed, places, opened, observer, elsewhere)
+    replay = _Replay(program, identity.seed, places, opened, observer, elsewhere, members)
     replay.run(step, carry, last, fresh=fresh, whole=interval is None)
     # Other figures are natural where the states differ, within what is tolerated, and only there.
     (replay.notes if replay.parted else replay.findings).extend(replay.unlike[:1])
@@ -149,7 +156,7 @@ def _record_findings(
         end = saves.get(int(result["shown"]["step"]), {})
         if result["digest"] != end.get("digest"):
             yield "changed result: the ledger's result does not have the digest of its last save"
-        promised = {**result["shown"], "metrics": result["metrics"], "digest": result["digest"]}
+        promised = vouched(identity, result)
         try:
             shown = json.loads(places.result.read_text())
             agrees = shown == {**shown, **promised}
@@ -165,12 +172,13 @@ def _beginning(
     places: Directories,
     opened: Ledger,
     interval: tuple[int, int] | None,
+    members: Sequence[int] | None,
 ) -> tuple[int, Carry, bool]:
     """The step to start from, its carry, and whether its metrics have been reported."""
     if interval is None or interval[0] == 0:
         carry = program.initial(identity.seed)
         initial = kept_initial(places.run, identity.initial)
-        return 0, apply_initial(carry, initial) if initial else carry, True
+        return 0, apply_initial(program, carry, initial) if initial else carry, True
     start = interval[0]
     stored_steps = checkpoint.stored_steps(places.checkpoints)
     if start not in stored_steps or start not in opened.saves():
@@ -178,10 +186,18 @@ def _beginning(
             f"--interval must start at 0 or at a stored checkpoint: {_list(stored_steps)}"
         )
     stored = checkpoint.read(places.checkpoints, start)
-    unfit = checkpoint.mismatches(stored.records, program.shapes)
+    leaves = _rows(stored.leaves, members)
+    unfit = checkpoint.mismatches(record_leaves(leaves), program.shapes)
     if unfit:
         raise Mistake(f"the checkpoint of step {start} does not fit the program: {unfit[0]}")
-    return start, rebuild(program.shapes, stored.leaves), stored.facts.reported
+    return start, program.place(leaves), stored.facts.reported
+
+
+def _rows(leaves: Leaves, members: Sequence[int] | None) -> Leaves:
+    """The leaves of some members of a population; all leaves where none are named."""
+    if members is None:
+        return leaves
+    return {name: leaf[list(members)] for name, leaf in leaves.items()}
 
 
 class _Replay:
@@ -195,6 +211,7 @@ class _Replay:
         opened: Ledger,
         observer: Observer,
         elsewhere: bool,
+        members: Sequence[int] | None,
     ) -> None:
         self.program = program
         self.seed = seed
@@ -202,6 +219,7 @@ class _Replay:
         self.opened = opened
         self.observer = observer
         self.elsewhere = elsewhere
+        self.members = members
         self.reader = Reader()
         self.compared = self.equal = self.tolerated = 0
         self.parted = False
@@ -213,31 +231,50 @@ class _Replay:
         saves = {s: save for s, save in self.opened.saves().items() if step <= s <= last}
         reports = self.opened.reports()
         result = self.opened.result() if whole else None
-        reported_step = int(result["metrics"].get("reported_step", last)) if result else last
-        reported = carry if reported_step == step else None
+        steps = self._reported_steps(result, last)
+        reported: dict[int, Leaves] = {}
+        if step in steps:
+            reported[step] = self.program.leaves(carry, self.reader)
         if step in saves and not self._same(step, carry, saves[step]):
             return
         stops = sorted(s for s in {*saves, *reports} if step < s <= last)
-        best = best_save(self.opened, self.program.experiment.selection)
-        if result is not None and best is not None and best[0] != reported_step:
-            self.findings.append(f"result: step {reported_step} is reported, {best[0]} is the best")
         for stop in stops:
             carry = self._advance(carry, step, stop, fresh)
-            line = reports.get(stop, {})
+            line = self._of_members(reports.get(stop, {}))
             fresh = any(name.startswith("train/") for name in line)
             if stop in saves and not self._same(stop, carry, saves[stop]):
                 return
             if line and not self.parted and not self._same_line(stop, carry, line):
                 return
-            if stop == reported_step:
-                # The next advance consumes the carry: what is reported later needs its own.
-                reported = rebuild(self.program.shapes, self.reader(name_leaves(carry)))
+            if stop in steps:
+                reported[stop] = self.program.leaves(carry, self.reader)
             step = stop
-        if result is not None and reported is not None and not self.parted:
-            self._same_result(reported, reported_step, result)
+        if result is not None and not self.parted and set(steps) <= reported.keys():
+            chosen = self.program.place(self.program.chosen(reported, steps))
+            self._same_result(chosen, steps, result)
+
+    def _reported_steps(self, result: Mapping[str, Any] | None, last: int) -> list[int]:
+        """The step that each member reports, as the result says; the best ones must be those."""
+        if result is None:
+            return []
+        told = [int(step) for step in each_member(result["metrics"].get("reported_step", last))]
+        bests = best_saves(self.opened, self.program.experiment.selection)
+        best = reported_steps(bests, last)
+        told = told * len(best) if len(told) == 1 else told
+        if told != best:
+            self.findings.append(f"result: step {told} is reported, {best} is the best")
+        if self.members is None:
+            return told
+        return [told[k if len(told) > 1 else 0] for k in self.members]
+
+    def _of_members(self, figures: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The figures of the members at hand."""
+        if self.members is None:
+            return figures
+        return {name: [value[k] for k in self.members] for name, value in figures.items()}
 
     def _advance(self, carry: Carry, step: int, stop: int, fresh: bool) -> Carry:
-        for window in self.program.feed.windows(self.seed, step, stop):
+        for window in self.program.windows(self.seed, step, stop):
             carry = self.program.advance(
                 carry, window.arrays, window.start, window.stop, fresh=fresh, halt=False
             )
@@ -246,22 +283,48 @@ class _Replay:
 
     def _same(self, step: int, carry: Carry, save: Mapping[str, Any]) -> bool:
         """Whether to go on after holding one save against the replay."""
-        leaves = self.reader(name_leaves(carry))
-        records = record_leaves(leaves)
-        known = ledger.read_leaves(save)
+        leaves = self.program.leaves(carry, self.reader)
         self.compared += 1
-        differing = differing_leaves(known, records)
         self.observer.progress(step, self.program.experiment.steps, 0.0, {})
+        if self.members is None:
+            differing = differing_leaves(ledger.read_leaves(save), record_leaves(leaves))
+        else:
+            differing = self._differing_members(step, leaves, save)
         if differing:
             return self._tell_difference(step, leaves, differing)
         self.equal += 1
         return True
 
+    def _differing_members(self, step: int, leaves: Leaves, save: Mapping[str, Any]) -> list[str]:
+        """The leaves that differ, or, where they are not stored, the members that do."""
+        assert self.members is not None
+        told = [save["members"][k] for k in self.members]
+        made = member_digests(leaves)
+        if told == made:
+            return []
+        stored = self._stored(step)
+        ours, theirs = record_leaves(leaves), record_leaves(stored)
+        found = differing_leaves(theirs, ours) if stored else []
+        wrong = [
+            f"member {k}"
+            for k, left, right in zip(self.members, told, made, strict=True)
+            if left != right
+        ]
+        return found or wrong
+
+    def _stored(self, step: int) -> Leaves:
+        """The leaves of a stored checkpoint; none where there is no whole one."""
+        try:
+            stored = checkpoint.read(self.places.checkpoints, step).leaves
+        except Damaged:
+            return {}
+        return _rows(stored, self.members)
+
     def _same_line(self, step: int, carry: Carry, line: Mapping[str, Any]) -> bool:
         """Whether to go on after making the figures of one report again."""
-        figures: dict[str, float | None] = {}
+        figures: dict[str, Figure] = {}
         if any(name.startswith("train/") for name in line):
-            figures |= metrics.read(self.reader(carry.metrics), "train/")
+            figures |= metrics.read(self.program.read(carry.metrics, self.reader), "train/")
         splits = tuple(
             split
             for split in self.program.experiment.watched
@@ -271,12 +334,7 @@ class _Replay:
         return self._same_figures(f"report of step {step}", spell_figures(figures), line)
 
     def _tell_difference(self, step: int, leaves: Leaves, differing: list[str]) -> bool:
-        stored: Leaves = {}
-        if step in checkpoint.stored_steps(self.places.checkpoints):
-            try:
-                stored = checkpoint.read(self.places.checkpoints, step).leaves
-            except Damaged:
-                stored = {}
+        stored = self._stored(step)
         described = describe_leaves(differing, leaves, stored)
         if self.elsewhere:
             self.parted = True
@@ -310,17 +368,16 @@ class _Replay:
                 return self.elsewhere
         return True
 
-    def _same_result(self, carry: Carry, step: int, result: Mapping[str, Any]) -> None:
+    def _same_result(self, carry: Carry, steps: list[int], result: Mapping[str, Any]) -> None:
         experiment = self.program.experiment
-        figures = evaluate(self.program, carry, step, experiment.final, self.reader)
-        if experiment.measure is not None:
-            figures |= experiment.measure(self.reader(carry.state))
         last = int(result["shown"]["step"])
+        figures = evaluate_reported(self.program, carry, steps, experiment.final, self.reader)
+        figures |= measure(self.program, carry, self.reader)
         known = self.opened.saves().get(last, {}).get("metrics", {})
-        ours = {**known, **spell_figures(figures)}
-        if step != last:
-            ours["reported_step"] = step
-        self._same_figures("result", ours, result["metrics"])
+        ours = {**self._of_members(known), **spell_figures(figures)}
+        if "reported_step" in result["metrics"]:
+            ours["reported_step"] = steps if isinstance(self.program, Population) else steps[0]
+        self._same_figures("result", ours, self._of_members(result["metrics"]))
 
 
 def differing_leaves(left: Mapping[str, LeafRecord], right: Mapping[str, LeafRecord]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from research.engine.advance import Program
+from research.engine.program import Program
 from tests.engine.toy import ToyFeed, make_toy, run_toy
 
 

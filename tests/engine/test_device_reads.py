@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from research.engine import run
-from research.engine.advance import Program
 from research.engine.cadence import Cadence
 from research.engine.leaves import Reader
+from research.engine.program import Program
 from tests.engine.toy import ToyFeed, make_toy, run_toy
 from tests.engine.watch import Notes
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.engine.advance import Program
 from research.engine.divergence import Diverged, nonfinite_leaves
+from research.engine.program import Program
 from research.engine.run import StoppedRun
 from research.engine.verify import verify
 from research.errors import Exit

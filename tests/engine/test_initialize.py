@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from research.engine import checkpoint
-from research.engine.advance import Program
 from research.engine.identity import read_identity
 from research.engine.initialize import from_run, kept_initial
+from research.engine.program import Program
 from research.engine.run import StoppedRun
 from research.errors import Damaged, Mistake
 from tests.engine.test_verify import check

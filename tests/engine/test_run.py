@@ -9,10 +9,10 @@ import threading
 import pytest
 
 from research.engine import checkpoint, ledger
-from research.engine.advance import Program
 from research.engine.cadence import Cadence
 from research.engine.checkpoint import Retention
 from research.engine.identity import Identity
+from research.engine.program import Program
 from research.engine.run import Slicing, StoppedRun, launch
 from research.errors import Exit
 from tests.engine.toy import SURROUNDINGS, ToyFeed, make_toy, run_toy

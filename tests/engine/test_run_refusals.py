@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from research.engine import ledger
-from research.engine.advance import Program
 from research.engine.identity import Identity, read_identity
+from research.engine.program import Program
 from research.engine.run import Slicing, StoppedRun, launch
 from research.errors import Damaged, Difference, Mistake
 from tests.engine.toy import SURROUNDINGS, Cadence, ToyFeed, make_toy, run_toy

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import pytest
 
 from research.engine import checkpoint, ledger, metrics
-from research.engine.advance import Program
 from research.engine.checkpoint import Retention
 from research.engine.experiment import Experiment, Selection
+from research.engine.program import Program
 from research.engine.run import StoppedRun
 from research.engine.saver import better
 from research.engine.verify import verify

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from research.engine import ledger, metrics
-from research.engine.advance import Program
 from research.engine.checkpoint import stored_steps
 from research.engine.experiment import Experiment
+from research.engine.program import Program
 from research.engine.run import StoppedRun
 from tests.engine.test_run import NoTraining
 from tests.engine.test_verify import check

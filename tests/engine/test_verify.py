@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from research.engine import ledger
-from research.engine.advance import Program
 from research.engine.diff import diff
 from research.engine.identity import read_identity
+from research.engine.program import Program
 from research.engine.run import StoppedRun
 from research.engine.verify import describe_leaves, relative_distance, verify
 from research.errors import Damaged, Mistake

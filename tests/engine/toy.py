@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.engine import keys
-from research.engine.advance import Program
 from research.engine.cadence import Cadence
 from research.engine.checkpoint import Retention
 from research.engine.experiment import Experiment
@@ -19,6 +18,7 @@ from research.engine.feed import Window
 from research.engine.identity import Identity
 from research.engine.metrics import count, maximum, mean
 from research.engine.observer import Silence
+from research.engine.program import Program
 from research.engine.run import Slicing, launch
 from research.engine.surroundings import Surroundings
 
@@ -33,6 +33,11 @@ class State(NamedTuple):
 
 class ToyFeed:
     """Batches made of a key, and one split of seven examples in batches of four."""
+
+    per_seed = False
+
+    def fork(self) -> ToyFeed:
+        return self
 
     def batch(self, arrays: Any, seed: jax.Array, step: jax.Array) -> jax.Array:
         return jax.random.normal(keys.at_step(keys.stream(seed, "data"), step), (16, 8))

@@ -12,8 +12,8 @@ import pytest
 
 from research.data.feed import open_feed
 from research.engine import ledger
-from research.engine.advance import Program
 from research.engine.observer import Silence
+from research.engine.program import Program
 from research.engine.verify import verify
 from tests.reproducibility.conftest import Subject
 from tests.reproducibility.launches import REPRESENTATIVES

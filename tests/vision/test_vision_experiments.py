@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from research.data.feed import open_feed
-from research.engine.advance import Program
 from research.engine.hyperparameters import floats
 from research.engine.metrics import read
+from research.engine.program import Program
 
 NAMES = ("digits_cnn", "fashion_mnist_cnn", "fashion_mnist_small", "mnist_mlp")
 
