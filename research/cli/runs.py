@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 from research.cli.convert import nearest
 from research.errors import Mistake
@@ -11,12 +13,50 @@ from research.errors import Mistake
 LEDGER_FILE = "ledger.jsonl"
 """What makes a directory a run; the engine's own constant, which comes with JAX."""
 
-_IN_USE = re.compile(r"/[0-9a-f]+-s\d+$")
+_IN_USE = re.compile(r"(^|/)[0-9a-f]+-s\d+(\+\d+-w\d+)?$")
 
 
 def find_runs(runs_dir: Path) -> list[Path]:
     """All runs, by experiment and name; those put aside by `--restart` included."""
     return sorted(path.parent for path in runs_dir.glob(f"*/*/*/{LEDGER_FILE}"))
+
+
+def find_without_ledger(runs_dir: Path) -> list[Path]:
+    """Directories with the name of a run that have lost their ledger, or have none yet."""
+    return sorted(
+        path
+        for path in runs_dir.glob("*/*/*")
+        if is_in_use(path.name) and path.is_dir() and not (path / LEDGER_FILE).is_file()
+    )
+
+
+def is_in_use(name: str) -> bool:
+    """Whether a run of that name is the one that its command finds: solo or a population.
+
+    Runs that `--restart` put aside have other names.
+    """
+    return _IN_USE.search(name) is not None
+
+
+def find_meant(text: str, runs_dir: Path) -> list[Path]:
+    """All runs that `text` stands for, where several may be meant: `digits_cnn` is all of them.
+
+    Raises:
+        Mistake: none fits.
+    """
+    path = Path(text)
+    if (path / LEDGER_FILE).is_file():
+        return [path]
+    runs = {run.relative_to(runs_dir).as_posix(): run for run in find_runs(runs_dir)}
+    wanted = text.strip("/")
+    if path.is_dir() and not path.samefile(runs_dir):
+        # A folder of runs, as a shell completes it: `runs/vision/digits_cnn`.
+        below = [run for run in runs.values() if path.resolve() in run.resolve().parents]
+        if below:
+            return [run for run in below if is_in_use(run.name)] or below
+    fitting = [name for name in runs if name == wanted] or [n for n in runs if _fits(wanted, n)]
+    fitting = [name for name in fitting if is_in_use(name)] or fitting
+    return [runs[name] for name in fitting] if fitting else [find_run(text, runs_dir)]
 
 
 def find_run(text: str, runs_dir: Path) -> Path:
@@ -36,7 +76,7 @@ def find_run(text: str, runs_dir: Path) -> Path:
     fitting = [name for name in runs if name == wanted] or [n for n in runs if _fits(wanted, n)]
     if len(fitting) > 1:
         # A run that `--restart` put aside is meant only where it is named in full.
-        fitting = [name for name in fitting if _IN_USE.search(name)] or fitting
+        fitting = [name for name in fitting if is_in_use(name)] or fitting
     if len(fitting) == 1:
         return runs[fitting[0]]
     if fitting:
@@ -64,6 +104,15 @@ def _fits(wanted: str, name: str) -> bool:
         if whole and word and (last.startswith(word) or last.endswith(f"-{word.lstrip('-')}")):
             return True
     return False
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None where there is none, or it cannot be read."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _nearest_part(wanted: str, runs: dict[str, Path]) -> list[str]:

@@ -23,8 +23,12 @@ def open_ledger(
     surroundings: Surroundings,
     observer: Observer,
     initial: Initial | None,
+    steps: int,
 ) -> Ledger:
-    """The run's ledger, with a header and whole; a new segment where things have changed."""
+    """The run's ledger, with a header and whole; a new segment where things have changed.
+
+    The header holds `steps`, which follow from the config, for those who only read the file.
+    """
     opened = ledger.read(places.ledger)
     if not opened.lines:
         # A crash can cut the first line short, but only before there is any checkpoint.
@@ -43,7 +47,7 @@ def open_ledger(
         ledger.append(
             places.ledger,
             "header",
-            {**identity._asdict(), "config_digest": identity.config_digest}
+            {**identity._asdict(), "config_digest": identity.config_digest, "steps": steps}
             | surroundings._asdict(),
             ledger.FIRST,
         )
