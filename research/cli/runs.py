@@ -63,7 +63,7 @@ def find_run(text: str, runs_dir: Path) -> Path:
     """The directory of the run that `text` stands for.
 
     A path; or the run's path below `runs_dir`; or any beginning or end of it, or of its parts,
-    that only one run has: `digits_cnn/3f2a`, `3f2a9c01d2e4-s0`, `digits_cnn`.
+    that only one run has: `digits_cnn/3f2a`, `3f2a9c01d2e4-s0`, `3f2a-s0`, `digits_cnn`.
 
     Raises:
         Mistake: none or several fit.
@@ -103,7 +103,15 @@ def _fits(wanted: str, name: str) -> bool:
         # `-s0` and `s0` are ends; a digest is mostly given by its beginning.
         if whole and word and (last.startswith(word) or last.endswith(f"-{word.lstrip('-')}")):
             return True
+        if whole and _is_short_for(word, last):
+            return True
     return False
+
+
+def _is_short_for(word: str, name: str) -> bool:
+    """Whether `word` is the name with its digest cut short: `3f2a-s0` for `3f2a9c01d2e4-s0`."""
+    digest, dash, rest = word.partition("-")
+    return bool(dash and digest) and name.startswith(digest) and name.partition("-")[2] == rest
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from research.cli.terminal import cut, is_terminal, make_console, width
+from research.cli.terminal import UNBOUNDED, cut, is_terminal, make_console, width
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -24,8 +24,8 @@ class Column(NamedTuple):
         style: rich style of its cells.
         styles: one style a row, instead.
         right: whether cells stand at the right.
-        short: shorter cells, for a terminal in which not all fits.
-        drop: the order in which columns go where it is too narrow, the smallest first; 0 stays.
+        shorter: what it can give up where not all fits: (rank, shorter cells), or (rank, None) to
+            leave it out. What is of the lowest rank in the whole table goes first.
         flexible: whether its cells may be cut to the space that is left.
     """
 
@@ -34,8 +34,7 @@ class Column(NamedTuple):
     style: str = ""
     styles: Sequence[str] = ()
     right: bool = False
-    short: Sequence[str] = ()
-    drop: int = 0
+    shorter: Sequence[tuple[int, Sequence[str] | None]] = ()
     flexible: bool = False
 
     @property
@@ -49,6 +48,8 @@ def print_table(columns: Sequence[Column], file: TextIO) -> None:
     if is_terminal(file):
         columns = fit(columns, width(file))
     console = make_console(file)
+    # Lines are fitted already; rich would fold them where it takes a terminal for another width.
+    console.width = UNBOUNDED
     console.print(_line(columns, [column.title for column in columns], ["dim"] * len(columns)))
     for at in range(len(columns[0].cells)):
         styles = [column.styles[at] if column.styles else column.style for column in columns]
@@ -75,29 +76,33 @@ def _padded(column: Column, text: str, *, last: bool) -> str:
 def fit(columns: Sequence[Column], columns_of_terminal: int) -> list[Column]:
     """The columns, and of each the form, that fit side by side.
 
-    First a flexible column is cut, down to a few letters; then columns that may be dropped go, one
-    by one; then cells take their short forms; at last the widest cells are cut.
+    A flexible column is cut, down to a few letters; then columns give up what they can, by rank;
+    at last the widest cells are cut.
     """
-    kept = list(columns)
+    kept: list[Column | None] = list(columns)
 
     def room() -> int:
-        return columns_of_terminal - sum(c.wide + _GAP for c in kept) + _GAP
+        return columns_of_terminal - sum(c.wide + _GAP for c in kept if c is not None) + _GAP
 
-    for at, column in enumerate(kept):
+    for at, column in enumerate(columns):
         if column.flexible and room() < 0 and column.wide + room() >= _LEAST:
             kept[at] = _cut(column, column.wide + room())
-    for column in sorted((c for c in columns if c.drop), key=lambda c: c.drop):
-        if room() < 0 and column in kept:
-            kept.remove(column)
-    for at, column in enumerate(kept):
-        if room() < 0 and column.short:
-            kept[at] = column._replace(cells=column.short)
+    givable = [
+        (rank, at, cells) for at, column in enumerate(columns) for rank, cells in column.shorter
+    ]
+    for _, at, cells in sorted(givable, key=lambda given: given[:2]):
+        column_now = kept[at]
+        if room() < 0 and column_now is not None:
+            kept[at] = None if cells is None else column_now._replace(cells=cells)
+    left = [column for column in kept if column is not None]
+    kept = [*left]
     while room() < 0:
-        at = max(range(len(kept)), key=lambda index: kept[index].wide)
-        if kept[at].wide <= _LEAST // 2:
+        at = max(range(len(left)), key=lambda index: left[index].wide)
+        if left[at].wide <= _LEAST // 2:
             break
-        kept[at] = _cut(kept[at], max(kept[at].wide + room(), _LEAST // 2))
-    return kept
+        left[at] = _cut(left[at], max(left[at].wide + room(), _LEAST // 2))
+        kept = [*left]
+    return left
 
 
 def _cut(column: Column, columns: int) -> Column:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -100,24 +101,34 @@ def _print(rows: Sequence[Row], total: int, hidden: int, runs_dir: Path, context
 
 def _columns(rows: Sequence[Row]) -> list[Column]:
     now = time.time()
-    differing = [spell_fields(row.differing) for row in rows]
+    names = [row.name for row in rows]
+    figures = [(row.figure or "", row.shown) for row in rows]
     columns = [
-        Column("run", [row.name for row in rows], "bold cyan",
-               short=[row.name.partition("/")[2] for row in rows]),
-        Column("seed", [spell_seeds(row.run) for row in rows], right=True, drop=2),
+        Column("run", names, "bold cyan", shorter=[
+            (4, [name.partition("/")[2] for name in names]),
+            (7, [short_name(name.partition("/")[2]) for name in names]),
+            (10, [short_name(name.rpartition("/")[2]) for name in names]),
+        ]),
+        Column("seed", [spell_seeds(row.run) for row in rows], right=True, shorter=[(2, None)]),
         Column("state", [row.run.state for row in rows],
                styles=[STYLES[row.run.state] for row in rows]),
         Column("step", [spell_steps(row.run) for row in rows], right=True,
-               short=[f"{row.run.step:,}" for row in rows]),
-        Column("figure", [f"{(row.figure or '').replace('/', ' ')} {row.shown}".strip()
-                          for row in rows],
-               short=[f"{(row.figure or '').rpartition('/')[2]} {row.shown}".strip()
-                      for row in rows]),
-        Column("age", [spell_age(now - row.run.changed) for row in rows], right=True),
-        Column("size", [spell_size(row.size) for row in rows], right=True, drop=3),
-        Column("differs in", differing, "dim", drop=1, flexible=True),
+               shorter=[(6, [f"{row.run.step:,}" for row in rows])]),
+        Column("figure", [f"{name.replace('/', ' ')} {shown}".strip() for name, shown in figures],
+               shorter=[(5, [f"{name.rpartition('/')[2]} {shown}".strip()
+                             for name, shown in figures])]),
+        Column("age", [spell_age(now - row.run.changed) for row in rows], right=True,
+               shorter=[(9, None)]),
+        Column("size", [spell_size(row.size) for row in rows], right=True, shorter=[(3, None)]),
+        Column("differs in", [spell_fields(row.differing) for row in rows], "dim",
+               shorter=[(1, None)], flexible=True),
     ]  # fmt: skip
     return [column for column in columns if any(column.cells)]
+
+
+def short_name(name: str) -> str:
+    """A name with half of its digest, by which `find_run` knows it: `digits_cnn/3f2a9c-s0`."""
+    return re.sub(r"([0-9a-f]{6})[0-9a-f]+(?=-s\d)", r"\1", name)
 
 
 def spell_seeds(run: Summary) -> str:
