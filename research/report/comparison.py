@@ -22,7 +22,8 @@ class Sample(NamedTuple):
         initial: digest of the parameters that it started from, or "".
         seed: its seed.
         metrics: name -> figure; NaN and infinities as floats, empty ones left out.
-        origin: the name of the run.
+        origin: the run's directory.
+        member: its place among the run's members.
     """
 
     experiment: str
@@ -31,6 +32,7 @@ class Sample(NamedTuple):
     seed: int
     metrics: Mapping[str, float]
     origin: str
+    member: int = 0
 
 
 class Group(NamedTuple):
@@ -166,7 +168,11 @@ def compare(groups: Sequence[Group], metric: str, larger_is_better: bool | None)
     spreads = {letter: spread(list(found.values())) for letter, found in values.items()}
     order = [one.letter for one in groups]
     couples = [(left, right) for at, left in enumerate(order) for right in order[at + 1 :]]
-    tests = [compare_means(values[left], values[right]) for left, right in couples]
+    experiments = {one.letter: one.experiment for one in groups}
+    tests = [
+        compare_means(values[left], values[right], pairable=experiments[left] == experiments[right])
+        for left, right in couples
+    ]
     adjusted = holm([test.p for test in tests])
     count = sum(test.p is not None for test in tests)
     pairs = []
@@ -231,7 +237,7 @@ def _finding(left: str, right: str, name: str, test: Difference, tests: int) -> 
     p = spell_p(test.p)
     if tests > 1 and test.adjusted is not None:
         p = f"{p}, after Holm's correction for {tests} tests {spell_p(test.adjusted)}"
-    effect = "" if test.effect is None else f"; effect size {abs(test.effect):.2g}"
+    effect = "" if test.effect is None else f"; effect size {spell_effect(test.effect)}"
     alone = " of this pair alone" if tests > 1 else ""
     details = f"95 % interval{alone} {first} to {last}; {seeds}; {p}{effect}"
     if test.shown:
@@ -264,6 +270,12 @@ def _nothing(left: str, right: str, name: str, test: Difference) -> str:
         f"No test of {left} and {right} can be made: {test.reason} ({differ}; "
         f"{test.n_left} and {test.n_right} seeds)."
     )
+
+
+def spell_effect(effect: float) -> str:
+    """Two digits of its amount: `0.31`, `330`."""
+    amount = abs(effect)
+    return f"{amount:.2g}" if amount < 99.5 else f"{amount:.0f}"
 
 
 def spell_p(p: float) -> str:

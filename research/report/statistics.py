@@ -87,13 +87,18 @@ def spread(values: Sequence[float], level: float = LEVEL) -> Spread:
     # Scipy's tables alone: `scipy.stats` takes several times as long to import.
     from scipy.special import stdtrit
 
-    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in finite) / (n - 1))
+    squares = 0.0 if _is_constant(finite) else math.fsum((value - mean) ** 2 for value in finite)
+    deviation = math.sqrt(squares / (n - 1))
     half = float(stdtrit(n - 1, (1 + level) / 2)) * deviation / math.sqrt(n)
     return Spread(n, mean, deviation, mean - half, mean + half, lost)
 
 
 def compare_means(
-    left: Mapping[int, float], right: Mapping[int, float], level: float = LEVEL
+    left: Mapping[int, float],
+    right: Mapping[int, float],
+    level: float = LEVEL,
+    *,
+    pairable: bool = True,
 ) -> Difference:
     """Test whether two groups differ in their mean: paired where their seeds are the same.
 
@@ -101,6 +106,7 @@ def compare_means(
         left: seed -> value. Values that are not finite count for nothing.
         right: seed -> value.
         level: the confidence of the interval.
+        pairable: whether the same seed means something in both: the same data order, say.
 
     Source:
         Welch 1947, "The generalization of Student's problem when several different population
@@ -109,7 +115,7 @@ def compare_means(
     left = {seed: value for seed, value in left.items() if math.isfinite(value)}
     right = {seed: value for seed, value in right.items() if math.isfinite(value)}
     a, b = [left[seed] for seed in sorted(left)], [right[seed] for seed in sorted(right)]
-    paired = left.keys() == right.keys()
+    paired = pairable and left.keys() == right.keys()
     none = _untested(a, b, paired)
     if none is not None:
         return none
