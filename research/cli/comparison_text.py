@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from research.cli.convert import spell
 from research.cli.table import Column, print_table
 from research.cli.terminal import make_console, width
-from research.report.comparison import ABSENT, Comparison, Group, decimals_of
+from research.report.comparison import ABSENT, Comparison, Group, decimals_of, differing_fields
 from research.report.statistics import Spread
 
 _FIELDS_BESIDE = 5
@@ -164,12 +164,13 @@ def spell_value(value: Any) -> str:
     return ABSENT if value == ABSENT else spell(tuple(value) if isinstance(value, list) else value)
 
 
-def label_of(one: Group, groups: Sequence[Group], differing: Sequence[str]) -> str:
+def label_of(one: Group, groups: Sequence[Group]) -> str:
     """What tells a group from the others in a legend: `A: learning-rate 0.001`."""
+    alike = [other.config for other in groups if other.experiment == one.experiment]
     parts = [
         f"{name.replace('_', '-')} {spell_value(one.config.get(name, ABSENT))}"
-        for name in differing[:3]
+        for name in list(differing_fields(alike))[:3]
     ]
-    if len({other.experiment for other in groups}) > 1 or not parts:
-        parts = [one.experiment, *parts[:1]]
+    if len(alike) < len(groups) or not parts:
+        parts = [one.experiment, *parts]
     return f"{one.letter}: {', '.join(parts)}"

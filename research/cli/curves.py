@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -52,12 +53,10 @@ def curve_name(metric: str, all_lines: Iterable[Lines]) -> str | None:
     Test figures are mostly measured once, at the end: their kind on other data shows the way
     there, and where there is none the figure that matters most.
     """
-    seen: dict[str, int] = {}
+    courses: dict[str, None] = {}
     for lines in all_lines:
-        for line in lines.values():
-            for name, value in line.items():
-                seen[name] = seen.get(name, 0) + (value is not None)
-    courses = [name for name, count in seen.items() if count > 1]
+        counts = Counter(n for line in lines.values() for n, v in line.items() if v is not None)
+        courses |= dict.fromkeys(name for name, count in counts.items() if count > 1)
     short = metric.rpartition("/")[2]
     same = matching(metric, courses) or [n for n in matching(short, courses) if n != metric]
     known = [name for name in courses if name.partition("/")[0] in SPLITS] or courses

@@ -77,7 +77,8 @@ def draw(
     }
     colours = {one.letter: COLOURS[at % len(COLOURS)] for at, one in enumerate(groups)}
     with matplotlib.rc_context(settings):
-        height = max(3.6, 1.2 + 0.42 * len(groups))
+        lines = 2 + max(label.count(",") for label in labels.values())
+        height = max(3.6, 1.2 + (0.15 + 0.17 * lines) * len(groups))
         figure = Figure(figsize=(10.5 if course_name else 6, height), layout="constrained")
         FigureCanvasAgg(figure)
         if course_name:
@@ -138,8 +139,8 @@ def _draw_figures(
     for place, one in zip(places, groups, strict=True):
         found = comparison.spreads[one.letter]
         values = list(one.values(comparison.metric).values())
-        axes.scatter(values, [place] * len(values), s=14, color=colours[one.letter], alpha=0.35,
-                     linewidth=0)  # fmt: skip
+        axes.scatter(values, [place - 0.16] * len(values), s=14, color=colours[one.letter],
+                     alpha=0.35, linewidth=0)  # fmt: skip
         if not found.n:
             continue
         half = found.half or 0.0
@@ -147,16 +148,18 @@ def _draw_figures(
                       capsize=4, markersize=7, linewidth=1.8)  # fmt: skip
     axes.set_yticks(places, [_tick(one, labels, comparison) for one in groups])
     axes.set_ylim(-0.6, len(groups) - 0.4)
+    axes.locator_params(axis="x", nbins=5)
     axes.grid(axis="y", visible=False)
     axes.set_title(_spell(comparison.metric), loc="left", fontweight="bold")
-    direction = {True: "higher is better; ", False: "lower is better; ", None: ""}
-    axes.set_xlabel(f"{direction[comparison.larger_is_better]}mean and 95 % interval over seeds")
+    direction = {True: "\nhigher is better", False: "\nlower is better", None: ""}
+    axes.set_xlabel(f"mean and 95 % interval{direction[comparison.larger_is_better]}")
 
 
 def _tick(one: Group, labels: Mapping[str, str], comparison: Comparison) -> str:
-    best = " (best)" if one.letter == comparison.best else ""
     n = comparison.spreads[one.letter].n
-    return f"{labels[one.letter]}{best}\n{n} seed{'' if n == 1 else 's'}"
+    best = ", best" if one.letter == comparison.best else ""
+    label = labels[one.letter].replace(", ", "\n")
+    return f"{label}\n{n} seed{'' if n == 1 else 's'}{best}"
 
 
 def _spell(name: str) -> str:

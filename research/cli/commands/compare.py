@@ -60,7 +60,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     notes = notes_on(groups, metric, left_out)
     print_comparison(groups, chosen, others, differing, notes, context.human)
     if picture is not None:
-        _draw(picture, groups, chosen, list(differing))
+        _draw(picture, groups, chosen)
         print(f"written: {picture}", file=context.human)
     return Outcome(report(groups, chosen, others, list(differing), notes))
 
@@ -218,9 +218,7 @@ def _picture(output: str) -> Path | None:
     return path
 
 
-def _draw(
-    path: Path, groups: Sequence[Group], chosen: Comparison, differing: Sequence[str]
-) -> None:
+def _draw(path: Path, groups: Sequence[Group], chosen: Comparison) -> None:
     from research.report.comparison_plot import Course, draw
 
     origins = dict.fromkeys(sample.origin for one in groups for sample in one.samples)
@@ -233,7 +231,7 @@ def _draw(
         )
         for one in groups
     ]
-    labels = {one.letter: label_of(one, groups, differing) for one in groups}
+    labels = {one.letter: label_of(one, groups) for one in groups}
     draw(path, groups, labels, chosen, name, courses)
 
 
