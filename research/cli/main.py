@@ -20,6 +20,8 @@ COMMANDS = (
     "run",
     "resume",
     "show",
+    "runs",
+    "compare",
     "verify",
     "diff",
     "prepare",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 from research.cli.convert import nearest
 from research.errors import Mistake
@@ -11,7 +13,7 @@ from research.errors import Mistake
 LEDGER_FILE = "ledger.jsonl"
 """What makes a directory a run; the engine's own constant, which comes with JAX."""
 
-_IN_USE = re.compile(r"/[0-9a-f]+-s\d+$")
+_IN_USE = re.compile(r"(^|/)[0-9a-f]+-s\d+(\+\d+-w\d+)?$")
 
 
 def find_runs(runs_dir: Path) -> list[Path]:
@@ -19,11 +21,49 @@ def find_runs(runs_dir: Path) -> list[Path]:
     return sorted(path.parent for path in runs_dir.glob(f"*/*/*/{LEDGER_FILE}"))
 
 
+def find_without_ledger(runs_dir: Path) -> list[Path]:
+    """Directories with the name of a run that have lost their ledger, or have none yet."""
+    return sorted(
+        path
+        for path in runs_dir.glob("*/*/*")
+        if is_in_use(path.name) and path.is_dir() and not (path / LEDGER_FILE).is_file()
+    )
+
+
+def is_in_use(name: str) -> bool:
+    """Whether a run of that name is the one that its command finds: solo or a population.
+
+    Runs that `--restart` put aside have other names.
+    """
+    return _IN_USE.search(name) is not None
+
+
+def find_meant(text: str, runs_dir: Path) -> list[Path]:
+    """All runs that `text` stands for, where several may be meant: `digits_cnn` is all of them.
+
+    Raises:
+        Mistake: none fits.
+    """
+    path = Path(text)
+    if (path / LEDGER_FILE).is_file():
+        return [path]
+    runs = {run.relative_to(runs_dir).as_posix(): run for run in find_runs(runs_dir)}
+    wanted = text.strip("/")
+    if path.is_dir() and not path.samefile(runs_dir):
+        # A folder of runs, as a shell completes it: `runs/vision/digits_cnn`.
+        below = [run for run in runs.values() if path.resolve() in run.resolve().parents]
+        if below:
+            return [run for run in below if is_in_use(run.name)] or below
+    fitting = [name for name in runs if name == wanted] or [n for n in runs if _fits(wanted, n)]
+    fitting = [name for name in fitting if is_in_use(name)] or fitting
+    return [runs[name] for name in fitting] if fitting else [find_run(text, runs_dir)]
+
+
 def find_run(text: str, runs_dir: Path) -> Path:
     """The directory of the run that `text` stands for.
 
     A path; or the run's path below `runs_dir`; or any beginning or end of it, or of its parts,
-    that only one run has: `digits_cnn/3f2a`, `3f2a9c01d2e4-s0`, `digits_cnn`.
+    that only one run has: `digits_cnn/3f2a`, `3f2a9c01d2e4-s0`, `3f2a-s0`, `digits_cnn`.
 
     Raises:
         Mistake: none or several fit.
@@ -36,7 +76,7 @@ def find_run(text: str, runs_dir: Path) -> Path:
     fitting = [name for name in runs if name == wanted] or [n for n in runs if _fits(wanted, n)]
     if len(fitting) > 1:
         # A run that `--restart` put aside is meant only where it is named in full.
-        fitting = [name for name in fitting if _IN_USE.search(name)] or fitting
+        fitting = [name for name in fitting if is_in_use(name)] or fitting
     if len(fitting) == 1:
         return runs[fitting[0]]
     if fitting:
@@ -63,7 +103,24 @@ def _fits(wanted: str, name: str) -> bool:
         # `-s0` and `s0` are ends; a digest is mostly given by its beginning.
         if whole and word and (last.startswith(word) or last.endswith(f"-{word.lstrip('-')}")):
             return True
+        if whole and _is_short_for(word, last):
+            return True
     return False
+
+
+def _is_short_for(word: str, name: str) -> bool:
+    """Whether `word` is the name with its digest cut short: `3f2a-s0` for `3f2a9c01d2e4-s0`."""
+    digest, dash, rest = word.partition("-")
+    return bool(dash and digest) and name.startswith(digest) and name.partition("-")[2] == rest
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None where there is none, or it cannot be read."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _nearest_part(wanted: str, runs: dict[str, Path]) -> list[str]:

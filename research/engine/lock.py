@@ -5,11 +5,16 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from research.errors import Mistake
+
+_ATTEMPTS = 4
+_LOOKING_SECONDS = 0.03
 
 
 @contextmanager
@@ -24,14 +29,12 @@ def hold(directory: Path) -> Iterator[None]:
     """
     path = directory / "lock"
     with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _take(file):
             file.seek(0)
             owner = file.read().strip() or "another process"
             raise Mistake(
                 f"{owner} is at work in {directory}; wait for it, or stop it, then try again"
-            ) from None
+            )
         if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
             # Between opening and locking, a restart moved the directory, and the file with it.
             raise Mistake(f"{directory} was moved aside by another process; try again")
@@ -39,6 +42,19 @@ def hold(directory: Path) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
         yield
+
+
+def _take(file: TextIO) -> bool:
+    """Whether the lock could be taken; `is_held`, which looks for an instant, is waited for."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if attempt < _ATTEMPTS - 1:
+                time.sleep(_LOOKING_SECONDS)
+        else:
+            return True
+    return False
 
 
 def is_held(directory: Path) -> bool:

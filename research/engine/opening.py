@@ -24,8 +24,12 @@ def open_ledger(
     surroundings: Surroundings,
     observer: Observer,
     initial: Initial | None,
+    steps: int,
 ) -> Ledger:
-    """The run's ledger, with a header and whole; a new segment where things have changed."""
+    """The run's ledger, with a header and whole; a new segment where things have changed.
+
+    The header holds `steps`, which follow from the config, for those who only read the file.
+    """
     opened = ledger.read(places.ledger)
     if not opened.lines:
         # A crash can cut the first line short, but only before there is any checkpoint.
@@ -44,7 +48,8 @@ def open_ledger(
         ledger.append(
             places.ledger,
             "header",
-            {**identity.fields, "config_digest": identity.config_digest} | surroundings._asdict(),
+            {**identity.fields, "config_digest": identity.config_digest, "steps": steps}
+            | surroundings._asdict(),
             ledger.FIRST,
         )
         return ledger.read(places.ledger)

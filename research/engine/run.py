@@ -78,7 +78,8 @@ def launch(
     with lock.hold(directory):
         for place in (places.run, places.checkpoints, places.initial):
             checkpoint.remove_parts(place)
-        opened = open_ledger(places, identity, surroundings, observer, initial)
+        steps = program.experiment.steps
+        opened = open_ledger(places, identity, surroundings, observer, initial, steps)
         found = newest_good(places, opened, program, observer)
         result = opened.result()
         if result is not None and found is not None and found[0] == program.experiment.steps:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 
 import pytest
@@ -96,3 +98,17 @@ def test_restart_keeps_every_run_aside(tmp_path):
         assert restart(run) == tmp_path / f"run.aside-{number}"
         assert not run.exists()
     assert [(tmp_path / f"run.aside-{n}" / "file").read_text() for n in range(3)] == list("012")
+
+
+def test_one_who_only_looks_does_not_keep_a_run_from_starting(tmp_path):
+    # `runs` looks at every run: a launch at that very instant waits for it instead of giving up.
+    with (tmp_path / "lock").open("a+") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        timer = threading.Timer(0.02, fcntl.flock, (looking, fcntl.LOCK_UN))
+        timer.start()
+        with lock.hold(tmp_path):
+            assert lock.is_held(tmp_path)
+        timer.join()
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        with pytest.raises(Mistake, match="is at work"), lock.hold(tmp_path):
+            pass

@@ -12,6 +12,7 @@ from research.cli.display import Display
 from research.cli.opening import named_of, opened
 from research.cli.pace import Pace, slicing
 from research.cli.runs import find_run
+from research.cli.tensorboard import with_events
 from research.errors import Exit
 
 
@@ -28,6 +29,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     initial = kept_initial(run, identity.initial)
     with (
         Display(sys.stderr, context.human) as display,
+        with_events(display, wanted=options.tensorboard) as observer,
         opened(named, config, options.data, context.root) as ready,
     ):
         for note in (context.note, added_since(named, identity.config)):
@@ -35,7 +37,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
                 display.note(note)
         pace = slicing(options, ready.experiment)
         result = launch(
-            ready.program, identity, run, ready.surroundings, pace, display, initial=initial
+            ready.program, identity, run, ready.surroundings, pace, observer, initial=initial
         )
     return Outcome(result)
 

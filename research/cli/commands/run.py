@@ -25,6 +25,7 @@ from research.cli.opening import opened
 from research.cli.options import Option, options_of, refuse, scan
 from research.cli.pace import RunOptions, slicing
 from research.cli.runs import find_run
+from research.cli.tensorboard import with_events
 from research.errors import Exit, Mistake
 
 
@@ -45,6 +46,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     directory = identity.directory(runs_dir)
     with (
         Display(sys.stderr, context.human) as display,
+        with_events(display, wanted=options.tensorboard) as observer,
         opened(named, config, options.data, context.root) as ready,
     ):
         if context.note:
@@ -65,7 +67,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
             directory,
             ready.surroundings,
             slicing(options, ready.experiment),
-            display,
+            observer,
             initial=initial,
         )
     return Outcome(result)

@@ -12,7 +12,7 @@ from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.convert import spell
 from research.cli.display import print_result, spell_figures
 from research.cli.pace import RUNS_DIR
-from research.cli.runs import find_run
+from research.cli.runs import find_run, read_json
 from research.cli.terminal import make_console
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     from research.engine.lock import is_held
 
     identity = read_identity(run)
-    result = _read_json(run / "result.json")
+    result = read_json(run / "result.json")
     steps = _stored(run / "checkpoints")
     reported = _last_line(run / "metrics.jsonl")
     running = is_held(run)
@@ -89,14 +89,6 @@ def _stored(checkpoints: Path) -> list[int]:
     if not checkpoints.is_dir():
         return []
     return sorted(int(path.name) for path in checkpoints.iterdir() if path.name.isdigit())
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
 
 
 def _last_line(path: Path) -> dict[str, Any]:

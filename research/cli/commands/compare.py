@@ -1,0 +1,266 @@
+"""`compare`: runs side by side, grouped by config, and whether they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from research.cli.command import Argument, Command, Context, Outcome, parse
+from research.cli.comparison_text import label_of, print_comparison, spell_seeds
+from research.cli.convert import did_you_mean
+from research.cli.curves import curve, curve_name, read_lines
+from research.cli.pace import RUNS_DIR
+from research.cli.runs import find_meant
+from research.cli.summary import Summary, summarize
+from research.errors import Mistake
+from research.report.comparison import (
+    Comparison,
+    Group,
+    Sample,
+    compare,
+    differing_fields,
+    group,
+    metric_names,
+)
+from research.report.headline import headline, larger_is_better, matching
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `compare`."""
+
+    metric: Annotated[str, "what to compare by [the figure that matters most]"] = ""
+    better: Annotated[Literal["auto", "higher", "lower"], "which end of the metric is good"] = (
+        "auto"
+    )
+    unfinished: Annotated[bool, "count runs that are not complete, by their last figures"] = False
+    output: Annotated[str, "write a picture: FILE.png, .svg or .pdf; -o says the same"] = ""
+    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
+
+
+def execute(tokens: Sequence[str], context: Context) -> Outcome:
+    """Group the runs, compare them, print, and draw where asked."""
+    tokens = ["--output" if token == "-o" else token for token in tokens]
+    words, options = parse(COMMAND, tokens)
+    picture = _picture(options.output)
+    runs, left_out = gather(words, Path(options.runs_dir), unfinished=options.unfinished)
+    groups = group(sample for run in runs for sample in samples_of(run))
+    metric = choose_metric(groups, options.metric)
+    known = {"higher": True, "lower": False}
+    chosen = compare(groups, metric, known.get(options.better, larger_is_better(metric)))
+    others = [
+        compare(groups, name, larger_is_better(name))
+        for name in metric_names(groups)
+        if name != metric
+    ]
+    differing = differing_fields([one.config for one in groups])
+    notes = notes_on(groups, metric, left_out)
+    print_comparison(groups, chosen, others, differing, notes, context.human)
+    if picture is not None:
+        _draw(picture, groups, chosen)
+        print(f"written: {picture}", file=context.human)
+    return Outcome(report(groups, chosen, others, list(differing), notes))
+
+
+def gather(
+    words: Sequence[str], runs_dir: Path, *, unfinished: bool
+) -> tuple[list[Summary], list[Summary]]:
+    """The runs that the words stand for, each once: those that count, and those left out.
+
+    Raises:
+        Mistake: a word stands for no run, or none of them counts.
+    """
+    found: dict[Path, Path] = {}
+    for word in words:
+        for directory in find_meant(word, runs_dir):
+            found.setdefault(directory.resolve(), directory)
+    runs = [summarize(directory) for directory in found.values()]
+    counted = [
+        run
+        for run in runs
+        if run.members and (run.state == "complete" or (unfinished and run.state != "damaged"))
+    ]
+    if not counted:
+        states = ", ".join(f"{run.directory.name} ({run.state})" for run in runs[:4])
+        hint = "" if unfinished else "; --unfinished counts the last figures of runs under way"
+        raise Mistake(f"compare: none of these runs has final figures: {states}{hint}")
+    return counted, [run for run in runs if run not in counted]
+
+
+def samples_of(run: Summary) -> list[Sample]:
+    """The seeds of a run; a member of a population has its own hyper-parameters."""
+    return [
+        Sample(
+            run.experiment,
+            {**run.config, **member.hyperparameters},
+            run.initial,
+            member.seed,
+            member.metrics,
+            str(run.directory),
+            at,
+        )
+        for at, member in enumerate(run.members)
+    ]
+
+
+def choose_metric(groups: Sequence[Group], word: str) -> str:
+    """The metric that a word stands for; without one the figure that matters most.
+
+    Raises:
+        Mistake: no run has it.
+    """
+    names = metric_names(groups)
+    if word:
+        fitting = matching(word, names)
+        if not fitting:
+            shorts = [name.rpartition("/")[2] for name in names]
+            near = did_you_mean(word, dict.fromkeys((*names, *shorts)))
+            hint = near or f"; there are {', '.join(names)}"
+            raise Mistake(f"compare: --metric {word}: no run has it{hint}")
+        return fitting[0]
+    shared = [name for name in names if all(one.values(name) for one in groups)]
+    best = headline(shared) or headline(names)
+    if best is None:
+        raise Mistake("compare: these runs have no figures")
+    return best
+
+
+def notes_on(groups: Sequence[Group], metric: str, left_out: Sequence[Summary]) -> list[str]:
+    """What a reader has to know before believing the table."""
+    notes = []
+    for state in dict.fromkeys(run.state for run in left_out):
+        names = [run.directory.name for run in left_out if run.state == state]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        hint = {"damaged": "", "diverged": ": the figures are those of the seeds that did not"}.get(
+            state, " (--unfinished counts them)"
+        )
+        notes.append(f"left out, {state}: {', '.join(names[:3])}{more}{hint}")
+    for one in groups:
+        if one.repeated:
+            several = len(one.repeated) > 1
+            words = "seeds {} stand" if several else "seed {} stands"
+            found = f"{words.format(spell_seeds(one.repeated))} in several runs"
+            notes.append(f"{one.letter}: {found} and count{'' if several else 's'} once")
+        lacking = len(one.samples) - len(one.values(metric))
+        if lacking:
+            notes.append(f"{one.letter}: {lacking} of {len(one.samples)} seeds have no {metric}")
+    if len({one.experiment for one in groups}) > 1:
+        notes.append("the groups are of different experiments: their figures may not be of a kind")
+    return notes
+
+
+def report(
+    groups: Sequence[Group],
+    chosen: Comparison,
+    others: Sequence[Comparison],
+    differing: Sequence[str],
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """What `--json` says."""
+    return {
+        "metric": chosen.metric,
+        "larger_is_better": chosen.larger_is_better,
+        "best": chosen.best,
+        "groups": [
+            {
+                "group": one.letter,
+                "experiment": one.experiment,
+                "config": one.config,
+                "initial": one.initial,
+                "seeds": one.seeds,
+                "runs": list(dict.fromkeys(sample.origin for sample in one.samples)),
+                "values": {seed: value for seed, value in one.values(chosen.metric).items()},
+            }
+            for one in groups
+        ],
+        "differing": list(differing),
+        "metrics": {
+            found.metric: {letter: at._asdict() for letter, at in found.spreads.items()}
+            for found in (chosen, *others)
+        },
+        "pairs": [
+            {
+                "left": pair.left,
+                "right": pair.right,
+                **pair.test._asdict(),
+                "shown": pair.test.shown,
+                "sentence": pair.sentence,
+            }
+            for pair in chosen.pairs
+        ],
+        "notes": list(notes),
+    }
+
+
+def _picture(output: str) -> Path | None:
+    """Where the picture goes, checked before anything is done.
+
+    Raises:
+        Mistake: an ending that cannot be drawn, a folder that is not there, no matplotlib.
+    """
+    if not output:
+        return None
+    from research.report.comparison_plot import FORMATS
+
+    path = Path(output)
+    if path.suffix.lower() not in FORMATS:
+        page = "; `python launch.py report` makes pages" if path.suffix == ".html" else ""
+        raise Mistake(f"compare: --output {output}: {', '.join(FORMATS)} can be written{page}")
+    if not path.parent.is_dir():
+        raise Mistake(f"compare: --output {output}: there is no folder {path.parent}")
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise Mistake("compare: --output needs matplotlib: pip install matplotlib") from None
+    return path
+
+
+def _draw(path: Path, groups: Sequence[Group], chosen: Comparison) -> None:
+    from research.report.comparison_plot import Course, draw
+
+    origins = dict.fromkeys(sample.origin for one in groups for sample in one.samples)
+    lines = {origin: read_lines(Path(origin)) for origin in origins}
+    name = curve_name(chosen.metric, lines.values())
+    courses = [
+        Course(
+            one.letter,
+            [curve(lines[s.origin], name, s.member) for s in one.samples] if name else [],
+        )
+        for one in groups
+    ]
+    labels = {one.letter: label_of(one, groups) for one in groups}
+    draw(path, groups, labels, chosen, name, courses)
+
+
+COMMAND = Command(
+    name="compare",
+    summary="runs side by side, grouped by config: means, intervals, and whether they differ",
+    text="""Runs with the same config and other seeds are one group, and so are the members of a
+    population. For each group and metric it shows the mean over seeds, the standard deviation, the
+    95 % interval of the mean (Student's t) and the number of seeds; which config fields differ; and
+    the best mean.
+
+    Then it says of each pair of groups whether they differ: by Welch's test, or by the paired test
+    where both have the same seeds, with the interval of the difference, the effect size (Hedges'
+    g), and Holm's correction where there are several pairs. One seed shows nothing: five or more of
+    each (`run NAME --seeds 5`) are worth comparing. The tests take the figures of seeds as draws of
+    a normal distribution; of few seeds that lie near a bound, such as accuracies of 1, believe
+    them less.
+
+    RUN may stand for several runs: `compare digits_cnn` compares all of that experiment. The metric
+    is the one that `runs` shows, or --metric: `test/accuracy`, or just `accuracy`.""",
+    arguments=(Argument("RUN", "a run, a part of its name, or an experiment's name", many=True),),
+    options=Options,
+    examples=(
+        ("compare digits_cnn", "all runs of an experiment, by config"),
+        ("compare 3f2a 9bc1", "all seeds of two configs, by the beginnings of their digests"),
+        ("compare 3f2a 9bc1 --metric validation/loss", "by another figure"),
+        ("compare digits_cnn -o digits.png", "with a picture of the courses and the intervals"),
+        ("compare digits_cnn --json", "for a program"),
+    ),
+    exits=(),
+    execute=execute,
+)

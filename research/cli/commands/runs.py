@@ -1,0 +1,203 @@
+"""`runs`: a table of all runs, with where each stands and what it has reached."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from research.cli.command import Argument, Command, Context, Outcome, parse
+from research.cli.convert import did_you_mean, spell
+from research.cli.pace import RUNS_DIR
+from research.cli.rows import (
+    Row,
+    complete_steps,
+    make_row,
+    natural,
+    order,
+    report,
+    with_differences,
+)
+from research.cli.runs import find_runs, find_without_ledger, is_in_use
+from research.cli.selection import check_terms, holds, read_terms
+from research.cli.summary import Summary
+from research.cli.table import Column, print_table
+from research.cli.terminal import make_console
+from research.errors import Mistake
+
+STYLES = {
+    "complete": "green",
+    "running": "cyan",
+    "stopped": "yellow",
+    "diverged": "red",
+    "damaged": "bold red",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `runs`."""
+
+    sort: Annotated[str, "name, seed, state, step, figure, age, size, or a config field"] = "name"
+    reverse: Annotated[bool, "the other way round"] = False
+    filter: Annotated[str, "states, texts and conditions with commas between; all must hold"] = ""
+    all: Annotated[bool, "those too that --restart keeps aside"] = False
+    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
+
+
+def execute(tokens: Sequence[str], context: Context) -> Outcome:
+    """Print the runs that are meant, in order."""
+    words, options = parse(COMMAND, tokens)
+    runs_dir = Path(options.runs_dir)
+    terms = read_terms(options.filter)
+    found = find_runs(runs_dir)
+    hidden = 0 if options.all else sum(not is_in_use(run.name) for run in found)
+    found = [run for run in found if options.all or is_in_use(run.name)]
+    places = (*found, *find_without_ledger(runs_dir))
+    rows = complete_steps([make_row(place, runs_dir) for place in places])
+    rows.sort(key=lambda row: natural(row.name))
+    if rows:
+        check_terms(terms, {name for row in rows for name in row.fields()})
+    text = words[0].lower() if words else ""
+    shown = [
+        row
+        for row in rows
+        if text in row.name.lower()
+        and all(holds(term, row.name, row.run.state, row.fields()) for term in terms)
+    ]
+    if text and not any(text in row.name.lower() for row in rows):
+        parts = {part for row in rows for part in row.name.split("/")}
+        raise Mistake(f"no run has {words[0]} in its name{did_you_mean(text, parts)}")
+    shown = order(with_differences(shown), options.sort, reverse=options.reverse)
+    _print(shown, len(rows), hidden, runs_dir, context)
+    return Outcome({"runs": [report(row) for row in shown], "hidden": hidden})
+
+
+def _print(rows: Sequence[Row], total: int, hidden: int, runs_dir: Path, context: Context) -> None:
+    console = make_console(context.human)
+    if not total:
+        aside = f" in use ({hidden} kept aside: --all)" if hidden else ""
+        console.print(f"{runs_dir} holds no runs{aside}", markup=False)
+        console.print("python launch.py run digits_cnn   makes one", style="dim", markup=False)
+        return
+    if not rows:
+        console.print(f"none of {total} runs is meant by this", markup=False)
+        return
+    print_table(_columns(rows), context.human)
+    for row in rows:
+        if row.run.problem:
+            console.print(f"{row.name}: {row.run.problem}", style="red", markup=False)
+    size = spell_size(sum(row.size for row in rows))
+    of = f"{len(rows)} of {total} runs" if len(rows) < total else f"{total} runs"
+    of = "1 run" if of == "1 runs" else of
+    aside = f"; {hidden} kept aside by --restart: --all shows them" if hidden else ""
+    console.print(f"{of}, {size}{aside}", style="dim", markup=False)
+
+
+def _columns(rows: Sequence[Row]) -> list[Column]:
+    now = time.time()
+    names = [row.name for row in rows]
+    figures = [(row.figure or "", row.shown) for row in rows]
+    columns = [
+        Column("run", names, "bold cyan", shorter=[
+            (4, [name.partition("/")[2] for name in names]),
+            (7, [short_name(name.partition("/")[2]) for name in names]),
+            (10, [short_name(name.rpartition("/")[2]) for name in names]),
+        ]),
+        Column("seed", [spell_seeds(row.run) for row in rows], right=True, shorter=[(2, None)]),
+        Column("state", [row.run.state for row in rows],
+               styles=[STYLES[row.run.state] for row in rows]),
+        Column("step", [spell_steps(row.run) for row in rows], right=True,
+               shorter=[(6, [f"{row.run.step:,}" for row in rows])]),
+        Column("figure", [f"{name.replace('/', ' ')} {shown}".strip() for name, shown in figures],
+               shorter=[(5, [f"{name.rpartition('/')[2]} {shown}".strip()
+                             for name, shown in figures])]),
+        Column("age", [spell_age(now - row.run.changed) for row in rows], right=True,
+               shorter=[(9, None)]),
+        Column("size", [spell_size(row.size) for row in rows], right=True, shorter=[(3, None)]),
+        Column("differs in", [spell_fields(row.differing) for row in rows], "dim",
+               shorter=[(1, None)], flexible=True),
+    ]  # fmt: skip
+    return [column for column in columns if any(column.cells)]
+
+
+def short_name(name: str) -> str:
+    """A name with half of its digest, by which `find_run` knows it: `digits_cnn/3f2a9c-s0`."""
+    return re.sub(r"([0-9a-f]{6})[0-9a-f]+(?=-s\d)", r"\1", name)
+
+
+def spell_seeds(run: Summary) -> str:
+    """`3`, or `0-7` for a population."""
+    first, count = run.seeds
+    return str(first) if count == 1 else f"{first}-{first + count - 1}"
+
+
+def spell_steps(run: Summary) -> str:
+    """`1,200/2,400`; the step alone where the run is whole or its length is not known."""
+    if run.steps is None or run.step == run.steps:
+        return f"{run.step:,}"
+    return f"{run.step:,}/{run.steps:,}"
+
+
+def spell_fields(fields: Mapping[str, Any]) -> str:
+    """`batch-size 32, learning-rate 0.001`."""
+    return ", ".join(
+        f"{name.replace('_', '-')} {spell(tuple(value) if isinstance(value, list) else value)}"
+        for name, value in fields.items()
+    )
+
+
+def spell_age(seconds: float) -> str:
+    """`12 s`, `5 min`, `3 h`, `2 d`."""
+    if math.isnan(seconds):
+        return "-"
+    for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (129600, 3600, "h")):
+        if seconds < limit:
+            return f"{max(seconds, 0) / unit:.0f} {name}"
+    return f"{seconds / 86400:.0f} d"
+
+
+def spell_size(size: float) -> str:
+    """`731 B`, `12.3 KiB`, `1.4 GiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+COMMAND = Command(
+    name="runs",
+    summary="a table of all runs: where each stands, what it reached, how old and large it is",
+    text="""Every run below RUNS_DIR is a row; a population is one row, with the mean over its
+    members and the 95 % interval of that mean. Nothing is computed and nothing checked: what is
+    shown stands at the ends of a run's files. `verify` proves a run, `show` tells more of one,
+    `compare` tests whether runs differ.
+
+    The state is complete, running (a process is at work in it), stopped (the same command goes
+    on), diverged (its loss was not finite) or damaged (its ledger cannot be read). The age is that
+    of its last line. The figure is the one that matters most: of the test data before that of
+    evaluation before validation before training, and of it the accuracy or the return before the
+    error before the loss. An unfinished run shows its last reported one.
+
+    --filter takes conditions with commas between, all of which must hold: a state, a text in the
+    name, or FIELD=VALUE with =, !=, <, <=, > or >= on a config field, seed, step or size (bytes).
+    Write < and > in quotes: the shell knows them too. --sort figure puts the best first, --sort age
+    the newest.""",
+    arguments=(Argument("TEXT", "only runs whose name holds this", required=False),),
+    options=Options,
+    examples=(
+        ("runs", "all"),
+        ("runs digits_cnn --sort figure", "those of one experiment, the best first"),
+        ("runs --filter stopped", "what can be continued"),
+        ("runs --filter 'ppo,learning_rate>=0.001,seed<4'", "by name and config"),
+        ("runs --sort size --reverse", "the largest first"),
+    ),
+    exits=(),
+    execute=execute,
+)

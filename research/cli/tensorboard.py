@@ -1,0 +1,303 @@
+"""A run's metrics as TensorBoard events, below `events/` in its directory.
+
+The events follow `metrics.jsonl`, which the engine keeps free of lost and doubled lines. At each
+launch they are made anew from what the ledger vouches for; then each line that is added to the
+file is added to them. So they hold every line once, whatever happened to the process before.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from research.cli.curves import METRICS_FILE
+from research.cli.event_files import PART, Writer, event_files, read_times
+from research.cli.runs import LEDGER_FILE, read_json
+from research.cli.summary import figures_of
+from research.errors import Mistake
+from research.report.statistics import Spread, spread
+
+if TYPE_CHECKING:
+    from research.engine.observer import Figures, Observer
+
+DIRECTORY = "events"
+MOST_MEMBERS = 8
+"""Members of a population that have a line each; of more, the interval of the mean is shown."""
+_FLUSH_SECONDS = 2.0
+
+
+class Line(NamedTuple):
+    """Figures to be shown at a step.
+
+    Attributes:
+        step: the step.
+        figures: name -> figure, or a list with one a member.
+        time: when, seconds since 1970; None where that is not known.
+    """
+
+    step: int
+    figures: Mapping[str, Any]
+    time: float | None = None
+
+
+def check_package() -> None:
+    """Refuse where events cannot be written.
+
+    Raises:
+        Mistake: tensorboardX is not installed.
+    """
+    try:
+        import tensorboardX  # noqa: F401
+    except ImportError:
+        raise Mistake(
+            "--tensorboard needs the package tensorboardX: pip install tensorboardX "
+            "(metrics.jsonl holds the same figures without it)"
+        ) from None
+
+
+@contextmanager
+def with_events(observer: Observer, *, wanted: bool) -> Iterator[Observer]:
+    """The observer, joined by one that writes events where that is wanted.
+
+    Raises:
+        Mistake: events are wanted and cannot be written.
+    """
+    if not wanted:
+        yield observer
+        return
+    from research.cli.observers import Together
+
+    check_package()
+    with Events() as events:
+        yield Together(observer, events)
+
+
+class Events:
+    """An observer (see `research.engine.observer`) that writes TensorBoard events."""
+
+    def __init__(self) -> None:
+        self._run: Path | None = None
+        self._writers: dict[str, Writer] = {}
+        self._read = 0
+        self._names: set[str] = set()
+        self._published = False
+        self._flushed = 0.0
+        self._seeds = (0, 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._follow()
+        finally:
+            self._close()
+
+    def started(self, info: Mapping[str, Any]) -> None:
+        """Make the events anew from the ledger, and go on after what `metrics.jsonl` has of it."""
+        run = Path(info["run_dir"])
+        # The engine has just made the file what the ledger vouches for.
+        self._make_anew(run, vouched_lines(run), None)
+
+    def progress(self, step: int, steps: int, items_per_second: float, metrics: Figures) -> None:
+        """Add the lines that the file has got."""
+        self._follow()
+
+    def evaluated(self, step: int, metrics: Figures) -> None:
+        """Nothing: what is evaluated comes as a line."""
+
+    def saved(self, step: int) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def finished(self, result: Mapping[str, Any]) -> None:
+        """Add the figures that only the end has; of a run found finished, make everything."""
+        if self._run is None:
+            self._make_anew(Path(result["run_dir"]), vouched_lines(Path(result["run_dir"])), result)
+            return
+        self._follow()
+        self._add(final_line(result, self._names, time.time()))
+        self._flush()
+
+    def _follow(self) -> None:
+        """Add the whole lines past what was read."""
+        if self._run is None:
+            return
+        path = self._run / METRICS_FILE
+        try:
+            if path.stat().st_size <= self._read:
+                return
+            with path.open("rb") as file:
+                file.seek(self._read)
+                text = file.read()
+        except FileNotFoundError:
+            return
+        whole = text[: text.rfind(b"\n") + 1]
+        self._read += len(whole)
+        for raw in whole.splitlines():
+            figures = json.loads(raw)
+            self._add(Line(int(figures.pop("step")), figures, time.time()))
+        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+            self._flush()
+
+    def _make_anew(
+        self, run: Path, lines: Sequence[Line], result: Mapping[str, Any] | None
+    ) -> None:
+        """Replace all events of a run; what is there in between is too little, never double."""
+        self._close()
+        self._run, self._names, self._seeds = run, set(), seeds_of(run)
+        path = run / METRICS_FILE
+        self._read = path.stat().st_size if path.exists() else 0
+        place = run / DIRECTORY
+        known = {at: when for file in event_files(place) for at, when in read_times(file).items()}
+        lines = timed(lines, known, *span(run))
+        for line in lines:
+            self._add(line)
+        if result is not None:
+            when = known.get(int(result["step"])) or (lines[-1].time if lines else None)
+            self._add(final_line(result, self._names, when or span(run)[1]))
+        for old in (*event_files(place), *place.rglob(PART)):
+            if not any(old == writer.part for writer in self._writers.values()):
+                old.unlink()
+        for writer in self._writers.values():
+            writer.publish()
+        self._published = True
+
+    def _add(self, line: Line) -> None:
+        self._names |= line.figures.keys()
+        for name, figures in by_curve(line.figures, *self._seeds).items():
+            if name not in self._writers:
+                assert self._run is not None
+                self._writers[name] = Writer(self._run / DIRECTORY / name)
+                if self._published:
+                    self._writers[name].publish()
+            self._writers[name].write(line.step, line.time or time.time(), figures)
+
+    def _flush(self) -> None:
+        for writer in self._writers.values():
+            writer.flush()
+        self._flushed = time.monotonic()
+
+    def _close(self) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}
+        self._published = False
+
+
+def vouched_lines(run: Path) -> list[Line]:
+    """The lines of `metrics.jsonl` that the run's ledger vouches for."""
+    from research.engine import ledger
+
+    reports = ledger.read(run / LEDGER_FILE).reports()
+    return [Line(step, figures) for step, figures in reports.items()]
+
+
+def final_line(result: Mapping[str, Any], known: set[str], when: float) -> Line:
+    """The figures of a result that no report has, at the step that the result is of.
+
+    Args:
+        result: the content of `result.json`.
+        known: names that reports have: their last figure is there already.
+        when: seconds since 1970.
+    """
+    members = result.get("members")
+    metrics = dict(result.get("metrics") or {})
+    if members:
+        names = dict.fromkeys(name for member in members for name in member["metrics"])
+        metrics = {n: [member["metrics"].get(n) for member in members] for n in names}
+    metrics.pop("reported_step", None)
+    new = {name: value for name, value in metrics.items() if name not in known}
+    return Line(int(result["step"]), new, when)
+
+
+def by_curve(figures: Mapping[str, Any], first: int, seeds: int) -> dict[str, dict[str, float]]:
+    """Curve -> figures. A solo run is the curve "" (the folder `events/` itself).
+
+    A population is `mean` with a curve for each member, `seed-3`; of more than `MOST_MEMBERS`, with
+    `low` and `high`, the 95 % interval of the mean. One that varies hyper-parameters has the mean
+    over seeds of each variant, `variant-0` and so on, for a mean over all would be that of nothing.
+
+    Args:
+        figures: name -> figure, or a list with one a member.
+        first: the first seed.
+        seeds: how many there are.
+    """
+    lists = {name: value for name, value in figures.items() if isinstance(value, list)}
+    curves = {"": figures_of({name: v for name, v in figures.items() if name not in lists})}
+    for name, values in lists.items():
+        numbers = [figures_of({name: value}).get(name) for value in values]
+        for curve, number in _curves(numbers, first, seeds).items():
+            if number is not None:
+                curves.setdefault(curve, {})[name] = number
+    return {curve: found for curve, found in curves.items() if found}
+
+
+def _curves(numbers: Sequence[float | None], first: int, seeds: int) -> dict[str, float | None]:
+    if len(numbers) != seeds:
+        rows = [numbers[at : at + seeds] for at in range(0, len(numbers), seeds)]
+        return {f"variant-{at}": _spread(row).mean for at, row in enumerate(rows) if _any(row)}
+    if not _any(numbers):
+        return {}
+    found = _spread(numbers)
+    if seeds > MOST_MEMBERS:
+        return {"mean": found.mean, "low": found.low, "high": found.high}
+    return {"mean": found.mean} | {f"seed-{first + at}": n for at, n in enumerate(numbers)}
+
+
+def _any(numbers: Sequence[float | None]) -> bool:
+    return any(number is not None for number in numbers)
+
+
+def _spread(numbers: Sequence[float | None]) -> Spread:
+    return spread([number for number in numbers if number is not None])
+
+
+def seeds_of(run: Path) -> tuple[int, int]:
+    """The first seed of a run and how many it has; members beyond them are variants."""
+    config = read_json(run / "config.json") or {}
+    seeds = int((config.get("population") or {}).get("seeds") or 1)
+    return int(config.get("seed") or 0), seeds
+
+
+def timed(
+    lines: Sequence[Line], known: Mapping[int, float], begun: float, ended: float
+) -> list[Line]:
+    """Lines with times: that of the event that was there before, else spread evenly by step.
+
+    The ledger holds no times, so that a run that had no events before has only its beginning and
+    its end.
+
+    Args:
+        lines: ascending in step.
+        known: step -> time.
+        begun: when the run began.
+        ended: when its last line was written.
+    """
+    last = lines[-1].step if lines else 0
+    found: list[Line] = []
+    for line in lines:
+        even = begun + (ended - begun) * line.step / last if last else ended
+        found.append(line._replace(time=known.get(line.step, even)))
+    return found
+
+
+def span(run: Path) -> tuple[float, float]:
+    """When a run began and when it was last saved, by the times of its files."""
+    begun = _changed(run / "config.json")
+    saves = [path for path in (run / "checkpoints").glob("*") if path.name.isdigit()]
+    ended = max(map(_changed, saves), default=0.0) or _changed(run / LEDGER_FILE)
+    return min(begun, ended), ended
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,81 @@
+"""The rule by which one figure stands for a run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from research.cli.catalog import ROOT
+from research.report.headline import KINDS, headline, larger_is_better, matching
+
+
+def recorded_names():
+    return {
+        path.parent.parent.name: list(json.loads(path.read_text())["metrics"])
+        for path in sorted((ROOT / "records").glob("*/*/*/result.json"))
+    }
+
+
+EXPECTED = {
+    "digits_cnn": ("test/accuracy", True),
+    "mnist_mlp": ("test/accuracy", True),
+    "fashion_mnist_small": ("test/accuracy", True),
+    "fashion_mnist_cnn": ("test/accuracy", True),
+    "cartpole_ppo": ("evaluation/episode_return", True),
+    "sine_rnn": ("test/mse", False),
+}
+
+
+@pytest.mark.parametrize(("experiment", "names"), sorted(recorded_names().items()))
+def test_the_figures_of_the_readme_are_those_that_matter(experiment, names):
+    name, larger = EXPECTED[experiment]
+    assert headline(names) == name and larger_is_better(name) is larger
+
+
+def test_splits_before_kinds_before_spelling():
+    assert headline(["train/accuracy", "validation/loss"]) == "validation/loss"
+    assert headline(["validation/accuracy", "test/loss"]) == "test/loss"
+    assert headline(["test/loss", "test/top_1_accuracy"]) == "test/top_1_accuracy"
+    assert headline(["test/naive_mse", "test/mse", "test/a_mse"]) == "test/mse"
+    assert headline(["train/norm", "extra/norm"]) == "extra/norm"
+    assert headline(["test/norm", "train/loss"]) == "test/norm"
+    assert headline(["reported_step"]) is None and headline([]) is None
+
+
+def test_directions():
+    assert larger_is_better("test/stochastic_episode_return") is True
+    assert larger_is_better("test/log_likelihood") is True
+    assert larger_is_better("test/negative_log_likelihood") is False
+    assert larger_is_better("test/classification_error") is False
+    assert larger_is_better("test/norm") is None
+    assert larger_is_better("test/inaccuracy") is None
+
+
+names = st.lists(
+    st.builds(
+        "{}/{}".format,
+        st.sampled_from(["train", "test", "validation", "evaluation", "other"]),
+        st.sampled_from([*KINDS, "norm", "my_loss", "naive_mse"]),
+    ),
+    unique=True,
+)
+
+
+@given(names, st.randoms())
+def test_the_order_of_names_does_not_matter(names, chance):
+    shuffled = list(names)
+    chance.shuffle(shuffled)
+    assert headline(shuffled) == headline(names)
+    assert (headline(names) is None) == (not names)
+
+
+def test_words_for_a_metric():
+    names = ["train/accuracy", "validation/accuracy", "test/accuracy", "test/loss"]
+    assert matching("test/loss", names) == ["test/loss"]
+    assert (
+        matching("accuracy", names)[0] == "test/accuracy" and len(matching("accuracy", names)) == 3
+    )
+    assert matching("acc", names) == []
