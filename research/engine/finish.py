@@ -8,9 +8,8 @@ import sys
 from typing import Any
 
 import jax
-import numpy as np
 
-from research.engine import checkpoint, ledger
+from research.engine import artifacts, checkpoint, keys, ledger
 from research.engine.advance import Carry, Program
 from research.engine.durable import write_file
 from research.engine.identity import Identity
@@ -53,7 +52,7 @@ def finish(
         if program.experiment.measure is not None:
             figures |= program.experiment.measure(reader(carry.state))
         if program.experiment.artifacts is not None:
-            keep_artifacts(places, dict(program.experiment.artifacts(reader(carry.state))))
+            keep_artifacts(places, program, step, carry, reader, observer)
         if figures:
             observer.evaluated(step, figures)
         metrics |= spell_figures(figures)
@@ -108,13 +107,27 @@ def reported_state(
     return best, rebuild(program.shapes, stored.leaves)
 
 
-def keep_artifacts(places: Directories, artifacts: dict[str, np.ndarray]) -> None:
-    """Write what a report shows: `artifacts/<name>.npy`."""
-    directory = places.run / "artifacts"
-    directory.mkdir(exist_ok=True)
-    for name, array in artifacts.items():
-        with (directory / f"{name}.npy").open("wb") as file:
-            np.save(file, array)
+def keep_artifacts(
+    places: Directories,
+    program: Program,
+    step: int,
+    carry: Carry,
+    reader: Reader,
+    observer: Observer,
+) -> None:
+    """Write what a report shows of the state of `step`; what cannot be made is only noted."""
+    make = program.experiment.artifacts
+    assert make is not None
+    try:
+        key = keys.at_step(keys.stream(carry.seed, "artifacts"), step)
+        made = make(reader(carry.state), program.feed.evaluation, key)
+        artifacts.write(places.run / artifacts.DIRECTORY, made)
+    except Exception as error:
+        # A picture that cannot be drawn is no reason to lose a run that is whole.
+        observer.note(
+            f"the report will lack its pictures, which could not be made: "
+            f"{type(error).__name__}: {error}"
+        )
 
 
 def peak_memory_bytes() -> int:
