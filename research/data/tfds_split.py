@@ -52,9 +52,8 @@ class TfdsSplit:
 
     def class_names(self, column: str) -> tuple[str, ...]:
         """What tfds calls the classes of a column of class numbers; empty where it has no names."""
-        features = self._prepared.builder.info.features
-        feature = features[column] if column in features else None
-        return tuple(getattr(feature, "names", None) or ())
+        features = dict(self._prepared.builder.info.features.items())
+        return tuple(getattr(features.get(column), "names", None) or ())
 
     @functools.cached_property
     def _decoded(self) -> list[Columns] | None:

@@ -66,7 +66,7 @@ def survey(
     """Put every example of a split through a classifier, keeping few; None of an empty split.
 
     Args:
-        probabilities: image `[batch, height, width, channels]` as in the data -> `[batch, classes]`.
+        probabilities: image as in the data, `[batch, ...]` -> `[batch, classes]`.
         batches: with `image`, `label` and `weight`; an example of weight 0 is left out.
         keep: how many mistakes are kept.
     """
