@@ -20,11 +20,13 @@ class Argument(NamedTuple):
         name: as help shows it: `RUN`.
         help: one sentence.
         required: whether the command needs it.
+        many: whether any number may be given; the last argument alone.
     """
 
     name: str
     help: str
     required: bool = True
+    many: bool = False
 
 
 class Context(NamedTuple):
@@ -117,7 +119,8 @@ def wrong_count(command: Command, read: Scan) -> list[str]:
         messages += [
             f"{argument.name} is missing ({argument.help})" for argument in missing[found:]
         ]
-    extra = read.arguments[len(command.arguments) :]
+    unbounded = any(argument.many for argument in command.arguments)
+    extra = [] if unbounded else read.arguments[len(command.arguments) :]
     messages += [
         f"{word}: unexpected word (lists are written with commas and no spaces: 32,64)"
         if re.match(r"-?[\d.,]", word)

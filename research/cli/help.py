@@ -50,8 +50,11 @@ def print_overview(commands: Iterable[Command], file: TextIO) -> None:
 def print_help(command: Command, context: Context, tokens: Sequence[str]) -> None:
     """The help of one command, with the options of the experiment named, if one is."""
     section = command.more(tokens, context) if command.more else None
-    words = [argument.name if argument.required else f"[{argument.name}]"
-             for argument in command.arguments]  # fmt: skip
+    words = [
+        (argument.name if argument.required else f"[{argument.name}]")
+        + ("..." if argument.many else "")
+        for argument in command.arguments
+    ]
     usage = " ".join([PROGRAM, command.name, *words, "[OPTIONS]"])
     pages = [f"# {usage}", *_paragraphs(command.text)]
     if command.arguments:

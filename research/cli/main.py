@@ -20,6 +20,7 @@ COMMANDS = (
     "run",
     "resume",
     "show",
+    "report",
     "verify",
     "diff",
     "prepare",

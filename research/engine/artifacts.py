@@ -170,11 +170,16 @@ def read(directory: Path) -> tuple[dict[str, Artifact], list[str]]:
 def spell(artifact: Artifact, order: int = 0) -> bytes:
     """An artifact as the bytes of an npz file; the same artifact always gives the same bytes."""
     fields = artifact._asdict()
-    arrays = {name: value for name, value in fields.items() if isinstance(value, np.ndarray)}
+    arrays: dict[str, np.ndarray] = {
+        name: value for name, value in fields.items() if isinstance(value, np.ndarray)
+    }
     words = {name: value for name, value in fields.items() if name not in arrays}
     line = json.dumps({"kind": type(artifact).__name__, "order": order, "fields": words})
     file = io.BytesIO()
-    np.savez_compressed(file, **{_WORDS: np.frombuffer(line.encode(), np.uint8)}, **arrays)
+    arrays[_WORDS] = np.frombuffer(line.encode(), np.uint8)
+    if objects := [name for name, array in arrays.items() if array.dtype == object]:
+        raise ValueError(f"{', '.join(objects)} of {artifact.title!r} holds objects, not numbers")
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     return file.getvalue()
 
 

@@ -20,6 +20,9 @@ from research.report.groups import (
 )
 from research.report.plots import Line
 
+SPLIT_COLOURS = {"train": 0, "validation": 1, "evaluation": 1, "test": 2}
+"""Split -> its colour where there is one group; others have one of the rest."""
+
 
 class Key(NamedTuple):
     """A line of a legend, drawn as the plot draws it."""
@@ -50,7 +53,7 @@ class Plot(NamedTuple):
 
 
 def make_plots(groups: Sequence[Group], metric: str = "") -> list[Plot]:
-    """A plot of each figure that has a course, the one that matters first.
+    """A plot of each figure that has a course: the one that matters, the loss, the others.
 
     Args:
         groups: what to draw.
@@ -61,7 +64,7 @@ def make_plots(groups: Sequence[Group], metric: str = "") -> list[Plot]:
     bases: dict[str, list[str]] = {}
     for name in sorted(names, key=importance):
         bases.setdefault(split_name(name)[1], []).append(name)
-    order = sorted(bases, key=lambda base: base != first)
+    order = sorted(bases, key=lambda base: (base != first, base != "loss"))
     made = (make_plot(base, bases[base], groups) for base in order)
     return [plot for plot in made if plot is not None]
 
@@ -80,7 +83,7 @@ def make_plot(base: str, names: Sequence[str], groups: Sequence[Group]) -> Plot 
             several = len(groups) > 1
             look = {
                 "name": f"{group.label}: {split}" if several else split,
-                "colour": number if several else place,
+                "colour": number if several else SPLIT_COLOURS.get(split, 3 + place),
                 "dash": number // plots.COLOURS * 2 + (split == "train") if several else 0,
                 "faint": split == "train" and len(everything) > 1,
             }

@@ -95,7 +95,11 @@ def label_groups(groups: Sequence[Group]) -> list[str]:
             # A field that only another experiment has tells nothing.
             fields = set(differing_fields([other.config for other in same]))
         parts = [group.experiment] if several or len(groups) == 1 else []
-        parts += [f"{n} {spell_value(group.config[n])}" for n in group.config if n in fields]
+        parts += [
+            f"{n.replace('_', '-')} {spell_value(group.config[n])}"
+            for n in group.config
+            if n in fields
+        ]
         if len({other.initial for other in same}) > 1:
             parts.append(f"from {group.initial[:8]}" if group.initial else "from its own start")
         labels.append(", ".join(parts) or group.experiment)

@@ -91,7 +91,7 @@ class Page(NamedTuple):
     ledger: Table
 
 
-def make_page(runs: Sequence[Run], about: Mapping[str, About] = {}) -> Page:  # noqa: B006
+def make_page(runs: Sequence[Run], about: Mapping[str, About]) -> Page:
     """What the report of some runs says.
 
     Args:
@@ -186,15 +186,13 @@ def ledger_table(runs: Sequence[Run]) -> Table:
 
 def make_sections(found: Sequence[Group]) -> list[Section]:
     """The artifacts of one run of each group: the first that has any."""
-    sections = []
+    sections: list[Section] = []
     for group in found:
         run = next((run for run in group.runs if run.artifacts), None)
         if run is None:
             continue
         salt = f"{len(sections)}-"
-        cards = [
-            shown.draw(artifact, f"{salt}{name}") for name, artifact in run.artifacts.items()
-        ]
+        cards = [shown.draw(artifact, f"{salt}{name}") for name, artifact in run.artifacts.items()]
         whose = ""
         if len(found) > 1 or len(group.members) > 1:
             whose = f"seed {run.seeds[0]}"
@@ -224,7 +222,9 @@ def _template() -> Any:
 
 
 def write_report(
-    directories: Sequence[Path], output: Path, about: Mapping[str, About] = {}  # noqa: B006
+    directories: Sequence[Path],
+    output: Path,
+    about: Mapping[str, About],
 ) -> list[Run]:
     """Write the report of some runs; returns what was read of them.
 

@@ -17,7 +17,7 @@ DASHES = ("solid", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 """Line styles: a second cycle of colours is dashed."""
 # Colours that no page has: each is replaced by a variable of the style sheet.
 _TEXT, _GRID = "#010203", "#010204"
-_LOG_FROM = 50.0
+_LOG_FROM = 30.0
 
 
 class Line(NamedTuple):
@@ -30,7 +30,7 @@ class Line(NamedTuple):
         half: half the width of its band, float `[points]`, or None.
         colour: which of the page's colours.
         dash: which of `DASHES`.
-        mark: whether it is shown as marks instead of a line.
+        mark: whether it is shown as marks instead of a line; as small dots where it is faint.
         faint: whether it stays behind the others.
     """
 
@@ -50,11 +50,11 @@ def _line_colour(number: int) -> str:
 
 @contextmanager
 def _style(salt: str) -> Iterator[Any]:
-    """matplotlib's settings for one plot; yields its module."""
+    """The settings of matplotlib for one plot; yields its module."""
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache
     import matplotlib
 
-    settings = {
+    settings: dict[Any, Any] = {
         "svg.fonttype": "none",
         "svg.hashsalt": salt,
         "text.parse_math": False,
@@ -72,7 +72,7 @@ def _style(salt: str) -> Iterator[Any]:
         "axes.axisbelow": True,
         "grid.color": _GRID,
         "grid.linewidth": 0.6,
-        "axes.formatter.limits": (-4, 5),
+        "axes.formatter.limits": (-5, 6),
         "axes.formatter.useoffset": False,
         "axes.unicode_minus": True,
         "lines.linewidth": 1.6,
@@ -88,7 +88,7 @@ def plot_lines(
     name: str,
     x_label: str,
     title: str = "",
-    size: tuple[float, float] = (4.8, 2.9),
+    size: tuple[float, float] = (4.4, 2.7),
 ) -> str:
     """Lines with their bands over one axis.
 
@@ -114,6 +114,7 @@ def plot_lines(
             # Bands may reach below 0, where a logarithm does not go.
             known = np.concatenate([line.y[np.isfinite(line.y)] for line in lines])
             axes.set_ylim(known.min() / 1.4, known.max() * 1.4)
+            _plain_powers(axes.yaxis, float(known.max() / known.min()))
         axes.set_xlabel(x_label)
         axes.set_title(title, fontsize=10, loc="left")
         return _svg(figure)
@@ -121,6 +122,9 @@ def plot_lines(
 
 def _draw(axes: Any, line: Line) -> None:
     colour = _line_colour(line.colour)
+    if line.mark and line.faint:
+        axes.plot(line.x, line.y, "o", color=colour, markersize=2.4, markeredgewidth=0, zorder=1.5)
+        return
     if line.mark or np.isfinite(line.y).sum() == 1:
         axes.plot(line.x, line.y, "D", color=colour, markersize=5.5, zorder=4)
         if line.half is not None and np.isfinite(line.half).any():
@@ -137,6 +141,15 @@ def _draw(axes: Any, line: Line) -> None:
     )
 
 
+def _plain_powers(axis: Any, spread: float) -> None:
+    """Ticks such as 0.01, 0.02, 0.05 in place of powers of ten, which would be set as formulas."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if spread < 300 else (1,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _spread(lines: Sequence[Line]) -> float:
     """How many times the smallest value goes into the largest; 0 where not all are positive."""
     known = [line.y[np.isfinite(line.y)] for line in lines]
@@ -147,7 +160,7 @@ def _spread(lines: Sequence[Line]) -> float:
 
 
 def plot_histogram(
-    values: np.ndarray, *, name: str, x_label: str, size: tuple[float, float] = (4.8, 2.7)
+    values: np.ndarray, *, name: str, x_label: str, size: tuple[float, float] = (4.4, 2.5)
 ) -> str:
     """Counts of values in bins that all groups share, the groups side by side.
 
@@ -192,7 +205,7 @@ def _figure(size: tuple[float, float]) -> tuple[Any, Any]:
     FigureCanvasSVG(figure)
     # Margins in inches: a layout that measures its texts takes five times as long.
     width, height = size
-    figure.subplots_adjust(0.58 / width, 0.46 / height, 1 - 0.1 / width, 1 - 0.24 / height)
+    figure.subplots_adjust(0.68 / width, 0.46 / height, 1 - 0.1 / width, 1 - 0.24 / height)
     figure.patch.set_visible(False)
     axes = figure.add_subplot()
     axes.patch.set_visible(False)

@@ -124,7 +124,9 @@ def read_run(directory: Path) -> Run:
     if opened.lines:
         header = opened.header
     elif not {"experiment", "config", "seed"} <= header.keys():
-        raise Damaged(f"{path} is damaged ({opened.broken or 'it is empty'}), and so is config.json")
+        raise Damaged(
+            f"{path} is damaged ({opened.broken or 'it is empty'}), and so is config.json"
+        )
     if opened.broken and not opened.cut_short:
         notes.append(f"{LEDGER_FILE}: {opened.broken}; what follows it is not shown")
     result = _read_json(directory / "result.json")

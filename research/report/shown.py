@@ -24,12 +24,12 @@ class Cell(NamedTuple):
     """A cell of a confusion matrix.
 
     Attributes:
-        count: examples.
+        examples: how many.
         share: in hundredths of the row.
         right: whether it is on the diagonal.
     """
 
-    count: int
+    examples: int
     share: int
     right: bool
 
@@ -101,23 +101,27 @@ def _confusion(artifact: Confusion, salt: str) -> dict[str, Any]:
         total = sum(counts)
         recall = f"{100 * counts[number] / total:.1f} %" if total else "–"
         rows.append((name, cells, recall))
-    return {"classes": list(artifact.classes), "rows": rows}
+    upright = max(map(len, artifact.classes)) > 3
+    return {"classes": list(artifact.classes), "rows": rows, "upright": upright}
 
 
 def _lines(artifact: Lines, salt: str) -> dict[str, Any]:
     panels = []
     titles = artifact.panels or ("",) * len(artifact.y)
     count = len(artifact.names)
-    # The first is the ground for the others: faint.
-    looks = [Key(name, n, 0, False, n == 0 and count > 1) for n, name in enumerate(artifact.names)]
+    # The first is the ground for the others: dots behind them.
+    looks = [
+        Key(name, n, 0, n == 0 and count > 1, n == 0 and count > 1)
+        for n, name in enumerate(artifact.names)
+    ]
     for number, (title, panel) in enumerate(zip(titles, artifact.y, strict=True)):
         lines = [
-            Line(look.name, artifact.x, values.astype(float), None, look.colour, 0, False,
+            Line(look.name, artifact.x, values.astype(float), None, look.colour, 0, look.mark,
                  look.faint)
             for look, values in zip(looks, panel, strict=True)
         ]  # fmt: skip
         svg = plots.plot_lines(
-            lines, name=f"{salt}-{number}", x_label=artifact.x_label, title=title, size=(4.8, 2.3)
+            lines, name=f"{salt}-{number}", x_label=artifact.x_label, title=title, size=(4.4, 2.1)
         )
         panels.append((svg, f"{title}: {', '.join(artifact.names)} by {artifact.x_label}"))
     return {"legend": looks, "panels": panels}

@@ -28,13 +28,11 @@ class Predictions(NamedTuple):
         image: `[examples, height, width, channels]`, as in the data.
         label: int `[examples]`.
         probability: float32 `[examples, classes]`.
-        index: int `[examples]`, where in the split each stands.
     """
 
     image: np.ndarray
     label: np.ndarray
     probability: np.ndarray
-    index: np.ndarray
 
     def take(self, which: Any) -> Predictions:
         """The examples at `which`."""
@@ -70,16 +68,14 @@ def survey(
         batches: with `image`, `label` and `weight`; an example of weight 0 is left out.
         keep: how many mistakes are kept.
     """
-    counts, first, worst, seen = None, None, None, 0
+    counts, first, worst = None, None, None
     for batch in batches:
         real = np.asarray(batch["weight"]) > 0
         chosen = Predictions(
             np.asarray(batch["image"]),
             np.asarray(batch["label"]),
             np.asarray(probabilities(batch["image"])),
-            seen + np.arange(len(real)),
         ).take(real)
-        seen += int(real.sum())
         if counts is None:
             classes = chosen.probability.shape[1]
             counts = np.zeros((classes, classes), np.int64)
@@ -133,7 +129,7 @@ def make_pictures(
         made["examples"] = show(f"Examples of the {split} split", drawn, classes, white)
         if len(seen.worst.label):
             note = (
-                f"The {len(seen.worst.label)} of {wrong} mistakes among {total:,} examples whose "
+                f"The {len(seen.worst.label)} of {wrong:,} mistakes among {total:,} examples whose "
                 "true class was given the least probability."
             )
             made["mistakes"] = show("The worst mistakes", seen.worst, classes, white, note)
@@ -156,10 +152,10 @@ def show(
     for label, probability in zip(chosen.label, chosen.probability, strict=True):
         best = int(probability.argmax())
         wrong.append(best != int(label))
-        caption = f"{classes[best]}, {_percent(probability[best])}"
+        caption = f"{classes[best]} {_percent(probability[best])}"
         if wrong[-1]:
-            truth = f"{classes[int(label)]}, {_percent(probability[int(label)])}"
-            caption = f"taken for {caption}; is {truth}"
+            truth = f"{classes[int(label)]} {_percent(probability[int(label)])}"
+            caption = f"{caption}; is {truth}"
         captions.append(caption)
     images = _without_single_channel(chosen.image)
     return Images(title, images, 0.0, float(white), tuple(captions), tuple(wrong), note=note)
@@ -167,7 +163,7 @@ def show(
 
 def _percent(probability: Any) -> str:
     value = 100 * float(probability)
-    return f"{value:.0f} %" if 1 <= value <= 99 else f"{value:.1f} %"
+    return f"{value:.0f}\u00a0%" if 1 <= value <= 99 else f"{value:.1f}\u00a0%"
 
 
 def _without_single_channel(images: np.ndarray) -> np.ndarray:
@@ -240,8 +236,10 @@ def feature_maps(
         name = str(getattr(path[0], "key", path[0]))
         shown = np.moveaxis(maps[0], -1, 0)[:MAPS]
         high = float(np.abs(shown).max()) or 1.0
+        channels = maps.shape[-1]
+        number = f"{len(shown)} of the" if len(shown) < channels else "All"
         note = (
-            f"{len(shown)} of the {maps.shape[-1]} channels, {maps.shape[1]} × {maps.shape[2]}, of "
+            f"{number} {channels} channels, {maps.shape[1]} × {maps.shape[2]}, of "
             f"the example “{label}” (the first above), before the non-linearity; ±{high:.2g}."
         )
         stage = len(found) + 1
