@@ -51,7 +51,7 @@ def keep_report(result: Mapping[str, Any], notes: Notes, root: Path) -> None:
             f"`python launch.py report {directory}` tries again"
         )
         return
-    notes.note(f"report: {path}")
+    notes.note(f"the report of this run is {path}")
 
 
 def _is_new(path: Path, directory: Path) -> bool:

@@ -219,7 +219,7 @@ def _svg(figure: Any) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"\s*<(metadata|style).*?</\1>", "", text, flags=re.DOTALL)
     # Groups are numbered alike in every plot, and ids may stand once on a page.
-    text = re.sub(r'<g id="[a-z0-9]+_\d+">', "<g>", text)
+    text = re.sub(r'<g id="[^"]*">', "<g>", text)
     text = re.sub(r'<svg[^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" role="presentation">',
                   text, count=1)  # fmt: skip
     # The page's own fonts; their size stays the plot's.

@@ -17,6 +17,8 @@ EXAMPLES = 16
 """Examples shown, and mistakes."""
 FILTERS = 64
 """First-layer filters shown at most."""
+SURVEYED = 10_000
+"""Examples put through the classifier, about: no batch is begun after so many."""
 MAPS = 16
 """Feature maps shown of a stage at most."""
 
@@ -49,27 +51,37 @@ class Survey(NamedTuple):
 
     Attributes:
         counts: int64 `[classes, classes]`: true class, predicted class.
+        whole: whether these are all examples of the split.
         first: the examples of the first batch.
         worst: the mistakes to whose true class the least probability was given, worst first.
     """
 
     counts: np.ndarray
+    whole: bool
     first: Predictions
     worst: Predictions
 
 
 def survey(
-    probabilities: Callable[[jax.Array], jax.Array], batches: Iterable[Batch], keep: int = EXAMPLES
+    probabilities: Callable[[jax.Array], jax.Array],
+    batches: Iterable[Batch],
+    keep: int = EXAMPLES,
+    surveyed: int = SURVEYED,
 ) -> Survey | None:
-    """Put every example of a split through a classifier, keeping few; None of an empty split.
+    """Put the examples of a split through a classifier, keeping few; None of an empty split.
 
     Args:
         probabilities: image as in the data, `[batch, ...]` -> `[batch, classes]`.
         batches: with `image`, `label` and `weight`; an example of weight 0 is left out.
         keep: how many mistakes are kept.
+        surveyed: no batch is begun after so many examples.
     """
     counts, first, worst = None, None, None
+    whole = True
     for batch in batches:
+        if counts is not None and counts.sum() >= surveyed:
+            whole = False
+            break
         real = np.asarray(batch["weight"]) > 0
         chosen = Predictions(
             np.asarray(batch["image"]),
@@ -88,7 +100,7 @@ def survey(
         worst = mistakes.take(np.argsort(given, kind="stable")[:keep])
     if counts is None or first is None or worst is None or not len(first.label):
         return None
-    return Survey(counts, first, worst)
+    return Survey(counts, whole, first, worst)
 
 
 def make_pictures(
@@ -133,7 +145,8 @@ def make_pictures(
                 "true class was given the least probability."
             )
             made["mistakes"] = show("The worst mistakes", seen.worst, classes, white, note)
-        note = f"All {total:,} examples of the {split} split; {wrong:,} are mistakes."
+        number = "All" if seen.whole else "The first"
+        note = f"{number} {total:,} examples of the {split} split; {wrong:,} are mistakes."
         made["confusion"] = Confusion("Confusion matrix", seen.counts, tuple(classes), note)
     image = None if example is None else scaled(jnp.asarray(example.image))
     filters = first_filters(params, None if image is None else tuple(image.shape[1:]))

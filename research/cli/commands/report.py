@@ -12,7 +12,7 @@ from research.cli.pace import RUNS_DIR
 from research.cli.reporting import REPORT, about_experiments
 from research.cli.runs import find_run
 from research.cli.terminal import make_console
-from research.errors import Mistake
+from research.errors import Exit, Mistake
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,6 @@ COMMAND = Command(
         ("report runs/vision/digits_cnn/3f2a*-s* -o seeds.html", "all seeds of a config, as one"),
         ("report 3f2a-s0 9c01-s0 -o rates.html", "two configs beside each other"),
     ),
-    exits=(),
+    exits=(Exit.DAMAGED,),
     execute=execute,
 )
