@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 from research.report import curves, groups, shown
 from research.report.groups import Group
 from research.report.reading import Run, read_run
-from research.report.tables import Table, config_table, figures_table, members_table, run_table
+from research.report.tables import (
+    Table,
+    config_table,
+    figures_table,
+    members_table,
+    run_table,
+    shared_and_own,
+)
 
 
 class About(NamedTuple):
@@ -71,7 +78,8 @@ class Page(NamedTuple):
         config_differs: how many fields differ.
         fingerprint: table of the environment.
         fingerprint_differs: how many lines of it differ.
-        ledger: table of the ledgers.
+        ledger: what the ledgers say, as far as they agree.
+        ledgers: what each of them says beside, or None.
     """
 
     title: str
@@ -89,6 +97,7 @@ class Page(NamedTuple):
     fingerprint: Table
     fingerprint_differs: int
     ledger: Table
+    ledgers: Table | None
 
 
 def make_page(runs: Sequence[Run], about: Mapping[str, About]) -> Page:
@@ -108,7 +117,7 @@ def make_page(runs: Sequence[Run], about: Mapping[str, About]) -> Page:
     metric = groups.headline(names, one.expected) or ""
     config, config_differs = config_table(found)
     fingerprint, fingerprint_differs = run_table(runs, lambda run: run.fingerprint)
-    ledger = ledger_table(runs)
+    ledger, ledgers = shared_and_own(runs, ledger_facts)
     notes = [*left_out]
     for run in runs:
         notes += [f"{run.directory}: {note}" if len(runs) > 1 else note for note in run.notes]
@@ -133,6 +142,7 @@ def make_page(runs: Sequence[Run], about: Mapping[str, About]) -> Page:
         fingerprint=fingerprint,
         fingerprint_differs=fingerprint_differs,
         ledger=ledger,
+        ledgers=ledgers,
     )
 
 
@@ -156,32 +166,28 @@ def make_headline(group: Group, metric: str, number: int, of: int) -> Headline:
     return Headline(group.label if of > 1 else "", word, detail, number)
 
 
-def ledger_table(runs: Sequence[Run]) -> Table:
-    """What proves the runs: saves, segments, chain, and the digests of both ends."""
-
-    def facts(run: Run) -> dict[str, str]:
-        seconds = "–" if run.seconds is None else f"{run.seconds:,.1f} s"
-        width = {} if run.width is None else {"members computed together": str(run.width)}
-        data = {f"data {split}": digest for split, digest in run.data.items()}
-        first, count = run.seeds
-        return {
-            "directory": str(run.directory),
-            "config digest": run.config_digest,
-            "seed": str(first) if count == 1 else f"{first} to {first + count - 1}",
-            **width,
-            "step": f"{run.step:,} ({'complete' if run.complete else 'not complete'})",
-            "time on steps": seconds,
-            "saves": f"{run.chain.saves:,}",
-            "segments (processes)": f"{run.chain.segments:,}",
-            "chain": f"broken: {run.chain.broken}" if run.chain.broken else "whole",
-            "end of the chain": run.chain.last or "–",
-            "state at the end": run.digest or "–",
-            **({"starts from parameters": run.initial} if run.initial else {}),
-            "code": run.chain.code or "–",
-            **data,
-        }
-
-    return run_table(runs, facts, mark=False)[0]
+def ledger_facts(run: Run) -> dict[str, str]:
+    """What proves a run: saves, segments, its chain, and the digests of both ends."""
+    seconds = "–" if run.seconds is None else f"{run.seconds:,.1f} s"
+    width = {} if run.width is None else {"members computed together": str(run.width)}
+    data = {f"data {split}": digest for split, digest in run.data.items()}
+    first, count = run.seeds
+    return {
+        "directory": str(run.directory),
+        "config digest": run.config_digest,
+        "seed": str(first) if count == 1 else f"{first} to {first + count - 1}",
+        **width,
+        "step": f"{run.step:,} ({'complete' if run.complete else 'not complete'})",
+        "time on steps": seconds,
+        "saves": f"{run.chain.saves:,}",
+        "segments (processes)": f"{run.chain.segments:,}",
+        "chain": f"broken: {run.chain.broken}" if run.chain.broken else "whole",
+        "end of the chain": run.chain.last or "–",
+        "state at the end": run.digest or "–",
+        **({"starts from parameters": run.initial} if run.initial else {}),
+        "code": run.chain.code or "–",
+        **data,
+    }
 
 
 def make_sections(found: Sequence[Group]) -> list[Section]:

@@ -90,20 +90,19 @@ def config_table(groups: Sequence[Group]) -> tuple[Table, int]:
     return Table(_columns(groups), rows), len(different)
 
 
-def run_table(
-    runs: Sequence[Run], facts: Callable[[Run], Mapping[str, str]], *, mark: bool = True
-) -> tuple[Table, int]:
-    """Facts of runs side by side, as one column where all agree; and how many facts differ.
+def run_table(runs: Sequence[Run], facts: Callable[[Run], Mapping[str, str]]) -> tuple[Table, int]:
+    """Facts of runs side by side, those that differ first, and how many do.
+
+    Where all agree there is one column.
 
     Args:
         runs: at least one.
         facts: run -> name -> text.
-        mark: whether those that differ come first and stand out.
     """
     told = [dict(facts(run)) for run in runs]
-    different = differing_fields(told) if mark else []
+    different = differing_fields(told)
     names = list(dict.fromkeys([*different, *(name for each in told for name in each)]))
-    if mark and not different:
+    if not different:
         told = told[:1]
     rows = [
         Row(name, [str(each.get(name, "–")) or "–" for each in told], name in different)
@@ -111,6 +110,30 @@ def run_table(
     ]
     columns = [run_name(run) for run in runs] if len(told) > 1 else []
     return Table(columns, rows), len(different)
+
+
+def shared_and_own(
+    runs: Sequence[Run], facts: Callable[[Run], Mapping[str, str]]
+) -> tuple[Table, Table | None]:
+    """Facts that all runs share, in one column; and the others with a line for each run.
+
+    Args:
+        runs: at least one.
+        facts: run -> name -> text.
+
+    Returns:
+        The second is None where the runs share all facts, as one run does.
+    """
+    told = [dict(facts(run)) for run in runs]
+    different = differing_fields(told)
+    shared = [Row(name, [text]) for name, text in told[0].items() if name not in different]
+    if not different:
+        return Table([], shared), None
+    own = [
+        Row(run_name(run), [each.get(name, "–") for name in different])
+        for run, each in zip(runs, told, strict=True)
+    ]
+    return Table([], shared), Table(different, own)
 
 
 def run_name(run: Run) -> str:

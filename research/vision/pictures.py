@@ -140,10 +140,13 @@ def make_pictures(
         wrong = total - int(np.trace(seen.counts))
         made["examples"] = show(f"Examples of the {split} split", drawn, classes, white)
         if len(seen.worst.label):
-            note = (
-                f"The {len(seen.worst.label)} of {wrong:,} mistakes among {total:,} examples whose "
-                "true class was given the least probability."
-            )
+            some = len(seen.worst.label)
+            note = f"All {wrong:,} mistakes among {total:,} examples, the worst first."
+            if some < wrong:
+                note = (
+                    f"The {some} of {wrong:,} mistakes among {total:,} examples whose true class "
+                    "was given the least probability."
+                )
             made["mistakes"] = show("The worst mistakes", seen.worst, classes, white, note)
         number = "All" if seen.whole else "The first"
         note = f"{number} {total:,} examples of the {split} split; {wrong:,} are mistakes."
@@ -165,9 +168,9 @@ def show(
     for label, probability in zip(chosen.label, chosen.probability, strict=True):
         best = int(probability.argmax())
         wrong.append(best != int(label))
-        caption = f"{classes[best]} {_percent(probability[best])}"
+        caption = f"{classes[best]}: {_percent(probability[best])}"
         if wrong[-1]:
-            truth = f"{classes[int(label)]} {_percent(probability[int(label)])}"
+            truth = f"{classes[int(label)]}: {_percent(probability[int(label)])}"
             caption = f"{caption}; is {truth}"
         captions.append(caption)
     images = _without_single_channel(chosen.image)
