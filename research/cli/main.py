@@ -22,6 +22,7 @@ COMMANDS = (
     "show",
     "runs",
     "compare",
+    "report",
     "verify",
     "diff",
     "prepare",

@@ -50,6 +50,11 @@ class TfdsSplit:
         """The number of examples."""
         return sum(part.stop - part.start for part in self._slices)
 
+    def class_names(self, column: str) -> tuple[str, ...]:
+        """What tfds calls the classes of a column of class numbers; empty where it has no names."""
+        features = dict(self._prepared.builder.info.features.items())
+        return tuple(getattr(features.get(column), "names", None) or ())
+
     @functools.cached_property
     def _decoded(self) -> list[Columns] | None:
         """Each slice, memory-mapped; None where the cache cannot be written."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
+from research.engine.artifacts import Artifact
 from research.engine.metrics import Metrics
 
 Key = jax.Array
@@ -20,6 +21,10 @@ Batch = Any
 """A pytree of arrays, usually `Arrays` with a column `weight`; None where nothing is fed."""
 Hyperparameters = dict[str, jax.Array]
 """The numeric hyper-parameters: name -> float32 scalar, traced."""
+Evaluation = Callable[[str], Iterator[Batch]]
+"""(split) -> its batches, equal in shape, the last padded with weight 0."""
+Artifacts = Callable[[State, Evaluation, Key], Mapping[str, Artifact]]
+"""(state on the host, evaluation, key) -> what a report shows, by name."""
 
 
 class Rows(NamedTuple):
@@ -104,7 +109,8 @@ class Experiment(NamedTuple):
         final: splits evaluated once, on the reported state.
         selection: how the reported checkpoint is chosen; None means the last.
         measure: (host state) -> figures computed on the host at the end.
-        artifacts: (host state) -> named arrays that a report shows.
+        artifacts: (host state, evaluation, key) -> name -> what a report shows, made once at the
+            end of a complete run; `evaluation` gives the batches of a split, as `Feed.evaluation`.
     """
 
     init: Callable[[Key, Hyperparameters], State]
@@ -120,4 +126,4 @@ class Experiment(NamedTuple):
     final: tuple[str, ...] = ("test",)
     selection: Selection | None = None
     measure: Callable[[State], Mapping[str, float]] | None = None
-    artifacts: Callable[[State], Mapping[str, np.ndarray]] | None = None
+    artifacts: Artifacts | None = None

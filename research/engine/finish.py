@@ -8,9 +8,8 @@ import sys
 from typing import Any
 
 import jax
-import numpy as np
 
-from research.engine import checkpoint, ledger
+from research.engine import artifacts, checkpoint, keys, ledger
 from research.engine.advance import Carry
 from research.engine.durable import write_file
 from research.engine.identity import Identity
@@ -58,8 +57,7 @@ def finish(
         figures = evaluate_reported(program, carry, steps, splits, reader)
         figures |= measure(program, carry, reader)
         if program.experiment.artifacts is not None:
-            first = program.each(program.read(carry.state, reader))[0]
-            keep_artifacts(places, dict(program.experiment.artifacts(first)))
+            keep_artifacts(places, program, steps[0], carry, reader, observer)
         if figures:
             observer.evaluated(position.step, figures)
         metrics |= spell_figures(figures)
@@ -152,13 +150,32 @@ def measure(program: Program, carry: Carry, reader: Reader) -> dict[str, Figure]
     return dict(measured[0])
 
 
-def keep_artifacts(places: Directories, artifacts: dict[str, np.ndarray]) -> None:
-    """Write what a report shows: `artifacts/<name>.npy`."""
-    directory = places.run / "artifacts"
-    directory.mkdir(exist_ok=True)
-    for name, array in artifacts.items():
-        with (directory / f"{name}.npy").open("wb") as file:
-            np.save(file, array)
+def keep_artifacts(
+    places: Directories,
+    program: Program,
+    step: int,
+    carry: Carry,
+    reader: Reader,
+    observer: Observer,
+) -> None:
+    """Write what a report shows of the state of `step`; what cannot be made is only noted.
+
+    Of a population, that is its first member.
+    """
+    make = program.experiment.artifacts
+    assert make is not None
+    try:
+        host = program.read((carry.seed, carry.state), reader)
+        seed, state = program.each(host)[0]
+        key = keys.at_step(keys.stream(seed, "artifacts"), step)
+        made = make(state, program.feed.evaluation, key)
+        artifacts.write(places.run / artifacts.DIRECTORY, made)
+    except Exception as error:
+        # A picture that cannot be drawn is no reason to lose a run that is whole.
+        observer.note(
+            f"the report will lack its pictures, which could not be made: "
+            f"{type(error).__name__}: {error}"
+        )
 
 
 def peak_memory_bytes() -> int:

@@ -8,10 +8,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from research.engine.durable import sync_directory, write_file
-from research.engine.leaves import LeafRecord
+
+if TYPE_CHECKING:
+    from research.engine.leaves import LeafRecord
 
 FIRST = "0" * 64
 """What the first line carries in place of a digest."""
@@ -176,6 +178,9 @@ def spell_leaves(records: Mapping[str, LeafRecord]) -> dict[str, list[Any]]:
 
 def read_leaves(content: Mapping[str, Any]) -> dict[str, LeafRecord]:
     """The leaf records of a save line."""
+    # Comes with JAX, which a reader of the chain alone does without.
+    from research.engine.leaves import LeafRecord
+
     return {
         name: LeafRecord(sha256, dtype, tuple(shape))
         for name, (sha256, dtype, shape) in content["leaves"].items()

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from research.engine.experiment import Key
+from research.rl import cartpole
 
 EnvironmentState = Any
 """A pytree: all that an environment's next step depends on."""
@@ -34,6 +36,21 @@ class TimeStep(NamedTuple):
     final_observation: jax.Array
 
 
+class Renderer(NamedTuple):
+    """How an environment is drawn.
+
+    Attributes:
+        draw: observations float32 `[frames, *observation_shape]` ->
+            uint8 `[frames, height, width]`, numbers of colours; pure, on the host.
+        palette: uint8 `[colours, 3]`, red, green and blue.
+        seconds: how long a step takes in the world.
+    """
+
+    draw: Callable[[np.ndarray], np.ndarray]
+    palette: np.ndarray
+    seconds: float
+
+
 class Environment(NamedTuple):
     """One environment; `jax.vmap` makes many. An ended episode is reset within `step`.
 
@@ -43,6 +60,7 @@ class Environment(NamedTuple):
         observation_shape: the shape of an observation.
         actions: the number of discrete actions.
         longest_episode: the steps after which every episode has ended.
+        renderer: draws it for people; None where nothing does.
     """
 
     reset: Callable[[Key], tuple[EnvironmentState, jax.Array]]
@@ -50,6 +68,13 @@ class Environment(NamedTuple):
     observation_shape: tuple[int, ...]
     actions: int
     longest_episode: int
+    renderer: Renderer | None = None
+
+
+RENDERERS: dict[str, Renderer] = {
+    "CartPole-v1": Renderer(cartpole.draw, cartpole.PALETTE, cartpole.SECONDS)
+}
+"""Name in gymnax -> how it is drawn."""
 
 
 def make_gymnax(name: str) -> Environment:
@@ -92,6 +117,7 @@ def make_gymnax(name: str) -> Environment:
         observation_shape=tuple(environment.observation_space(parameters).shape),
         actions=int(space.n),
         longest_episode=int(parameters.max_steps_in_episode),
+        renderer=RENDERERS.get(name),
     )
 
 

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
+from research.engine.artifacts import Artifact
+from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, maximum, mean
 from research.rl import losses
 from research.rl.advantages import generalised_advantages
@@ -18,6 +19,7 @@ from research.rl.environment import Environment
 from research.rl.evaluation import evaluate_policy
 from research.rl.minibatches import shuffled_minibatches
 from research.rl.network import PolicyAndValue
+from research.rl.pictures import show_policy
 from research.rl.rollout import Episodes, Trajectory, collect, start
 
 
@@ -127,6 +129,14 @@ def make_ppo(
 
         return evaluate_policy(environment, policy, key, sizes.evaluation_episodes)
 
+    def artifacts(state: PPOState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
+        del evaluation
+
+        def policy(params: Any, observations: jax.Array) -> jax.Array:
+            return network.apply(params, observations, method="policy")
+
+        return show_policy(environment, policy, state.params, key, sizes.evaluation_episodes)
+
     return Experiment(
         init=init,
         update=update,
@@ -138,6 +148,7 @@ def make_ppo(
         evaluate_every=max(1, sizes.updates // 8),
         watched=("evaluation",),
         final=("evaluation",),
+        artifacts=artifacts,
     )
 
 

@@ -9,10 +9,19 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from research.engine.experiment import Batch, Data, Experiment, Hyperparameters, Key
+from research.engine.artifacts import Artifact
+from research.engine.experiment import (
+    Batch,
+    Data,
+    Evaluation,
+    Experiment,
+    Hyperparameters,
+    Key,
+)
 from research.engine.metrics import Metrics, mean
 from research.optimization.optimizers import make_optimizer
 from research.sequence.gru import GRU, gru, init_gru
+from research.sequence.pictures import show_forecasts
 from research.sequence.series import Sizes, held_out, make_streams
 
 
@@ -134,6 +143,10 @@ def make_forecaster(
     def evaluate(state: ForecasterState, batch: Batch, key: Key) -> Metrics:
         return measure_forecasts(state.params, batch, sizes.window)
 
+    def artifacts(state: ForecasterState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
+        del key
+        return show_forecasts(forecast, state.params, next(evaluation("test")), units, sizes.window)
+
     length = sizes.windows * sizes.window
     return Experiment(
         init=init,
@@ -152,6 +165,7 @@ def make_forecaster(
             evaluation_batch_size=min(held_out_series, 256),
         ),
         evaluate_every=max(1, steps // 8),
+        artifacts=artifacts,
     )
 
 

@@ -10,10 +10,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from research.data.names import class_names
 from research.engine import metrics
+from research.engine.artifacts import Artifact
 from research.engine.experiment import (
     Batch,
     Data,
+    Evaluation,
     Experiment,
     Hyperparameters,
     Key,
@@ -25,6 +28,7 @@ from research.optimization.averaging import update_average
 from research.optimization.optimizers import OptimizerName, make_optimizer
 from research.optimization.policy import POLICIES, PolicyName
 from research.optimization.schedules import ScheduleName
+from research.vision.pictures import make_pictures
 
 Augmentation: TypeAlias = Callable[[jax.Array, Key, Hyperparameters], jax.Array]
 """(image `[height, width, channels]` float32, key, hyperparameters) -> such an image."""
@@ -161,6 +165,28 @@ def make_classifier(
         logits = logits_of(params, scaled(batch["image"]), training=False)
         return _weighted_loss(logits, batch["label"], batch["weight"], 0.0).metrics
 
+    def artifacts(state: ClassifierState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
+        split = next(name for name in ("test", "validation", *data.splits) if name in data.splits)
+        params = state.params if state.average is None else state.average
+
+        def probabilities(params: Any, image: jax.Array) -> jax.Array:
+            return jax.nn.softmax(logits_of(params, scaled(image), training=False))
+
+        classes = jax.eval_shape(
+            probabilities, params, jax.ShapeDtypeStruct((1, *image_shape), jnp.uint8)
+        ).shape[-1]
+        return make_pictures(
+            model,
+            probabilities,
+            params,
+            evaluation(split),
+            key,
+            split=split,
+            classes=class_names(data.splits[split], "label", classes),
+            white=white,
+            scaled=scaled,
+        )
+
     return Experiment(
         init=init,
         update=update,
@@ -172,6 +198,7 @@ def make_classifier(
         data=data,
         evaluate_every=evaluate_every,
         selection=SELECTIONS[report],
+        artifacts=artifacts,
     )
 
 

@@ -175,7 +175,7 @@ def test_the_engines_own_header_holds_the_steps(tmp_path, program):
 
 @pytest.fixture
 def program():
-    from research.engine.advance import Program
+    from research.engine.program import Program
     from tests.engine.toy import ToyFeed, make_toy
 
     return Program(make_toy(), ToyFeed())

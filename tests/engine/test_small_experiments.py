@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.engine import ledger, metrics
+from research.engine import artifacts, keys, ledger, metrics
 from research.engine.checkpoint import stored_steps
 from research.engine.experiment import Experiment
+from research.engine.observer import Silence
 from research.engine.program import Program
 from research.engine.run import StoppedRun
 from tests.engine.test_run import NoTraining
@@ -106,21 +107,62 @@ def test_evaluations_draw_anew_at_each_step_and_the_same_at_the_same_step(tmp_pa
     assert draws[0] == draws[1] and len(set(draws[0])) == len(draws[0]) == 2
 
 
+TIMES = ("run_dir", "seconds", "compile_seconds", "items_per_second", "peak_memory_bytes")
+
+
+def show_total(state: Any, evaluation: Any, key: Any) -> dict[str, artifacts.Artifact]:
+    (batch,) = evaluation("evaluation")
+    assert batch is None
+    return {
+        name: artifacts.Histogram(name, np.asarray(value).reshape(1, 1), (name,), "value")
+        for name, value in (("total", state["total"]), ("draw", jax.random.uniform(key)))
+    }
+
+
 def test_what_is_measured_and_kept_for_a_report(tmp_path):
     experiment = make_small(
         measure=lambda state: {"figure/total": state["total"], "figure/n": np.int64(3)},
-        artifacts=lambda state: {"total": state["total"][None], "sheet": np.ones((2, 3))},
+        artifacts=show_total,
     )
     result = run(tmp_path, experiment)
+    assert result["digest"] == run(tmp_path / "plain", make_small())["digest"]
     assert result["metrics"]["figure/total"] == result["metrics"]["evaluation/total"]
     assert type(result["metrics"]["figure/n"]) is float
-    total = np.load(tmp_path / "artifacts" / "total.npy")
-    assert float(total[0]) == result["metrics"]["figure/total"]
-    assert np.load(tmp_path / "artifacts" / "sheet.npy").shape == (2, 3)
+    shown, problems = artifacts.read(tmp_path / artifacts.DIRECTORY)
+    assert list(shown) == ["total", "draw"] and not problems
+    assert float(shown["total"].values[0, 0]) == result["metrics"]["figure/total"]
+    # Numbers drawn for pictures are in no way those of an evaluation.
+    drawn = float(shown["draw"].values[0, 0])
+    assert drawn != result["metrics"]["evaluation/draw"] and drawn == float(
+        jax.random.uniform(keys.at_step(keys.stream(0, "artifacts"), 12))
+    )
+
+
+class Notes(Silence):
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_pictures_that_cannot_be_made_lose_no_run(tmp_path):
+    def fail(state: Any, evaluation: Any, key: Any) -> Any:
+        raise RuntimeError("no ink")
+
+    heard = Notes()
+    experiment = make_small(artifacts=fail)
+    result = run_toy(tmp_path, Program(experiment, NoData()), cadence=CADENCE, observer=heard)
+    assert result["complete"] and result == {
+        **run(tmp_path / "plain", make_small()),
+        **{n: result[n] for n in TIMES},
+    }
+    assert [note for note in heard.notes if "no ink" in note]
+    assert ledger.read(tmp_path / "ledger.jsonl").result() is not None
 
 
 def test_an_unfinished_run_neither_measures_nor_keeps(tmp_path):
-    experiment = make_small(artifacts=lambda state: refuse(), measure=lambda state: refuse())
+    experiment = make_small(artifacts=refuse, measure=lambda state: refuse())
     with pytest.raises(StoppedRun):
         run_toy(tmp_path, Program(experiment, NoData()), until=3)
     assert not (tmp_path / "artifacts").exists()

@@ -11,6 +11,7 @@ from research.cli.configure import added_since
 from research.cli.display import Display
 from research.cli.opening import named_of, opened
 from research.cli.pace import Pace, slicing
+from research.cli.reporting import keep_report
 from research.cli.runs import find_run
 from research.cli.tensorboard import with_events
 from research.errors import Exit
@@ -39,6 +40,8 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         result = launch(
             ready.program, identity, run, ready.surroundings, pace, observer, initial=initial
         )
+        if not options.no_report:
+            keep_report(result, display, context.root)
     return Outcome(result)
 
 

@@ -24,6 +24,7 @@ from research.cli.display import Display
 from research.cli.opening import opened
 from research.cli.options import Option, options_of, refuse, scan
 from research.cli.pace import RunOptions, slicing
+from research.cli.reporting import keep_report
 from research.cli.runs import find_run
 from research.cli.tensorboard import with_events
 from research.errors import Exit, Mistake
@@ -70,6 +71,8 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
             observer,
             initial=initial,
         )
+        if not options.no_report:
+            keep_report(result, display, context.root)
     return Outcome(result)
 
 

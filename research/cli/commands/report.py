@@ -1,0 +1,98 @@
+"""`report`: runs as one page that opens in any browser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from research.cli.command import Argument, Command, Context, Outcome, parse
+from research.cli.pace import RUNS_DIR
+from research.cli.reporting import REPORT, about_experiments
+from research.cli.runs import find_run
+from research.cli.terminal import make_console
+from research.errors import Exit, Mistake
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `report`."""
+
+    output: Annotated[
+        str, "or -o FILE: the page [report.html, in the directory of a single run]"
+    ] = ""
+    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
+
+
+def execute(tokens: Sequence[str], context: Context) -> Outcome:
+    """Read the runs, write the page, and say where it is."""
+    texts, options = parse(COMMAND, [_long(token) for token in tokens])
+    directories = [find_run(text, Path(options.runs_dir)) for text in texts]
+    distinct = list({directory.resolve(): directory for directory in directories}.values())
+    path = output_path(options.output, distinct)
+    from research.report.page import write_report
+
+    runs = write_report(distinct, path, about_experiments(context.root))
+    console = make_console(context.human)
+    for run in runs:
+        for note in run.notes:
+            console.print(f"note: {run.directory}: {note}", style="yellow", markup=False)
+    console.print(f"report: {path}", markup=False, soft_wrap=True)
+    return Outcome(
+        {
+            "report": str(path),
+            "runs": [str(run.directory) for run in runs],
+            "notes": [f"{run.directory}: {note}" for run in runs for note in run.notes],
+        }
+    )
+
+
+def _long(token: str) -> str:
+    """`-o` as the option that it is short for."""
+    return f"--output{token[2:]}" if token == "-o" or token.startswith("-o=") else token
+
+
+def output_path(text: str, directories: Sequence[Path]) -> Path:
+    """Where the page goes.
+
+    Raises:
+        Mistake: it is a folder, or lies in one that is not there.
+    """
+    if not text:
+        return directories[0] / REPORT if len(directories) == 1 else Path(REPORT)
+    path = Path(text)
+    if path.is_dir():
+        raise Mistake(f"{path} is a folder: name the file, as in -o {path / REPORT}")
+    if not path.parent.is_dir():
+        raise Mistake(f"there is no folder {path.parent} to write {path.name} into")
+    return path
+
+
+COMMAND = Command(
+    name="report",
+    summary="runs as one page: curves, figures, pictures, config, ledger",
+    text="""Writes one self-contained HTML file, which any browser opens without a network: the
+    figure that matters, curves of all metrics, the table of figures, the config, what the run makes
+    (examples and mistakes, filters, an episode, forecasts), its ledger and its fingerprint. The end
+    of a run writes one by itself; this command is for runs that are not complete, and for several.
+
+    Several runs make one page that compares them. Runs that differ in nothing but their seed are
+    taken together: their curves become a mean with its 95 % interval (Student's t), and so do their
+    figures. A seed that is given twice counts once. Fields of the config that differ stand first.
+
+    The runs are read as they are: a damaged ledger or missing pictures make a poorer page that
+    says so. Nothing is replayed; `verify` does that.""",
+    arguments=(
+        Argument("RUN", "a run's directory, or a part of its name that only one has", many=True),
+    ),
+    options=Options,
+    examples=(
+        ("report digits_cnn", "the only run of that experiment, into its own directory"),
+        ("report runs/vision/digits_cnn/3f2a*-s* -o seeds.html", "all seeds of a config, as one"),
+        ("report 3f2a-s0 9c01-s0 -o rates.html", "two configs beside each other"),
+    ),
+    exits=(Exit.DAMAGED,),
+    execute=execute,
+)

@@ -1,0 +1,201 @@
+"""What a report shows of a run beside its figures: a few kinds of arrays with words.
+
+Written once, at the end of a complete run, below its `artifacts/`; no part of the run's identity
+or of its bits. Nothing here needs JAX, so that a report is made without it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from research.engine.durable import write_file
+from research.errors import Damaged
+
+DIRECTORY = "artifacts"
+"""The folder in a run's directory."""
+
+
+class Images(NamedTuple):
+    """Small images, each with words or none.
+
+    Attributes:
+        title: what they are.
+        images: `[images, height, width]` or `[images, height, width, 3]`, any numeric dtype.
+        low: the value shown as black.
+        high: the value shown as white.
+        captions: a line under each image, or empty.
+        wrong: whether each image is to be marked as a mistake, or empty.
+        signed: show 0 as neutral, negative and positive in two colours; `low` is then `-high`.
+        note: a sentence under the title, or "".
+    """
+
+    title: str
+    images: np.ndarray
+    low: float
+    high: float
+    captions: tuple[str, ...] = ()
+    wrong: tuple[bool, ...] = ()
+    signed: bool = False
+    note: str = ""
+
+
+class Confusion(NamedTuple):
+    """How often examples of each class were taken for each class.
+
+    Attributes:
+        title: what it is.
+        counts: int `[classes, classes]`: true class, predicted class.
+        classes: their names.
+        note: a sentence under the title, or "".
+    """
+
+    title: str
+    counts: np.ndarray
+    classes: tuple[str, ...]
+    note: str = ""
+
+
+class Lines(NamedTuple):
+    """Several panels of the same lines over one axis.
+
+    Attributes:
+        title: what they are.
+        x: float `[points]`.
+        y: float `[panels, lines, points]`; NaN where a line has no value.
+        names: of the lines.
+        x_label: what `x` counts.
+        panels: a title for each panel, or empty.
+        note: a sentence under the title, or "".
+    """
+
+    title: str
+    x: np.ndarray
+    y: np.ndarray
+    names: tuple[str, ...]
+    x_label: str
+    panels: tuple[str, ...] = ()
+    note: str = ""
+
+
+class Histogram(NamedTuple):
+    """Values of one or several groups, to be counted in bins.
+
+    Attributes:
+        title: what they are.
+        values: float `[groups, values]`; NaN where there is no value.
+        names: of the groups.
+        x_label: what the values are.
+        note: a sentence under the title, or "".
+    """
+
+    title: str
+    values: np.ndarray
+    names: tuple[str, ...]
+    x_label: str
+    note: str = ""
+
+
+class Animation(NamedTuple):
+    """Frames of few colours.
+
+    Attributes:
+        title: what they show.
+        frames: uint8 `[frames, height, width]`, numbers of colours.
+        palette: uint8 `[colours, 3]`, red, green and blue.
+        seconds: how long each frame is shown.
+        note: a sentence under the title, or "".
+    """
+
+    title: str
+    frames: np.ndarray
+    palette: np.ndarray
+    seconds: float
+    note: str = ""
+
+
+Artifact: TypeAlias = Images | Confusion | Lines | Histogram | Animation
+KINDS: dict[str, Any] = {
+    kind.__name__: kind for kind in (Images, Confusion, Lines, Histogram, Animation)
+}
+_NAME = re.compile(r"[a-z0-9_]+")
+_WORDS = "words"
+
+
+def write(directory: Path, artifacts: Mapping[str, Artifact]) -> None:
+    """Keep artifacts as `<name>.npz`, losslessly; others that lie there are removed.
+
+    Args:
+        directory: made where it is not there.
+        artifacts: name (`[a-z0-9_]+`) -> artifact, in the order in which they are to be shown.
+
+    Raises:
+        ValueError: a name is not such a name.
+    """
+    directory.mkdir(exist_ok=True)
+    for order, (name, artifact) in enumerate(artifacts.items()):
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"an artifact's name is of a-z, 0-9 and _, not {name!r}")
+        write_file(directory / f"{name}.npz", spell(artifact, order))
+    for path in directory.glob("*.npz"):
+        if path.stem not in artifacts:
+            path.unlink()
+
+
+def read(directory: Path) -> tuple[dict[str, Artifact], list[str]]:
+    """The artifacts in a folder, in their order, and a sentence on each that cannot be read.
+
+    A missing folder holds none. Never raises for what lies there.
+    """
+    found: list[tuple[int, str, Artifact]] = []
+    problems = []
+    for path in sorted(directory.glob("*.npz")) if directory.is_dir() else ():
+        try:
+            order, artifact = parse(path.read_bytes())
+        except (Damaged, OSError) as error:
+            problems.append(f"artifacts/{path.name} cannot be read: {error}")
+            continue
+        found.append((order, path.stem, artifact))
+    return {name: artifact for _, name, artifact in sorted(found, key=lambda f: f[:2])}, problems
+
+
+def spell(artifact: Artifact, order: int = 0) -> bytes:
+    """An artifact as the bytes of an npz file; the same artifact always gives the same bytes."""
+    fields = artifact._asdict()
+    arrays: dict[str, np.ndarray] = {
+        name: value for name, value in fields.items() if isinstance(value, np.ndarray)
+    }
+    words = {name: value for name, value in fields.items() if name not in arrays}
+    line = json.dumps({"kind": type(artifact).__name__, "order": order, "fields": words})
+    file = io.BytesIO()
+    arrays[_WORDS] = np.frombuffer(line.encode(), np.uint8)
+    if objects := [name for name, array in arrays.items() if array.dtype == object]:
+        raise ValueError(f"{', '.join(objects)} of {artifact.title!r} holds objects, not numbers")
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def parse(content: bytes) -> tuple[int, Artifact]:
+    """Order and artifact from what `spell` gave.
+
+    Raises:
+        Damaged: it is something else.
+    """
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        line = json.loads(arrays.pop(_WORDS).tobytes())
+        words = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in line["fields"].items()
+        }
+        return int(line["order"]), KINDS[line["kind"]](**words, **arrays)
+    except Exception as error:
+        # What a damaged file makes its reader raise is nobody's promise.
+        raise Damaged(f"it is not what was written ({type(error).__name__})") from error

@@ -1,0 +1,143 @@
+"""The curves of a report: one plot a figure, its splits and groups together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from research.report import plots
+from research.report.groups import (
+    Band,
+    Group,
+    band,
+    finite,
+    importance,
+    interval,
+    spell_figure,
+    split_name,
+)
+from research.report.plots import Line
+
+SPLIT_COLOURS = {"train": 0, "validation": 1, "evaluation": 1, "test": 2}
+"""Split -> its colour where there is one group; others have one of the rest."""
+
+
+class Key(NamedTuple):
+    """A line of a legend, drawn as the plot draws it."""
+
+    name: str
+    colour: int
+    dash: int
+    mark: bool
+    faint: bool
+
+
+class Plot(NamedTuple):
+    """A plot with what stands around it.
+
+    Attributes:
+        title: the figure.
+        legend: its lines.
+        svg: the drawing.
+        description: in words, for those who cannot see it.
+        banded: whether bands are drawn.
+    """
+
+    title: str
+    legend: list[Key]
+    svg: str
+    description: str
+    banded: bool
+
+
+def make_plots(groups: Sequence[Group], metric: str = "") -> list[Plot]:
+    """A plot of each figure that has a course: the one that matters, the loss, the others.
+
+    Args:
+        groups: what to draw.
+        metric: full name of the figure that matters.
+    """
+    names = {name for group in groups for member in group.members for name in member.curves}
+    first = split_name(metric)[1]
+    bases: dict[str, list[str]] = {}
+    for name in sorted(names, key=importance):
+        bases.setdefault(split_name(name)[1], []).append(name)
+    order = sorted(bases, key=lambda base: (base != first, base != "loss"))
+    made = (make_plot(base, bases[base], groups) for base in order)
+    return [plot for plot in made if plot is not None]
+
+
+def make_plot(base: str, names: Sequence[str], groups: Sequence[Group]) -> Plot | None:
+    """All splits and groups of one figure, such as `loss`; None where it has no finite value.
+
+    One group has a colour for each split. Of several, each has a colour, and training is dashed.
+    """
+    lines: list[Line] = []
+    finals = _final_names(base, groups, names)
+    everything = sorted([*names, *finals], key=importance, reverse=True)
+    for number, group in enumerate(groups):
+        for place, name in enumerate(everything):
+            split = split_name(name)[0] or "value"
+            several = len(groups) > 1
+            look = {
+                "name": f"{group.label}: {split}" if several else split,
+                "colour": number if several else SPLIT_COLOURS.get(split, 3 + place),
+                "dash": number // plots.COLOURS * 2 + (split == "train") if several else 0,
+                "faint": split == "train" and len(everything) > 1,
+            }
+            line = _final_line(group, name, look) if name in finals else _line(group, name, look)
+            if line is not None and np.isfinite(line.y).any():
+                lines.append(line)
+    if not lines:
+        return None
+    legend = [Key(line.name, line.colour, line.dash, line.mark, line.faint) for line in lines]
+    svg = plots.plot_lines(lines, name=f"curve-{base}", x_label="step")
+    banded = any(line.half is not None and np.isfinite(line.half).any() for line in lines)
+    return Plot(base.replace("_", " "), legend, svg, describe(base, lines), banded)
+
+
+def _final_names(base: str, groups: Sequence[Group], names: Sequence[str]) -> list[str]:
+    """Figures of that name which only the result has: those of the test split."""
+    found = {name for group in groups for member in group.members for name in member.metrics}
+    return [name for name in found if split_name(name)[1] == base and name not in names]
+
+
+def _line(group: Group, name: str, look: Mapping[str, object]) -> Line | None:
+    members = [member.curves[name] for member in group.members if name in member.curves]
+    if not members:
+        return None
+    drawn: Band = band(members)
+    return Line(x=drawn.steps, y=drawn.mean, half=drawn.half, **look)  # type: ignore[arg-type]
+
+
+def _final_line(group: Group, name: str, look: Mapping[str, object]) -> Line | None:
+    values = [member.metrics.get(name) for member in group.members]
+    if all(finite(value) is None for value in values):
+        return None
+    found = interval(values)
+    step = max(run.step for run in group.runs)
+    return Line(
+        x=np.array([step]),
+        y=np.array([found.mean]),
+        half=np.array([found.half]),
+        mark=True,
+        **{**look, "faint": False},  # type: ignore[arg-type]
+    )
+
+
+def describe(base: str, lines: Sequence[Line]) -> str:
+    """What a plot shows: where each line begins and ends."""
+    parts = []
+    for line in lines:
+        known = np.flatnonzero(np.isfinite(line.y))
+        start, end = (float(line.y[known[at]]) for at in (0, -1))
+        if len(known) == 1:
+            parts.append(f"{line.name} is {spell_figure(end)} at step {line.x[known[0]]:,}")
+        else:
+            parts.append(
+                f"{line.name} goes from {spell_figure(start)} at step {line.x[known[0]]:,} to "
+                f"{spell_figure(end)} at step {line.x[known[-1]]:,}"
+            )
+    return f"{base.replace('_', ' ')} by step: {'; '.join(parts)}."

@@ -1,0 +1,252 @@
+"""A report: runs and what is known of them as one self-contained HTML page."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from research.report import curves, groups, shown
+from research.report.groups import Group
+from research.report.reading import Run, read_run
+from research.report.tables import (
+    Table,
+    config_table,
+    figures_table,
+    members_table,
+    run_table,
+    shared_and_own,
+)
+
+
+class About(NamedTuple):
+    """What an experiment's file says of it.
+
+    Attributes:
+        summary: one sentence.
+        expected: the expected figure, such as `test accuracy .98`, or "".
+    """
+
+    summary: str = ""
+    expected: str = ""
+
+
+class Headline(NamedTuple):
+    """The figure that matters of one group.
+
+    Attributes:
+        label: of the group.
+        figure: spelled, with its interval where there is one.
+        detail: of how many seeds, and whether they are all whole.
+        colour: which of the page's colours the group's lines have.
+    """
+
+    label: str
+    figure: str
+    detail: str
+    colour: int
+
+
+class Section(NamedTuple):
+    """Artifacts of one run.
+
+    Attributes:
+        title: whose they are, or "" where there is one run.
+        cards: what to show.
+    """
+
+    title: str
+    cards: list[shown.Card]
+
+
+class Page(NamedTuple):
+    """All that the template shows; every text in it is escaped there.
+
+    Attributes:
+        title: the experiment, or the experiments.
+        summary: what it shows, or "".
+        expected: the expected figure, or "".
+        metric: the figure that matters, or "".
+        headlines: one a group.
+        notes: what is missing or damaged.
+        plots: the curves.
+        figures: table of figures.
+        members: table of seeds, or None where there is one.
+        sections: artifacts.
+        config: table of the config.
+        config_differs: how many fields differ.
+        fingerprint: table of the environment.
+        fingerprint_differs: how many lines of it differ.
+        ledger: what the ledgers say, as far as they agree.
+        ledgers: what each of them says beside, or None.
+    """
+
+    title: str
+    summary: str
+    expected: str
+    metric: str
+    headlines: list[Headline]
+    notes: list[str]
+    plots: list[curves.Plot]
+    figures: Table
+    members: Table | None
+    sections: list[Section]
+    config: Table
+    config_differs: int
+    fingerprint: Table
+    fingerprint_differs: int
+    ledger: Table
+    ledgers: Table | None
+
+
+def make_page(runs: Sequence[Run], about: Mapping[str, About]) -> Page:
+    """What the report of some runs says.
+
+    Args:
+        runs: at least one.
+        about: experiment -> what its file says.
+    """
+    found, left_out = groups.group_runs(runs)
+    experiments = list(dict.fromkeys(run.experiment for run in runs))
+    texts = [about.get(name, About()) for name in experiments]
+    one = texts[0] if len(experiments) == 1 else About()
+    names = {name for group in found for member in group.members for name in member.metrics}
+    if not names:
+        names = {name for group in found for member in group.members for name in member.curves}
+    metric = groups.headline(names, one.expected) or ""
+    config, config_differs = config_table(found)
+    fingerprint, fingerprint_differs = run_table(runs, lambda run: run.fingerprint)
+    ledger, ledgers = shared_and_own(runs, ledger_facts)
+    notes = [*left_out]
+    for run in runs:
+        notes += [f"{run.directory}: {note}" if len(runs) > 1 else note for note in run.notes]
+        if not run.complete:
+            whose = f"{run.directory} is" if len(runs) > 1 else "This run is"
+            notes.append(f"{whose} not complete: it stands at step {run.step:,}")
+    return Page(
+        title=" and ".join(experiments),
+        summary=one.summary,
+        expected=one.expected,
+        metric=metric.replace("/", " ").replace("_", " "),
+        headlines=[
+            make_headline(group, metric, number, len(found)) for number, group in enumerate(found)
+        ],
+        notes=list(dict.fromkeys(notes)),
+        plots=curves.make_plots(found, metric),
+        figures=figures_table(found),
+        members=members_table(found, metric) if sum(len(g.members) for g in found) > 1 else None,
+        sections=make_sections(found),
+        config=config,
+        config_differs=config_differs,
+        fingerprint=fingerprint,
+        fingerprint_differs=fingerprint_differs,
+        ledger=ledger,
+        ledgers=ledgers,
+    )
+
+
+def make_headline(group: Group, metric: str, number: int, of: int) -> Headline:
+    """The figure of a group, its last report where it has no result."""
+    values = []
+    for member in group.members:
+        value = member.metrics.get(metric)
+        if value is None and metric in member.curves:
+            known = member.curves[metric].values
+            value = float(known[-1]) if len(known) else None
+        values.append(value)
+    measured = groups.interval(values)
+    word = groups.spell_interval(measured)
+    if measured.members == 1 and isinstance(values[0], str):
+        word = values[0]
+    seeds = [member.seed for member in group.members]
+    detail = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds, 95 % interval"
+    if measured.values < measured.members and measured.members > 1:
+        detail += f"; {measured.members - measured.values} of them without a finite figure"
+    return Headline(group.label if of > 1 else "", word, detail, number)
+
+
+def ledger_facts(run: Run) -> dict[str, str]:
+    """What proves a run: saves, segments, its chain, and the digests of both ends."""
+    seconds = "–" if run.seconds is None else f"{run.seconds:,.1f} s"
+    width = {} if run.width is None else {"members computed together": str(run.width)}
+    data = {f"data {split}": digest for split, digest in run.data.items()}
+    first, count = run.seeds
+    return {
+        "directory": str(run.directory),
+        "config digest": run.config_digest,
+        "seed": str(first) if count == 1 else f"{first} to {first + count - 1}",
+        **width,
+        "step": f"{run.step:,} ({'complete' if run.complete else 'not complete'})",
+        "time on steps": seconds,
+        "saves": f"{run.chain.saves:,}",
+        "segments (processes)": f"{run.chain.segments:,}",
+        "chain": f"broken: {run.chain.broken}" if run.chain.broken else "whole",
+        "end of the chain": run.chain.last or "–",
+        "state at the end": run.digest or "–",
+        **({"starts from parameters": run.initial} if run.initial else {}),
+        "code": run.chain.code or "–",
+        **data,
+    }
+
+
+def make_sections(found: Sequence[Group]) -> list[Section]:
+    """The artifacts of one run of each group: the first that has any."""
+    sections: list[Section] = []
+    for group in found:
+        run = next((run for run in group.runs if run.artifacts), None)
+        if run is None:
+            continue
+        salt = f"{len(sections)}-"
+        cards = [shown.draw(artifact, f"{salt}{name}") for name, artifact in run.artifacts.items()]
+        whose = ""
+        if len(found) > 1 or len(group.members) > 1:
+            whose = f"seed {run.seeds[0]}"
+            whose = f"{group.label}, {whose}" if len(found) > 1 else whose.capitalize()
+        sections.append(Section(whose, cards))
+    return sections
+
+
+def render(page: Page) -> str:
+    """The page as HTML: one file that needs nothing else."""
+    style = (Path(__file__).parent / "style.css").read_text()
+    return _template().render(**page._asdict(), style=style)
+
+
+@functools.cache
+def _template() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html")
+
+
+def write_report(
+    directories: Sequence[Path],
+    output: Path,
+    about: Mapping[str, About],
+) -> list[Run]:
+    """Write the report of some runs; returns what was read of them.
+
+    Args:
+        directories: of the runs.
+        output: the file; one that is there is replaced.
+        about: experiment -> what its file says.
+
+    Raises:
+        Mistake: a directory is no run.
+        Damaged: what a run is cannot be read.
+        OSError: the file cannot be written.
+    """
+    from research.engine.durable import write_file
+
+    distinct = {directory.resolve(): directory for directory in directories}
+    runs = [read_run(directory) for directory in distinct.values()]
+    write_file(output, render(make_page(runs, about)))
+    return runs

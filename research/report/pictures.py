@@ -1,0 +1,136 @@
+"""Images, sheets of images and animations as data URIs."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from research.engine.artifacts import Animation, Images
+
+NEGATIVE, NEUTRAL, POSITIVE = (33, 102, 172), (247, 247, 247), (178, 24, 43)
+"""Blue, white, red: the ends and the middle of ColorBrewer's RdBu, which the colour-blind see."""
+
+
+class Picture(NamedTuple):
+    """A picture that a page holds.
+
+    Attributes:
+        uri: `data:image/...;base64,...`.
+        width: pixels.
+        height: pixels.
+        still: for an animation, its last frame alone, else "".
+    """
+
+    uri: str
+    width: int
+    height: int
+    still: str = ""
+
+
+def colour(images: np.ndarray, low: float, high: float, *, signed: bool) -> np.ndarray:
+    """Values as colours, uint8 `[..., 3]` from `[...]`; where the last axis is 3, colours it is.
+
+    Args:
+        images: numbers; what is not finite is shown as `low`.
+        low: black, or full blue where signed.
+        high: white, or full red.
+        signed: 0 is neutral.
+    """
+    share = (np.nan_to_num(images.astype(np.float64), nan=low) - low) / ((high - low) or 1.0)
+    share = np.clip(share, 0.0, 1.0)
+    if not signed:
+        grey = np.rint(255 * share).astype(np.uint8)
+        return grey if images.ndim and images.shape[-1] == 3 and images.ndim == 4 else (
+            np.repeat(grey[..., None], 3, axis=-1)
+        )  # fmt: skip
+    ends = np.array([NEGATIVE, NEUTRAL, POSITIVE], np.float64)
+    position = 2.0 * share
+    below = np.minimum(position.astype(int), 1)
+    part = (position - below)[..., None]
+    return np.rint((1 - part) * ends[below] + part * ends[below + 1]).astype(np.uint8)
+
+
+def draw_images(artifact: Images) -> list[Picture]:
+    """Each image on its own."""
+    return [_png(image) for image in _coloured(artifact)]
+
+
+def draw_sheet(artifact: Images, columns: int = 8) -> Picture:
+    """All images in rows, with a gap of a pixel between, through which the page is seen."""
+    images = _coloured(artifact)
+    count, height, width, _ = images.shape
+    columns = min(columns, count)
+    rows = math.ceil(count / columns)
+    gap = max(1, round(min(height, width) / 12))
+    sheet = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, 4), np.uint8)
+    for number, image in enumerate(images):
+        top, left = number // columns * (height + gap), number % columns * (width + gap)
+        sheet[top : top + height, left : left + width, :3] = image
+        sheet[top : top + height, left : left + width, 3] = 255
+    return _png(sheet)
+
+
+def _coloured(artifact: Images) -> np.ndarray:
+    """uint8 `[images, height, width, 3]`."""
+    images = artifact.images
+    if artifact.signed and images.ndim == 4:
+        # Filters of colour images: mid-grey is 0 in each of the three.
+        return colour(images, artifact.low, artifact.high, signed=False)
+    return colour(images, artifact.low, artifact.high, signed=artifact.signed)
+
+
+def draw_animation(artifact: Animation) -> Picture:
+    """The frames as an animated GIF that goes round, and the last one still."""
+    from PIL import Image
+
+    palette = artifact.palette.astype(np.uint8).tobytes()
+
+    def image_of(frame: np.ndarray) -> Any:
+        image = Image.fromarray(np.ascontiguousarray(frame), mode="P")
+        image.putpalette(palette)
+        return image
+
+    frames = [image_of(frame) for frame in artifact.frames]
+    milliseconds = [max(20, round(1000 * artifact.seconds))] * len(frames)
+    milliseconds[-1] = 1500  # Long enough to see how it ended.
+    file = io.BytesIO()
+    frames[0].save(
+        file,
+        format="GIF",
+        save_all=True,
+        append_images=frames[1:],
+        duration=milliseconds,
+        loop=0,
+        optimize=False,
+    )
+    still = io.BytesIO()
+    frames[-1].save(still, format="PNG", optimize=True)
+    height, width = artifact.frames.shape[1:]
+    return Picture(
+        _uri("gif", file.getvalue()), int(width), int(height), _uri("png", still.getvalue())
+    )
+
+
+def _png(pixels: np.ndarray) -> Picture:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="PNG", optimize=True)
+    height, width = pixels.shape[:2]
+    return Picture(_uri("png", file.getvalue()), int(width), int(height))
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def shades(counts: Sequence[Sequence[int]]) -> list[list[int]]:
+    """For each row of a confusion matrix, its counts in hundredths of the row's sum."""
+    rows = np.asarray(counts, np.float64)
+    share = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1.0)
+    return np.rint(100 * share).astype(int).tolist()

@@ -1,0 +1,150 @@
+"""Artifacts as parts of a page."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from research.engine.artifacts import (
+    Animation,
+    Artifact,
+    Confusion,
+    Histogram,
+    Images,
+    Lines,
+)
+from research.report import pictures, plots
+from research.report.curves import Key
+from research.report.groups import spell_figure
+from research.report.plots import Line
+
+
+class Cell(NamedTuple):
+    """A cell of a confusion matrix.
+
+    Attributes:
+        examples: how many.
+        share: in hundredths of the row.
+        right: whether it is on the diagonal.
+    """
+
+    examples: int
+    share: int
+    right: bool
+
+
+class Card(NamedTuple):
+    """An artifact as the template shows it.
+
+    Attributes:
+        kind: which part of the template shows it; `problem` where it cannot be drawn.
+        title: its title.
+        note: a sentence under it, or "".
+        content: what that part needs, by name.
+    """
+
+    kind: str
+    title: str
+    note: str
+    content: dict[str, Any]
+
+
+def draw(artifact: Artifact, salt: str) -> Card:
+    """An artifact as a card. What cannot be drawn, being damaged, is a card that says so.
+
+    Args:
+        artifact: what to draw.
+        salt: tells its plots' ids from those of others on the page.
+    """
+    makers: dict[type, Any] = {
+        Images: _images,
+        Confusion: _confusion,
+        Lines: _lines,
+        Histogram: _histogram,
+        Animation: _animation,
+    }
+    try:
+        content = makers[type(artifact)](artifact, salt)
+    except Exception as error:
+        # Whatever its file holds, the rest of the page is worth having.
+        reason = f"It cannot be drawn ({type(error).__name__}: {error})."
+        return Card("problem", str(artifact.title), reason, {})
+    return Card(type(artifact).__name__.lower(), artifact.title, artifact.note, content)
+
+
+def _images(artifact: Images, salt: str) -> dict[str, Any]:
+    del salt
+    if not artifact.captions:
+        height, width = artifact.images.shape[1:3]
+        return {
+            "sheet": pictures.draw_sheet(artifact),
+            "alt": f"{artifact.title}: {len(artifact.images)} images of {height} × {width} pixels",
+            "images": [],
+        }
+    drawn = pictures.draw_images(artifact)
+    wrong = artifact.wrong or (False,) * len(drawn)
+    return {"sheet": None, "images": list(zip(drawn, artifact.captions, wrong, strict=True))}
+
+
+def _confusion(artifact: Confusion, salt: str) -> dict[str, Any]:
+    del salt
+    shares = pictures.shades(artifact.counts.tolist())
+    rows = []
+    for number, (name, counts) in enumerate(
+        zip(artifact.classes, artifact.counts.tolist(), strict=True)
+    ):
+        cells = [
+            Cell(int(count), shares[number][place], place == number)
+            for place, count in enumerate(counts)
+        ]
+        total = sum(counts)
+        recall = f"{100 * counts[number] / total:.1f} %" if total else "–"
+        rows.append((name, cells, recall))
+    upright = max(map(len, artifact.classes)) > 3
+    return {"classes": list(artifact.classes), "rows": rows, "upright": upright}
+
+
+def _lines(artifact: Lines, salt: str) -> dict[str, Any]:
+    panels = []
+    titles = artifact.panels or ("",) * len(artifact.y)
+    count = len(artifact.names)
+    # The first is the ground for the others: dots behind them.
+    looks = [
+        Key(name, n, 0, n == 0 and count > 1, n == 0 and count > 1)
+        for n, name in enumerate(artifact.names)
+    ]
+    for number, (title, panel) in enumerate(zip(titles, artifact.y, strict=True)):
+        lines = [
+            Line(look.name, artifact.x, values.astype(float), None, look.colour, 0, look.mark,
+                 look.faint)
+            for look, values in zip(looks, panel, strict=True)
+        ]  # fmt: skip
+        svg = plots.plot_lines(
+            lines, name=f"{salt}-{number}", x_label=artifact.x_label, title=title, size=(4.4, 2.1)
+        )
+        panels.append((svg, f"{title}: {', '.join(artifact.names)} by {artifact.x_label}"))
+    return {"legend": looks, "panels": panels}
+
+
+def _histogram(artifact: Histogram, salt: str) -> dict[str, Any]:
+    legend, words = [], []
+    for number, (name, values) in enumerate(zip(artifact.names, artifact.values, strict=True)):
+        known = values[np.isfinite(values)]
+        legend.append(Key(name, number, 0, True, False))
+        if len(known):
+            words.append(
+                f"{name}: {len(known)} values from {spell_figure(float(known.min()))} to "
+                f"{spell_figure(float(known.max()))}, mean {spell_figure(float(known.mean()))}"
+            )
+    svg = plots.plot_histogram(artifact.values, name=salt, x_label=artifact.x_label)
+    return {"legend": legend, "svg": svg, "alt": "; ".join(words), "words": words}
+
+
+def _animation(artifact: Animation, salt: str) -> dict[str, Any]:
+    del salt
+    seconds = len(artifact.frames) * artifact.seconds
+    return {
+        "picture": pictures.draw_animation(artifact),
+        "alt": f"{artifact.title}, an animation of {seconds:.1f} seconds. {artifact.note}",
+    }

@@ -1,0 +1,138 @@
+"""What a report shows of a policy: an episode of it, and what its episodes come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from research.engine.artifacts import Animation, Artifact, Histogram
+from research.engine.experiment import Key
+from research.rl.environment import Environment, Renderer
+from research.rl.evaluation import run_episodes
+
+LONGEST = 1000
+"""Steps of an episode that are shown at most."""
+FRAME_SECONDS = 0.04
+"""A frame is shown about so long; steps between are left out."""
+
+
+class Played(NamedTuple):
+    """One episode on the host.
+
+    Attributes:
+        observations: float32 `[steps + 1, *observation_shape]`, the last where it ended.
+        episode_return: the sum of its rewards.
+        finished: whether it ended, instead of being left at the bound.
+    """
+
+    observations: np.ndarray
+    episode_return: float
+    finished: bool
+
+
+def play_episode(
+    environment: Environment, act: Callable[[jax.Array], jax.Array], key: Key, longest: int
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """`longest` steps of one environment, which goes on with another episode after the first.
+
+    Args:
+        environment: where.
+        act: observation -> action, int32 scalar.
+        key: for the reset and the steps.
+        longest: how many steps.
+
+    Returns:
+        Observations acted on `[longest, ...]`, those that the actions led to, rewards `[longest]`,
+        and whether the episode ended at each step.
+    """
+    reset_key, step_key = jax.random.split(key)
+
+    def play(carry: tuple, step: jax.Array) -> tuple[tuple, tuple]:
+        state, observation = carry
+        key = jax.random.fold_in(step_key, step)
+        state, shown = environment.step(key, state, act(observation))
+        ended = shown.terminated | shown.truncated
+        return (state, shown.observation), (
+            observation,
+            shown.final_observation,
+            shown.reward,
+            ended,
+        )
+
+    return jax.lax.scan(play, environment.reset(reset_key), jnp.arange(longest))[1]
+
+
+def first_episode(
+    observations: np.ndarray, after: np.ndarray, rewards: np.ndarray, ended: np.ndarray
+) -> Played:
+    """The first episode of what `play_episode` gave."""
+    finished = bool(ended.any())
+    length = int(ended.argmax()) + 1 if finished else len(ended)
+    path = np.concatenate([observations[:length], after[length - 1 : length]])
+    return Played(path, float(rewards[:length].sum()), finished)
+
+
+def show_policy(
+    environment: Environment,
+    policy: Callable[[Any, jax.Array], jax.Array],
+    params: Any,
+    key: Key,
+    episodes: int,
+) -> dict[str, Artifact]:
+    """An animation of one episode of the most probable actions, and a histogram of returns.
+
+    Args:
+        environment: where; without a renderer there is no animation.
+        policy: (params, observations `[..., *observation_shape]`) -> logits `[..., actions]`.
+        params: of the policy.
+        key: for everything that is drawn.
+        episodes: how many of either kind the histogram counts.
+    """
+    longest = min(environment.longest_episode, LONGEST)
+
+    def play(params: Any, key: Key) -> Any:
+        one_key, many_key = jax.random.split(key)
+
+        def greedy(observation: jax.Array) -> jax.Array:
+            return jnp.argmax(policy(params, observation), axis=-1).astype(jnp.int32)
+
+        def act(observations: jax.Array, key: Key) -> jax.Array:
+            drawn = jax.random.categorical(key, policy(params, observations)).astype(jnp.int32)
+            return jnp.where(jnp.arange(2 * episodes) < episodes, greedy(observations), drawn)
+
+        one = play_episode(environment, greedy, one_key, longest) if environment.renderer else ()
+        return one, run_episodes(environment, act, many_key, 2 * episodes)
+
+    one, many = jax.device_get(jax.jit(play)(params, key))
+    made: dict[str, Artifact] = {}
+    if environment.renderer:
+        made["episode"] = animate(first_episode(*one), environment.renderer)
+    returns = np.where(many.finished, many.episode_return, np.nan).reshape(2, episodes)
+    made["returns"] = Histogram(
+        "Returns of whole episodes",
+        returns,
+        ("most probable actions", "actions drawn from the policy"),
+        "return of an episode",
+        f"{episodes} episodes of either kind.",
+    )
+    return made
+
+
+def animate(played: Played, renderer: Renderer) -> Animation:
+    """An episode in the time that it takes in the world, 25 frames a second or fewer."""
+    steps = len(played.observations) - 1
+    stride = max(1, round(FRAME_SECONDS / renderer.seconds))
+    shown = np.append(np.arange(0, steps, stride), steps)
+    ending = "it ended" if played.finished else "it goes on"
+    return Animation(
+        "One episode of the most probable actions",
+        renderer.draw(played.observations[shown]),
+        renderer.palette,
+        stride * renderer.seconds,
+        f"Return {played.episode_return:g}; after {steps} steps, "
+        f"{steps * renderer.seconds:.1f} s, {ending}.",
+    )

@@ -1,0 +1,265 @@
+"""What a report shows of an image classifier: its examples, its mistakes, and what it looks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from research.engine.artifacts import Artifact, Confusion, Images
+from research.engine.experiment import Batch, Key
+
+EXAMPLES = 16
+"""Examples shown, and mistakes."""
+FILTERS = 64
+"""First-layer filters shown at most."""
+SURVEYED = 10_000
+"""Examples put through the classifier, about: no batch is begun after so many."""
+MAPS = 16
+"""Feature maps shown of a stage at most."""
+
+
+class Predictions(NamedTuple):
+    """Examples with what was made of them.
+
+    Attributes:
+        image: `[examples, height, width, channels]`, as in the data.
+        label: int `[examples]`.
+        probability: float32 `[examples, classes]`.
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    probability: np.ndarray
+
+    def take(self, which: Any) -> Predictions:
+        """The examples at `which`."""
+        return Predictions(*(column[which] for column in self))
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The most probable class, int `[examples]`."""
+        return self.probability.argmax(axis=1)
+
+
+class Survey(NamedTuple):
+    """A split seen through a classifier.
+
+    Attributes:
+        counts: int64 `[classes, classes]`: true class, predicted class.
+        whole: whether these are all examples of the split.
+        first: the examples of the first batch.
+        worst: the mistakes to whose true class the least probability was given, worst first.
+    """
+
+    counts: np.ndarray
+    whole: bool
+    first: Predictions
+    worst: Predictions
+
+
+def survey(
+    probabilities: Callable[[jax.Array], jax.Array],
+    batches: Iterable[Batch],
+    keep: int = EXAMPLES,
+    surveyed: int = SURVEYED,
+) -> Survey | None:
+    """Put the examples of a split through a classifier, keeping few; None of an empty split.
+
+    Args:
+        probabilities: image as in the data, `[batch, ...]` -> `[batch, classes]`.
+        batches: with `image`, `label` and `weight`; an example of weight 0 is left out.
+        keep: how many mistakes are kept.
+        surveyed: no batch is begun after so many examples.
+    """
+    counts, first, worst = None, None, None
+    whole = True
+    for batch in batches:
+        if counts is not None and counts.sum() >= surveyed:
+            whole = False
+            break
+        real = np.asarray(batch["weight"]) > 0
+        chosen = Predictions(
+            np.asarray(batch["image"]),
+            np.asarray(batch["label"]),
+            np.asarray(probabilities(batch["image"])),
+        ).take(real)
+        if counts is None:
+            classes = chosen.probability.shape[1]
+            counts = np.zeros((classes, classes), np.int64)
+        np.add.at(counts, (chosen.label, chosen.predicted), 1)
+        first = chosen if first is None else first
+        mistakes = chosen.take(chosen.predicted != chosen.label)
+        if worst is not None:
+            mistakes = Predictions(*map(np.concatenate, zip(worst, mistakes, strict=True)))
+        given = mistakes.probability[np.arange(len(mistakes.label)), mistakes.label]
+        worst = mistakes.take(np.argsort(given, kind="stable")[:keep])
+    if counts is None or first is None or worst is None or not len(first.label):
+        return None
+    return Survey(counts, whole, first, worst)
+
+
+def make_pictures(
+    model: nn.Module,
+    probabilities: Callable[[Any, jax.Array], jax.Array],
+    params: Any,
+    batches: Iterable[Batch],
+    key: Key,
+    *,
+    split: str,
+    classes: Sequence[str],
+    white: int,
+    scaled: Callable[[jax.Array], jax.Array],
+) -> dict[str, Artifact]:
+    """The pictures of a classifier.
+
+    Args:
+        model: whose submodules' outputs are shown.
+        probabilities: (params, image as in the data) -> `[batch, classes]`.
+        params: of the model.
+        batches: of the split, with `image`, `label` and `weight`.
+        key: chooses the examples.
+        split: what the split is called.
+        classes: names of the classes.
+        white: the pixel value shown as white.
+        scaled: image as in the data -> what the model is called with.
+    """
+    predict = jax.jit(probabilities)
+    seen = survey(lambda image: predict(params, image), batches)
+    made: dict[str, Artifact] = {}
+    example = None
+    if seen is not None:
+        order = np.asarray(jax.random.permutation(key, len(seen.first.label)))
+        drawn = seen.first.take(order[:EXAMPLES])
+        example = drawn.take(slice(0, 1))
+        total = int(seen.counts.sum())
+        wrong = total - int(np.trace(seen.counts))
+        made["examples"] = show(f"Examples of the {split} split", drawn, classes, white)
+        if len(seen.worst.label):
+            some = len(seen.worst.label)
+            note = f"All {wrong:,} mistakes among {total:,} examples, the worst first."
+            if some < wrong:
+                note = (
+                    f"The {some} of {wrong:,} mistakes among {total:,} examples whose true class "
+                    "was given the least probability."
+                )
+            made["mistakes"] = show("The worst mistakes", seen.worst, classes, white, note)
+        number = "All" if seen.whole else "The first"
+        note = f"{number} {total:,} examples of the {split} split; {wrong:,} are mistakes."
+        made["confusion"] = Confusion("Confusion matrix", seen.counts, tuple(classes), note)
+    image = None if example is None else scaled(jnp.asarray(example.image))
+    filters = first_filters(params, None if image is None else tuple(image.shape[1:]))
+    if filters is not None:
+        made["filters"] = filters
+    if image is not None and example is not None:
+        made |= feature_maps(model, params, image, classes[int(example.label[0])])
+    return made
+
+
+def show(
+    title: str, chosen: Predictions, classes: Sequence[str], white: int, note: str = ""
+) -> Images:
+    """Examples with their classes: what each was taken for, and how surely."""
+    captions, wrong = [], []
+    for label, probability in zip(chosen.label, chosen.probability, strict=True):
+        best = int(probability.argmax())
+        wrong.append(best != int(label))
+        caption = f"{classes[best]}: {_percent(probability[best])}"
+        if wrong[-1]:
+            truth = f"{classes[int(label)]}: {_percent(probability[int(label)])}"
+            caption = f"{caption}; is {truth}"
+        captions.append(caption)
+    images = _without_single_channel(chosen.image)
+    return Images(title, images, 0.0, float(white), tuple(captions), tuple(wrong), note=note)
+
+
+def _percent(probability: Any) -> str:
+    value = 100 * float(probability)
+    return f"{value:.0f}\u00a0%" if 1 <= value <= 99 else f"{value:.1f}\u00a0%"
+
+
+def _without_single_channel(images: np.ndarray) -> np.ndarray:
+    return images[..., 0] if images.shape[-1] == 1 else images
+
+
+def first_filters(params: Any, image_shape: tuple[int, ...] | None) -> Images | None:
+    """The filters of the first layer: a convolution's, or a dense layer's laid out as images.
+
+    None where the parameters have neither, or images of two, or of more than three channels.
+
+    Args:
+        params: a pytree whose leaves named `kernel` are `[rows, columns, inputs, outputs]` or
+            `[inputs, outputs]`.
+        image_shape: height, width, channels; where it is None only convolutions are found.
+    """
+    leaves = jax.tree_util.tree_flatten_with_path(params)[0]
+    kernels = [np.asarray(leaf) for path, leaf in leaves if _is_kernel(path)]
+    channels = (1, 3) if image_shape is None else image_shape[-1:]
+    found = [kernel for kernel in kernels if kernel.ndim == 4 and kernel.shape[2] in channels]
+    what = "convolution"
+    if not found and image_shape is not None:
+        size = int(np.prod(image_shape))
+        flat = [kernel for kernel in kernels if kernel.ndim == 2 and kernel.shape[0] == size]
+        found = [kernel.reshape(*image_shape, -1) for kernel in flat]
+        what = "dense layer"
+    if not found or found[0].shape[2] not in (1, 3):
+        return None
+    kernel = np.moveaxis(found[0].astype(np.float32), -1, 0)
+    images = _without_single_channel(kernel[:FILTERS])
+    high = float(np.abs(images).max()) or 1.0
+    number = f"The first {len(images)} of {len(kernel)}" if len(kernel) > FILTERS else "All"
+    note = f"{number} filters of the first {what}, on one scale: ±{high:.2g}."
+    return Images("First-layer filters", images, -high, high, signed=True, note=note)
+
+
+def _is_kernel(path: Any) -> bool:
+    return str(getattr(path[-1], "key", "")) == "kernel"
+
+
+def feature_maps(
+    model: nn.Module, params: Any, image: jax.Array, label: str
+) -> dict[str, Artifact]:
+    """What each submodule with an image for an output makes of one example, stage after stage.
+
+    Args:
+        model: called with `training=False`.
+        params: of the model.
+        image: `[1, height, width, channels]`, as the model is called.
+        label: the example's class, for people.
+    """
+
+    def outputs(params: Any, image: jax.Array) -> Any:
+        _, seen = model.apply(
+            {"params": params},
+            image,
+            training=False,
+            capture_intermediates=lambda module, method: method == "__call__",
+            mutable=["intermediates"],
+        )
+        return seen["intermediates"]
+
+    leaves = jax.tree_util.tree_flatten_with_path(jax.jit(outputs)(params, image))[0]
+    found: dict[str, Artifact] = {}
+    for path, leaf in leaves:
+        maps = np.asarray(leaf, np.float32)
+        # Submodules alone: the model's own output is the logits.
+        if maps.ndim != 4 or maps.shape[0] != 1 or len(path) < 3:
+            continue
+        name = str(getattr(path[0], "key", path[0]))
+        shown = np.moveaxis(maps[0], -1, 0)[:MAPS]
+        high = float(np.abs(shown).max()) or 1.0
+        channels = maps.shape[-1]
+        number = f"{len(shown)} of the" if len(shown) < channels else "All"
+        note = (
+            f"{number} {channels} channels, {maps.shape[1]} × {maps.shape[2]}, of "
+            f"the example “{label}” (the first above), before the non-linearity; ±{high:.2g}."
+        )
+        stage = len(found) + 1
+        found[f"maps_{stage:02}"] = Images(
+            f"Feature maps {stage}: {name}", shown, -high, high, signed=True, note=note
+        )
+    return found

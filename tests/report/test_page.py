@@ -1,0 +1,187 @@
+"""The page: self-contained, escaped, whole, and the same each time."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from research.cli.catalog import ROOT
+from research.engine.artifacts import (
+    Animation,
+    Confusion,
+    Histogram,
+    Images,
+    Lines,
+    write,
+)
+from research.report.page import About, make_page, render, write_report
+from research.report.reading import read_run
+
+EVIL = '<script>alert("1")</script>&\'$x^2$'
+VOID = {"meta", "img", "br", "source", "input", "line", "path", "use", "rect"}
+
+
+class Seen(HTMLParser):
+    """Elements, attributes and text of a page; and whether every element is closed in its place."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.links, self.ids, self.text, self.styles = [], [], [], [], []
+        self.attributes, self._open = [], []
+        self.feed(text)
+        assert not self._open, self._open
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append(tag)
+        for name, value in attributes:
+            self.attributes.append((tag, name, value))
+            if name in ("src", "href", "srcset", "xlink:href", "action", "data"):
+                self.links.append(value)
+            if name == "id":
+                self.ids.append(value)
+        if tag not in VOID or tag == "path":
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if self._open and self._open[-1] == tag:
+            self._open.pop()
+
+    def handle_endtag(self, tag):
+        if tag in VOID and tag != "path":
+            return
+        assert self._open and self._open[-1] == tag, f"</{tag}> closes {self._open[-3:]}"
+        self._open.pop()
+
+    def handle_data(self, data):
+        inside = self._open[-1:] == ["style"]
+        (self.styles if inside else self.text).append(data)
+
+
+def artifacts():
+    return {
+        "images": Images(EVIL, np.zeros((2, 3, 3)), 0.0, 1.0, (EVIL, "b"), (True, False)),
+        "sheet": Images("s", np.zeros((9, 3, 3)), -1.0, 1.0, signed=True, note=EVIL),
+        "confusion": Confusion("c", np.int64([[3, 1], [0, 2]]), (EVIL, "b")),
+        "lines": Lines("l", np.arange(3.0), np.ones((1, 2, 3)), (EVIL, "q"), EVIL, (EVIL,)),
+        "histogram": Histogram("h", np.ones((1, 4)), (EVIL,), EVIL),
+        "animation": Animation(EVIL, np.zeros((2, 3, 3), np.uint8), np.uint8([[1, 2, 3]]), 0.1),
+    }
+
+
+@pytest.fixture
+def evil(make, tmp_path):
+    config = {"title": EVIL, EVIL: 1, "learning_rate": 0.1}
+    reports = {1: {f"train/{EVIL}": 1.0}, 2: {f"train/{EVIL}": 2.0, EVIL: 3.0}}
+    metrics = {f"test/{EVIL}": EVIL}
+    directory = make(tmp_path, config=config, experiment=EVIL.replace("/", "|"),
+                     reports=reports, metrics=metrics, name="evil")  # fmt: skip
+    write(directory / "artifacts", artifacts())
+    return directory
+
+
+def html_of(*directories, about=None):
+    return render(make_page([read_run(directory) for directory in directories], about or {}))
+
+
+def assert_self_contained(text):
+    seen = Seen(text)
+    assert "script" not in seen.elements and "link" not in seen.elements
+    assert not [link for link in seen.links if not link.startswith(("data:", "#"))]
+    assert not [name for _, name, _ in seen.attributes if name.startswith("on")]
+    styles = "".join(seen.styles)
+    assert "@import" not in styles
+    assert not [url for url in re.findall(r"url\(([^)]*)\)", text) if not url.startswith("#")]
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert policy.startswith("default-src 'none'") and "http" not in policy
+    return seen
+
+
+def test_what_runs_hold_is_text_and_never_markup(evil):
+    about = {EVIL.replace("/", "|"): About(EVIL, EVIL)}
+    text = html_of(evil, about=about)
+    seen = assert_self_contained(text)
+    assert "<script" not in text and text.count("&lt;script&gt;") > 10
+    assert EVIL in "".join(seen.text), "and it is shown as it is"
+
+
+def test_the_check_itself_sees_what_it_is_for(evil):
+    text = html_of(evil)
+    for bad in ('<script src="x.js"></script>', '<img src="https://example.org/a.png">',
+                '<p onclick="x">a</p>', '<div style="background: url(a.png)"></div>'):  # fmt: skip
+        with pytest.raises(AssertionError):
+            assert_self_contained(text.replace("</main>", f"{bad}</main>"))
+
+
+def test_a_page_is_the_same_each_time_and_its_ids_stand_once(evil):
+    text = html_of(evil)
+    assert text == html_of(evil)
+    ids = Seen(text).ids
+    assert len(ids) == len(set(ids)) > 5
+    for target in re.findall(r'(?:xlink:href="|url\()#([^")]*)', text):
+        assert target in ids
+
+
+def test_every_picture_has_words_beside_it(evil):
+    seen = Seen(html_of(evil))
+    pictures = sum(element == "img" for element in seen.elements)
+    words = [value for tag, name, value in seen.attributes if (tag, name) == ("img", "alt")]
+    assert pictures == len(words) == 4 and all(words)
+    plots = [tag for tag, name, value in seen.attributes if (name, value) == ("class", "plot")]
+    labels = [value for tag, name, value in seen.attributes if name == "aria-label"]
+    assert len(plots) == 3 and len(labels) >= 3 and all(labels)
+
+
+def test_a_recorded_run_shows_its_figures_and_its_proof(tmp_path):
+    (directory,) = (ROOT / "records/vision/digits_cnn").glob("*-s0")
+    run = read_run(directory)
+    about = {run.experiment: About("A net.", "test accuracy .98")}
+    write_report([directory], tmp_path / "page.html", about)
+    text = (tmp_path / "page.html").read_text()
+    assert_self_contained(text)
+    assert "<title>vision/digits_cnn: test accuracy 0.9944</title>" in text
+    shown = "".join(Seen(text).text)
+    for words in ("0.9944", "0.08151", "0.002", "label-smoothing", run.digest, run.chain.last,
+                  "avx512f", "whole", "A net.", "test accuracy .98"):  # fmt: skip
+        assert words in shown, words
+
+
+def test_several_runs_are_compared_and_what_differs_stands_out(make, tmp_path):
+    runs = [make(tmp_path, seed=seed) for seed in (0, 1, 2)]
+    other = {"learning_rate": 0.2, "widths": [8, 16], "title": "plain"}
+    runs.append(make(tmp_path, config=other))
+    text = html_of(*runs)
+    assert_self_contained(text)
+    page = make_page([read_run(run) for run in runs], {})
+    assert [(h.label, h.figure) for h in page.headlines] == [
+        ("learning-rate 0.1", "0.510 ± 0.025"), ("learning-rate 0.2", "0.5"),
+    ]  # fmt: skip
+    assert [row.name for row in page.config.rows if row.marked] == ["learning-rate"]
+    assert page.config.rows[0].cells == ["0.1", "0.2"]
+    assert any(plot.banded for plot in page.plots)
+    assert len(page.members.rows) == 4
+    alone = make_page([read_run(runs[0])], {})
+    assert not any(plot.banded for plot in alone.plots) and alone.members is None
+    assert not [row for row in alone.config.rows if row.marked]
+
+
+def test_an_artifact_that_cannot_be_drawn_makes_a_poorer_page(make, tmp_path):
+    directory = make(tmp_path)
+    broken = artifacts() | {"broken": Confusion("wrong", np.zeros(3), ("a",))}
+    write(directory / "artifacts", broken)
+    text = html_of(directory)
+    assert "It cannot be drawn" in text and "wrong" in text
+    (section,) = make_page([read_run(directory)], {}).sections
+    assert [card.kind for card in section.cards] == [
+        "images", "images", "confusion", "lines", "histogram", "animation", "problem",
+    ]  # fmt: skip
+
+
+def test_a_run_that_only_just_began_has_a_page(make, tmp_path):
+    directory = make(tmp_path, reports={}, complete=False)
+    (directory / "result.json").unlink()
+    text = html_of(directory)
+    assert "not complete" in text and "None yet" in text

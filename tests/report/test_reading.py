@@ -1,0 +1,148 @@
+"""Runs are read as the ledger has them; what is missing or damaged is told, and is no error."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from research.cli.catalog import ROOT
+from research.engine.artifacts import Histogram, write
+from research.errors import Damaged, Mistake
+from research.report.reading import read_run
+
+
+def test_a_recorded_run_is_read_as_its_files_have_it():
+    (directory,) = (ROOT / "records/vision/digits_cnn").glob("*-s0")
+    run = read_run(directory)
+    result = json.loads((directory / "result.json").read_text())
+    (member,) = run.members
+    assert run.notes == () and run.complete and run.seeds == (0, 1) and run.width is None
+    assert (member.metrics, member.digest) == (result["metrics"], result["digest"])
+    assert (run.step, run.experiment, run.config_digest) == (
+        result["step"], "vision/digits_cnn", result["config_digest"]
+    )  # fmt: skip
+    lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
+    for name in ("train/loss", "validation/accuracy"):
+        curve = member.curves[name]
+        there = [line for line in lines if name in line]
+        assert curve.steps.tolist() == [line["step"] for line in there]
+        assert curve.values.tolist() == [line[name] for line in there]
+    kinds = [
+        json.loads(line)["kind"] for line in (directory / "ledger.jsonl").read_text().splitlines()
+    ]
+    assert run.chain.saves == kinds.count("save") and run.chain.segments == 1
+    assert not run.chain.broken
+
+
+def test_words_and_empty_intervals_leave_gaps(make, tmp_path):
+    nothing = {10: {"train/loss": None}, 20: {"train/loss": math.nan}, 30: {"train/loss": 2.0}}
+    (member,) = read_run(make(tmp_path, reports=nothing)).members
+    np.testing.assert_array_equal(member.curves["train/loss"].values, [np.nan, np.nan, 2.0])
+
+
+def population(make, tmp_path, **changes):
+    reports = {5: {"train/loss": [1.0, 2.0, 3.0, 4.0]}, 10: {"train/loss": [0.1, 0.2, 0.3, None]}}
+    members = [
+        {
+            "seed": 3 + number % 2,
+            "hyperparameters": {"learning_rate": rate},
+            "digest": f"{number}" * 64,
+            "metrics": {"test/accuracy": number / 10},
+        }
+        for number, rate in enumerate([0.1, 0.1, 0.2, 0.2])
+    ]
+    settings = {
+        "config": {"learning_rate": [0.1, 0.2]},
+        "seed": 3,
+        "reports": reports,
+        "population": {"seeds": 2, "width": 4},
+        "members": members,
+        **changes,
+    }
+    return make(tmp_path, **settings)
+
+
+def test_a_population_is_its_members(make, tmp_path):
+    run = read_run(population(make, tmp_path))
+    assert run.seeds == (3, 2) and run.width == 4
+    assert [(m.seed, m.config["learning_rate"]) for m in run.members] == [
+        (3, 0.1), (4, 0.1), (3, 0.2), (4, 0.2),
+    ]  # fmt: skip
+    assert [m.metrics["test/accuracy"] for m in run.members] == [0.0, 0.1, 0.2, 0.3]
+    assert run.members[1].curves["train/loss"].values.tolist() == [2.0, 0.2]
+    assert math.isnan(run.members[3].curves["train/loss"].values[1])
+
+
+def test_members_whose_values_are_not_known_are_never_taken_for_seeds(make, tmp_path):
+    directory = population(make, tmp_path, complete=False)
+    (directory / "result.json").unlink()
+    run = read_run(directory)
+    assert len(run.members) == 4
+    assert len({json.dumps(member.config) for member in run.members}) == 4
+
+
+def test_what_was_changed_by_hand_is_told_and_not_believed(make, tmp_path):
+    directory = make(tmp_path)
+    assert read_run(directory).notes == ()
+    file = directory / "metrics.jsonl"
+    file.write_text(file.read_text().replace("1.5", "0.5"))
+    result = json.loads((directory / "result.json").read_text())
+    result["metrics"]["test/accuracy"] = 0.99
+    (directory / "result.json").write_text(json.dumps(result))
+    run = read_run(directory)
+    assert len(run.notes) == 2
+    assert run.members[0].metrics["test/accuracy"] == 0.5
+    assert run.members[0].curves["validation/loss"].values.tolist() == [1.5]
+
+
+@pytest.mark.parametrize("lost", ["metrics.jsonl", "result.json", "config.json"])
+def test_a_lost_file_makes_no_error(make, tmp_path, lost):
+    directory = make(tmp_path)
+    (directory / lost).unlink()
+    run = read_run(directory)
+    assert run.members[0].metrics["test/accuracy"] == 0.5
+    assert run.members[0].curves["train/loss"].values.tolist() == [2.0, 1.0]
+
+
+def test_lines_past_the_last_save_are_shown(make, tmp_path):
+    directory = make(tmp_path, complete=False)
+    (directory / "result.json").unlink()
+    with (directory / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 30, "train/loss": 0.25}\n{"step": 40, "tra')
+    run = read_run(directory)
+    assert not run.complete and run.step == 30 and run.notes == ()
+    assert run.members[0].curves["train/loss"].steps.tolist() == [10, 20, 30]
+
+
+def test_a_broken_chain_is_told_and_what_is_whole_is_shown(make, tmp_path):
+    directory = make(tmp_path)
+    path = directory / "ledger.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text(lines[0] + lines[1].replace("1.5", "9.5") + lines[2])
+    run = read_run(directory)
+    assert "line 2" in run.chain.broken and run.chain.saves == 0
+    assert any("line 2" in note for note in run.notes)
+    path.write_text("".join(lines[:2]) + lines[2][:20])  # what a crash leaves
+    run = read_run(directory)
+    assert not run.chain.broken and run.notes == ()
+
+    path.write_text("nothing\n")
+    assert read_run(directory).members[0].config["title"] == "plain", "config.json says it too"
+    (directory / "config.json").write_text("nothing")
+    with pytest.raises(Damaged):
+        read_run(directory)
+    path.unlink()
+    with pytest.raises(Mistake, match="not a run"):
+        read_run(directory)
+
+
+def test_damaged_artifacts_make_a_poorer_report(make, tmp_path):
+    directory = make(tmp_path)
+    shown = Histogram("h", np.zeros((1, 2)), ("g",), "v")
+    write(directory / "artifacts", {"one": shown, "two": shown})
+    (directory / "artifacts" / "one.npz").write_bytes(b"PK")
+    run = read_run(directory)
+    assert list(run.artifacts) == ["two"] and "one.npz" in run.notes[0]

@@ -1,0 +1,81 @@
+"""Pictures of a policy: an episode that is the first and whole, returns, and a cart where it is."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from research.rl import cartpole
+from research.rl.environment import Renderer
+from research.rl.pictures import animate, first_episode, play_episode, show_policy
+
+CART, POLE = 2, 3
+"""Which ramp of the palette, counted from 1."""
+
+
+def ink(frame, ramp):
+    """Rows and columns of the pixels of one ramp."""
+    levels = (len(cartpole.PALETTE) - 1) // 4
+    return np.nonzero((frame > (ramp - 1) * levels) & (frame <= ramp * levels))
+
+
+def test_the_first_episode_is_played_to_its_end_and_no_further(clock):
+    environment = clock(7, ends="truncated")
+    played = jax.jit(
+        lambda key: play_episode(environment, lambda o: jnp.int32(0), key, 20)
+    )(jax.random.key(0))  # fmt: skip
+    episode = first_episode(*map(np.asarray, played))
+    assert episode.finished and episode.episode_return == 7
+    assert len(episode.observations) == 8
+    np.testing.assert_array_equal(episode.observations[:7, 0], np.arange(7))
+
+    cut = jax.jit(lambda key: play_episode(environment, lambda o: jnp.int32(0), key, 5))
+    episode = first_episode(*map(np.asarray, cut(jax.random.key(0))))
+    assert not episode.finished and episode.episode_return == 5
+
+
+def test_returns_are_those_of_either_way_to_act(lever):
+    def policy(params, observations):
+        return params * observations  # logits [a, b] for an observation of 1
+
+    params = jnp.log(jnp.array([0.25, 0.75]))
+    made = show_policy(lever, policy, params, jax.random.key(3), 400)
+    assert list(made) == ["returns"], "nothing draws this environment"
+    greedy, drawn = made["returns"].values
+    assert (greedy == 1).all()
+    # 400 draws of .75: five standard deviations are .11.
+    assert abs(drawn.mean() - 0.75) < 0.11 and set(drawn) == {0, 1}
+
+
+@settings(max_examples=30, deadline=None)
+@given(position=st.floats(-2.0, 2.0), angle=st.floats(-0.2, 0.2))
+def test_cart_and_pole_are_drawn_where_they_are(position, angle):
+    (frame,) = cartpole.draw(np.float32([[position, 0, angle, 0]]))
+    scale = cartpole.WIDTH / 5.4
+    x = cartpole.WIDTH / 2 + scale * position
+    _, columns = ink(frame, CART)
+    assert abs((columns.min() + columns.max() + 1) / 2 - x) < 1.5
+    rows, columns = ink(frame, POLE)
+    top = columns[rows == rows.min()].mean() + 0.5
+    assert abs(top - (x + scale * np.sin(angle))) < 3
+    assert frame.max() < len(cartpole.PALETTE)
+
+
+def test_speed_is_not_drawn_and_position_is():
+    frames = cartpole.draw(np.float32([[0, 0, 0, 0], [0, 3, 0, 3], [0.1, 0, 0, 0]]))
+    np.testing.assert_array_equal(frames[0], frames[1])
+    assert (frames[0] != frames[2]).any()
+
+
+@pytest.mark.parametrize(("seconds", "shown", "frame_seconds"), [(0.02, 5, 0.04), (0.5, 8, 0.5)])
+def test_an_animation_takes_the_time_that_the_world_takes(clock, seconds, shown, frame_seconds):
+    environment = clock(7, ends="terminated")
+    drawer = Renderer(lambda o: o[:, :, None].astype(np.uint8), np.zeros((8, 3), np.uint8), seconds)
+    played = play_episode(environment, lambda o: jnp.int32(0), jax.random.key(0), 9)
+    animation = animate(first_episode(*map(np.asarray, played)), drawer)
+    assert len(animation.frames) == shown and animation.seconds == frame_seconds
+    assert animation.frames[1, 0, 0] == round(frame_seconds / seconds)
