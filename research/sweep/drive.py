@@ -26,7 +26,7 @@ class _Active:
     lane: Lane
     endings: list[Ending] = field(default_factory=list)
     process: Process | None = None
-    given_up: bool = False
+    given_up: str = ""
     waiting: bool = False
 
     @property
@@ -122,14 +122,16 @@ def _look(work: _Active, search: Search) -> None:
         return
     exited = work.process.poll()
     if exited is None:
-        if not work.given_up and search.gives_up(work.lane, work.job):
-            work.given_up = True
-            work.process.stop()
+        if not work.given_up:
+            work.given_up = search.gives_up(work.lane, work.job)
+            if work.given_up:
+                work.process.stop()
         return
     work.process = None
     # What was reported last counts before what became of the run: so it does after a kill too.
-    if work.given_up or (not exited.stopped and search.gives_up(work.lane, work.job)):
-        work.endings.append(_PRUNED)
+    why = work.given_up or ("" if exited.stopped else search.gives_up(work.lane, work.job))
+    if why:
+        work.endings.append(Ending("pruned", {}, why))
         return
     done = search.known(work.job)
     if done is not None:
@@ -146,12 +148,9 @@ def _look(work: _Active, search: Search) -> None:
 
 
 def _take(work: _Active, ending: Ending, search: Search) -> None:
-    """Take note of a run that needs no process (any more), unless it should have been given up."""
-    given_up = ending.state == "complete" and search.gives_up(work.lane, work.job)
-    work.endings.append(_PRUNED if given_up else ending)
-
-
-_PRUNED = Ending("pruned", {}, "worse than the median of the trials before it")
+    """Take note of a run that needs no process, unless it is one that would have been given up."""
+    why = search.gives_up(work.lane, work.job) if ending.state == "complete" else ""
+    work.endings.append(Ending("pruned", {}, why) if why else ending)
 
 
 def _said(exited: Exited) -> str:

@@ -55,7 +55,9 @@ class Plan(NamedTuple):
 
     def spell(self) -> str:
         """The content of `sweep.json`."""
-        return json.dumps({**self._asdict(), "digest": self.digest}, indent=2, sort_keys=True) + "\n"
+        return (
+            json.dumps({**self._asdict(), "digest": self.digest}, indent=2, sort_keys=True) + "\n"
+        )
 
 
 def direction_of(metric: str) -> str:

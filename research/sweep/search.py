@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from research.cli.display import spell_figure
 from research.engine.record import read_metrics
 from research.sweep.failures import Failures
 from research.sweep.jobs import Job
 from research.sweep.outcome import Ending, finished, objective
 from research.sweep.space import Point
 from research.sweep.study import Study
-from research.sweep.suggest import place_of
+from research.sweep.suggest import SEED_STRIDE, place_of
 from research.sweep.trial import Outcome, Trial, outcome_of
 
 
@@ -37,8 +38,8 @@ class Search(Protocol):
     def known(self, job: Job) -> Ending | None:
         """How a run ended that needs no process any more."""
 
-    def gives_up(self, lane: Lane, job: Job) -> bool:
-        """Whether what a run has reported so far gives its trial no prospect."""
+    def gives_up(self, lane: Lane, job: Job) -> str:
+        """Why what a run has reported so far gives its trial no prospect, or ""."""
 
     def ended(self, lane: Lane, endings: Sequence[Ending]) -> Outcome | None:
         """Take note that a lane has ended; the outcome of its trial, if that has ended as well."""
@@ -72,9 +73,9 @@ class Listed:
         """Of a run that is finished, or failed in a way that would come again."""
         return finished(job.directory) or self._failures.of(job.directory)
 
-    def gives_up(self, lane: Lane, job: Job) -> bool:
+    def gives_up(self, lane: Lane, job: Job) -> str:
         """Every point is wanted."""
-        return False
+        return ""
 
     def ended(self, lane: Lane, endings: Sequence[Ending]) -> Outcome | None:
         """Take note of one run."""
@@ -152,7 +153,7 @@ class Guided:
         """Of a run that is finished."""
         return finished(job.directory)
 
-    def gives_up(self, lane: Lane, job: Job) -> bool:
+    def gives_up(self, lane: Lane, job: Job) -> str:
         """Judge each line of the run's metrics once, in order, as if it had just come.
 
         So the decision is the same whenever one looks, and after a kill.
@@ -167,8 +168,11 @@ class Guided:
                 continue
             judged[place] = float(value)
             if self._pruning and self._study.gives_up(lane.trial.number, judged):
-                return True
-        return False
+                return (
+                    f"at {place % SEED_STRIDE} % of its steps {self._metric} was "
+                    f"{spell_figure(value)}, worse than the median of the trials before"
+                )
+        return ""
 
     def ended(self, lane: Lane, endings: Sequence[Ending]) -> Outcome | None:
         """Close the trial."""
@@ -177,7 +181,7 @@ class Guided:
         last = endings[-1]
         if last.state == "complete" and value is None:
             last = Ending("failed", {}, f"its runs report no finite {self._metric}")
-        if last.state == "failed" and len(lane.jobs) > 1:
+        if last.state != "complete" and len(lane.jobs) > 1:
             last = last._replace(reason=f"seed {lane.jobs[len(endings) - 1].seed}: {last.reason}")
         self._study.close(number, last, value, self._judged.pop(number, {}))
         return self._outcome(number)

@@ -16,9 +16,7 @@ ROWS = 20
 """Rows of the table that are shown; all are in `table.csv`."""
 
 
-def spell_ended(
-    outcome: Outcome, metric: str, done: int, count: int, best: Outcome | None
-) -> str:
+def spell_ended(outcome: Outcome, metric: str, done: int, count: int, best: Outcome | None) -> str:
     """`3 of 6: learning-rate 0.001: validation/accuracy 0.93, the best so far`."""
     head = f"{done:>{len(str(count))}} of {count}: {spell_point(outcome.trial.point)}"
     if outcome.value is None:

@@ -130,9 +130,7 @@ class Study:
             "failed": TrialState.FAIL,
         }
         state = states[ending.state]
-        self._study.tell(
-            number, value if state == TrialState.COMPLETE else None, state=state
-        )
+        self._study.tell(number, value if state == TrialState.COMPLETE else None, state=state)
 
     def outcome(self, number: int) -> tuple[str, str]:
         """How a trial ended, in the words of `Ending`, and why; ("", "") while it is at work."""

@@ -1,4 +1,4 @@
-"""The results of a sweep: one row a trial, best first, with intervals where it has several seeds."""
+"""The results of a sweep: one row a trial, best first, with intervals over several seeds."""
 
 from __future__ import annotations
 
