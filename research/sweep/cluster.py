@@ -149,7 +149,7 @@ class ClusterLauncher:
             return {}
         import submitit
 
-        found = {}
+        found: dict[str, Any] = {}
         for text in path.read_text().splitlines():
             try:
                 line = json.loads(text)

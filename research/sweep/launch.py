@@ -241,7 +241,7 @@ def _search(
 ) -> Search:
     def make(number: int, point: Point) -> Trial:
         config = request.config(point)
-        steps = request.named.make(config).steps if study is not None else 0
+        steps = _steps(request.named, config) if study is not None else 0
         return Trial(number, point, jobs_of(recipe, number, point, config), steps)
 
     options = request.options
@@ -258,6 +258,14 @@ def _search(
         pruning=options.prune,
         note=note,
     )
+
+
+def _steps(named: Named, config: Any) -> int:
+    """How many steps a run has; 0 where the experiment cannot be made: its run will say why."""
+    try:
+        return int(named.make(config).steps)
+    except Exception:
+        return 0
 
 
 def _capacity(options: SweepOptions) -> int:

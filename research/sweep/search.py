@@ -164,7 +164,7 @@ class Guided:
         for step in sorted(lines):
             place = place_of(step, lane.trial.steps, index)
             value = lines[step].get(self._metric)
-            if place in judged or not _is_figure(value):
+            if place in judged or value is None or not _is_figure(value):
                 continue
             judged[place] = float(value)
             if self._pruning and self._study.gives_up(lane.trial.number, judged):

@@ -79,7 +79,7 @@ Point = Mapping[str, Any]
 def is_axis(token: str) -> bool:
     """Whether a word of a command line varies a field: `learning-rate=...`."""
     name, equals, _ = token.partition("=")
-    return bool(equals) and name.replace("-", "_").isidentifier()
+    return bool(equals) and name[:1] != "-" and name.replace("-", "_").isidentifier()
 
 
 def read_space(
@@ -128,7 +128,7 @@ def read_domain(text: str, kind: Any, *, grid: bool) -> Domain:
         raise Refusal(f"values are wanted, as in {_example(kind, grid=grid)}")
     listed = typing.get_origin(number) is tuple
     parts = text.split("/") if listed else text.split(",")
-    values = []
+    values: list[Any] = []
     for part in parts:
         try:
             value = convert(part, kind)
