@@ -47,6 +47,7 @@ def drive(
     request: StopRequest,
     note: Callable[[str], None],
     ended: Callable[[Outcome], None],
+    at_work: Callable[[Sequence[Job]], None] = lambda jobs: None,
 ) -> None:
     """Make all runs that `search` wants, at most `capacity` lanes at a time.
 
@@ -57,6 +58,7 @@ def drive(
         request: becomes true when someone asks to stop.
         note: is told what a person should know.
         ended: is told of each trial that has ended.
+        at_work: is told of the runs under way, again and again.
 
     Raises:
         Stopped: someone asked to stop, or a run was stopped; all runs have saved and stopped.
@@ -77,6 +79,7 @@ def drive(
                     ended(outcome)
             if not active and not _fill(active, search, capacity):
                 return
+            at_work([work.job for work in active])
             if all(work.process is not None or work.waiting for work in active):
                 time.sleep(POLL_SECONDS)
     finally:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, TextIO
 
 from research.cli.catalog import Named
 from research.cli.command import Command, Context, Outcome
-from research.cli.terminal import make_console
 from research.engine import lock
 from research.engine.durable import write_file
 from research.engine.interrupts import stop_on_signals
@@ -25,7 +24,7 @@ from research.sweep.options import PACE, SweepOptions, extra_of, minutes_of
 from research.sweep.plan import Plan
 from research.sweep.request import Request, read
 from research.sweep.search import Guided, Listed, Search, best_of, counts, ranked
-from research.sweep.show import print_table, spell_ended
+from research.sweep.show import Progress, print_table, spell_ended
 from research.sweep.space import Point, spell_space
 from research.sweep.study import Study, require_optuna
 from research.sweep.trial import Outcome as Ended
@@ -55,14 +54,6 @@ def sweep(command: Command, tokens: Sequence[str], context: Context, progress: T
         Stopped: it was stopped, and the same command goes on.
         Damaged: its history cannot be read.
     """
-    console = make_console(progress)
-
-    def say(text: str, style: str | None = None) -> None:
-        console.print(text, style=style, markup=False, soft_wrap=True)
-
-    def note(text: str) -> None:
-        say(f"note: {text}", "yellow")
-
     measures.use_cpu()
     known: list[Measures] = []
 
@@ -84,17 +75,17 @@ def sweep(command: Command, tokens: Sequence[str], context: Context, progress: T
     aim = _aim(request, known, context)
     planned = _plan(request, aim)
     directory = planned.directory(Path(options.runs_dir))
-    for text in (context.note, _exhausted(request), _warning(aim.metric)):
-        if text:
-            note(text)
     directory.mkdir(parents=True, exist_ok=True)
-    with lock.hold(directory):
+    with lock.hold(directory), Progress(progress) as shown:
+        for text in (context.note, _exhausted(request), _warning(aim.metric)):
+            if text:
+                shown.note(text)
         write_file(directory / SWEEP_FILE, planned.spell())
-        return _carry_out(request, aim, directory, context, say, note)
+        return _carry_out(request, aim, directory, context, shown)
 
 
 def _carry_out(
-    request: Request, aim: Aim, directory: Path, context: Context, say: Any, note: Any
+    request: Request, aim: Aim, directory: Path, context: Context, shown: Progress
 ) -> Outcome:
     options = request.options
     recipe = Recipe(
@@ -106,34 +97,36 @@ def _carry_out(
         options.seeds,
     )
     study = Study(directory, request.space, maximize=aim.maximize) if options.optimize else None
-    search = _search(request, aim, recipe, directory, study, note)
+    search = _search(request, aim, recipe, directory, study, shown.note)
     count = options.trials or len(request.points)
-    say(
+    shown.say(
         f"{request.named.name}: {options.method}, {count} {'trials' if count > 1 else 'trial'}"
         + (f" of {options.seeds} seeds" if options.seeds > 1 else "")
         + f", by {aim.metric} ({'larger' if aim.maximize else 'smaller'} is better)"
     )
-    say(f"sweep directory: {directory}")
+    shown.say(f"sweep directory: {directory}")
     before = sum(bool(outcome.state) for outcome in search.outcomes())
     if before:
-        say(f"{before} of {count} trials are there already")
-    told: list[Ended] = []
+        shown.say(f"{before} of {count} trials are there already")
 
     def ended(outcome: Ended) -> None:
-        told.append(outcome)
         everything = search.outcomes()
         done = sum(bool(outcome.state) for outcome in everything)
         best = best_of(everything, maximize=aim.maximize)
-        say(spell_ended(outcome, aim.metric, done, count, best))
+        shown.say(spell_ended(outcome, aim.metric, done, count, best))
+        shown.done(done)
 
     stopped: Stopped | None = None
     try:
-        with stop_on_signals(note) as stop:
+        with stop_on_signals(shown.note) as stop:
             launcher = _launcher(options, directory, context, request.named.name)
+            shown.start(count)
+            shown.done(before)
             try:
-                drive(search, launcher, _capacity(options), stop, note, ended)
+                drive(search, launcher, _capacity(options), stop, shown.note, ended, shown.at_work)
             except Stopped as error:
                 stopped = error
+        shown.stop()
         outcomes = search.outcomes()
     finally:
         if study is not None:
@@ -146,7 +139,7 @@ def _carry_out(
         raise StoppedSweep(stopped, report)
     retry = [o for o in outcomes if any(e is not None and not e.final for e in o.endings)]
     if retry:
-        note(f"{len(retry)} of the failed trials crashed: the same command tries them again")
+        shown.note(f"{len(retry)} of the failed trials crashed: the same command tries them again")
     code = Exit.DIVERGED if retry or not best else Exit.DONE
     return Outcome({**report, "exit_code": int(code)}, code)
 

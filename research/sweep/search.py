@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from research.cli.display import spell_figure
@@ -131,6 +132,9 @@ class Guided:
         self._note = note
         self._left = [number for number in study.at_work() if number < count]
         self._judged: dict[int, dict[int, float]] = {}
+        # Neither changes any more once it is there; the table is asked for after each trial.
+        self._trials: dict[int, Trial] = {}
+        self._finished: dict[Path, Ending] = {}
 
     def next(self) -> Lane | None:
         """A trial that was left at work, with the very same point; else a new one."""
@@ -146,12 +150,20 @@ class Guided:
                 self._count = len(self._study.trials())
                 return None
             number, point = begun
-        trial = self._make(number, point)
+        trial = self._trial(number, point)
         return Lane(trial, trial.jobs)
+
+    def _trial(self, number: int, point: Point) -> Trial:
+        if number not in self._trials:
+            self._trials[number] = self._make(number, point)
+        return self._trials[number]
 
     def known(self, job: Job) -> Ending | None:
         """Of a run that is finished."""
-        return finished(job.directory)
+        ending = self._finished.get(job.directory) or finished(job.directory)
+        if ending is not None:
+            self._finished[job.directory] = ending
+        return ending
 
     def gives_up(self, lane: Lane, job: Job) -> str:
         """Judge each line of the run's metrics once, in order, as if it had just come.
@@ -191,9 +203,9 @@ class Guided:
         return [self._outcome(n) for n in range(min(self._count, len(self._study.trials())))]
 
     def _outcome(self, number: int) -> Outcome:
-        trial = self._make(number, self._study.point(number))
+        trial = self._trial(number, self._study.point(number))
         state, reason = self._study.outcome(number)
-        endings = tuple(finished(job.directory) for job in trial.jobs)
+        endings = tuple(map(self.known, trial.jobs))
         return Outcome(trial, state, reason, endings, self._study.value(number))
 
 

@@ -4,16 +4,88 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from types import TracebackType
+from typing import Any, Self, TextIO
 
 from research.cli.convert import spell
 from research.cli.display import spell_figure
-from research.cli.terminal import make_console
+from research.cli.terminal import is_terminal, make_console
+from research.sweep.jobs import Job
 from research.sweep.space import spell_point
 from research.sweep.trial import Outcome
 
 ROWS = 20
 """Rows of the table that are shown; all are in `table.csv`."""
+
+
+class Progress:
+    """Lines of progress, and on a terminal a bar below them.
+
+    Args:
+        file: where they go.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._console = make_console(file)
+        self._live = is_terminal(file)
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def say(self, text: str, style: str | None = None) -> None:
+        """A line."""
+        self._console.print(text, style=style, markup=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """A sentence that stands out."""
+        self.say(f"note: {text}", "yellow")
+
+    def start(self, trials: int) -> None:
+        """Show the bar, where a person looks at it."""
+        if not self._live:
+            return
+        from rich import progress
+
+        self._bar = progress.Progress(
+            progress.TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+            progress.BarColumn(bar_width=None),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("{task.description}", style="cyan", markup=False),
+            console=self._console,
+            refresh_per_second=4,
+            transient=True,
+            expand=True,
+        )
+        self._task = self._bar.add_task("", total=trials)
+        self._bar.start()
+
+    def done(self, trials: int) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=trials)
+
+    def at_work(self, jobs: Sequence[Job]) -> None:
+        """Say beside the bar what is under way."""
+        if self._bar is not None and jobs:
+            first = f"trial {jobs[0].trial}, seed {jobs[0].seed}"
+            others = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
+            self._bar.update(self._task, description=f"at work: {first}{others}")
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
 
 
 def spell_ended(outcome: Outcome, metric: str, done: int, count: int, best: Outcome | None) -> str:

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from research.cli.main import main
-from research.engine import ledger
 from research.errors import Exit
-
-
-def call(capsys, *tokens):
-    code = main([*tokens, "--json"])
-    out, err = capsys.readouterr()
-    return code, json.loads(out.splitlines()[-1]), err
+from tests.sweep.calls import call, table
 
 
 @pytest.mark.parametrize(
@@ -86,10 +76,6 @@ def test_what_is_not_installed_is_named(small, capsys, monkeypatch, module, word
     assert not Path("runs").exists()
 
 
-def table(report):
-    return Path(report["sweep_dir"], "table.csv").read_text()
-
-
 def test_trouble_of_one_trial_is_not_that_of_the_others(small, capsys) -> None:
     words = ["sweep", "small", "--grid", "trouble=none,nan,crash", "--decay", "0.5", "--jobs", "3"]
     words += ["--metric", "test/norm", "--minimize", "--smoke"]
@@ -130,104 +116,3 @@ def test_slurms_path_through_submitits_local_executor(small, capsys) -> None:
     code, again, _ = call(capsys, *words)
     assert code == 0 and table(again) == table(report)
     assert not list(Path(report["sweep_dir"], "logs").glob("*-s2*"))
-
-
-def start(root, *words):
-    return subprocess.Popen(
-        [sys.executable, str(root / "launch.py"), "sweep", "small", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def wait_for_run(process, count, runs="runs"):
-    """Until `count` runs have begun, the last of which is then in its midst."""
-    deadline = time.monotonic() + 60
-    while len(list(Path(runs).glob("alpha/small/*/checkpoints/*"))) < count:
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def held(runs="runs"):
-    from research.engine import lock
-
-    return [path for path in Path(runs).glob("alpha/small/*") if lock.is_held(path)]
-
-
-def digests(runs):
-    paths = Path(runs).glob("alpha/small/*/ledger.jsonl")
-    return {path.parent.name: ledger.read(path).lines[-1].content["digest"] for path in paths}
-
-
-def test_interrupted_then_killed_it_ends_as_if_nothing_had_happened(small, capsys) -> None:
-    words = ["--grid", "decay=0.5,0.6,0.7", "--steps", "400000", "--save-every", "50000"]
-    code, whole, _ = call(capsys, "sweep", "small", *words, "--runs-dir", "whole", "--jobs", "3")
-    assert code == 0 and whole["completed"] == 3
-
-    process = start(small, *words)
-    try:
-        wait_for_run(process, 1)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == Exit.STOPPED, out + err
-    assert "the same command goes on" in err and "Traceback" not in err
-    assert not held()
-
-    process = start(small, *words)
-    try:
-        wait_for_run(process, 4)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    finally:
-        process.kill()
-    code, report, _ = call(capsys, "sweep", "small", *words)
-    assert code == 0 and report["complete"]
-    assert table(report) == table(whole)
-    assert digests("runs") == digests("whole") and len(digests("runs")) == 3
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's word to orphans is Linux's")
-def test_a_killed_sweep_leaves_no_run_at_work(small) -> None:
-    process = start(small, "--grid", "decay=0.5", "--steps", "2000000000")
-    try:
-        wait_for_run(process, 1)
-        assert held()
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        deadline = time.monotonic() + 30
-        while held():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-    finally:
-        process.kill()
-    (run,) = Path("runs").glob("alpha/small/*")
-    assert max(ledger.read(run / "ledger.jsonl").saves()) > 0, "it saved before it stopped"
-
-
-def test_a_run_at_work_elsewhere_is_waited_for(small, tmp_path) -> None:
-    """Another process holds the run's directory: the sweep waits, and says for whom."""
-    import fcntl
-
-    from research.cli.catalog import load, read
-    from research.engine.identity import Identity, config_fields
-
-    named = load(read(small / "experiments/alpha/small.py"))
-    run = Identity("alpha/small", config_fields(named.config(decay=0.5)), 0).directory(Path("runs"))
-    run.mkdir(parents=True)
-    with (run / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.write("process 1 on moon\n")
-        file.flush()
-        process = start(small, "--grid", "decay=0.5")
-        os.set_blocking(process.stderr.fileno(), True)
-        seen = ""
-        while "waiting for it to end" not in seen:
-            line = process.stderr.readline()
-            assert line, "it did not wait"
-            seen += line
-        assert "process 1 on moon" in seen and not (run / "ledger.jsonl").exists()
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, out + err
