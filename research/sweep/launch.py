@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TextIO
 
 from research.cli.catalog import Named
 from research.cli.command import Command, Context, Outcome
+from research.cli.pace import Pace, slicing
 from research.engine import lock
 from research.engine.durable import write_file
 from research.engine.interrupts import stop_on_signals
@@ -19,7 +20,6 @@ from research.sweep.drive import drive
 from research.sweep.failures import Failures
 from research.sweep.jobs import Recipe, jobs_of, run_words
 from research.sweep.local import Launcher, LocalLauncher
-from research.sweep.measures import Measures
 from research.sweep.options import PACE, SweepOptions, extra_of, minutes_of
 from research.sweep.plan import Plan
 from research.sweep.request import Request, read
@@ -55,14 +55,13 @@ def sweep(command: Command, tokens: Sequence[str], context: Context, progress: T
         Damaged: its history cannot be read.
     """
     measures.use_cpu()
-    known: list[Measures] = []
 
     def check(named: Named, config: Any, options: SweepOptions) -> list[str]:
         try:
-            known.append(measures.measures_of(named, config, context.root))
+            found = measures.measures_of(named, config, context.root)
         except Mistake as mistake:
             return [str(mistake)]
-        wrong = measures.metric_mistake(options.objective, known[0])
+        wrong = measures.metric_mistake(options.objective, found)
         return [wrong] if wrong else []
 
     request = read(command, tokens, context, check)
@@ -72,7 +71,8 @@ def sweep(command: Command, tokens: Sequence[str], context: Context, progress: T
     if options.slurm:
         require_submitit(options.slurm_cluster)
         quiet_submitit()
-    aim = _aim(request, known, context)
+    _check_pace(request)
+    aim = _aim(request, context)
     planned = _plan(request, aim)
     directory = planned.directory(Path(options.runs_dir))
     directory.mkdir(parents=True, exist_ok=True)
@@ -156,7 +156,18 @@ class StoppedSweep(Stopped):
         self.result = report
 
 
-def _aim(request: Request, known: list[Measures], context: Context) -> Aim:
+def _check_pace(request: Request) -> None:
+    """Refuse here what each run would refuse: a run's own check of how often it evaluates.
+
+    Raises:
+        Mistake: the experiment selects by a metric, and is to evaluate at other steps.
+    """
+    pace = Pace(**{name: getattr(request.options, name) for name in PACE})
+    if pace.evaluate_every is not None:
+        slicing(pace, request.named.make(request.config(request.example)))
+
+
+def _aim(request: Request, context: Context) -> Aim:
     """What trials are ranked by: what was named, else the best that the experiment reports.
 
     Raises:
@@ -165,7 +176,7 @@ def _aim(request: Request, known: list[Measures], context: Context) -> Aim:
     options = request.options
     metric = options.objective
     if not metric:
-        first = request.config(request.points[0])
+        first = request.config(request.example)
         found = measures.measures_of(request.named, first, context.root)
         metric = plan.default_metric(list(found.names), found.selected)
         if not metric:

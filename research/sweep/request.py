@@ -49,6 +49,14 @@ class Request(NamedTuple):
         return refusal(self.named, self.base, point)
 
     @property
+    def example(self) -> dict[str, Any]:
+        """A point that the experiment accepts."""
+        if self.points:
+            return self.points[0]
+        first = first_point(self.named, self.base, self.space, self.options)
+        return {} if isinstance(first, str) else first
+
+    @property
     def fixed(self) -> tuple[str, ...]:
         """The experiment's options that every run has."""
         return (*(("--smoke",) if self.options.smoke else ()), *point_options(self.given))
@@ -131,8 +139,12 @@ def read(
     else:
         mistakes += refused
     if options.objective and "=" not in options.optimize and base is not None:
-        sound = next(iter(points), {}) if not mistakes else {}
-        mistakes += check(named, dataclasses.replace(base, **sound), options)
+        # What is reported does not depend on the point, but only a sound config can be made.
+        sound = (
+            {} if mistakes else points[0] if points else first_point(named, base, space, options)
+        )
+        if not isinstance(sound, str):
+            mistakes += check(named, dataclasses.replace(base, **sound), options)
     refuse(f"sweep {named.name}", mistakes, help_hint(command, named.name))
     return Request(named, base, given, space, points, exhausted, options)
 
@@ -157,8 +169,15 @@ def _points(
             return (), "", [f"--random {wanted}: {LARGEST_GRID:,} points are the most"]
         drawn = random_points(space, options.sampling_seed, wanted, refused)
         return drawn.points, drawn.refused, [] if drawn.points or wanted < 1 else [_none(drawn[1])]
-    first = draw_fresh(space, options.sampling_seed, 0, set(), refused)
+    first = first_point(named, base, space, options)
     return (), "", [_none(first)] if isinstance(first, str) else []
+
+
+def first_point(
+    named: Named, base: Any, space: Space, options: SweepOptions
+) -> dict[str, Any] | str:
+    """A point of the space that the experiment accepts, or what it says against the last drawn."""
+    return draw_fresh(space, options.sampling_seed, 0, set(), lambda p: refusal(named, base, p))
 
 
 def _none(why: str) -> str:

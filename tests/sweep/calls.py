@@ -41,7 +41,7 @@ def ledgers(runs="runs") -> list[Path]:
 
 def wait_for_saves(process: subprocess.Popen[str], runs: int, saves: int) -> None:
     """Until so many runs have begun, and have made so many saves together."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while len(ledgers()) < runs or count_saves() < saves:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.005)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from research.cli.catalog import ROOT
 from research.cli.main import main
 from research.errors import Exit
 from tests.sweep.calls import call, table
@@ -37,10 +38,14 @@ from tests.sweep.calls import call, table
         ("small --grid size=1 --slurm-gpus 1 --slurm-time 1:99",
          ["--slurm-gpus goes with --slurm", "MINUTES or HOURS:MINUTES"]),
         ("small --grid size=1:900:900 steps=1:900:900", ["810,000 points, and 10,000"]),
+        ("digits_cnn --grid width=4 --report validation/loss --evaluate-every 7 --smoke",
+         ["reports its best state by validation/loss"]),
         ("small --grid size=1 words", ["words: unexpected word"]),
     ],
 )  # fmt: skip
 def test_all_mistakes_are_told_and_nothing_is_created(small, capsys, words, said) -> None:
+    if "digits_cnn" in words:
+        (small / "experiments/vision").symlink_to(ROOT / "experiments/vision")
     code, report, err = call(capsys, "sweep", *words.split())
     assert code == report["exit_code"] == Exit.MISTAKE
     for part in said:
