@@ -19,6 +19,7 @@ COMMANDS = (
     "list",
     "run",
     "resume",
+    "sweep",
     "show",
     "runs",
     "compare",

@@ -30,10 +30,9 @@ def hold(directory: Path) -> Iterator[None]:
     path = directory / "lock"
     with path.open("a+") as file:
         if not _take(file):
-            file.seek(0)
-            owner = file.read().strip() or "another process"
             raise Mistake(
-                f"{owner} is at work in {directory}; wait for it, or stop it, then try again"
+                f"{owner(directory)} is at work in {directory}; wait for it, or stop it, "
+                "then try again"
             )
         if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
             # Between opening and locking, a restart moved the directory, and the file with it.
@@ -68,3 +67,11 @@ def is_held(directory: Path) -> bool:
         except BlockingIOError:
             return True
     return False
+
+
+def owner(directory: Path) -> str:
+    """Who last held the directory, for people: `process 123 on host`."""
+    try:
+        return (directory / "lock").read_text().strip() or "another process"
+    except OSError:
+        return "another process"

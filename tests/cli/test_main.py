@@ -84,7 +84,7 @@ def test_help_teaches_every_command(name, project, capsys):
     command = load_command(name)
     assert command.name == name
     for option in options_of(command.options):
-        assert f"--{option.name}" in text
+        assert f"--{option.name}" in text or f"--[no-]{option.name}" in text
         assert option.help
     assert "Exit codes" in text
     for example, _ in command.examples:

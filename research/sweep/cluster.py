@@ -1,0 +1,213 @@
+"""Runs as SLURM jobs, through submitit; its local executor takes the same path without SLURM."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from research.errors import Mistake
+from research.sweep import remote
+from research.sweep.jobs import Job
+from research.sweep.local import Process, last_words_of, log_of
+from research.sweep.outcome import Exited
+from research.sweep.remote import Remote
+
+SUBMITTED = "jobs.jsonl"
+
+
+class Resources(NamedTuple):
+    """What each job asks the cluster for.
+
+    Attributes:
+        cluster: `slurm`, or `local` for the same path on this machine.
+        parallel: how many of the jobs of an array run at a time.
+        minutes: time limit; at its end the run saves and the job is queued again.
+        partition: partition, or "" for the cluster's own choice.
+        gpus: GPUs.
+        memory: GB of memory, or None.
+        cpus: cores, or None.
+        account: whom to charge, or "".
+        extra: further options of sbatch, name -> value.
+    """
+
+    cluster: Literal["slurm", "local"]
+    parallel: int
+    minutes: int
+    partition: str = ""
+    gpus: int = 0
+    memory: float | None = None
+    cpus: int | None = None
+    account: str = ""
+    extra: Mapping[str, str] = {}
+
+
+def require_submitit(cluster: str) -> None:
+    """Import submitit, and look for SLURM.
+
+    Raises:
+        Mistake: one of them is not there.
+    """
+    try:
+        import submitit  # noqa: F401
+    except ImportError:
+        raise Mistake(
+            "--slurm needs submitit, which is not installed here: pip install submitit"
+        ) from None
+    if cluster == "slurm" and shutil.which("sbatch") is None:
+        raise Mistake(
+            "--slurm: there is no sbatch on this machine; run it where SLURM jobs are submitted, "
+            "or try the same path here with --slurm-cluster local"
+        )
+
+
+def parameters(resources: Resources, name: str) -> dict[str, Any]:
+    """What submitit is told."""
+    told: dict[str, Any] = {
+        "name": name,
+        "timeout_min": resources.minutes,
+        "mem_gb": resources.memory,
+        "cpus_per_task": resources.cpus,
+    }
+    if resources.gpus:
+        told["gpus_per_node"] = resources.gpus
+    if resources.cluster == "slurm":
+        told |= {
+            "slurm_array_parallelism": resources.parallel,
+            "slurm_partition": resources.partition or None,
+            "slurm_account": resources.account or None,
+            "slurm_additional_parameters": dict(resources.extra) or None,
+            # Long enough before the limit for a run to save.
+            "slurm_signal_delay_s": int(remote.SAVE_SECONDS) + 30,
+        }
+    return {key: value for key, value in told.items() if value is not None}
+
+
+class ClusterLauncher:
+    """Starts runs as jobs of a cluster.
+
+    Args:
+        program: the path of `launch.py`, on a file system that the nodes share.
+        directory: the sweep's.
+        resources: what each job asks for.
+        name: what the jobs are called in the queue.
+    """
+
+    def __init__(self, program: Path, directory: Path, resources: Resources, name: str) -> None:
+        import cloudpickle
+        import submitit
+
+        # A node need not find this project on its path to begin.
+        cloudpickle.register_pickle_by_value(remote)
+        self._program = program.resolve()
+        self._directory = directory.resolve()
+        self._folder = self._directory / "slurm"
+        self._cluster = resources.cluster
+        self._executor = submitit.AutoExecutor(self._folder, cluster=resources.cluster)
+        self._executor.update_parameters(**parameters(resources, name))
+
+    def start(self, jobs: Sequence[Job]) -> list[Process]:
+        """Submit all of `jobs` as one array, but for those that are in the queue already."""
+        logs = self._directory / "logs"
+        logs.mkdir(exist_ok=True)
+        queued = self._queued()
+        old = [queued.get(_name(job)) for job in jobs]
+        new = [job for job, submitted in zip(jobs, old, strict=True) if submitted is None]
+        works = [
+            Remote([str(self._program), *job.words], str(log_of(logs, job)), str(Path.cwd()))
+            for job in new
+        ]
+        fresh = iter(self._submit(new, works))
+        return [
+            ClusterProcess(submitted or next(fresh), log_of(logs, job), self._cluster)
+            for job, submitted in zip(jobs, old, strict=True)
+        ]
+
+    def _submit(self, jobs: Sequence[Job], works: Sequence[Remote]) -> list[Any]:
+        if not jobs:
+            return []
+        with self._executor.batch():
+            submitted = [self._executor.submit(work) for work in works]
+        lines = [
+            json.dumps({"run": _name(job), "id": work.job_id}) + "\n"
+            for job, work in zip(jobs, submitted, strict=True)
+        ]
+        with (self._folder / SUBMITTED).open("a") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        return submitted
+
+    def _queued(self) -> dict[str, Any]:
+        """Run -> its job, of those that an earlier process of this sweep left in the queue."""
+        path = self._folder / SUBMITTED
+        if self._cluster != "slurm" or not path.exists():
+            return {}
+        import submitit
+
+        found: dict[str, Any] = {}
+        for text in path.read_text().splitlines():
+            try:
+                line = json.loads(text)
+                found[str(line["run"])] = submitit.SlurmJob(self._folder, str(line["id"]))
+            except (ValueError, KeyError, TypeError):
+                continue
+        return {name: job for name, job in found.items() if not job.done()}
+
+
+class ClusterProcess:
+    """A run that is a job of a cluster."""
+
+    def __init__(self, job: Any, log: Path, cluster: str) -> None:
+        self._job = job
+        self._log = log
+        self._cluster = cluster
+        self._asked = False
+
+    def poll(self) -> Exited | None:
+        """How it ended; None while it waits in the queue or is at work."""
+        if not self._job.done():
+            return None
+        error = self._job.exception()
+        if error is None:
+            return Exited(int(self._job.result()), last_words_of(self._log))
+        if self._asked:
+            return Exited(-signal.SIGTERM, "")
+        said = f"job {self._job.job_id} failed: {_first_line(error)} (see {self._job.paths.stderr})"
+        return Exited(1, said)
+
+    def stop(self) -> None:
+        """Ask it to save and stop, or take it out of the queue."""
+        if self._asked or self._job.done():
+            return
+        self._asked = True
+        if self._cluster == "slurm":
+            # SLURM sends SIGTERM, and SIGKILL only half a minute later.
+            self._job.cancel(check=False)
+        else:
+            os.kill(int(self._job.job_id), signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._job.cancel(check=False)
+
+
+def _name(job: Job) -> str:
+    return "/".join(job.directory.parts[-3:])
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def quiet_submitit() -> None:
+    """Silence submitit's log; what matters reaches us as exceptions."""
+    import logging
+
+    for name in ("submitit", "submitit.core", "submitit.slurm"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

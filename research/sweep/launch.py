@@ -1,0 +1,323 @@
+"""A sweep from its command line to its table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+from research.cli.catalog import Named
+from research.cli.command import Command, Context, Outcome
+from research.cli.pace import Pace, slicing
+from research.engine import lock
+from research.engine.durable import write_file
+from research.engine.interrupts import stop_on_signals
+from research.errors import Exit, Mistake, Stopped
+from research.sweep import measures, plan, table
+from research.sweep.cluster import ClusterLauncher, Resources, quiet_submitit, require_submitit
+from research.sweep.drive import drive
+from research.sweep.failures import Failures
+from research.sweep.jobs import Recipe, jobs_of, run_words
+from research.sweep.local import Launcher, LocalLauncher
+from research.sweep.options import PACE, SweepOptions, extra_of, minutes_of
+from research.sweep.plan import Plan
+from research.sweep.request import Request, read
+from research.sweep.search import Guided, Listed, Search, best_of, counts, ranked
+from research.sweep.show import Progress, print_table, spell_ended
+from research.sweep.space import Point, spell_space
+from research.sweep.study import Study, require_optuna
+from research.sweep.trial import Outcome as Ended
+from research.sweep.trial import Trial
+
+SWEEP_FILE, RESULT_FILE, TABLE_FILE = "sweep.json", "result.json", "table.csv"
+
+
+class Aim(NamedTuple):
+    """What trials are ranked by."""
+
+    metric: str
+    maximize: bool
+
+
+def sweep(command: Command, tokens: Sequence[str], context: Context, progress: TextIO) -> Outcome:
+    """Make, continue or report a sweep.
+
+    Args:
+        command: `sweep`.
+        tokens: its command line.
+        context: where the experiments lie, and where text for people goes.
+        progress: where lines of progress go.
+
+    Raises:
+        Mistake: all that is wrong with the command line; nothing was created.
+        Stopped: it was stopped, and the same command goes on.
+        Damaged: its history cannot be read.
+    """
+    measures.use_cpu()
+
+    def check(named: Named, config: Any, options: SweepOptions) -> list[str]:
+        try:
+            found = measures.measures_of(named, config, context.root)
+        except Mistake as mistake:
+            return [str(mistake)]
+        wrong = measures.metric_mistake(options.objective, found)
+        return [wrong] if wrong else []
+
+    request = read(command, tokens, context, check)
+    options = request.options
+    if options.method == "optimize":
+        require_optuna()
+    if options.slurm:
+        require_submitit(options.slurm_cluster)
+        quiet_submitit()
+    _check_pace(request)
+    aim = _aim(request, context)
+    planned = _plan(request, aim)
+    directory = planned.directory(Path(options.runs_dir))
+    directory.mkdir(parents=True, exist_ok=True)
+    with lock.hold(directory), Progress(progress) as shown:
+        for text in (context.note, _exhausted(request), _warning(aim.metric)):
+            if text:
+                shown.note(text)
+        write_file(directory / SWEEP_FILE, planned.spell())
+        return _carry_out(request, aim, directory, context, shown)
+
+
+def _carry_out(
+    request: Request, aim: Aim, directory: Path, context: Context, shown: Progress
+) -> Outcome:
+    options = request.options
+    recipe = Recipe(
+        request.named.name,
+        request.fixed,
+        pace_words(options),
+        Path(options.runs_dir),
+        options.seed,
+        options.seeds,
+    )
+    study = Study(directory, request.space, maximize=aim.maximize) if options.optimize else None
+    search = _search(request, aim, recipe, directory, study, shown.note)
+    count = options.trials or len(request.points)
+    shown.say(
+        f"{request.named.name}: {options.method}, {count} {'trials' if count > 1 else 'trial'}"
+        + (f" of {options.seeds} seeds" if options.seeds > 1 else "")
+        + f", by {aim.metric} ({'larger' if aim.maximize else 'smaller'} is better)"
+    )
+    shown.say(f"sweep directory: {directory}")
+    before = sum(bool(outcome.state) for outcome in search.outcomes())
+    if before:
+        shown.say(f"{before} of {count} trials are there already")
+
+    def ended(outcome: Ended) -> None:
+        everything = search.outcomes()
+        done = sum(bool(outcome.state) for outcome in everything)
+        best = best_of(everything, maximize=aim.maximize)
+        shown.say(spell_ended(outcome, aim.metric, done, count, best))
+        shown.done(done)
+
+    stopped: Stopped | None = None
+    try:
+        with stop_on_signals(shown.note) as stop:
+            launcher = _launcher(options, directory, context, request.named.name)
+            shown.start(count)
+            shown.done(before)
+            try:
+                drive(search, launcher, _capacity(options), stop, shown.note, ended, shown.at_work)
+            except Stopped as error:
+                stopped = error
+        shown.stop()
+        outcomes = search.outcomes()
+    finally:
+        if study is not None:
+            study.shut()
+    report, best = _report(request, aim, recipe, directory, outcomes)
+    write_file(directory / RESULT_FILE, json.dumps(report, indent=2) + "\n")
+    write_file(directory / TABLE_FILE, table.spell_csv(report["trials"], aim.metric))
+    print_table(report, best, context.human)
+    if stopped is not None:
+        raise StoppedSweep(stopped, report)
+    retry = [o for o in outcomes if any(e is not None and not e.final for e in o.endings)]
+    if retry:
+        shown.note(f"{len(retry)} of the failed trials crashed: the same command tries them again")
+    code = Exit.DIVERGED if retry or not best else Exit.DONE
+    return Outcome({**report, "exit_code": int(code)}, code)
+
+
+class StoppedSweep(Stopped):
+    """A sweep that was stopped; `result` holds its table so far."""
+
+    def __init__(self, why: Stopped, report: dict[str, Any]) -> None:
+        done = sum(trial["state"] != "unfinished" for trial in report["trials"])
+        super().__init__(
+            f"{why}; {done} trials have ended, the runs at work have saved, and the same command "
+            "goes on from there"
+        )
+        self.result = report
+
+
+def _check_pace(request: Request) -> None:
+    """Refuse here what each run would refuse: a run's own check of how often it evaluates.
+
+    Raises:
+        Mistake: the experiment selects by a metric, and is to evaluate at other steps.
+    """
+    pace = Pace(**{name: getattr(request.options, name) for name in PACE})
+    if pace.evaluate_every is not None:
+        slicing(pace, request.named.make(request.config(request.example)))
+
+
+def _aim(request: Request, context: Context) -> Aim:
+    """What trials are ranked by: what was named, else the best that the experiment reports.
+
+    Raises:
+        Mistake: nothing was named, and nothing is reported that could be ranked by.
+    """
+    options = request.options
+    metric = options.objective
+    if not metric:
+        first = request.config(request.example)
+        found = measures.measures_of(request.named, first, context.root)
+        metric = plan.default_metric(list(found.names), found.selected)
+        if not metric:
+            raise Mistake(
+                f"sweep {request.named.name}: what to rank by? --metric with one of "
+                f"{', '.join(found.names)}, and --minimize or --maximize"
+            )
+    return Aim(metric, options.direction(metric) != "minimize")
+
+
+def _plan(request: Request, aim: Aim) -> Plan:
+    from research.engine.identity import config_fields
+
+    options = request.options
+    guided = options.method == "optimize"
+    fixed = {
+        name: value
+        for name, value in config_fields(request.base).items()
+        if name not in request.space
+    }
+    return Plan(
+        request.named.name,
+        options.method,
+        spell_space(request.space),
+        fixed,
+        options.seed,
+        options.seeds,
+        0 if options.method == "grid" else options.sampling_seed,
+        aim.metric if guided else "",
+        ("maximize" if aim.maximize else "minimize") if guided else "",
+        guided and options.prune,
+    )
+
+
+def _exhausted(request: Request) -> str:
+    wanted = request.options.random
+    if wanted is None or len(request.points) == wanted:
+        return ""
+    return f"only {len(request.points)} of {wanted} points were found: {request.exhausted}"
+
+
+def _warning(metric: str) -> str:
+    if not plan.is_test(metric):
+        return ""
+    return (
+        f"{metric} is measured on the test set: what is chosen by it is no longer tested by it. "
+        "Choose by a validation figure, and look at the test figure of the best trial alone"
+    )
+
+
+def pace_words(options: SweepOptions) -> tuple[str, ...]:
+    """The options of `run` that change no bit and were given for every run."""
+    from research.cli.convert import spell
+
+    default = SweepOptions()
+    kept = (f"--keep={options.keep}",)
+    return kept + tuple(
+        f"--{name.replace('_', '-')}={spell(getattr(options, name))}"
+        for name in PACE
+        if name != "keep" and getattr(options, name) != getattr(default, name)
+    )
+
+
+def _search(
+    request: Request, aim: Aim, recipe: Recipe, directory: Path, study: Study | None, note: Any
+) -> Search:
+    def make(number: int, point: Point) -> Trial:
+        config = request.config(point)
+        steps = _steps(request.named, config) if study is not None else 0
+        return Trial(number, point, jobs_of(recipe, number, point, config), steps)
+
+    options = request.options
+    if study is None:
+        trials = [make(number, point) for number, point in enumerate(request.points)]
+        return Listed(trials, aim.metric, Failures(directory))
+    return Guided(
+        study,
+        options.trials or 0,
+        aim.metric,
+        options.sampling_seed,
+        make,
+        request.refused,
+        pruning=options.prune,
+        note=note,
+    )
+
+
+def _steps(named: Named, config: Any) -> int:
+    """How many steps a run has; 0 where the experiment cannot be made: its run will say why."""
+    try:
+        return int(named.make(config).steps)
+    except Exception:
+        return 0
+
+
+def _capacity(options: SweepOptions) -> int:
+    # A cluster has its own queue: what is known beforehand is handed over as one array.
+    return 10**9 if options.slurm and not options.optimize else options.jobs
+
+
+def _launcher(options: SweepOptions, directory: Path, context: Context, name: str) -> Launcher:
+    program = context.root / "launch.py"
+    if not options.slurm:
+        return LocalLauncher(program, directory / "logs")
+    resources = Resources(
+        options.slurm_cluster,
+        options.jobs,
+        minutes_of(options.slurm_time) or 0,
+        options.slurm_partition,
+        options.slurm_gpus,
+        options.slurm_memory,
+        options.slurm_cpus,
+        options.slurm_account,
+        extra_of(options.slurm_extra) or {},
+    )
+    return ClusterLauncher(program, directory, resources, name.rpartition("/")[2])
+
+
+def _report(
+    request: Request, aim: Aim, recipe: Recipe, directory: Path, outcomes: Sequence[Ended]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The content of `result.json`, and the words that run the best trial again."""
+    rows = [
+        table.report_row(outcome, aim.metric, recipe.runs_dir)
+        for outcome in ranked(outcomes, maximize=aim.maximize)
+    ]
+    best = best_of(outcomes, maximize=aim.maximize)
+    words = run_words(recipe, best.trial.point, recipe.seed) if best is not None else ()
+    number = counts(outcomes)
+    wanted = request.options.trials or len(request.points)
+    return {
+        "experiment": request.named.name,
+        "sweep_dir": str(directory),
+        "method": request.options.method,
+        "metric": aim.metric,
+        "direction": "maximize" if aim.maximize else "minimize",
+        "trials_wanted": wanted,
+        "complete": not number[""] and len(outcomes) > 0,
+        "completed": number["complete"],
+        "pruned": number["pruned"],
+        "failed": number["failed"],
+        "best": {**rows[0], "command": ["python", "launch.py", *words]} if words else None,
+        "trials": rows,
+    }, words

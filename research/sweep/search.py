@@ -1,0 +1,235 @@
+"""Where trials come from: a list known beforehand, or a study that learns from those before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from research.cli.display import spell_figure
+from research.engine.record import read_metrics
+from research.sweep.failures import Failures
+from research.sweep.jobs import Job
+from research.sweep.outcome import Ending, finished, objective
+from research.sweep.space import Point
+from research.sweep.study import Study
+from research.sweep.suggest import SEED_STRIDE, place_of
+from research.sweep.trial import Outcome, Trial, outcome_of
+
+
+class Lane(NamedTuple):
+    """Runs that follow one another in one place; several lanes go side by side.
+
+    Attributes:
+        trial: whose runs they are.
+        jobs: the runs.
+    """
+
+    trial: Trial
+    jobs: tuple[Job, ...]
+
+
+class Search(Protocol):
+    """Gives the runs to make, and is told how they ended."""
+
+    def next(self) -> Lane | None:
+        """The next runs to make; None where there are none, or none before others have ended."""
+
+    def known(self, job: Job) -> Ending | None:
+        """How a run ended that needs no process any more."""
+
+    def gives_up(self, lane: Lane, job: Job) -> str:
+        """Why what a run has reported so far gives its trial no prospect, or ""."""
+
+    def ended(self, lane: Lane, endings: Sequence[Ending]) -> Outcome | None:
+        """Take note that a lane has ended; the outcome of its trial, if that has ended as well."""
+
+    def outcomes(self) -> list[Outcome]:
+        """Of all trials so far, in order."""
+
+
+class Listed:
+    """Trials that are known beforehand: of a grid, or of a random search.
+
+    Args:
+        trials: all of them.
+        metric: what they are ranked by.
+        failures: runs that failed for good.
+    """
+
+    def __init__(self, trials: Sequence[Trial], metric: str, failures: Failures) -> None:
+        self._trials = trials
+        self._metric = metric
+        self._failures = failures
+        # Each run is a lane of its own: seeds of one point go side by side as well.
+        self._lanes = [Lane(trial, (job,)) for trial in trials for job in trial.jobs]
+        self._endings: dict[tuple[int, int], Ending] = {}
+
+    def next(self) -> Lane | None:
+        """The next run."""
+        return self._lanes.pop(0) if self._lanes else None
+
+    def known(self, job: Job) -> Ending | None:
+        """Of a run that is finished, or failed in a way that would come again."""
+        return finished(job.directory) or self._failures.of(job.directory)
+
+    def gives_up(self, lane: Lane, job: Job) -> str:
+        """Every point is wanted."""
+        return ""
+
+    def ended(self, lane: Lane, endings: Sequence[Ending]) -> Outcome | None:
+        """Take note of one run."""
+        (job,), (ending,) = lane.jobs, endings
+        self._endings[job.trial, job.seed] = ending
+        if ending.state == "failed" and ending.final and not self._failures.of(job.directory):
+            self._failures.add(job.directory, ending)
+        outcome = self._outcome(lane.trial)
+        return outcome if None not in outcome.endings else None
+
+    def outcomes(self) -> list[Outcome]:
+        """Of all trials, in order."""
+        return [self._outcome(trial) for trial in self._trials]
+
+    def _outcome(self, trial: Trial) -> Outcome:
+        endings = tuple(self._endings.get((job.trial, job.seed)) for job in trial.jobs)
+        return outcome_of(trial, endings, self._metric)
+
+
+class Guided:
+    """Trials that a study suggests one after the other.
+
+    Args:
+        study: the history.
+        count: how many trials there are to be.
+        metric: the objective.
+        seed: of the search.
+        make: (number, point) -> trial.
+        refuse: what is wrong with a point.
+        pruning: whether trials without prospect are cut short.
+        note: is told where there are no more points to try.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        count: int,
+        metric: str,
+        seed: int,
+        make: Callable[[int, Point], Trial],
+        refuse: Callable[[Point], list[str]],
+        *,
+        pruning: bool,
+        note: Callable[[str], None],
+    ) -> None:
+        self._study = study
+        self._count = count
+        self._metric = metric
+        self._seed = seed
+        self._make = make
+        self._refuse = refuse
+        self._pruning = pruning
+        self._note = note
+        self._left = [number for number in study.at_work() if number < count]
+        self._judged: dict[int, dict[int, float]] = {}
+        # Neither changes any more once it is there; the table is asked for after each trial.
+        self._trials: dict[int, Trial] = {}
+        self._finished: dict[Path, Ending] = {}
+
+    def next(self) -> Lane | None:
+        """A trial that was left at work, with the very same point; else a new one."""
+        if self._left:
+            number = self._left.pop(0)
+            point = self._study.point(number)
+        elif len(self._study.trials()) >= self._count:
+            return None
+        else:
+            begun = self._study.begin(self._seed, self._refuse)
+            if isinstance(begun, str):
+                self._note(f"no further trial: {begun}")
+                self._count = len(self._study.trials())
+                return None
+            number, point = begun
+        trial = self._trial(number, point)
+        return Lane(trial, trial.jobs)
+
+    def _trial(self, number: int, point: Point) -> Trial:
+        if number not in self._trials:
+            self._trials[number] = self._make(number, point)
+        return self._trials[number]
+
+    def known(self, job: Job) -> Ending | None:
+        """Of a run that is finished."""
+        ending = self._finished.get(job.directory) or finished(job.directory)
+        if ending is not None:
+            self._finished[job.directory] = ending
+        return ending
+
+    def gives_up(self, lane: Lane, job: Job) -> str:
+        """Judge each line of the run's metrics once, in order, as if it had just come.
+
+        So the decision is the same whenever one looks, and after a kill.
+        """
+        judged = self._judged.setdefault(lane.trial.number, {})
+        lines = read_metrics(job.directory / "metrics.jsonl")
+        index = lane.jobs.index(job)
+        for step in sorted(lines):
+            place = place_of(step, lane.trial.steps, index)
+            value = lines[step].get(self._metric)
+            if place in judged or value is None or not _is_figure(value):
+                continue
+            judged[place] = float(value)
+            if self._pruning and self._study.gives_up(lane.trial.number, judged):
+                return (
+                    f"at {place % SEED_STRIDE} % of its steps {self._metric} was "
+                    f"{spell_figure(value)}, worse than the median of the trials before"
+                )
+        return ""
+
+    def ended(self, lane: Lane, endings: Sequence[Ending]) -> Outcome | None:
+        """Close the trial."""
+        number = lane.trial.number
+        value = objective(list(endings), self._metric, len(lane.jobs))
+        last = endings[-1]
+        if last.state == "complete" and value is None:
+            last = Ending("failed", {}, f"its runs report no finite {self._metric}")
+        if last.state != "complete" and len(lane.jobs) > 1:
+            last = last._replace(reason=f"seed {lane.jobs[len(endings) - 1].seed}: {last.reason}")
+        self._study.close(number, last, value, self._judged.pop(number, {}))
+        return self._outcome(number)
+
+    def outcomes(self) -> list[Outcome]:
+        """Of all trials so far, in order."""
+        return [self._outcome(n) for n in range(min(self._count, len(self._study.trials())))]
+
+    def _outcome(self, number: int) -> Outcome:
+        trial = self._trial(number, self._study.point(number))
+        state, reason = self._study.outcome(number)
+        endings = tuple(map(self.known, trial.jobs))
+        return Outcome(trial, state, reason, endings, self._study.value(number))
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def best_of(outcomes: Sequence[Outcome], *, maximize: bool) -> Outcome | None:
+    """The complete trial with the best value; the first of equals."""
+    sign = -1 if maximize else 1
+    complete = [outcome for outcome in outcomes if outcome.value is not None]
+    return min(complete, key=lambda o: sign * (o.value or 0.0), default=None)
+
+
+def ranked(outcomes: Sequence[Outcome], *, maximize: bool) -> list[Outcome]:
+    """Complete trials, best first, then the others in order."""
+    sign = -1 if maximize else 1
+    return sorted(
+        outcomes,
+        key=lambda o: (o.value is None, sign * (o.value or 0.0), o.state != "pruned"),
+    )
+
+
+def counts(outcomes: Sequence[Outcome]) -> Mapping[str, int]:
+    """How many trials are in each state."""
+    states = ("complete", "pruned", "failed", "")
+    return {state: sum(o.state == state for o in outcomes) for state in states}

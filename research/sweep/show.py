@@ -1,0 +1,148 @@
+"""A sweep for people: a line a trial, and the table at the end."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from research.cli.convert import spell
+from research.cli.display import spell_figure
+from research.cli.terminal import is_terminal, make_console
+from research.sweep.jobs import Job
+from research.sweep.space import spell_point
+from research.sweep.trial import Outcome
+
+ROWS = 20
+"""Rows of the table that are shown; all are in `table.csv`."""
+
+
+class Progress:
+    """Lines of progress, and on a terminal a bar below them.
+
+    Args:
+        file: where they go.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._console = make_console(file)
+        self._live = is_terminal(file)
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def say(self, text: str, style: str | None = None) -> None:
+        """A line."""
+        self._console.print(text, style=style, markup=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """A sentence that stands out."""
+        self.say(f"note: {text}", "yellow")
+
+    def start(self, trials: int) -> None:
+        """Show the bar, where a person looks at it."""
+        if not self._live:
+            return
+        from rich import progress
+
+        self._bar = progress.Progress(
+            progress.TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+            progress.BarColumn(bar_width=None),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("{task.description}", style="cyan", markup=False),
+            console=self._console,
+            refresh_per_second=4,
+            transient=True,
+            expand=True,
+        )
+        self._task = self._bar.add_task("", total=trials)
+        self._bar.start()
+
+    def done(self, trials: int) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=trials)
+
+    def at_work(self, jobs: Sequence[Job]) -> None:
+        """Say beside the bar what is under way."""
+        if self._bar is not None and jobs:
+            first = f"trial {jobs[0].trial}, seed {jobs[0].seed}"
+            others = f" and {len(jobs) - 1} more" if len(jobs) > 1 else ""
+            self._bar.update(self._task, description=f"at work: {first}{others}")
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def spell_ended(outcome: Outcome, metric: str, done: int, count: int, best: Outcome | None) -> str:
+    """`3 of 6: learning-rate 0.001: validation/accuracy 0.93, the best so far`."""
+    head = f"{done:>{len(str(count))}} of {count}: {spell_point(outcome.trial.point)}"
+    if outcome.value is None:
+        return f"{head}: {outcome.state}: {outcome.reason}"
+    is_best = best is not None and best.trial.number == outcome.trial.number
+    mark = ", the best so far" if is_best and done > 1 else ""
+    return f"{head}: {metric} {spell_figure(outcome.value)}{mark}"
+
+
+def print_table(report: Mapping[str, Any], command: Sequence[str], file: TextIO) -> None:
+    """The table of a sweep's report, and what to type next.
+
+    Args:
+        report: what `result.json` holds; its trials are best first.
+        command: what runs the best trial again, after `python launch.py`.
+        file: where it goes.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    console = make_console(file)
+    trials: Sequence[Mapping[str, Any]] = report["trials"]
+    metric = report["metric"]
+    fields = list(trials[0]["values"]) if trials else []
+    several = any(trial["low"] is not None for trial in trials)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("trial", justify="right")
+    for name in fields:
+        table.add_column(name.replace("_", "-"), justify="right")
+    table.add_column(metric, justify="right")
+    if several:
+        table.add_column("95 % interval", justify="right")
+    unwell = any(trial["reason"] or trial["state"] == "unfinished" for trial in trials)
+    if unwell:
+        table.add_column("", overflow="fold")
+    for place, trial in enumerate(trials[:ROWS]):
+        cells = [str(trial["trial"]), *(spell(trial["values"][name]) for name in fields)]
+        value = trial["value"]
+        cells.append(trial["state"] if value is None else spell_figure(value))
+        if several:
+            ends = (trial["low"], trial["high"])
+            cells.append("" if None in ends else " to ".join(map(spell_figure, ends)))
+        if unwell:
+            cells.append(trial["reason"])
+        best = place == 0 and value is not None
+        table.add_row(*map(Text, cells), style="bold green" if best else None)
+    console.print(table)
+    if len(trials) > ROWS:
+        console.print(f"  and {len(trials) - ROWS} more in {report['sweep_dir']}/table.csv")
+    if command:
+        console.print("Best", style="bold")
+        console.print(
+            f"  python launch.py {shlex.join(command)}", markup=False, soft_wrap=True, style="cyan"
+        )
+    console.print("Sweep", style="bold")
+    console.print(f"  {report['sweep_dir']}", markup=False, soft_wrap=True)

@@ -1,0 +1,68 @@
+"""Figures over seeds, and the table that two runs of a sweep share."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from research.sweep.jobs import Job
+from research.sweep.outcome import Ending
+from research.sweep.search import best_of, ranked
+from research.sweep.show import print_table
+from research.sweep.table import report_row, spell_csv, spread
+from research.sweep.trial import Trial, outcome_of
+
+
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=12))
+def test_the_interval_is_students(values) -> None:
+    made = spread(values)
+    assert made.mean == pytest.approx(np.mean(values), abs=1e-9)
+    deviation = float(np.std(values, ddof=1))
+    assert made.standard_deviation == pytest.approx(deviation, abs=1e-9)
+    if deviation > 1e-6:
+        low, high = stats.t.interval(
+            0.95, len(values) - 1, np.mean(values), deviation / len(values) ** 0.5
+        )
+        assert (made.low, made.high) == pytest.approx((low, high), rel=1e-6, abs=1e-6)
+
+
+def test_one_seed_has_no_interval() -> None:
+    assert spread([3.0])[1:] == (None, None, None)
+
+
+def make(tmp_path, number, values, reason=""):
+    jobs = tuple(Job(number, s, (), tmp_path / f"a/b/{number}-s{s}") for s in range(len(values)))
+    endings = tuple(
+        Ending("failed", {}, reason) if value is None else Ending("complete", {"loss": value})
+        for value in values
+    )
+    point = {"rate": 10.0**-number, "widths": (8, number)}
+    return outcome_of(Trial(number, point, jobs), endings, "loss")
+
+
+def test_best_comes_first_and_failed_comes_last(tmp_path) -> None:
+    outcomes = [make(tmp_path, 0, [2.0, 3.0]), make(tmp_path, 1, [None, 1.0], "the loss, NaN"),
+                make(tmp_path, 2, [1.0, 2.0])]  # fmt: skip
+    order = [o.trial.number for o in ranked(outcomes, maximize=False)]
+    assert order == [2, 0, 1]
+    assert [o.trial.number for o in ranked(outcomes, maximize=True)] == [0, 2, 1]
+    assert best_of(outcomes, maximize=False) is outcomes[2]
+    assert best_of(outcomes[1:2], maximize=False) is None
+    rows = [report_row(outcomes[i], "loss", tmp_path) for i in order]
+    read = list(csv.DictReader(io.StringIO(spell_csv(rows, "loss"))))
+    assert [row["trial"] for row in read] == ["2", "0", "1"]
+    assert read[0]["rate"] == "0.01" and read[0]["widths"] == "8,2" and read[0]["loss"] == "1.5"
+    assert read[2]["reason"] == "seed 0: the loss, NaN" and read[2]["loss"] == ""
+    assert read[0]["runs"] == "a/b/2-s0 a/b/2-s1"
+    shown = io.StringIO()
+    print_table({"trials": rows, "metric": "loss", "sweep_dir": "runs/x"},
+                ("run", "a/b", "--rate=0.01"), shown)  # fmt: skip
+    text = shown.getvalue()
+    assert "95 % interval" in text and "the loss, NaN" in text
+    assert "python launch.py run a/b --rate=0.01" in text
