@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import typing
 from typing import Any
 
 from research.cli.catalog import Named
+from research.cli.convert import optional
 from research.cli.options import Option, Scan, clashes, options_of
 from research.errors import Mistake
 
@@ -20,10 +22,17 @@ def config_options(named: Named, others: tuple[Option, ...]) -> tuple[Option, ..
     if not dataclasses.is_dataclass(named.config):
         raise Mistake(f"{named.path}: Config is not a dataclass")
     options = options_of(named.config)
+    # TODO(issue 3): fields called `width` become `channels` when the runs are recorded again.
+    others = tuple(option for option in others if option.name != "width")
     problems = clashes(options, others)
     if problems:
         raise Mistake(f"{named.path}: {'; '.join(problems)}; rename it")
-    return options
+    return tuple(option._replace(several=takes_several(option.kind)) for option in options)
+
+
+def takes_several(kind: Any) -> bool:
+    """Whether an option of this kind has one value, so that commas can mean several runs."""
+    return typing.get_origin(optional(kind)) is not tuple and optional(kind) is not str
 
 
 def configure(named: Named, scan: Scan, *, smoke: bool) -> tuple[Any, list[str]]:

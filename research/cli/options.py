@@ -20,6 +20,7 @@ class Option(NamedTuple):
         kind: the type of its value.
         default: the field's default.
         help: one sentence, or "".
+        several: whether values with commas between are read as `Several`.
     """
 
     name: str
@@ -27,6 +28,17 @@ class Option(NamedTuple):
     kind: Any
     default: Any
     help: str
+    several: bool = False
+
+
+class Several(NamedTuple):
+    """Values with commas between, where one is usual: a run for each, or members of a population.
+
+    Attributes:
+        values: at least two, as typed.
+    """
+
+    values: tuple[Any, ...]
 
 
 class Scan(NamedTuple):
@@ -161,7 +173,11 @@ def _take(option: Option, text: str | None, given: dict[str, str], result: Scan)
         result.wrong.add(option.name)
         return
     try:
-        result.values[option.field] = convert(text, option.kind)
+        parts = text.split(",") if option.several else [text]
+        values = tuple(convert(part.strip(), option.kind) for part in parts)
+        if len(set(values)) < len(values):
+            raise Refusal("a value stands there twice")
+        result.values[option.field] = values[0] if len(values) == 1 else Several(values)
     except Refusal as refusal:
         result.mistakes.append(f"--{option.name} {text}: {refusal}")
         result.wrong.add(option.name)

@@ -33,6 +33,7 @@ class Pace:
         Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"
     ] = "auto"
     tensorboard: Annotated[bool, "write the metrics as TensorBoard events, RUN/events/"] = False
+    devices: Annotated[int, "devices to spread the members of a population over"] = 1
     no_report: Annotated[bool, "write no report.html when the run is complete"] = False
     runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
@@ -46,6 +47,8 @@ class Pace:
             value = getattr(self, name)
             if value is not None and value < 1:
                 messages.append(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+        if self.devices < 1:
+            messages.append(f"--devices must be at least 1, not {self.devices}")
         if self.save_seconds <= 0:
             messages.append(f"--save-seconds must be positive, not {self.save_seconds:g}")
         return messages
@@ -56,6 +59,11 @@ class Choice:
     """Which run of an experiment it is."""
 
     seed: Annotated[int, "0 to 4294967295; with the config it makes the run"] = 0
+    seeds: Annotated[int, "a population of so many seeds, from --seed on"] = 1
+    width: Annotated[
+        int | None, "its members that are trained together; their bits depend on it [1 on CPU]"
+    ] = None
+    exact: Annotated[bool, "the same as --width 1: each member has the bits of its own run"] = False
     smoke: Annotated[bool, "the experiment's small config, a run of seconds"] = False
     initialize_from: Annotated[str, "start from the parameters of this RUN"] = ""
     restart: Annotated[bool, "start anew; a run that is there is kept aside"] = False
@@ -70,6 +78,15 @@ class RunOptions(Pace, Choice):
         messages = super().validate()
         if not 0 <= self.seed < SEEDS:
             messages.append(f"--seed must lie in 0 to {SEEDS - 1}, not {self.seed}")
+        elif self.seeds >= 1 and self.seed + self.seeds > SEEDS:
+            last = self.seed + self.seeds - 1
+            messages.append(f"--seeds {self.seeds}: the last seed, {last}, is past {SEEDS - 1}")
+        if self.seeds < 1:
+            messages.append(f"--seeds must be at least 1, not {self.seeds}")
+        if self.width is not None and self.width < 1:
+            messages.append(f"--width must be at least 1, not {self.width}")
+        if self.exact and self.width not in (None, 1):
+            messages.append(f"--exact is --width 1, and --width {self.width} is another")
         return messages
 
 

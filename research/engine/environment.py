@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from research.errors import Mistake
+
 POOL_SIZE = 8
 """Threads of XLA's CPU pool. Bits follow the pool's size, so it is a constant of Encore, the same
 on a laptop and on a large machine; at least the number of CPU devices that one process uses."""
@@ -53,3 +55,30 @@ def quiet_libraries() -> None:
     from absl import logging
 
     logging.set_verbosity(logging.FATAL)
+
+
+def fix_devices(devices: int) -> None:
+    """Have at least so many devices: on CPU they are virtual, and cores are shared among them.
+
+    Call this before JAX's first computation; where it was called before, nothing changes.
+
+    Raises:
+        Mistake: there are fewer, and no more can be made.
+    """
+    if devices == 1:
+        return
+    import jax
+
+    # GSPMD: Shardy's way through MLIR merges equal constants before anything is simplified, which
+    # the program for one device does not undergo; its bits can then be others.
+    jax.config.update("jax_use_shardy_partitioner", False)
+    if not backend_started():
+        jax.config.update("jax_num_cpu_devices", min(devices, POOL_SIZE))
+    found = jax.device_count()
+    if devices > found:
+        on_cpu = jax.default_backend() == "cpu"
+        why = f"; on CPU at most {POOL_SIZE}, the size of its pool of threads" if on_cpu else ""
+        raise Mistake(
+            f"--devices {devices}: this process has {found} {jax.default_backend()} "
+            f"device{'s' if found > 1 else ''}{why}"
+        )

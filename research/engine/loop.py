@@ -145,7 +145,7 @@ def train(
             ):
                 saver.save(step, program.leaves(carry, reader), Facts(reported, seconds))
                 last_saved, last_saved_time = step, time.monotonic()
-            rate = rate_of(step - begun_at, seconds - begun_seconds, experiment.items_per_step)
+            rate = rate_of(step - begun_at, seconds - begun_seconds, program.items_per_step)
             observer.progress(step, experiment.steps, rate, figures)
         if request:
             break
@@ -153,7 +153,7 @@ def train(
     if step != last_saved:
         saver.save(step, program.leaves(carry, reader), Facts(reported, seconds))
     saver.wait()
-    rate = rate_of(step - begun_at, seconds - begun_seconds, experiment.items_per_step)
+    rate = rate_of(step - begun_at, seconds - begun_seconds, program.items_per_step)
     return Trained(Position(step, carry, reported, seconds), rate, figures)
 
 

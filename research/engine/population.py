@@ -122,6 +122,11 @@ class Population(Program):
             self.member_shapes,
         )
 
+    @property
+    def items_per_step(self) -> int:
+        """As `Program.items_per_step`."""
+        return self.layout.members * self.experiment.items_per_step
+
     def initial(self, seed: int, hyperparameters: Mapping[str, float] | None = None) -> Carry:
         """The carries of all members, made one by one by the program of a run of its own.
 

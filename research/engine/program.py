@@ -82,6 +82,11 @@ class Program:
             np.bool_(halt),
         )
 
+    @property
+    def items_per_step(self) -> int:
+        """Items in one update, of all members of a population together."""
+        return self.experiment.items_per_step
+
     def windows(self, seed: int, start: int, stop: int) -> Iterator[Window]:
         """What the steps from `start` to `stop` run on, as `Feed.windows` has it."""
         return self.feed.windows(seed, start, stop)

@@ -262,7 +262,11 @@ class _Replay:
         best = reported_steps(bests, last)
         told = told * len(best) if len(told) == 1 else told
         if told != best:
-            self.findings.append(f"result: step {told} is reported, {best} is the best")
+            k = next(k for k, step in enumerate(told) if step != best[k])
+            whose = f" of member {k}" if len(told) > 1 else ""
+            self.findings.append(
+                f"result: step {told[k]}{whose} is reported, {best[k]} is the best"
+            )
         if self.members is None:
             return told
         return [told[k if len(told) > 1 else 0] for k in self.members]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from research.cli.catalog import ROOT, catalog, load, resolve
-from research.cli.opening import named_of, opened
+from research.cli.opening import named_of, opened_run
 from research.engine import ledger
 from research.engine.identity import Identity, config_fields, is_config_file_true, read_identity
 from research.engine.observer import Silence
@@ -40,9 +40,8 @@ def test_a_record_is_whole_and_of_the_experiment_as_it_is_now(record: Path) -> N
 @pytest.mark.parametrize("record", RECORDS, ids=NAMES)
 def test_a_record_is_verified_by_replaying_it(record: Path) -> None:
     identity = read_identity(record)
-    named, config = named_of(identity, ROOT)
     try:
-        with opened(named, config, "auto", ROOT) as ready:
+        with opened_run(named_of(identity, ROOT), identity, "auto", ROOT) as ready:
             verdict = verify(ready.program, identity, record, ready.surroundings, Silence())
     except Mistake as missing:
         pytest.skip(str(missing).splitlines()[0])

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Compile one update of the experiment, and show its parts."""
-    named, config, options = run_command.read(tokens, context)
+    named, plans, options = run_command.read(tokens, context)
+    config = plans[0].config
     with opened(named, config, options.data, context.root) as ready:
         report = describe(ready)
     from research.engine.identity import config_fields

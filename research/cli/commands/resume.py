@@ -9,7 +9,7 @@ from pathlib import Path
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.configure import added_since
 from research.cli.display import Display
-from research.cli.opening import named_of, opened
+from research.cli.opening import named_of, opened_run
 from research.cli.pace import Pace, slicing
 from research.cli.reporting import keep_report
 from research.cli.runs import find_run
@@ -21,17 +21,19 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Continue the run, or report it when it is finished."""
     (text,), options = parse(COMMAND, tokens)
     run = find_run(text, Path(options.runs_dir))
+    from research.engine.environment import fix_devices
     from research.engine.identity import read_identity
     from research.engine.initialize import kept_initial
     from research.engine.run import launch
 
     identity = read_identity(run)
-    named, config = named_of(identity, context.root)
+    named = named_of(identity, context.root)
+    fix_devices(options.devices)
     initial = kept_initial(run, identity.initial)
     with (
         Display(sys.stderr, context.human) as display,
         with_events(display, wanted=options.tensorboard) as observer,
-        opened(named, config, options.data, context.root) as ready,
+        opened_run(named, identity, options.data, context.root, devices=options.devices) as ready,
     ):
         for note in (context.note, added_since(named, identity.config)):
             if note:

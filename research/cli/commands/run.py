@@ -18,12 +18,13 @@ from research.cli.command import (
     own_options,
     wrong_count,
 )
-from research.cli.configure import config_options, configure
+from research.cli.configure import config_options
 from research.cli.convert import is_bool
 from research.cli.display import Display
-from research.cli.opening import opened
+from research.cli.opening import opened_run
 from research.cli.options import Option, options_of, refuse, scan
 from research.cli.pace import RunOptions, slicing
+from research.cli.plans import Plan, plans_of, population_of
 from research.cli.reporting import keep_report
 from research.cli.runs import find_run
 from research.cli.tensorboard import with_events
@@ -31,8 +32,16 @@ from research.errors import Exit, Mistake
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
-    """Launch the run that the command line names."""
-    named, config, options = read(tokens, context)
+    """Launch what the command line names: a run, a population, or several one after the other."""
+    named, plans, options = read(tokens, context)
+    from research.engine.environment import fix_devices
+
+    fix_devices(options.devices)
+    results = [_launch(named, plan, options, context) for plan in plans]
+    return Outcome(results[0] if len(results) == 1 else {"runs": results})
+
+
+def _launch(named: Named, plan: Plan, options: RunOptions, context: Context) -> dict[str, Any]:
     from research.engine.identity import Identity, config_fields, runs_of_fewer_fields
     from research.engine.initialize import from_run
     from research.engine.run import launch, restart
@@ -42,13 +51,17 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     if options.initialize_from:
         initial = from_run(find_run(options.initialize_from, runs_dir))
     identity = Identity(
-        named.name, config_fields(config), options.seed, initial.digest if initial else ""
+        named.name,
+        config_fields(plan.config) | plan.varied,
+        options.seed,
+        initial.digest if initial else "",
+        population_of(plan, options),
     )
     directory = identity.directory(runs_dir)
     with (
         Display(sys.stderr, context.human) as display,
         with_events(display, wanted=options.tensorboard) as observer,
-        opened(named, config, options.data, context.root) as ready,
+        opened_run(named, identity, options.data, context.root, devices=options.devices) as ready,
     ):
         if context.note:
             display.note(context.note)
@@ -73,11 +86,11 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         )
         if not options.no_report:
             keep_report(result, display, context.root)
-    return Outcome(result)
+    return result
 
 
-def read(tokens: Sequence[str], context: Context) -> tuple[Named, Any, RunOptions]:
-    """The experiment, its config and the options of the run.
+def read(tokens: Sequence[str], context: Context) -> tuple[Named, list[Plan], RunOptions]:
+    """The experiment, the runs of it that are asked for, and the options of all of them.
 
     Raises:
         Mistake: all that is wrong with the command line.
@@ -103,13 +116,15 @@ def read(tokens: Sequence[str], context: Context) -> tuple[Named, Any, RunOption
         raise
     named = load(entry)
     theirs = config_options(named, own)
-    found = scan(rest, (*own, *theirs))
-    options, messages = own_options(COMMAND, found)
-    config, refused = configure(named, found, smoke=options.smoke)
+    fields = {option.field for option in theirs}
+    found = scan(rest, (*(option for option in own if option.field not in fields), *theirs))
+    ours = {name: value for name, value in found.values.items() if name not in fields}
+    options, messages = own_options(COMMAND, found._replace(values=ours))
+    plans, refused = plans_of(named, found, smoke=options.smoke)
     extra = wrong_count(COMMAND._replace(arguments=()), found)
     mistakes = [*found.mistakes, *messages, *refused, *extra]
     refuse(f"run {named.name}", mistakes, help_hint(COMMAND, named.name))
-    return named, config, options
+    return named, plans, options
 
 
 def find_name(tokens: Sequence[str], own: Sequence[Option], names: set[str]) -> int | None:

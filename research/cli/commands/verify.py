@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.configure import added_since
 from research.cli.display import Display
-from research.cli.opening import named_of, opened
+from research.cli.opening import named_of, opened_run
 from research.cli.pace import RUNS_DIR
 from research.cli.runs import find_run
 from research.cli.terminal import make_console
-from research.errors import Exit
+from research.errors import Exit, Mistake
 
 if TYPE_CHECKING:
+    from research.engine.identity import Identity
     from research.engine.verify import Verdict
 
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 class Options:
     """Options of `verify`."""
 
+    member: Annotated[int | None, "a member of a population, counted from 0, and its block"] = None
+    devices: Annotated[int, "devices to spread the members of a population over"] = 1
     interval: Annotated[str, "steps A:B only, A being 0 or a stored checkpoint"] = ""
     data: Annotated[
         Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"
@@ -35,9 +38,12 @@ class Options:
 
     def validate(self) -> list[str]:
         """What is out of range, a message each."""
+        messages = []
         if self.interval and parse_interval(self.interval) is None:
-            return [f"--interval must be two steps A:B with A below B, not {self.interval}"]
-        return []
+            messages.append(f"--interval must be two steps A:B with A below B, not {self.interval}")
+        if self.devices < 1:
+            messages.append(f"--devices must be at least 1, not {self.devices}")
+        return messages
 
 
 def parse_interval(text: str) -> tuple[int, int] | None:
@@ -53,15 +59,25 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Replay, compare, and say what was found."""
     (text,), options = parse(COMMAND, tokens)
     run = find_run(text, Path(options.runs_dir))
+    from research.engine.environment import fix_devices
     from research.engine.identity import read_identity
     from research.engine.verify import verify
 
     identity = read_identity(run)
-    named, config = named_of(identity, context.root)
+    named = named_of(identity, context.root)
+    fix_devices(options.devices)
+    members = None if options.member is None else block_of(identity, options.member)
     interval = parse_interval(options.interval) if options.interval else None
     with (
         Display(sys.stderr, context.human) as display,
-        opened(named, config, options.data, context.root) as ready,
+        opened_run(
+            named,
+            identity,
+            options.data,
+            context.root,
+            devices=options.devices,
+            members=members,
+        ) as ready,
     ):
         for note in (context.note, added_since(named, identity.config)):
             if note:
@@ -70,17 +86,35 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
             {
                 "experiment": f"replaying {identity.experiment}",
                 "seed": identity.seed,
+                "members": len(members or identity.members),
                 "run_dir": str(run),
                 "step": interval[0] if interval else 0,
                 "steps": ready.experiment.steps,
                 "items": ready.experiment.items,
             }
         )
-        verdict = verify(ready.program, identity, run, ready.surroundings, display, interval)
+        verdict = verify(
+            ready.program, identity, run, ready.surroundings, display, interval, members
+        )
     _print(verdict, run, context.human)
     code = Exit.DIFFERENCE if verdict.findings else Exit.DONE
     report = {"run_dir": str(run), "verified": not verdict.findings, **verdict._asdict()}
     return Outcome({**report, "exit_code": int(code)}, code)
+
+
+def block_of(identity: Identity, member: int) -> range:
+    """The members that are trained together with one, which is what its bits come from.
+
+    Raises:
+        Mistake: the run is no population, or has no such member.
+    """
+    many, count = identity.population, len(identity.members)
+    if many is None:
+        raise Mistake("--member: this is a run of one seed")
+    if not 0 <= member < count:
+        raise Mistake(f"--member must lie in 0 to {count - 1}, not {member}")
+    first = member - member % many.width
+    return range(first, min(first + many.width, count))
 
 
 def _print(verdict: Verdict, run: Path, file: TextIO) -> None:

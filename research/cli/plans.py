@@ -1,0 +1,90 @@
+"""From options with several values to the runs and populations that they ask for."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from research.cli.catalog import Named
+from research.cli.configure import configure
+from research.cli.options import Scan, Several
+from research.cli.pace import RunOptions
+
+if TYPE_CHECKING:
+    from research.engine.identity import Many
+
+MOST_MEMBERS = 100_000
+"""Members of one population that a command line may ask for: more is a slip of the keyboard."""
+
+
+class Plan(NamedTuple):
+    """One run, or one population, to be launched.
+
+    Attributes:
+        config: that of its first member.
+        varied: float fields of which each member has one value: name -> values.
+    """
+
+    config: Any
+    varied: dict[str, list[float]]
+
+    @property
+    def members(self) -> int:
+        """How many combinations of values there are."""
+        return math.prod(len(values) for values in self.varied.values())
+
+
+def plans_of(named: Named, found: Scan, *, smoke: bool) -> tuple[list[Plan], list[str]]:
+    """What a command line asks for, and messages on all values that are out of range.
+
+    Floats are traced: several values of one make a population, trained by one program. What
+    decides shapes makes runs of their own, one after the other.
+    """
+    traced = floats_of(named)
+    several = {n: v.values for n, v in found.values.items() if isinstance(v, Several)}
+    varied = {name: list(values) for name, values in several.items() if name in traced}
+    apart = {name: values for name, values in several.items() if name not in traced}
+    if math.prod(map(len, several.values())) > MOST_MEMBERS:
+        return [], [f"more than {MOST_MEMBERS:,} combinations of values"]
+    plans, messages = [], []
+    for shapes in itertools.product(*apart.values()):
+        fixed = {**found.values, **dict(zip(apart, shapes, strict=True))}
+        first = None
+        for floats in itertools.product(*varied.values()):
+            values = {**fixed, **dict(zip(varied, floats, strict=True))}
+            config, refused = configure(named, found._replace(values=values), smoke=smoke)
+            messages += refused
+            first = config if first is None else first
+        plans.append(Plan(first, varied))
+    return plans, list(dict.fromkeys(messages))
+
+
+def floats_of(named: Named) -> set[str]:
+    """The fields whose values are traced."""
+    import typing
+
+    hints = typing.get_type_hints(named.config)
+    return {name for name, hint in hints.items() if hint is float}
+
+
+def population_of(plan: Plan, options: RunOptions) -> Many | None:
+    """The population that a plan is; None for a run of one seed."""
+    from research.engine.identity import Many
+
+    if options.seeds == 1 and not plan.varied:
+        return None
+    width = 1 if options.exact else options.width
+    members = options.seeds * plan.members
+    return Many(options.seeds, width or default_width(members), tuple(plan.varied))
+
+
+def default_width(members: int) -> int:
+    """How many members are trained together where nobody says.
+
+    On CPU one by one is as fast for all but the smallest nets, and has the bits of runs of their
+    own. An accelerator is fed by many at once.
+    """
+    import jax
+
+    return 1 if jax.default_backend() == "cpu" else min(members, 256)
