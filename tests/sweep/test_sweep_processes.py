@@ -163,4 +163,4 @@ def test_a_job_that_is_preempted_saves_and_is_queued_again(small, tmp_path) -> N
     assert job.result() == 0 and finished() == 1
     # The log is that of the second process, which went on where the first had saved.
     assert "60,000 steps, from step" in (tmp_path / "log.err").read_text()
-    assert "Exiting gracefully" in Path(job.paths.stderr).read_text()
+    assert "Requeued job" in Path(job.paths.stdout).read_text()
