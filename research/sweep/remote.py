@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -49,6 +50,22 @@ def spawn(
         )
 
 
+def _wait_until_ended(process: int) -> None:
+    """Wait for a child to end, at most as long as saving may take, and leave it to be reaped.
+
+    This is called in a signal's handler, which may have come upon `Popen.wait` holding its lock:
+    the methods of Popen would wait for that in vain.
+    """
+    deadline = time.monotonic() + SAVE_SECONDS
+    try:
+        while os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.1)
+    except ChildProcessError:
+        return
+
+
 class Remote:
     """A job as submitit runs it on a node: calling it runs the command, and gives its exit code.
 
@@ -75,9 +92,9 @@ class Remote:
         """Before a time limit or a preemption: let the run save, and queue the job again."""
         from submitit.helpers import DelayedSubmission
 
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None:
             self._process.terminate()
-            self._process.wait(SAVE_SECONDS)
+            _wait_until_ended(self._process.pid)
         return DelayedSubmission(Remote(self.command, self.log, self.directory))
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
