@@ -183,6 +183,8 @@ class Population(Program):
         jitted = jax.jit(
             self._over_devices(advance, (EACH, EACH if each else ALL, EACH, ALL), EACH),
             donate_argnums=0,
+            # A leaf without elements would come back on no device in particular.
+            out_shardings=self._sharding(EACH),
         )
         bounds = np.int32(start), np.int32(stop), np.bool_(fresh), np.bool_(halt)
         return self._call("advance", jitted, carry, arrays, self._counts, bounds)

@@ -12,7 +12,7 @@ from research.engine.checkpoint import Retention
 from research.engine.experiment import Experiment, Selection
 from research.engine.program import Program
 from research.engine.run import StoppedRun
-from research.engine.saver import better
+from research.engine.selection import Best, better, reported_steps, steps_of
 from research.engine.verify import verify
 from tests.engine.test_verify import check, forge
 from tests.engine.toy import SURROUNDINGS, Cadence, Identity, ToyFeed, run_toy
@@ -128,16 +128,27 @@ def test_a_forged_choice_is_caught(largest, tmp_path):
 @pytest.mark.parametrize("larger", [True, False])
 def test_what_is_not_a_number_is_never_the_best(figure, larger):
     selection = Selection("v", larger)
-    assert better(None, 10, {"v": figure}, selection) is None
-    assert better((5, 0.0), 10, {"v": figure}, selection) == (5, 0.0)
-    assert better((5, 0.0), 10, {}, selection) == (5, 0.0)
+    before = (Best(5, 0.0),)
+    assert better((), 10, {"v": figure}, selection) == (None,)
+    assert better(before, 10, {"v": figure}, selection) == before
+    assert better(before, 10, {}, selection) == before
 
 
 def test_ties_go_to_the_first_and_no_selection_chooses_nothing():
-    assert better((5, 1.0), 10, {"v": 1.0}, Selection("v")) == (5, 1.0)
-    assert better((5, 1.0), 10, {"v": 2.0}, Selection("v")) == (10, 2.0)
-    assert better((5, 1.0), 10, {"v": 2.0}, Selection("v", larger_is_better=False)) == (5, 1.0)
-    assert better(None, 10, {"v": 2.0}, None) is None
+    before = (Best(5, 1.0),)
+    assert better(before, 10, {"v": 1.0}, Selection("v")) == before
+    assert better(before, 10, {"v": 2.0}, Selection("v")) == (Best(10, 2.0),)
+    assert better(before, 10, {"v": 2.0}, Selection("v", larger_is_better=False)) == before
+    assert better((), 10, {"v": 2.0}, None) == ()
+
+
+def test_each_member_has_a_best_of_its_own():
+    bests = better((), 10, {"v": [1.0, 5.0, None]}, Selection("v"))
+    bests = better(bests, 20, {"v": [2.0, 4.0, None]}, Selection("v"))
+    assert bests == (Best(20, 2.0), Best(10, 5.0), None)
+    assert steps_of(bests) == {10, 20}
+    assert reported_steps(bests, 30) == [20, 10, 30]
+    assert reported_steps((), 30) == [30]
 
 
 def test_a_metric_that_never_comes_leaves_the_last(tmp_path):

@@ -1,0 +1,44 @@
+"""Populations of the toy on one device and several: `python population_toy.py`, one JSON line.
+
+In a process of its own, since the number of devices is settled when JAX starts.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from research.engine.environment import fix_devices, fix_pool
+
+fix_pool()
+fix_devices(4)
+
+import jax  # noqa: E402
+
+from research.engine.leaves import Reader, member_digests  # noqa: E402
+from research.engine.population import Population, Seeded  # noqa: E402
+from tests.engine.toy import ToyFeed, make_toy  # noqa: E402
+
+CASES = ((1, 1, 4), (1, 2, 4), (1, 4, 4), (1, 2, 5), (2, 1, 4), (2, 2, 4), (2, 2, 5), (2, 4, 8))
+"""Width, devices, members."""
+
+
+def digests(width: int, devices: int, members: int) -> list[str]:
+    experiment = make_toy()
+    seeded = [Seeded(offset, experiment.hyperparameters) for offset in range(members)]
+    population = Population(experiment, ToyFeed(), seeded, width, jax.devices()[:devices])
+    carry = population.initial(0)
+    for start, stop in ((0, 7), (7, 60)):
+        for window in population.windows(0, start, stop):
+            arrays: Any = window.arrays
+            carry = population.advance(carry, arrays, start, stop, fresh=False, halt=True)
+    assert population.compilations == {"initial": 1, "advance": 1}
+    return member_digests(population.leaves(carry, Reader()))
+
+
+if __name__ == "__main__":
+    print(json.dumps([[*case, digests(*case)] for case in CASES]))
