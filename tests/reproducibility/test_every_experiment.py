@@ -16,6 +16,8 @@ from research.engine.cadence import Cadence
 from research.engine.hyperparameters import floats
 from research.engine.observer import Silence
 from research.engine.verify import verify
+from research.report.page import make_page
+from research.report.reading import read_run
 from tests.engine.key_reuse import check_keys
 from tests.reproducibility.conftest import Subject
 
@@ -34,6 +36,18 @@ def test_it_ends_and_says_where(
     _, result = undisturbed
     assert result["complete"] and result["step"] == subject.opened.experiment.steps
     assert isinstance(result["metrics"], dict) and result["metrics"]
+
+
+def test_it_leaves_what_a_report_shows(
+    subject: Subject, undisturbed: tuple[Path, dict[str, object]]
+) -> None:
+    directory, _ = undisturbed
+    shown = read_run(directory)
+    assert not shown.notes
+    assert bool(shown.artifacts) == (subject.opened.experiment.artifacts is not None)
+    page = make_page([shown], {})
+    assert page.metric and page.headlines[0].figure != "–"
+    assert not [card for part in page.sections for card in part.cards if card.kind == "problem"]
 
 
 def test_repeat_ragged_and_resumed_runs_are_the_same_bits(
