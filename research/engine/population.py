@@ -107,9 +107,9 @@ class Population(Program):
         devices: Sequence[jax.Device] | None = None,
     ) -> None:
         super().__init__(experiment, feed)
-        self.members = tuple(members)
+        self.seeded = tuple(members)
         devices = jax.local_devices()[:1] if devices is None else list(devices)
-        self.layout = Layout(len(self.members), width, len(devices))
+        self.layout = Layout(len(members), width, len(devices))
         if len(devices) > 1:
             # The program for one device has no such pass before it is simplified, and what is
             # simplified to what depends on it: without it the two are the same program.
@@ -121,6 +121,11 @@ class Population(Program):
             lambda leaf: jax.ShapeDtypeStruct((self.layout.members, *leaf.shape), leaf.dtype),
             self.member_shapes,
         )
+
+    @property
+    def members(self) -> int:
+        """As `Program.members`."""
+        return self.layout.members
 
     @property
     def items_per_step(self) -> int:
@@ -137,7 +142,7 @@ class Population(Program):
         reader = Reader()
         made = [
             reader(name_leaves(super(Population, self).initial(seed + offset, values)))
-            for offset, values in self.members
+            for offset, values in self.seeded
         ]
         return self.place({name: np.stack([one[name] for one in made]) for name in made[0]})
 
@@ -147,7 +152,7 @@ class Population(Program):
             for window in self.feed.windows(seed, start, stop):
                 yield window._replace(arrays=jax.device_put(window.arrays, self._sharding(ALL)))
             return
-        offsets = sorted({member.offset for member in self.members})
+        offsets = sorted({member.offset for member in self.seeded})
         while len(self._feeds) < len(offsets):
             self._feeds.append(self.feed.fork() if self._feeds else self.feed)
         streams = [
@@ -156,7 +161,7 @@ class Population(Program):
         ]
         for windows in zip(*streams, strict=True):
             arrays_of = {o: window.arrays for o, window in zip(offsets, windows, strict=True)}
-            members = [arrays_of[member.offset] for member in self.members]
+            members = [arrays_of[member.offset] for member in self.seeded]
             stacked = jax.tree.map(
                 lambda *leaves: self.layout.padded(np.stack([np.asarray(leaf) for leaf in leaves])),
                 *members,

@@ -83,6 +83,11 @@ class Program:
         )
 
     @property
+    def members(self) -> int:
+        """How many are trained: 1, except in a population."""
+        return 1
+
+    @property
     def items_per_step(self) -> int:
         """Items in one update, of all members of a population together."""
         return self.experiment.items_per_step

@@ -258,18 +258,18 @@ class _Replay:
         if result is None:
             return []
         told = [int(step) for step in each_member(result["metrics"].get("reported_step", last))]
-        bests = best_saves(self.opened, self.program.experiment.selection)
-        best = reported_steps(bests, last)
-        told = told * len(best) if len(told) == 1 else told
+        best = reported_steps(best_saves(self.opened, self.program.experiment.selection), last)
+        members = max(len(told), len(best))
+        told, best = (steps * members if len(steps) == 1 else steps for steps in (told, best))
         if told != best:
             k = next(k for k, step in enumerate(told) if step != best[k])
-            whose = f" of member {k}" if len(told) > 1 else ""
+            whose = f" of member {k}" if members > 1 else ""
             self.findings.append(
                 f"result: step {told[k]}{whose} is reported, {best[k]} is the best"
             )
-        if self.members is None:
-            return told
-        return [told[k if len(told) > 1 else 0] for k in self.members]
+        if self.members is not None and members > 1:
+            told = [told[k] for k in self.members]
+        return told * self.program.members if len(told) == 1 else told
 
     def _of_members(self, figures: Mapping[str, Any]) -> Mapping[str, Any]:
         """The figures of the members at hand."""
