@@ -22,6 +22,7 @@ def start(
 ) -> subprocess.Popen[str]:
     """`launch.py run NAME --smoke`, with frequent saves."""
     command = [*prefix, sys.executable, "launch.py", "run", name, "--smoke", "--json"]
+    command += ["--no-report"]
     command += ["--runs-dir", str(runs_dir), "--save-every", "3", *more]
     return subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -14,7 +14,10 @@ from research.engine import ledger
 from research.engine.advance import make_advance, make_initial
 from research.engine.cadence import Cadence
 from research.engine.hyperparameters import floats
+from research.engine.leaves import Leaves, Reader, member_digests
 from research.engine.observer import Silence
+from research.engine.population import Population, Seeded
+from research.engine.program import Program
 from research.engine.verify import verify
 from research.report.page import make_page
 from research.report.reading import read_run
@@ -99,6 +102,31 @@ def test_verify_accepts_it_and_rejects_another_seed(
     verdict = verify(program, other, directory, surroundings, Silence())
     if subject.opened.experiment.steps:
         assert any("first difference at step 0" in finding for finding in verdict.findings)
+
+
+def test_members_of_an_exact_population_are_runs_of_their_own(subject: Subject) -> None:
+    program, solo = subject.opened.program, []
+    for seed in (0, 1):
+        stacked = {n: leaf[None] for n, leaf in trained(program, seed).items()}
+        solo += member_digests(stacked)
+    seeded = [Seeded(offset, program.experiment.hyperparameters) for offset in (0, 1)]
+    exact = Population(program.experiment, program.feed, seeded, width=1)
+    assert member_digests(trained(exact, 0)) == solo
+    exact.close()
+    if subject.named.name == "sequence/sine_rnn":
+        # What is held against each other can differ: trained together, members have other bits.
+        together = Population(program.experiment, program.feed, seeded, width=2)
+        assert set(member_digests(trained(together, 0))).isdisjoint(solo)
+
+
+def trained(program: Program, seed: int) -> Leaves:
+    """The leaves at the end of a run, cut into two slices."""
+    carry, steps = program.initial(seed), program.experiment.steps
+    for start, stop in ((0, steps // 3), (steps // 3, steps)):
+        for window in program.windows(seed, start, stop):
+            bounds = window.start, window.stop
+            carry = program.advance(carry, window.arrays, *bounds, fresh=False, halt=True)
+    return program.leaves(carry, Reader())
 
 
 def test_floats_are_traced_and_no_part_of_the_program(subject: Subject) -> None:
