@@ -27,9 +27,10 @@ def members(result: dict[str, Any]) -> list[tuple[int, str, dict[str, float]]]:
 
 @pytest.mark.parametrize("name", names())
 def test_exact_on_two_devices_then_on_one_is_each_run_of_its_own(name: str, tmp_path: Path) -> None:
-    population = ("--seeds", "3", "--exact")
+    population = ("--seeds", "2", "--exact")
     stopped = start(name, tmp_path, *population, "--devices", "2", "--until", "7")
-    assert stopped.wait(timeout=240) == 75
+    stopped.communicate(timeout=240)
+    assert stopped.returncode == 75
     result = finish(start(name, tmp_path, *population))
     for seed, digest, figures in members(result):
         alone = finish(start(name, tmp_path, "--seed", str(seed)))
@@ -56,12 +57,8 @@ def test_values_of_a_float_are_members_and_sizes_are_runs(tmp_path: Path) -> Non
         rates = [member["hyperparameters"]["learning_rate"] for member in run["members"]]
         assert rates == [1e-3, 3e-3]
     where = [Path(run["run_dir"]) for run in result["runs"]]
-    assert [
-        json.loads((path / "config.json").read_text())["config"]["units"] for path in where
-    ] == [
-        4,
-        8,
-    ]
+    configs = [json.loads((path / "config.json").read_text())["config"] for path in where]
+    assert [config["units"] for config in configs] == [4, 8]
     verify = [sys.executable, "launch.py", "verify", str(where[1]), "--member", "1", "--json"]
     told = subprocess.run(verify, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert told.returncode == 0, told.stderr
