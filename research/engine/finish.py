@@ -20,7 +20,7 @@ from research.engine.observer import Observer
 from research.engine.population import Population
 from research.engine.program import Program
 from research.engine.record import spell_figures
-from research.engine.result import shown, vouched
+from research.engine.result import last_word, shown, vouched
 from research.engine.saver import Directories, Saver
 from research.engine.selection import each_member, reported_steps
 from research.errors import Damaged, Difference
@@ -63,17 +63,17 @@ def finish(
         metrics |= spell_figures(figures)
         if set(steps) != {position.step}:
             metrics["reported_step"] = steps if identity.population else steps[0]
-    last_word = {
-        "shown": shown(identity, position.step, complete=complete),
-        "digest": saved["digest"],
-        "metrics": metrics,
-    }
-    if identity.population is not None:
-        last_word["members"] = saved["members"]
+    word = last_word(
+        identity,
+        shown(identity, position.step, complete=complete),
+        saved["digest"],
+        metrics,
+        saved.get("members", ()),
+    )
     result = {
         "experiment": identity.experiment,
         "run_dir": str(places.run),
-        **vouched(identity, last_word),
+        **vouched(word),
         "seconds": position.seconds,
         "compile_seconds": program.compile_seconds,
         "items_per_second": trained.items_per_second,
@@ -83,8 +83,8 @@ def finish(
     if complete:
         recorded = ledger.read(places.ledger).result()
         if recorded is None:
-            saver.append("result", last_word)
-        elif recorded != last_word:
+            saver.append("result", word)
+        elif recorded != word:
             raise Difference(
                 f"{places.run} was made again and its figures differ from those in its ledger: "
                 "code, environment or data changed since"

@@ -24,31 +24,57 @@ def shown(identity: Identity, step: int, *, complete: bool) -> dict[str, Any]:
     return fields
 
 
-def vouched(identity: Identity, recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of `result.json` that follow from the ledger's last word.
+def last_word(
+    identity: Identity,
+    shown: Mapping[str, Any],
+    digest: str,
+    metrics: Mapping[str, Any],
+    member_digests: Sequence[str],
+) -> dict[str, Any]:
+    """What the ledger says of a finished run, and `result.json` after it.
 
     Args:
         identity: the run's.
-        recorded: `shown`, `digest`, `metrics`, and `members` (digests) of a population.
+        shown: as the function of that name gives it.
+        digest: of the whole state.
+        metrics: figures as JSON values; lists, in a population.
+        member_digests: of a population.
     """
-    metrics = recorded["metrics"]
-    fields = {**recorded["shown"], "digest": recorded["digest"], "metrics": metrics}
+    word = {"shown": shown, "digest": digest, "metrics": metrics}
     if identity.population is None:
-        return fields
+        return word
     members = [
         {
             "seed": member.seed,
             "hyperparameters": member.varied,
-            "digest": digest,
+            "digest": member_digest,
             "metrics": {name: each_member(value)[k] for name, value in metrics.items()},
         }
-        for k, (member, digest) in enumerate(
-            zip(identity.members, recorded["members"], strict=True)
+        for k, (member, member_digest) in enumerate(
+            zip(identity.members, member_digests, strict=True)
         )
     ]
-    spreads = {name: spread(each_member(value)) for name, value in metrics.items()}
-    means = {name: one["mean"] for name, one in spreads.items()}
-    return {**fields, "metrics": means, "spread": spreads, "members": members}
+    means = {name: spread(each_member(value))["mean"] for name, value in metrics.items()}
+    return {**word, "metrics": means, "members": members}
+
+
+def figures_of(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of a ledger's last word; of a population, a list with one a member."""
+    if "members" not in recorded:
+        return dict(recorded["metrics"])
+    return {
+        name: [member["metrics"][name] for member in recorded["members"]]
+        for name in recorded["metrics"]
+    }
+
+
+def vouched(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `result.json` that follow from the ledger's last word."""
+    fields = {**recorded["shown"], "digest": recorded["digest"], "metrics": recorded["metrics"]}
+    if "members" not in recorded:
+        return fields
+    spreads = {name: spread(values) for name, values in figures_of(recorded).items()}
+    return {**fields, "spread": spreads, "members": recorded["members"]}
 
 
 def spread(values: Sequence[Any]) -> dict[str, float | int | None]:

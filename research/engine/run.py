@@ -197,7 +197,7 @@ def _report_finished(
     certain = {
         "experiment": identity.experiment,
         "run_dir": str(places.run),
-        **vouched(identity, recorded),
+        **vouched(recorded),
     }
     # Times and memory are nobody's promise: where the file is lost, most of them are not known.
     unknown = dict.fromkeys(("compile_seconds", "items_per_second", "peak_memory_bytes"))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from research.engine.experiment import Selection
-from research.engine.ledger import Ledger
+if TYPE_CHECKING:
+    from research.engine.experiment import Selection
+    from research.engine.ledger import Ledger
 
 
 class Best(NamedTuple):

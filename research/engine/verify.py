@@ -32,7 +32,7 @@ from research.engine.observer import Observer
 from research.engine.population import Population
 from research.engine.program import Program
 from research.engine.record import read_metrics, spell_figures
-from research.engine.result import vouched
+from research.engine.result import figures_of, vouched
 from research.engine.saver import Directories
 from research.engine.selection import best_saves, each_member, reported_steps
 from research.engine.surroundings import Surroundings
@@ -156,7 +156,7 @@ def _record_findings(
         end = saves.get(int(result["shown"]["step"]), {})
         if result["digest"] != end.get("digest"):
             yield "changed result: the ledger's result does not have the digest of its last save"
-        promised = vouched(identity, result)
+        promised = vouched(result)
         try:
             shown = json.loads(places.result.read_text())
             agrees = shown == {**shown, **promised}
@@ -257,7 +257,7 @@ class _Replay:
         """The step that each member reports, as the result says; the best ones must be those."""
         if result is None:
             return []
-        told = [int(step) for step in each_member(result["metrics"].get("reported_step", last))]
+        told = [int(step) for step in each_member(figures_of(result).get("reported_step", last))]
         best = reported_steps(best_saves(self.opened, self.program.experiment.selection), last)
         members = max(len(told), len(best))
         told, best = (steps * members if len(steps) == 1 else steps for steps in (told, best))
@@ -379,9 +379,10 @@ class _Replay:
         figures |= measure(self.program, carry, self.reader)
         known = self.opened.saves().get(last, {}).get("metrics", {})
         ours = {**self._of_members(known), **spell_figures(figures)}
-        if "reported_step" in result["metrics"]:
+        theirs = figures_of(result)
+        if "reported_step" in theirs:
             ours["reported_step"] = steps if isinstance(self.program, Population) else steps[0]
-        self._same_figures("result", ours, self._of_members(result["metrics"]))
+        self._same_figures("result", ours, self._of_members(theirs))
 
 
 def differing_leaves(left: Mapping[str, LeafRecord], right: Mapping[str, LeafRecord]) -> list[str]:

@@ -14,14 +14,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from research.engine.environment import fix_devices, fix_pool
 
-fix_pool()
-fix_devices(4)
+if __name__ == "__main__":
+    fix_pool()
+    fix_devices(4)
 
-import jax  # noqa: E402
+import jax
 
-from research.engine.leaves import Reader, member_digests  # noqa: E402
-from research.engine.population import Population, Seeded  # noqa: E402
-from tests.engine.toy import ToyFeed, make_toy  # noqa: E402
+from research.engine.leaves import Reader, member_digests
+from research.engine.population import Population, Seeded
+from tests.engine.toy import ToyFeed, make_toy
 
 CASES = ((1, 1, 4), (1, 2, 4), (1, 4, 5), (2, 1, 4), (2, 2, 5))
 """Width, devices, members."""

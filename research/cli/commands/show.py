@@ -43,7 +43,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     return Outcome(
         {
             "run_dir": str(run),
-            **identity._asdict(),
+            **identity.fields,
             "config_digest": identity.config_digest,
             "running": running,
             "checkpoints": steps,
@@ -63,7 +63,7 @@ def _print(
     file: TextIO,
 ) -> None:
     console = make_console(file)
-    console.print(f"{identity.experiment}, seed {identity.seed}", style="bold")
+    console.print(f"{identity.experiment}, {_seeds(identity)}", style="bold")
     console.print("Config", style="bold")
     left = max((len(name) for name in identity.config), default=0)
     for name, value in identity.config.items():
@@ -83,6 +83,14 @@ def _print(
         figures = {name: value for name, value in reported.items() if name != "step"}
         console.print(f"  step {reported.get('step', 0):,}: {spell_figures(figures)}", markup=False)
     console.print(f"  python launch.py resume {run}   continues it", markup=False, soft_wrap=True)
+
+
+def _seeds(identity: Identity) -> str:
+    many = identity.population
+    if many is None:
+        return f"seed {identity.seed}"
+    seeds = f"seeds {identity.seed} to {identity.seed + many.seeds - 1}"
+    return f"{seeds}, {len(identity.members)} members, width {many.width}"
 
 
 def _stored(checkpoints: Path) -> list[int]:
