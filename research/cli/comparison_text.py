@@ -10,7 +10,7 @@ from research.cli.convert import spell
 from research.cli.table import Column, print_table
 from research.cli.terminal import make_console, width
 from research.report.comparison import ABSENT, Comparison, Group, decimals_of, differing_fields
-from research.report.statistics import Spread
+from research.statistics import Spread
 
 _FIELDS_BESIDE = 5
 """Differing fields that stand beside the groups; more of them have a table of their own."""

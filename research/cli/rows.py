@@ -14,7 +14,7 @@ from research.cli.summary import STATES, Summary, size_of, summarize
 from research.errors import Mistake
 from research.report.comparison import ABSENT, differing_fields, spell_spread
 from research.report.headline import headline, larger_is_better
-from research.report.statistics import spread
+from research.statistics import spread
 
 
 class Row(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from research.cli.runs import LEDGER_FILE, read_json
 from research.engine.lock import is_held
-from research.report.statistics import Spread
+from research.statistics import Spread
 
 State = Literal["complete", "running", "stopped", "diverged", "damaged"]
 STATES: tuple[str, ...] = get_args(State)

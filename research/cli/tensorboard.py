@@ -19,7 +19,7 @@ from research.cli.event_files import PART, Writer, event_files, read_times
 from research.cli.runs import LEDGER_FILE, read_json
 from research.cli.summary import figures_of
 from research.errors import Mistake
-from research.report.statistics import Spread, spread
+from research.statistics import Spread, spread
 
 if TYPE_CHECKING:
     from research.engine.observer import Figures, Observer

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from research.engine.identity import Identity
 from research.engine.selection import each_member
+from research.statistics import spread
 
 
 def shown(identity: Identity, step: int, *, complete: bool) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def last_word(
             zip(identity.members, member_digests, strict=True)
         )
     ]
-    means = {name: spread(each_member(value))["mean"] for name, value in metrics.items()}
+    means = {name: spread_of(each_member(value))["mean"] for name, value in metrics.items()}
     return {**word, "metrics": means, "members": members}
 
 
@@ -73,31 +73,17 @@ def vouched(recorded: Mapping[str, Any]) -> dict[str, Any]:
     fields = {**recorded["shown"], "digest": recorded["digest"], "metrics": recorded["metrics"]}
     if "members" not in recorded:
         return fields
-    spreads = {name: spread(values) for name, values in figures_of(recorded).items()}
+    spreads = {name: spread_of(values) for name, values in figures_of(recorded).items()}
     return {**fields, "spread": spreads, "members": recorded["members"]}
 
 
-def spread(values: Sequence[Any]) -> dict[str, float | int | None]:
-    """Mean, standard deviation and 95 % interval (Student's t) of the members that have a figure.
-
-    The interval is that of the mean; None where fewer than two members have a finite figure.
-    """
-    known = [float(v) for v in values if isinstance(v, int | float) and math.isfinite(v)]
-    count = len(known)
-    if not count:
-        empty = dict.fromkeys(("mean", "standard_deviation", "low", "high"))
-        return {**empty, "members": 0}
-    mean = math.fsum(known) / count
-    if count == 1:
-        return {"mean": mean, "standard_deviation": None, "low": None, "high": None, "members": 1}
-    from scipy.special import stdtrit
-
-    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (count - 1))
-    half = float(stdtrit(count - 1, 0.975)) * deviation / math.sqrt(count)
+def spread_of(values: Sequence[Any]) -> dict[str, float | int | None]:
+    """Mean, standard deviation and 95 % interval of the mean, of the members that have a figure."""
+    found = spread([float(v) for v in values if isinstance(v, int | float)])
     return {
-        "mean": mean,
-        "standard_deviation": deviation,
-        "low": mean - half,
-        "high": mean + half,
-        "members": count,
+        "mean": found.mean if found.n else None,
+        "standard_deviation": found.standard_deviation,
+        "low": found.low,
+        "high": found.high,
+        "members": found.n,
     }

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from research.report.statistics import Difference, Spread, compare_means, holm, spread
+from research.statistics import Difference, Spread, compare_means, holm, spread
 
 ALL_PAIRS = 6
 """Up to so many pairs are all spoken of; of more, those with the best group."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from research.report.reading import Curve, Member, Run
+from research.statistics import spread
 
 
 class Group(NamedTuple):
@@ -120,13 +121,9 @@ def differing_fields(configs: Sequence[Mapping[str, Any]]) -> list[str]:
 def interval(values: Iterable[Any]) -> Interval:
     """The mean and 95 % interval of figures; words and None are counted, and no values."""
     listed = list(values)
-    numbers = np.array([number for value in listed if (number := finite(value)) is not None])
-    count = len(numbers)
-    mean = float(numbers.mean()) if count else math.nan
-    half = math.nan
-    if count > 1:
-        half = float(student(count) * numbers.std(ddof=1) / math.sqrt(count))
-    return Interval(mean, half, count, len(listed))
+    found = spread([number for value in listed if (number := finite(value)) is not None])
+    half = math.nan if found.half is None else found.half
+    return Interval(found.mean, half, found.n, len(listed))
 
 
 def finite(value: Any) -> float | None:

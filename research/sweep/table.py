@@ -4,43 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from research.cli.convert import spell
+from research.statistics import spread
 from research.sweep.outcome import figure
 from research.sweep.trial import Outcome
-
-
-class Spread(NamedTuple):
-    """A mean over seeds with its 95 % interval (Student's t).
-
-    Attributes:
-        mean: over the seeds.
-        standard_deviation: of the seeds, with n - 1; None of one seed.
-        low: lower end of the interval; None of one seed.
-        high: upper end.
-    """
-
-    mean: float
-    standard_deviation: float | None
-    low: float | None
-    high: float | None
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """Mean, standard deviation and interval of at least one value."""
-    mean = math.fsum(values) / len(values)
-    if len(values) < 2:
-        return Spread(mean, None, None, None)
-    from scipy.special import stdtrit
-
-    free = len(values) - 1
-    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / free)
-    half = float(stdtrit(free, 0.975)) * deviation / math.sqrt(len(values))
-    return Spread(mean, deviation, mean - half, mean + half)
 
 
 def report_row(outcome: Outcome, metric: str, runs_dir: Path) -> dict[str, Any]:

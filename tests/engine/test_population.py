@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from research.data.arrays import ArraySource
@@ -24,7 +24,6 @@ from research.engine.leaves import Reader, member_digests
 from research.engine.observer import Silence
 from research.engine.population import Layout, Population, Seeded
 from research.engine.program import Program
-from research.engine.result import spread
 from research.engine.run import Slicing, StoppedRun, launch
 from research.engine.verify import verify
 from tests.engine import population_toy
@@ -208,20 +207,6 @@ def test_an_identity_comes_back_from_its_fields():
     assert many.directory(Path("r")).name == f"{many.config_digest}-s0+3-w4"
     solo = Identity("test/toy", {"size": 8}, 3)
     assert "population" not in solo.fields and from_fields(solo.fields) == solo
-
-
-@settings(deadline=None)  # the first call imports SciPy
-@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=9))
-def test_a_spread_is_students_interval(values):
-    from scipy import stats
-
-    found = spread([*values, None])
-    low, high = stats.t.interval(
-        0.95, len(values) - 1, np.mean(values), max(stats.sem(values), 1e-300)
-    )
-    assert found["members"] == len(values)
-    assert found["low"] == pytest.approx(low, abs=1e-6)
-    assert found["high"] == pytest.approx(high, abs=1e-6)
 
 
 def test_members_with_orthogonal_initialisers_do_not_wait_for_one_another():

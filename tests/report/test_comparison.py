@@ -20,7 +20,7 @@ from research.report.comparison import (
     metric_names,
     spell_spread,
 )
-from research.report.statistics import compare_means, spread
+from research.statistics import compare_means, spread
 
 METRIC = "test/accuracy"
 

@@ -5,35 +5,12 @@ from __future__ import annotations
 import csv
 import io
 
-import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
-
 from research.sweep.jobs import Job
 from research.sweep.outcome import Ending
 from research.sweep.search import best_of, ranked
 from research.sweep.show import print_table
-from research.sweep.table import report_row, spell_csv, spread
+from research.sweep.table import report_row, spell_csv
 from research.sweep.trial import Trial, outcome_of
-
-
-@given(st.lists(st.floats(-100, 100), min_size=2, max_size=12))
-def test_the_interval_is_students(values) -> None:
-    made = spread(values)
-    assert made.mean == pytest.approx(np.mean(values), abs=1e-9)
-    deviation = float(np.std(values, ddof=1))
-    assert made.standard_deviation == pytest.approx(deviation, abs=1e-9)
-    if deviation > 1e-6:
-        low, high = stats.t.interval(
-            0.95, len(values) - 1, np.mean(values), deviation / len(values) ** 0.5
-        )
-        assert (made.low, made.high) == pytest.approx((low, high), rel=1e-6, abs=1e-6)
-
-
-def test_one_seed_has_no_interval() -> None:
-    assert spread([3.0])[1:] == (None, None, None)
 
 
 def make(tmp_path, number, values, reason=""):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from research.report.statistics import compare_means, holm, spread
+from research.statistics import compare_means, holm, spread
 
 numbers = st.floats(-1e3, 1e3).map(lambda x: round(x, 4))
 samples = st.lists(numbers, min_size=2, max_size=12)
