@@ -45,14 +45,11 @@ def convolve(
             "a convolution needs [batch, height, width, inputs] and "
             f"[kernel height, kernel width, inputs, outputs], not {x.shape} and {kernel.shape}"
         )
-    window = (tuple(strides), pads_of(x, kernel, strides, padding), (1, 1), (1, 1))
+    window = (tuple(strides), _pads(x, kernel, strides, padding), (1, 1), (1, 1))
     return _convolve(x, kernel, *window)
 
 
-def pads_of(
-    x: jax.Array, kernel: jax.Array, strides: Pair, padding: Padding
-) -> tuple[Pair, Pair]:
-    """The zeros ((above, below), (left, right)) that a padding stands for."""
+def _pads(x: jax.Array, kernel: jax.Array, strides: Pair, padding: Padding) -> tuple[Pair, Pair]:
     if not isinstance(padding, str):
         return padding
     if padding not in ("SAME", "VALID"):

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from research.layers.convolution import Padding, Pair, convolve, pads_of
+from research.layers.convolution import Padding, Pair, convolve
 from research.layers.stages import opaque_true, stage
 from research.layers.winograd import (
     ONES,
@@ -65,9 +65,9 @@ def convolution_block(
         ValueError: for a padding by another name, or channels that do not match.
     """
     plain = partial(_plain, strides=strides, padding=padding, relu=relu)
-    pads = pads_of(x, kernel, strides, padding)
-    if not winograd_pays(x, kernel, strides, pads):
+    if not winograd_pays(x, kernel, strides, padding):
         return plain(x, kernel, bias)
+    pads = _pads(x, padding)
     return lax.platform_dependent(
         x,
         kernel,
@@ -77,12 +77,29 @@ def convolution_block(
     )
 
 
-def winograd_pays(x: jax.Array, kernel: jax.Array, strides: Pair, pads: Pads) -> bool:
-    """Whether Winograd's algorithm is exact enough for these arrays, and faster on CPU."""
+def winograd_pays(
+    x: jax.Array | jax.ShapeDtypeStruct,
+    kernel: jax.Array | jax.ShapeDtypeStruct,
+    strides: Pair,
+    padding: Padding,
+) -> bool:
+    """Whether Winograd's algorithm is exact enough for these arrays, and faster on CPU.
+
+    Args:
+        x: `[batch, height, width, inputs]`; only its shape and dtype matter.
+        kernel: `[kernel height, kernel width, inputs, outputs]`, likewise.
+        strides: rows and columns from one window to the next.
+        padding: "SAME", "VALID", or the zeros ((above, below), (left, right)).
+    """
     if x.dtype not in (jnp.float32, jnp.float64) or kernel.dtype != x.dtype:
         return False
     if kernel.shape[:2] != (TAPS, TAPS) or tuple(strides) != (1, 1) or not x.shape[0]:
         return False
+    if x.ndim != 4 or x.shape[3] != kernel.shape[2]:
+        return False  # a mistake, which the plain way names
+    if isinstance(padding, str) and padding not in ("SAME", "VALID"):
+        return False
+    pads = _pads(x, padding)
     rows, columns = _outputs(x, pads)
     if min(rows, columns) < 1 or min(low for pad in pads for low in pad) < 0:
         return False
@@ -109,7 +126,14 @@ def _plain(
     return nn.relu(y) if relu else y
 
 
-def _outputs(x: jax.Array, pads: Pads) -> Pair:
+def _pads(x: jax.Array | jax.ShapeDtypeStruct, padding: Padding) -> Pads:
+    if not isinstance(padding, str):
+        return padding
+    rows, columns = lax.padtype_to_pads(x.shape[1:3], (TAPS, TAPS), (1, 1), padding)
+    return (rows[0], rows[1]), (columns[0], columns[1])
+
+
+def _outputs(x: jax.Array | jax.ShapeDtypeStruct, pads: Pads) -> Pair:
     rows, columns = (x.shape[1 + a] + sum(pads[a]) - TAPS + 1 for a in (0, 1))
     return rows, columns
 

@@ -17,7 +17,6 @@ from jax import lax
 Tree = TypeVar("Tree")
 
 
-@jax.custom_batching.custom_vmap
 def opaque_true(x: jax.Array) -> jax.Array:
     """True, which the compiler does not know because it reads `x` to find out.
 
@@ -28,16 +27,20 @@ def opaque_true(x: jax.Array) -> jax.Array:
         Bool scalar, always true. Under `vmap` one scalar for all members, so that a branch on it
         stays a branch.
     """
-    first = lax.convert_element_type(x[(0,) * x.ndim], jnp.float32)
+    return _of_first(lax.stop_gradient(x[(0,) * x.ndim]).astype(jnp.float32))
+
+
+@jax.custom_batching.custom_vmap
+def _of_first(first: jax.Array) -> jax.Array:
     return (lax.bitcast_convert_type(first, jnp.int32) | 1) != 0
 
 
-@opaque_true.def_vmap
+@_of_first.def_vmap
 def _one_for_all(
-    axis_size: int, in_batched: list[bool], x: jax.Array
+    axis_size: int, in_batched: list[bool], first: jax.Array
 ) -> tuple[jax.Array, bool]:
     del axis_size
-    return opaque_true(x[0] if in_batched[0] else x), False
+    return _of_first(first[0] if in_batched[0] else first), False
 
 
 def stage(make: Callable[[], Tree], predicate: jax.Array) -> Tree:
