@@ -149,7 +149,9 @@ def measure(batch: int, rounds: int, seconds: float, who: Sequence[Peer]) -> lis
 
 def main() -> None:
     """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     environment = os.environ.get
     parser.add_argument("--pytorch", default=environment("PYTORCH_PYTHON"), metavar="PYTHON")
     parser.add_argument("--keras", default=environment("KERAS_PYTHON"), metavar="PYTHON")

@@ -6,10 +6,10 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-from keras import layers  # noqa: E402
-from rounds import arguments, serve  # noqa: E402
+import keras
+import numpy as np
+from keras import layers
+from rounds import arguments, serve
 
 
 def main() -> None:
@@ -37,9 +37,7 @@ def main() -> None:
             layers.Dense(10, activation="softmax"),
         ]
     )
-    net.compile(
-        loss="sparse_categorical_crossentropy", optimizer=keras.optimizers.Nadam(1e-3)
-    )
+    net.compile(loss="sparse_categorical_crossentropy", optimizer=keras.optimizers.Nadam(1e-3))
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (6400, 28, 28, 1)).astype(np.uint8)
     labels = rng.integers(0, 10, 6400).astype(np.int32)

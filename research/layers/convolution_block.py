@@ -176,13 +176,18 @@ def _forward(
     inputs = _transformed_input(x, tilings, pads, apart)
     products = _products(inputs, values, ((1,), (0,)))
 
-    shaped = _grid_map(
-        lambda a, shape: a.reshape(shape), products, _shapes(batch, features, tilings)
+    shapes = _shapes(batch, features, tilings)
+    by_rows = apart(
+        lambda: [
+            _flat(outputs_along(_shaped(row, shape), 3, tilings[1]))
+            for row, shape in zip(products, shapes, strict=True)
+        ]
     )
-    by_rows = apart(lambda: [outputs_along(row, 3, tilings[1]) for row in shaped])
 
     def finish() -> jax.Array:
-        y = outputs_along(by_rows, 1, tilings[0])[:, :rows, :columns] + bias
+        width = tilings[1].periods * tilings[1].period
+        shape = [(*row[0][:3], width, features) for row in shapes]
+        y = outputs_along(_shaped(by_rows, shape), 1, tilings[0])[:, :rows, :columns] + bias
         return jnp.maximum(y, 0) if relu else y
 
     y = apart(finish)
@@ -192,7 +197,7 @@ def _forward(
 def _backward(
     pads: Pads, relu: bool, kept: _Kept, gradient: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    batch, rows, columns, features = gradient.shape
+    batch, rows, columns, _ = gradient.shape
     tilings = make_tiling(rows), make_tiling(columns)
     apart = partial(stage, predicate=opaque_true(kept.probe))
 
@@ -203,15 +208,19 @@ def _backward(
 
     products = _products(values, kept.kernel, ((1,), (1,)))
     channels = products[0][0].shape[1]
-    shaped = _grid_map(
-        lambda a, shape: a.reshape(shape), products, _shapes(batch, channels, tilings)
-    )
     size = rows - sum(pads[0]) + TAPS - 1, columns - sum(pads[1]) + TAPS - 1
-    across = list(zip(*shaped, strict=True))
+    shapes = list(zip(*_shapes(batch, channels, tilings), strict=True))
+    across = list(zip(*products, strict=True))
     by_columns = apart(
-        lambda: [inputs_back(column, 1, tilings[0], pads[0][0], size[0]) for column in across]
+        lambda: [
+            _flat(inputs_back(_shaped(column, shape), 1, tilings[0], pads[0][0], size[0]))
+            for column, shape in zip(across, shapes, strict=True)
+        ]
     )
-    x_gradient = apart(lambda: inputs_back(by_columns, 2, tilings[1], pads[1][0], size[1]))
+    flat_shapes = [(batch, size[0], *column[0][3:]) for column in shapes]
+    x_gradient = apart(
+        lambda: inputs_back(_shaped(by_columns, flat_shapes), 2, tilings[1], pads[1][0], size[1])
+    )
 
     # Eigen's product with a transposed left side takes twice as long as transposing it first.
     turned = apart(lambda: [[a.T for a in row] for row in kept.inputs])
@@ -252,26 +261,40 @@ def _transformed_input(
         for (low, _), tiling, size in zip(pads, tilings, x.shape[1:3], strict=True)
     ]
     padded = jnp.pad(x, ((0, 0), *widths, (0, 0)))
-    by_columns = apart(lambda: inputs_along(padded, 2, tilings[1]))
-    return _rows_last(by_columns, tilings[0], apart, inputs_along)
+    return _both_axes(padded, tilings, apart, inputs_along)
 
 
-def _transformed_gradient(
-    gradient: jax.Array, tilings: tuple[Tiling, Tiling], apart: Any
-) -> Grid:
+def _transformed_gradient(gradient: jax.Array, tilings: tuple[Tiling, Tiling], apart: Any) -> Grid:
     """`[batch, rows, columns, outputs]` -> `[tiles, outputs]` for each pair of points."""
     widths = [
         (0, tiling.reach - TAPS + 1 - size)
         for tiling, size in zip(tilings, gradient.shape[1:3], strict=True)
     ]
     padded = jnp.pad(gradient, ((0, 0), *widths, (0, 0)))
-    by_columns = apart(lambda: outputs_back(padded, 2, tilings[1]))
-    return _rows_last(by_columns, tilings[0], apart, outputs_back)
+    return _both_axes(padded, tilings, apart, outputs_back)
 
 
-def _rows_last(by_columns: list[jax.Array], tiling: Tiling, apart: Any, along: Any) -> Grid:
-    across = apart(lambda: [along(values, 1, tiling) for values in by_columns])
-    return [[a.reshape(-1, a.shape[-1]) for a in row] for row in zip(*across, strict=True)]
+def _both_axes(x: jax.Array, tilings: tuple[Tiling, Tiling], apart: Any, along: Any) -> Grid:
+    by_columns = apart(lambda: [_flat(a) for a in along(x, 2, tilings[1])])
+    tiles = [len(tilings[1].at(point)) for point in tilings[1].points]
+    shapes = [(*x.shape[:2], tilings[1].periods, count, x.shape[3]) for count in tiles]
+    across = apart(
+        lambda: [
+            [_flat(a) for a in along(values, 1, tilings[0])]
+            for values in _shaped(by_columns, shapes)
+        ]
+    )
+    return [list(row) for row in zip(*across, strict=True)]
+
+
+# What crosses the border of a stage is a matrix: the compiler chooses the layout of an array of
+# more axes for each stage by itself, and copies where two stages chose differently.
+def _flat(a: jax.Array) -> jax.Array:
+    return a.reshape(-1, a.shape[-1])
+
+
+def _shaped(arrays: Any, shapes: Any) -> list[jax.Array]:
+    return [a.reshape(shape) for a, shape in zip(arrays, shapes, strict=True)]
 
 
 def _products(a: Grid, b: Grid, contracted: tuple[tuple[int], tuple[int]]) -> Grid:
@@ -281,8 +304,7 @@ def _products(a: Grid, b: Grid, contracted: tuple[tuple[int], tuple[int]]) -> Gr
 
 def _grid_map(function: Any, *grids: Any) -> Grid:
     return [
-        [function(*cells) for cells in zip(*rows, strict=True)]
-        for rows in zip(*grids, strict=True)
+        [function(*cells) for cells in zip(*rows, strict=True)] for rows in zip(*grids, strict=True)
     ]
 
 

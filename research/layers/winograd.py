@@ -14,6 +14,7 @@ reciprocals keep the error small.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
@@ -94,9 +95,7 @@ _CUTS = ((4,), (4, 3), (3,))
 
 def make_tiling(outputs: int) -> Tiling:
     """The cheapest cut of an axis of that many outputs: 7 is 4 + 3, 14 the same twice."""
-    tilings = [
-        Tiling(tiles, -(-outputs // sum(cut))) for cut in _CUTS for tiles in [_tiles(cut)]
-    ]
+    tilings = [Tiling(tiles, -(-outputs // sum(cut))) for cut in _CUTS for tiles in [_tiles(cut)]]
     return min(tilings, key=lambda tiling: tiling.products)
 
 
@@ -113,7 +112,7 @@ def _tile(offset: int, m: int) -> Tile:
     rows = []
     for j, point in enumerate(finite):
         others = [other for i, other in enumerate(finite) if i != j]
-        distance = np.prod([point - other for other in others])
+        distance = math.prod((point - other for other in others), start=Fraction(1))
         row = [c * _scale(j) / distance for c in _with_roots(others)]
         rows.append([*row, Fraction(0)])
     rows.append(_with_roots(finite))
@@ -140,12 +139,15 @@ def _with_roots(roots: Sequence[Fraction]) -> list[Fraction]:
 def _scale(point: int) -> Fraction:
     """A power of two near the kernel's gain at a point; it costs nothing and changes no bit."""
     gain = sum(abs(POINTS[point]) ** i for i in range(TAPS))
-    return Fraction(2) ** round(np.log2(float(gain)))
+    return Fraction(2) ** round(math.log2(gain))
 
 
 _FROM_KERNEL = np.array(
     [
-        [POINTS[j] ** i / _scale(j) if j < COUNT - 1 else Fraction(i == TAPS - 1) for i in range(TAPS)]
+        [
+            POINTS[j] ** i / _scale(j) if j < COUNT - 1 else Fraction(i == TAPS - 1)
+            for i in range(TAPS)
+        ]
         for j in range(COUNT)
     ],
     np.float64,
@@ -153,7 +155,7 @@ _FROM_KERNEL = np.array(
 """G, `[points, taps]`."""
 
 
-def combine(coefficients: Sequence[float], parts: Sequence[jax.Array]) -> jax.Array:
+def combine(coefficients: Sequence[float] | np.ndarray, parts: Sequence[jax.Array]) -> jax.Array:
     """The sum of coefficient times part; parts of coefficient 0 are left out."""
     terms = [
         part if c == 1 else -part if c == -1 else part * np.asarray(c, part.dtype)
@@ -173,9 +175,7 @@ def kernel_back(values: Sequence[jax.Array], tiling: Tiling) -> list[jax.Array]:
     return [combine(column, values) for column in _FROM_KERNEL[list(tiling.points)].T]
 
 
-def _windows(
-    x: jax.Array, axis: int, tiling: Tiling, tile: Tile, width: int
-) -> list[jax.Array]:
+def _windows(x: jax.Array, axis: int, tiling: Tiling, tile: Tile, width: int) -> list[jax.Array]:
     """The k-th value of a tile's window in each period, for each k below the width."""
     stop = (tiling.periods - 1) * tiling.period + 1
     return [
@@ -222,9 +222,7 @@ def outputs_back(y: jax.Array, axis: int, tiling: Tiling) -> list[jax.Array]:
     ]
 
 
-def _of_tile(
-    values: Sequence[jax.Array], axis: int, tiling: Tiling, tile: Tile
-) -> list[jax.Array]:
+def _of_tile(values: Sequence[jax.Array], axis: int, tiling: Tiling, tile: Tile) -> list[jax.Array]:
     """What belongs to one tile of the period, a point each; the axis of tiles goes."""
     taken = []
     for point in tile.points:
