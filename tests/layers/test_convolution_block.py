@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from research.layers import convolution_block as module
+from research.layers import winograd_block as module
 from research.layers.convolution import convolve
 from research.layers.convolution_block import (
     ConvolutionBlock,
     convolution_block,
-    winograd_block,
     winograd_pays,
 )
+from research.layers.winograd_block import winograd_block
 
 
 def arrays(batch, size, channels, dtype=np.float32):
