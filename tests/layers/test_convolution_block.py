@@ -111,6 +111,7 @@ def test_float32_is_near_float64(batch, size, channels, padding):
     assert max(errors(actual, exact(inputs, cotangent, padding, False))) < 1e-5
 
 
+@pytest.mark.slow
 def test_relu_and_its_gradient_follow_the_value():
     inputs = arrays(4, (7, 7), (32, 32))
     cotangent = cotangent_of(convolution_block, inputs)
@@ -182,6 +183,7 @@ def test_only_cpu_takes_the_fast_way(platform, ways):
     assert found == ways
 
 
+@pytest.mark.slow
 def test_members_of_a_vmap_are_near_their_solo_values():
     x, kernel, bias = arrays(2, (7, 7), (32, 32))
     kernels = np.stack([kernel, -2 * kernel])
@@ -190,6 +192,7 @@ def test_members_of_a_vmap_are_near_their_solo_values():
         assert max(errors([member], [convolution_block(x, kernel, bias)])) < 1e-5
 
 
+@pytest.mark.slow
 def test_second_derivatives_are_those_of_lax():
     with jax.enable_x64(True):
         x, kernel, bias = arrays(1, (4, 3), (2, 2), np.float64)
@@ -287,6 +290,7 @@ print(len(os.sched_getaffinity(0)), digest(gradients((32, 7, 7, 64), 128)))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     shutil.which("taskset") is None or os.cpu_count() in (None, 1), reason="one core, or no taskset"
 )
