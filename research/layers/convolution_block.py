@@ -1,0 +1,153 @@
+"""Convolution, bias and ReLU as one block, by Winograd's algorithm where that is faster.
+
+On CPU a 3x3 convolution of many channels spends its time in multiplications, of which Winograd's
+algorithm needs a third to a quarter. Other layers, other dtypes and other devices take
+`convolve`.
+
+Values differ from the direct sum by rounding: about 4e-6 of the largest output in float32, where
+the direct sum is off by 6e-7. A NaN or infinity in the input reaches every output of its tile.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from research.layers.convolution import Padding, Pair, convolve
+from research.layers.winograd import TAPS, make_tiling
+from research.layers.winograd_block import Pads, outputs_of, winograd_block
+
+
+def convolution_block(
+    x: jax.Array,
+    kernel: jax.Array,
+    bias: jax.Array,
+    strides: Pair = (1, 1),
+    padding: Padding = "SAME",
+    *,
+    relu: bool = True,
+) -> jax.Array:
+    """relu(convolve(x, kernel) + bias), on CPU by Winograd's algorithm where it is faster.
+
+    Differentiable in reverse mode.
+
+    Args:
+        x: `[batch, height, width, inputs]`.
+        kernel: `[kernel height, kernel width, inputs, outputs]`, of the dtype of `x`.
+        bias: `[outputs]`, of the dtype of `x`.
+        strides: rows and columns from one window to the next.
+        padding: "SAME", "VALID", or the zeros ((above, below), (left, right)).
+        relu: whether negative values become 0.
+
+    Returns:
+        `[batch, rows, columns, outputs]`, of the dtype of `x`.
+
+    Raises:
+        ValueError: for a padding by another name, or channels that do not match.
+    """
+    plain = partial(_plain, strides=strides, padding=padding, relu=relu)
+    if not winograd_pays(x, kernel, strides, padding):
+        return plain(x, kernel, bias)
+    pads = _pads(x, padding)
+    return lax.platform_dependent(
+        x,
+        kernel,
+        bias,
+        cpu=lambda x, kernel, bias: winograd_block(x, kernel, bias, pads, relu),
+        default=plain,
+    )
+
+
+def winograd_pays(
+    x: jax.Array | jax.ShapeDtypeStruct,
+    kernel: jax.Array | jax.ShapeDtypeStruct,
+    strides: Pair,
+    padding: Padding,
+) -> bool:
+    """Whether Winograd's algorithm is exact enough for these arrays, and faster on CPU.
+
+    Args:
+        x: `[batch, height, width, inputs]`; only its shape and dtype matter.
+        kernel: `[kernel height, kernel width, inputs, outputs]`, likewise.
+        strides: rows and columns from one window to the next.
+        padding: "SAME", "VALID", or the zeros ((above, below), (left, right)).
+    """
+    if x.ndim != 4 or kernel.ndim != 4 or x.shape[3] != kernel.shape[2]:
+        return False  # a mistake, which the plain way names
+    if x.dtype not in (jnp.float32, jnp.float64) or kernel.dtype != x.dtype:
+        return False
+    if kernel.shape[:2] != (TAPS, TAPS) or tuple(strides) != (1, 1) or not x.shape[0]:
+        return False
+    if isinstance(padding, str) and padding not in ("SAME", "VALID"):
+        return False
+    pads = _pads(x, padding)
+    rows, columns = outputs_of(x, pads)
+    if min(rows, columns) < 1 or min(low for pad in pads for low in pad) < 0:
+        return False
+    products = make_tiling(rows).products * make_tiling(columns).products
+    enough_channels = min(kernel.shape[2:]) >= _CHANNELS
+    return enough_channels and products <= _SHARE * TAPS * TAPS * rows * columns
+
+
+_CHANNELS = 32
+"""Below this the transforms cost more than the multiplications that they save."""
+_SHARE = 0.7
+"""Of the direct way's multiplications, the most that may be left."""
+
+
+def _plain(
+    x: jax.Array,
+    kernel: jax.Array,
+    bias: jax.Array,
+    strides: Pair,
+    padding: Padding,
+    relu: bool,
+) -> jax.Array:
+    y = convolve(x, kernel, strides, padding) + bias.reshape(1, 1, 1, -1)
+    return nn.relu(y) if relu else y
+
+
+def _pads(x: jax.Array | jax.ShapeDtypeStruct, padding: Padding) -> Pads:
+    if not isinstance(padding, str):
+        return padding
+    rows, columns = lax.padtype_to_pads(x.shape[1:3], (TAPS, TAPS), (1, 1), padding)
+    return (rows[0], rows[1]), (columns[0], columns[1])
+
+
+class ConvolutionBlock(nn.Module):
+    """A 2-D convolution with bias, then ReLU. Its parameters are those of `flax.linen.Conv`.
+
+    Attributes:
+        features: output channels.
+        kernel_size: height and width of the kernel.
+        strides: rows and columns from one window to the next.
+        padding: "SAME", "VALID", or ((above, below), (left, right)).
+        relu: whether negative values become 0.
+        dtype: what is computed in; None means the promotion of input and parameters.
+        kernel_init: initialiser of the kernel, `[height, width, inputs, outputs]` float32.
+        bias_init: initialiser of the bias, `[outputs]` float32.
+    """
+
+    features: int
+    kernel_size: Pair = (3, 3)
+    strides: Pair = (1, 1)
+    padding: Padding = "SAME"
+    relu: bool = True
+    dtype: Any = None
+    kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
+    bias_init: nn.initializers.Initializer = nn.initializers.zeros_init()
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """`[batch, height, width, inputs]` -> `[batch, rows, columns, features]`."""
+        kernel = self.param(
+            "kernel", self.kernel_init, (*self.kernel_size, x.shape[3], self.features)
+        )
+        bias = self.param("bias", self.bias_init, (self.features,))
+        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        return convolution_block(x, kernel, bias, self.strides, self.padding, relu=self.relu)
