@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 from research.cli.terminal import is_terminal, make_console
 
 if TYPE_CHECKING:
-    from research.engine.metrics import Figures
+    from research.engine.figures import Figures
 
 
 LINE_SECONDS = 10.0

@@ -12,10 +12,10 @@ import jax
 from research.engine import artifacts, checkpoint, keys, ledger
 from research.engine.advance import Carry
 from research.engine.durable import write_file
+from research.engine.figures import Figure
 from research.engine.identity import Identity
 from research.engine.leaves import Reader
 from research.engine.loop import Position, Trained, evaluate
-from research.engine.metrics import Figure
 from research.engine.observer import Observer
 from research.engine.population import Population
 from research.engine.program import Program

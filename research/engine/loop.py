@@ -11,9 +11,9 @@ from research.engine import divergence, metrics
 from research.engine.advance import Carry
 from research.engine.cadence import Cadence, ChunkSize
 from research.engine.checkpoint import Facts
+from research.engine.figures import Figure, Figures
 from research.engine.interrupts import StopRequest
 from research.engine.leaves import Reader
-from research.engine.metrics import Figure, Figures
 from research.engine.observer import Observer
 from research.engine.program import Program
 from research.engine.saver import Directories, Saver

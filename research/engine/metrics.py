@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from research.engine.figures import Figure
 
 
 class Mean(NamedTuple):
@@ -31,10 +32,6 @@ class Maximum(NamedTuple):
 
 Metric: TypeAlias = Mean | Count | Maximum
 Metrics: TypeAlias = dict[str, Metric]
-Figure: TypeAlias = float | list[float | None] | None
-"""A metric as the host reads it: None for an empty interval, a list for the members of many."""
-Figures: TypeAlias = Mapping[str, Figure]
-"""Flat name (`validation/accuracy`) -> figure."""
 
 
 def mean(values: jax.Array, weights: jax.Array | float = 1.0) -> Mean:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from research.engine.durable import write_file
-from research.engine.metrics import Figure, Figures
+from research.engine.figures import Figure, Figures
 
 
 def append_metrics(path: Path, step: int, figures: Figures) -> None:

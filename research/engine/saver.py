@@ -11,6 +11,7 @@ from research.engine import checkpoint, ledger
 from research.engine.checkpoint import Facts, Retention
 from research.engine.durable import sync_file
 from research.engine.experiment import Selection
+from research.engine.figures import Figures
 from research.engine.identity import LEDGER_FILE
 from research.engine.leaves import (
     STATE,
@@ -20,7 +21,6 @@ from research.engine.leaves import (
     record_leaves,
     state_digest,
 )
-from research.engine.metrics import Figures
 from research.engine.record import append_metrics, spell_figures
 from research.engine.selection import best_saves, better, steps_of
 from research.errors import Difference

@@ -12,6 +12,7 @@ import numpy as np
 from research.engine import checkpoint, fingerprint, ledger, metrics
 from research.engine.advance import Carry
 from research.engine.code import changed
+from research.engine.figures import Figure
 from research.engine.fingerprint import Grade
 from research.engine.finish import evaluate_reported, measure
 from research.engine.identity import Identity, is_config_file_true
@@ -27,7 +28,6 @@ from research.engine.leaves import (
 )
 from research.engine.ledger import Ledger
 from research.engine.loop import evaluate
-from research.engine.metrics import Figure
 from research.engine.observer import Observer
 from research.engine.population import Population
 from research.engine.program import Program

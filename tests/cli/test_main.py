@@ -111,7 +111,10 @@ def test_help_of_an_experiment_shows_its_options(project, capsys):
         (["run", "prob"], "did you mean alpha/probe?"),
         (["run", "probe", "extra"], "extra: unexpected word"),
         (["run", "probe", "--widths", "3", "4"], "lists are written with commas"),
-        (["run", "probe", "--sed", "1"], "--sed: there is no such option; did you mean --seed?"),
+        (
+            ["run", "probe", "--sed", "1"],
+            "did you mean --seed or --seeds?",
+        ),
         (["run", "probe", "--seed", "4294967296"], "--seed must lie in 0 to 4294967295"),
         (["run", "probe", "--save-every", "0"], "--save-every must be at least 1"),
         (["run", "probe", "--nan", "ignore"], "one of stop, keep is wanted"),
