@@ -1,7 +1,13 @@
 """Before anything else: the CPU pool's size is fixed, as it is for every run."""
 
+import contextlib
 import os
 import signal
+
+with contextlib.suppress(ImportError):
+    # Its import configures logging, which closes all handlers there are: absl's would close the
+    # stream that pytest captures into. Imported first, it finds none.
+    import submitit  # noqa: F401
 
 from research.engine.environment import fix_pool
 
