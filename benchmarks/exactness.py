@@ -3,7 +3,8 @@
     python -m benchmarks.exactness
 
 First table: eight seeds trained as one population, member by member (width 1, each with the bits of
-its own run) and in blocks of 4 and 8 by `vmap`, against eight runs one after the other. Second
+its own run) and in blocks of 4 and 8 by `vmap`, against eight runs one after the other; and such runs with a pool of
+as many threads as there are cores, whose bits are the machine's own, instead of Encore's 8. Second
 table: training fed from memory on the device against training fed by worker threads, with the most
 memory that either process needed. Workers are asked for rounds in turn; ratios are made round by
 round. Compilation is timed apart. Leave the machine alone while it runs.
@@ -12,6 +13,7 @@ round. Compilation is timed apart. Leave the machine alone while it runs.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from benchmarks.spread import median_and_range, ratios, verdict
@@ -34,7 +36,10 @@ def widths(name: str, rounds: int, seconds: float, devices: int) -> list[list[st
     command = ["-m", "benchmarks.peers.encore_program", name, "--set", *LONG[name]]
     command += ["--members", str(SEEDS), "--seconds", str(seconds)]
     solo = Worker(f"{SEEDS} runs, one by one", sys.executable, command)
-    workers = [solo]
+    # What it costs that bits do not follow the number of cores: XLA's own pool has one a core.
+    cores = str(len(os.sched_getaffinity(0)))
+    free = Worker(f"one by one, pool of {cores}", sys.executable, [*command, "--pool", cores])
+    workers = [solo, free]
     for width in (1, 4, 8):
         used = min(devices, SEEDS // width)
         kind = f"width {width}" + (f", {used} devices" if devices > 1 and used > 1 else "")

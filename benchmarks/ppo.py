@@ -25,17 +25,20 @@ REJAX = str(ROOT / "benchmarks" / "peers" / "rejax_ppo.py")
 SEEDS = 8
 
 
-def encore(name: str, seconds: float, members: int, width: int, devices: int) -> Worker:
-    """Encore's PPO, so many seeds of it."""
+def encore(
+    name: str, seconds: float, members: int, width: int, devices: int, pool: int = 0
+) -> Worker:
+    """Encore's PPO, so many seeds of it; a pool of another size than Encore's has other bits."""
     sizes = ["--members", str(members), "--width", str(width), "--devices", str(devices)]
     command = ["-m", "benchmarks.peers.encore_program", "rl/cartpole_ppo", "--set", *SETTINGS]
-    return Worker(name, sys.executable, [*command, *sizes, "--seconds", str(seconds)])
+    own = ["--pool", str(pool)] if pool else []
+    return Worker(name, sys.executable, [*command, *sizes, *own, "--seconds", str(seconds)])
 
 
-def rejax(name: str, python: str | None, seconds: float, members: int) -> Worker:
-    """Rejax's PPO, so many seeds of it."""
+def rejax(name: str, python: str | None, seconds: float, members: int, pool: int = 0) -> Worker:
+    """Rejax's PPO, so many seeds of it, with XLA's pool as it comes or of a given size."""
     sizes = ["--members", str(members), "--seconds", str(seconds)]
-    return Worker(name, python, [REJAX, *sizes])
+    return Worker(name, python, [REJAX, *sizes], {"NPROC": str(pool)} if pool else None)
 
 
 def rows(
@@ -76,9 +79,15 @@ def main() -> None:
     print(f"\nOne seed, {options.rounds} rounds of about {seconds:g} s, in turn\n")
     head = ["who", "version", "environment steps/s", "× rejax", "goal", "first step, s"]
     peer = rejax("rejax", options.rejax_python, seconds, 1)
-    one = [encore("Encore", seconds, 1, 0, 1), peer]
+    one = [
+        encore("Encore", seconds, 1, 0, 1),
+        peer,
+        rejax("rejax, pool of 8", options.rejax_python, seconds, 1, 8),
+        encore("Encore, pool of 2", seconds, 1, 0, 1, 2),
+        encore("Encore, pool of 1", seconds, 1, 0, 1, 1),
+    ]
     interleave(one, options.rounds)
-    print(table(head, rows(one, peer, [1.3, None])), flush=True)
+    print(table(head, rows(one, peer, [1.3, None, None, None, None])), flush=True)
 
     print(f"\n{SEEDS} seeds, {options.rounds} rounds of about {seconds:g} s, in turn\n")
     vmapped = encore("Encore, width 8, one device", seconds, SEEDS, SEEDS, 1)

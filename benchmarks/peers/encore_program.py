@@ -10,7 +10,7 @@ import argparse
 import ast
 from typing import Any
 
-from research.engine.environment import fix_devices, fix_pool
+from research.engine import environment
 
 
 def main() -> None:
@@ -21,10 +21,15 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=1)
     parser.add_argument("--width", type=int, default=0)
     parser.add_argument("--devices", type=int, default=1)
+    parser.add_argument(
+        "--pool", type=int, help="threads of XLA's pool, instead of Encore's constant"
+    )
     parser.add_argument("--seconds", type=float, default=2.0, help="about the length of a round")
     options = parser.parse_args()
-    fix_pool()
-    fix_devices(options.devices)
+    if options.pool:
+        environment.POOL_SIZE = options.pool
+    environment.fix_pool()
+    environment.fix_devices(options.devices)
 
     import jax
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 import jax
 from rejax import get_algo
@@ -38,7 +39,7 @@ def main() -> None:
     )
 
     @partial(jax.jit, donate_argnums=0)
-    def loop(state, steps):  # noqa: ANN001, ANN202
+    def loop(state: Any, steps: int) -> Any:
         # The bound is not mapped: a bound of each member's own would compute more than it needs.
         one = algorithm.train_iteration
         each = jax.vmap(one) if options.members > 1 else one
