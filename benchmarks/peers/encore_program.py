@@ -1,0 +1,76 @@
+"""Items per second of a named experiment in the compiled loop: one seed, many, or a population.
+
+`--members N` trains N seeds: by a population of `--width` and `--devices`, or, with width 0, by
+the program of one seed, one seed after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+from typing import Any
+
+from research.engine import environment
+
+
+def main() -> None:
+    """Serve rounds."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="a named experiment")
+    parser.add_argument("--set", nargs="*", default=[], metavar="FIELD=VALUE", help="its config")
+    parser.add_argument("--members", type=int, default=1)
+    parser.add_argument("--width", type=int, default=0)
+    parser.add_argument("--devices", type=int, default=1)
+    parser.add_argument(
+        "--pool", type=int, help="threads of XLA's pool, instead of Encore's constant"
+    )
+    parser.add_argument("--seconds", type=float, default=2.0, help="about the length of a round")
+    options = parser.parse_args()
+    if options.pool:
+        environment.POOL_SIZE = options.pool
+    environment.fix_pool()
+    environment.fix_devices(options.devices)
+
+    import jax
+
+    from benchmarks.peers.serving import serve
+    from research.cli.catalog import catalog, load, resolve
+    from research.data.feed import open_feed
+    from research.engine.population import Population, Seeded
+    from research.engine.program import Program
+
+    named = load(resolve(options.name, catalog()))
+    pairs = [pair.partition("=") for pair in options.set]
+    config = named.config(**{name: ast.literal_eval(value) for name, _, value in pairs})
+    experiment = named.make(config)
+    feed = open_feed(experiment.data, "resident")
+    members = options.members
+    programs: list[Program]
+    carries: list[Any]
+    if options.width:
+        seeded = [Seeded(k, experiment.hyperparameters) for k in range(members)]
+        used = jax.devices()[: options.devices]
+        population = Population(experiment, feed, seeded, options.width, used)
+        programs, carries = [population], [population.initial(0)]
+    else:
+        solo = Program(experiment, feed)
+        programs, carries = [solo] * members, [solo.initial(seed) for seed in range(members)]
+    # An experiment whose state holds all has one window as well.
+    arrays = next(iter(programs[0].windows(0, 0, 1))).arrays
+    done = 0
+
+    def run(steps: int) -> None:
+        nonlocal done
+        for k, program in enumerate(programs):
+            carries[k] = program.advance(
+                carries[k], arrays, done, done + steps, fresh=True, halt=False
+            )
+            jax.block_until_ready(carries[k])
+        done += steps
+
+    what = f"Encore, JAX {jax.__version__}"
+    serve(what, run, members * experiment.items_per_step, options.seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""What a worker speaks: one line when ready, then one for each round that it is asked for.
+
+This file needs the standard library only, so that it runs in any peer's environment.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+WARM_UP_SECONDS = 1.0
+
+
+def serve_rounds(what: str, first_seconds: float, one_round: Callable[[], dict[str, Any]]) -> None:
+    """Answer each line of the standard input with what a round gives, as JSON.
+
+    Args:
+        what: name and version of what is measured.
+        first_seconds: what the first step took, compilation included.
+        one_round: measures; its answer holds `rate`, items per second.
+    """
+    print(json.dumps({"ready": what, "first_seconds": first_seconds}), flush=True)
+    for _ in sys.stdin:
+        print(json.dumps(one_round()), flush=True)
+
+
+def serve(what: str, run: Callable[[int], None], items_per_step: int, seconds: float) -> None:
+    """Serve rounds of `run(steps)`, which returns when the steps are done.
+
+    Args:
+        what: as `serve_rounds`.
+        run: makes so many steps more.
+        items_per_step: what the rate counts.
+        seconds: about the length of a round.
+    """
+    began = time.perf_counter()
+    run(1)
+    first = time.perf_counter() - began
+    steps, took = 1, 0.0
+    while took < WARM_UP_SECONDS:
+        steps *= 2
+        began = time.perf_counter()
+        run(steps)
+        took = time.perf_counter() - began
+    steps = max(1, round(seconds * steps / took))
+
+    def one_round() -> dict[str, Any]:
+        began = time.perf_counter()
+        run(steps)
+        return {"rate": steps * items_per_step / (time.perf_counter() - began)}
+
+    serve_rounds(what, first, one_round)
