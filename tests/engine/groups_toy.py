@@ -30,7 +30,7 @@ from research.engine import groups, keys
 from research.layers.convolution import convolve
 
 GROUPS, BATCH, STEPS = 8, 64, 6
-DEVICES = (0, 1, 2, 4, 8)
+DEVICES = (0, 1, 2, 8)
 """0: no mesh at all."""
 
 
