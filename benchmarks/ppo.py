@@ -65,6 +65,43 @@ def rows(
     return lines
 
 
+def head(last: str) -> list[str]:
+    """The head of a table that compares with `last`."""
+    return ["who", "version", "environment steps/s", f"× {last}", "goal", "first step, s"]
+
+
+def one_seed(python: str | None, rounds: int, seconds: float) -> None:
+    """Print the first table."""
+    print(f"\nOne seed, {rounds} rounds of about {seconds:g} s, in turn\n")
+    peer = rejax("rejax", python, seconds, 1)
+    workers = [
+        encore("Encore", seconds, 1, 0, 1),
+        peer,
+        rejax("rejax, pool of 8", python, seconds, 1, 8),
+        encore("Encore, pool of 2", seconds, 1, 0, 1, 2),
+        encore("Encore, pool of 1", seconds, 1, 0, 1, 1),
+    ]
+    interleave(workers, rounds)
+    print(table(head("rejax"), rows(workers, peer, [1.3, None, None, None, None])), flush=True)
+
+
+def many_seeds(python: str | None, rounds: int, seconds: float) -> None:
+    """Print the second table."""
+    print(f"\n{SEEDS} seeds, {rounds} rounds of about {seconds:g} s, in turn\n")
+    vmapped = encore("Encore, width 8, one device", seconds, SEEDS, SEEDS, 1)
+    workers = [
+        encore("Encore, width 1, two devices", seconds, SEEDS, 1, 2),
+        encore("Encore, width 4, two devices", seconds, SEEDS, 4, 2),
+        encore("Encore, width 1, one device", seconds, SEEDS, 1, 1),
+        vmapped,
+        rejax("rejax, vmapped", python, seconds, SEEDS),
+    ]
+    interleave(workers, rounds)
+    print(
+        table(head("vmapped on one device"), rows(workers, vmapped, [1.8, 1.8, None, None, None]))
+    )
+
+
 def main() -> None:
     """Measure and print two tables."""
     parser = argparse.ArgumentParser(
@@ -73,34 +110,13 @@ def main() -> None:
     parser.add_argument("--rejax-python", default=os.environ.get("REJAX_PYTHON"), metavar="PYTHON")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=2.0, help="about the length of a round")
+    parser.add_argument("--only", choices=["one", "many"], help="one seed, or eight [both]")
     options = parser.parse_args()
-    seconds = options.seconds
     print(machine())
-    print(f"\nOne seed, {options.rounds} rounds of about {seconds:g} s, in turn\n")
-    head = ["who", "version", "environment steps/s", "× rejax", "goal", "first step, s"]
-    peer = rejax("rejax", options.rejax_python, seconds, 1)
-    one = [
-        encore("Encore", seconds, 1, 0, 1),
-        peer,
-        rejax("rejax, pool of 8", options.rejax_python, seconds, 1, 8),
-        encore("Encore, pool of 2", seconds, 1, 0, 1, 2),
-        encore("Encore, pool of 1", seconds, 1, 0, 1, 1),
-    ]
-    interleave(one, options.rounds)
-    print(table(head, rows(one, peer, [1.3, None, None, None, None])), flush=True)
-
-    print(f"\n{SEEDS} seeds, {options.rounds} rounds of about {seconds:g} s, in turn\n")
-    vmapped = encore("Encore, width 8, one device", seconds, SEEDS, SEEDS, 1)
-    many = [
-        encore("Encore, width 1, two devices", seconds, SEEDS, 1, 2),
-        encore("Encore, width 4, two devices", seconds, SEEDS, 4, 2),
-        encore("Encore, width 1, one device", seconds, SEEDS, 1, 1),
-        vmapped,
-        rejax("rejax, vmapped", options.rejax_python, seconds, SEEDS),
-    ]
-    interleave(many, options.rounds)
-    head[3] = "× vmapped on one device"
-    print(table(head, rows(many, vmapped, [1.8, 1.8, None, None, None])))
+    if options.only != "many":
+        one_seed(options.rejax_python, options.rounds, options.seconds)
+    if options.only != "one":
+        many_seeds(options.rejax_python, options.rounds, options.seconds)
 
 
 if __name__ == "__main__":
