@@ -22,26 +22,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+
+from benchmarks.launched import timed
+from benchmarks.spread import median_and_range, ratios, verdict
+from benchmarks.table import machine, table
+from research.cli.catalog import ROOT, catalog, load, resolve
+from research.cli.opening import opened
+from research.data.feed import open_feed
+from research.engine import keys
 from research.engine.environment import fix_pool
-
-fix_pool()
-
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
-
-from benchmarks.launched import timed  # noqa: E402
-from benchmarks.spread import median_and_range, ratios, verdict  # noqa: E402
-from benchmarks.table import machine, table  # noqa: E402
-from research.cli.catalog import ROOT, catalog, load, resolve  # noqa: E402
-from research.cli.opening import opened  # noqa: E402
-from research.data.feed import open_feed  # noqa: E402
-from research.engine import keys  # noqa: E402
-from research.engine.experiment import Batch, Experiment, Hyperparameters, Key  # noqa: E402
-from research.engine.feed import Feed  # noqa: E402
-from research.engine.fingerprint import fingerprint  # noqa: E402
-from research.engine.metrics import Metrics, mean  # noqa: E402
-from research.engine.program import Program  # noqa: E402
-from research.engine.surroundings import Surroundings  # noqa: E402
+from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
+from research.engine.feed import Feed
+from research.engine.fingerprint import fingerprint
+from research.engine.metrics import Metrics, mean
+from research.engine.program import Program
+from research.engine.surroundings import Surroundings
 
 REPORT_EVERY = 100
 SAVE_SECONDS = 10.0
@@ -211,6 +208,7 @@ def compare_saving(rounds: int, seconds: float, place: Path) -> list[list[str]]:
 
 def main() -> None:
     """Measure and print two tables."""
+    fix_pool()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

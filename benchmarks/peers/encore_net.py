@@ -6,45 +6,34 @@ takes `Convolution`; without it the net is the one that the experiment trains to
 
 from __future__ import annotations
 
-import sys
+import flax.linen as nn
+import jax
+import numpy as np
 
+from benchmarks.peers.serving import image_arguments, serve
+from research.data.arrays import ArraySource
+from research.data.feed import open_feed
+from research.data.order import shuffled_rows
 from research.engine.environment import fix_pool
-
-fix_pool()
-
-import flax.linen as nn  # noqa: E402
-import jax  # noqa: E402
-import numpy as np  # noqa: E402
-
-from benchmarks.peers.rounds import arguments, serve  # noqa: E402
-from research.data.order import shuffled_rows  # noqa: E402
-from research.data.resident import Resident  # noqa: E402
-from research.engine.advance import Program  # noqa: E402
-from research.engine.experiment import Data  # noqa: E402
-from research.layers.convolution import Convolution  # noqa: E402
-from research.layers.convolution_block import ConvolutionBlock  # noqa: E402
-from research.layers.dropout import dropout  # noqa: E402
-from research.layers.pooling import max_pool  # noqa: E402
-from research.vision.classification import make_classifier  # noqa: E402
-from research.vision.models import chapter_14_cnn  # noqa: E402
+from research.engine.experiment import Data
+from research.engine.program import Program
+from research.layers.convolution import Convolution
+from research.layers.convolution_block import ConvolutionBlock
+from research.layers.dropout import dropout
+from research.layers.pooling import max_pool
+from research.vision.classification import make_classifier
+from research.vision.models import chapter_14_cnn
 
 EXAMPLES = 6400
 _HE = nn.initializers.he_normal()
 
 
-class Random:
+def random_images() -> ArraySource:
     """Random images and labels: what they show makes no difference to the time."""
-
-    name = "random"
-
-    def __len__(self) -> int:
-        return EXAMPLES
-
-    def load(self) -> dict[str, np.ndarray]:
-        """`image` uint8 and `label` int32."""
-        rng = np.random.default_rng(0)
-        image = rng.integers(0, 256, (EXAMPLES, 28, 28, 1)).astype(np.uint8)
-        return {"image": image, "label": rng.integers(0, 10, EXAMPLES).astype(np.int32)}
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (EXAMPLES, 28, 28, 1)).astype(np.uint8)
+    label = rng.integers(0, 10, EXAMPLES).astype(np.int32)
+    return ArraySource("random", {"image": image, "label": label})
 
 
 class Net(nn.Module):
@@ -75,18 +64,16 @@ class Net(nn.Module):
 
 def main() -> None:
     """Serve rounds."""
-    layers = "today"
-    if "--layers" in sys.argv:
-        at = sys.argv.index("--layers")
-        layers = sys.argv[at + 1]
-        del sys.argv[at : at + 2]
-    options = arguments(__doc__ or "")
-    net = chapter_14_cnn() if layers == "today" else Net(layers == "block")
+    parser = image_arguments(__doc__ or "")
+    parser.add_argument("--layers", choices=["today", "plain", "block"], default="today")
+    options = parser.parse_args()
+    fix_pool()
+    net = chapter_14_cnn() if options.layers == "today" else Net(options.layers == "block")
     rows = shuffled_rows(EXAMPLES, options.batch)
-    source = Random()
+    data = Data({"train": random_images()}, rows=rows, evaluation_batch_size=500)
     experiment = make_classifier(
         net,
-        Data(splits={"train": source}, rows=rows, evaluation_batch_size=500),
+        data,
         {"learning_rate": 1e-3, "dropout_rate": 0.25},
         image_shape=(28, 28, 1),
         white=255,
@@ -96,7 +83,7 @@ def main() -> None:
         schedule="warmup_cosine",
         warmup_steps=100,
     )
-    feed = Resident(source, rows)
+    feed = open_feed(data, "resident")
     program = Program(experiment, feed)
     carry = program.initial(0)
     arrays = next(iter(feed.windows(0, 0, 1))).arrays
@@ -108,7 +95,7 @@ def main() -> None:
         jax.block_until_ready(carry)
         done += steps
 
-    serve(options, f"Encore, JAX {jax.__version__}", run)
+    serve(f"Encore, JAX {jax.__version__}", run, options.batch, options.seconds)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from rounds import arguments, serve
+from serving import image_arguments, serve
 
 EXAMPLES = 6400
 _HE = nn.initializers.he_normal()
@@ -36,7 +37,7 @@ class Net(nn.Module):
 
 def main() -> None:
     """Serve rounds."""
-    options = arguments(__doc__ or "")
+    options = image_arguments(__doc__ or "").parse_args()
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (EXAMPLES, 28, 28, 1)).astype(np.uint8)
     labels = rng.integers(0, 10, EXAMPLES).astype(np.int32)
@@ -46,10 +47,12 @@ def main() -> None:
     key = jax.random.key(1)
 
     @partial(jax.jit, donate_argnums=0)
-    def step(state, key, image, label):  # noqa: ANN001, ANN202
+    def step(
+        state: Any, key: jax.Array, image: jax.Array, label: jax.Array
+    ) -> tuple[Any, jax.Array]:
         params, opt_state = state
 
-        def loss(params):  # noqa: ANN001, ANN202
+        def loss(params: Any) -> jax.Array:
             x = image.astype(jnp.float32) / 255
             logits = net.apply(params, x, True, rngs={"dropout": key})
             return optax.softmax_cross_entropy_with_integer_labels(logits, label).mean()
@@ -68,7 +71,7 @@ def main() -> None:
             done += 1
         jax.block_until_ready(state)
 
-    serve(options, f"flax, JAX {jax.__version__}", run)
+    serve(f"flax, JAX {jax.__version__}", run, options.batch, options.seconds)
 
 
 if __name__ == "__main__":

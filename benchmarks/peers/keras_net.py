@@ -9,12 +9,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from keras import layers
-from rounds import arguments, serve
+from serving import image_arguments, serve
 
 
 def main() -> None:
     """Serve rounds."""
-    options = arguments(__doc__ or "")
+    options = image_arguments(__doc__ or "").parse_args()
     convolution = {"padding": "same", "activation": "relu", "kernel_initializer": "he_normal"}
     dense = {"activation": "relu", "kernel_initializer": "he_normal"}
     net = keras.Sequential(
@@ -46,7 +46,9 @@ def main() -> None:
         rows = rng.integers(0, len(images), steps * options.batch)
         net.fit(images[rows], labels[rows], batch_size=options.batch, verbose=0)
 
-    serve(options, f"Keras {keras.__version__}, {keras.backend.backend()}", run)
+    serve(
+        f"Keras {keras.__version__}, {keras.backend.backend()}", run, options.batch, options.seconds
+    )
 
 
 if __name__ == "__main__":

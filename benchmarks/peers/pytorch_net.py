@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import torch
-from rounds import arguments, serve
+from serving import image_arguments, serve
 from torch import nn
 
 EXAMPLES = 6400
@@ -13,7 +13,7 @@ EXAMPLES = 6400
 
 def main() -> None:
     """Serve rounds."""
-    options = arguments(__doc__ or "")
+    options = image_arguments(__doc__ or "").parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(len(os.sched_getaffinity(0)))
 
@@ -37,7 +37,7 @@ def main() -> None:
         nn.ReLU(),
         nn.Dropout(0.25),
         nn.Linear(64, 10),
-    ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    ).to(memory_format=torch.channels_last)
     optimizer = torch.optim.NAdam(net.parameters(), 1e-3)
     images = torch.randint(0, 256, (EXAMPLES, 1, 28, 28), dtype=torch.uint8)
     labels = torch.randint(0, 10, (EXAMPLES,))
@@ -50,7 +50,7 @@ def main() -> None:
             nn.functional.cross_entropy(net(x), labels[rows]).backward()
             optimizer.step()
 
-    serve(options, f"PyTorch {torch.__version__}, channels last", run)
+    serve(f"PyTorch {torch.__version__}, channels last", run, options.batch, options.seconds)
 
 
 if __name__ == "__main__":

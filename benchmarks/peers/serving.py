@@ -5,6 +5,7 @@ This file needs the standard library only, so that it runs in any peer's environ
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
@@ -53,3 +54,11 @@ def serve(what: str, run: Callable[[int], None], items_per_step: int, seconds: f
         return {"rate": steps * items_per_step / (time.perf_counter() - began)}
 
     serve_rounds(what, first, one_round)
+
+
+def image_arguments(description: str) -> argparse.ArgumentParser:
+    """What the image nets are told: `--batch`, images in a step, and `--seconds` of a round."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--batch", type=int, default=32, help="images in one step")
+    parser.add_argument("--seconds", type=float, default=2.0, help="about the length of a round")
+    return parser

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +14,9 @@ from research.engine.code import changed
 from research.engine.figures import Figure
 from research.engine.fingerprint import Grade
 from research.engine.finish import evaluate_reported, measure
-from research.engine.identity import Identity, is_config_file_true
+from research.engine.identity import Identity
 from research.engine.initialize import apply_initial, kept_initial
+from research.engine.inspection import record_findings
 from research.engine.leaves import (
     STATE,
     LeafRecord,
@@ -24,15 +24,14 @@ from research.engine.leaves import (
     Reader,
     member_digests,
     record_leaves,
-    state_digest,
 )
 from research.engine.ledger import Ledger
 from research.engine.loop import evaluate
 from research.engine.observer import Observer
 from research.engine.population import Population
 from research.engine.program import Program
-from research.engine.record import read_metrics, spell_figures
-from research.engine.result import figures_of, vouched
+from research.engine.record import spell_figures
+from research.engine.result import figures_of
 from research.engine.saver import Directories
 from research.engine.selection import best_saves, each_member, reported_steps
 from research.engine.surroundings import Surroundings
@@ -86,7 +85,7 @@ def verify(
     """
     places = Directories(directory)
     opened = ledger.read(places.ledger)
-    findings, notes = list(_record_findings(places, opened, identity, surroundings)), []
+    findings, notes = list(record_findings(places, opened, identity, surroundings)), []
     header = opened.header
     notes += changed(header["code"], surroundings.code)
     notes += fingerprint.difference(header["fingerprint"], surroundings.fingerprint)
@@ -116,54 +115,6 @@ def verify(
         (*notes, *replay.notes),
         replay.tolerated > 0 and not findings and not replay.findings,
     )
-
-
-def _record_findings(
-    places: Directories, opened: Ledger, identity: Identity, surroundings: Surroundings
-) -> Iterator[str]:
-    """What is wrong with the run's files and data, before anything is replayed."""
-    if opened.broken:
-        yield f"broken chain: the ledger's {opened.broken}"
-    if not is_config_file_true(places.run, identity):
-        yield "changed config: config.json is not what the run was started with"
-    for split, digest in surroundings.data.items():
-        recorded = opened.header["data"].get(split)
-        if recorded != digest:
-            yield f"other data: {split} has digest {digest[:16]}, the run {str(recorded)[:16]}"
-    saves = opened.saves()
-    for step in checkpoint.stored_steps(places.checkpoints):
-        try:
-            stored = checkpoint.read(places.checkpoints, step)
-        except Damaged as damage:
-            yield f"damaged checkpoint: {damage}"
-            continue
-        if step in saves and stored.records != ledger.read_leaves(saves[step]):
-            yield f"damaged checkpoint: {step} is not the one that the ledger recorded"
-    lines = read_metrics(places.metrics)
-    last = max(saves, default=-1)
-    for step, figures in opened.reports().items():
-        if lines.get(step) != figures:
-            what = "is not the ledger's" if step in lines else "is missing"
-            yield f"changed metrics: the line of step {step} in metrics.jsonl {what}"
-    for step in lines:
-        if step <= last and step not in opened.reports():
-            yield f"changed metrics: metrics.jsonl has a line of step {step} that was not made"
-    for step, save in saves.items():
-        if save["digest"] != state_digest(ledger.read_leaves(save)):
-            yield f"changed digest: that of step {step} is not the digest of its own leaves"
-    result = opened.result()
-    if result is not None:
-        end = saves.get(int(result["shown"]["step"]), {})
-        if result["digest"] != end.get("digest"):
-            yield "changed result: the ledger's result does not have the digest of its last save"
-        promised = vouched(result)
-        try:
-            shown = json.loads(places.result.read_text())
-            agrees = shown == {**shown, **promised}
-        except (OSError, ValueError, TypeError):
-            agrees = False
-        if not agrees:
-            yield "changed result: result.json is missing or does not say what the ledger says"
 
 
 def _beginning(

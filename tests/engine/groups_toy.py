@@ -14,12 +14,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from research.engine.environment import fix_devices, fix_pool
-
-if __name__ == "__main__":
-    fix_pool()
-    fix_devices(8)
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,6 +21,7 @@ import optax
 from jax.sharding import Mesh, PartitionSpec
 
 from research.engine import groups, keys
+from research.engine.environment import fix_devices, fix_pool
 from research.layers.convolution import convolve
 
 GROUPS, BATCH, STEPS = 8, 64, 6
@@ -109,6 +104,8 @@ def train(gradient_of: Any, devices: int) -> str:
 
 
 if __name__ == "__main__":
+    fix_pool()
+    fix_devices(8)
     made = {"by_fold": [train(by_fold, devices) for devices in DEVICES]}
     for planted in (by_mean_over_devices, by_vmap):
         made[planted.__name__] = [train(planted, devices) for devices in (1, 8)]

@@ -12,14 +12,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from research.engine.environment import fix_devices, fix_pool
-
-if __name__ == "__main__":
-    fix_pool()
-    fix_devices(4)
-
 import jax
 
+from research.engine.environment import fix_devices, fix_pool
 from research.engine.leaves import Reader, member_digests
 from research.engine.population import Population, Seeded
 from tests.engine.toy import ToyFeed, make_toy
@@ -42,4 +37,6 @@ def digests(width: int, devices: int, members: int) -> list[str]:
 
 
 if __name__ == "__main__":
+    fix_pool()
+    fix_devices(4)
     print(json.dumps([[*case, digests(*case)] for case in CASES]))
