@@ -41,7 +41,9 @@ def plans_of(named: Named, found: Scan, *, smoke: bool) -> tuple[list[Plan], lis
     Floats are traced: several values of one make a population, trained by one program. What
     decides shapes makes runs of their own, one after the other.
     """
-    traced = floats_of(named)
+    from research.engine.hyperparameters import floats
+
+    traced = floats(named.config())
     several = {n: v.values for n, v in found.values.items() if isinstance(v, Several)}
     varied = {name: list(values) for name, values in several.items() if name in traced}
     apart = {name: values for name, values in several.items() if name not in traced}
@@ -51,21 +53,13 @@ def plans_of(named: Named, found: Scan, *, smoke: bool) -> tuple[list[Plan], lis
     for shapes in itertools.product(*apart.values()):
         fixed = {**found.values, **dict(zip(apart, shapes, strict=True))}
         first = None
-        for floats in itertools.product(*varied.values()):
-            values = {**fixed, **dict(zip(varied, floats, strict=True))}
+        for chosen in itertools.product(*varied.values()):
+            values = {**fixed, **dict(zip(varied, chosen, strict=True))}
             config, refused = configure(named, found._replace(values=values), smoke=smoke)
             messages += refused
             first = config if first is None else first
         plans.append(Plan(first, varied))
     return plans, list(dict.fromkeys(messages))
-
-
-def floats_of(named: Named) -> set[str]:
-    """The fields whose values are traced."""
-    import typing
-
-    hints = typing.get_type_hints(named.config)
-    return {name for name, hint in hints.items() if hint is float}
 
 
 def population_of(plan: Plan, options: RunOptions) -> Many | None:
@@ -82,8 +76,9 @@ def population_of(plan: Plan, options: RunOptions) -> Many | None:
 def default_width(members: int) -> int:
     """How many members are trained together where nobody says.
 
-    On CPU one by one is as fast for all but the smallest nets, and has the bits of runs of their
-    own. An accelerator is fed by many at once.
+    On CPU no width was measured to be faster than one by one, an image net by width 4 three times
+    slower (`benchmarks/exactness.py`), and one by one has the bits of runs of their own. On an
+    accelerator, which many members at once would keep busy, nothing was measured yet.
     """
     import jax
 

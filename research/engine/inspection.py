@@ -19,7 +19,7 @@ from research.errors import Damaged
 def record_findings(
     places: Directories, opened: Ledger, identity: Identity, surroundings: Surroundings
 ) -> Iterator[str]:
-    """Sentences on each of them that is not what the ledger says, in the order of the run."""
+    """A sentence on each file, figure or split that is not what the run's ledger says."""
     if opened.broken:
         yield f"broken chain: the ledger's {opened.broken}"
     if not is_config_file_true(places.run, identity):

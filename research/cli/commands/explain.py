@@ -11,6 +11,7 @@ from research.cli.commands import run as run_command
 from research.cli.convert import spell
 from research.cli.opening import opened
 from research.cli.terminal import make_console
+from research.errors import Mistake
 
 if TYPE_CHECKING:
     from research.cli.cost import Cost
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Compile one update of the experiment, and show its parts."""
     named, plans, options = run_command.read(tokens, context)
+    if len(plans) > 1 or plans[0].varied:
+        raise Mistake(f"explain {named.name}: one value of each option: one config at a time")
     config = plans[0].config
     with opened(named, config, options.data, context.root) as ready:
         report = describe(ready)

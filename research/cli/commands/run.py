@@ -176,8 +176,14 @@ COMMAND = Command(
     nothing disturbed; for a finished run it reports the result.
 
     What the run is, its experiment, config and seed, decides its directory,
-    RUNS_DIR/FIELD/NAME/DIGEST-sSEED. Every other option below changes when the loop stops to
-    report, evaluate and save, and what is kept, but not one bit of the result.
+    RUNS_DIR/FIELD/NAME/DIGEST-sSEED. Of the other options below, --initialize-from makes it another
+    run, too; the rest change when the loop stops to report, evaluate and save, where it runs and
+    what is kept, but not one bit of the result.
+
+    --seeds N trains a population as one program, and so do several values of a FLOAT of the
+    experiment, with commas between: each value with each seed. Several values of anything else
+    are runs of their own, one after the other. With --exact each member has the bits of its own
+    run; with --width W members are trained W at a time, and their bits depend on W.
 
     Ctrl-C, or SIGTERM, saves and stops; a second Ctrl-C stops at once and loses nothing saved.""",
     arguments=(Argument("NAME", "an experiment; its last part is enough where only one has it"),),
@@ -187,6 +193,8 @@ COMMAND = Command(
         ("run digits_cnn --help", "with the options of this experiment"),
         ("run digits_cnn --smoke", "a run of seconds, to see that it works"),
         ("run digits_cnn --seed 3 --learning-rate 3e-4", "another seed, another value"),
+        ("run cartpole_ppo --seeds 8 --exact --devices 2", "eight seeds, shared by two devices"),
+        ("run sine_rnn --seeds 3 --learning-rate 1e-3,1e-2", "six members in one program"),
         ("run digits_cnn --until 500", "stop, saved, before step 500"),
     ),
     exits=(Exit.DIVERGED, Exit.DIFFERENCE, Exit.DAMAGED, Exit.STOPPED),
