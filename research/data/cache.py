@@ -24,7 +24,8 @@ import numpy as np
 
 from research.data import columns as column_functions
 from research.data.columns import Columns
-from research.data.files import exclusive, publish, replace_file, workshop
+from research.data.files import exclusive, publish, workshop
+from research.engine.durable import write_file
 
 FORMAT = 1
 """Changes whenever the same files would be decoded otherwise."""
@@ -74,7 +75,7 @@ def load(
                 content = place / "content"
                 digest = _write(content, examples, parts())
                 publish(content, directory / digest)
-            replace_file(directory / f"{files}.json", json.dumps({"digest": digest}) + "\n")
+            write_file(directory / f"{files}.json", json.dumps({"digest": digest}) + "\n")
             return _columns(directory / digest)
     except OSError as error:
         logging.getLogger(__name__).warning("not cached in %s: %s", directory, error)

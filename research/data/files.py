@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from research.engine.durable import sync_directory, sync_tree
 
 
 @contextlib.contextmanager
@@ -22,25 +23,6 @@ def exclusive(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def replace_file(path: Path, content: str) -> None:
-    """Write `content` to `path`: whole and durable, or not at all.
-
-    Raises:
-        OSError: if it cannot be written; `path` is then as it was.
-    """
-    handle, temporary = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    _sync(path.parent)
 
 
 @contextlib.contextmanager
@@ -66,19 +48,9 @@ def publish(made: Path, path: Path) -> None:
     Raises:
         OSError: if it cannot be done; `path` is then as it was.
     """
-    for file in made.rglob("*"):
-        _sync(file)
-    _sync(made)
+    sync_tree(made)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         path.rename(made.with_name("replaced"))
     made.rename(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_directory(path.parent)

@@ -108,7 +108,7 @@ def _store(path: Path, stored: Leaves) -> None:
     needed = sum(leaf.nbytes for leaf in stored.values()) + OVERHEAD
     if shutil.disk_usage(path.parent).free < needed:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    with _orbax() as checkpointer:
+    with durable.named(path), _orbax() as checkpointer:
         try:
             checkpointer.save(path, stored)
         except OSError:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+
+@contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Let an `OSError` say which file it is about, where the system did not.
+
+    Opening tells the file's name; writing to it, making it durable and Orbax do not.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
 
 
 def write_file(path: Path, content: str | bytes) -> None:
@@ -13,7 +28,7 @@ def write_file(path: Path, content: str | bytes) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     data = content.encode() if isinstance(content, str) else content
     try:
-        with part.open("wb") as file:
+        with named(path), part.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -28,7 +43,8 @@ def sync_file(path: Path) -> None:
     """Make a file's content durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with named(path):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

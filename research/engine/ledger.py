@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from research.engine.durable import sync_directory, write_file
+from research.engine.durable import named, sync_directory, write_file
 
 if TYPE_CHECKING:
     from research.engine.leaves import LeafRecord
@@ -136,7 +136,7 @@ def append(path: Path, kind: str, content: Mapping[str, Any], previous: str) -> 
     raw, digest = spell(kind, content, previous)
     new = not path.exists()
     # Unbuffered: a buffer would write the rest of a refused line when the file is closed.
-    with path.open("ab", buffering=0) as file:
+    with named(path), path.open("ab", buffering=0) as file:
         size = file.tell()
         try:
             rest = memoryview(raw)
@@ -165,7 +165,7 @@ def keep_whole_part(ledger: Ledger) -> Path | None:
         names = (f"{ledger.path.name}.broken-{number}" for number in itertools.count())
         aside = next(p for p in map(ledger.path.with_name, names) if not p.exists())
         write_file(aside, data)
-    with ledger.path.open("r+b") as file:
+    with named(ledger.path), ledger.path.open("r+b") as file:
         file.truncate(ledger.valid_bytes)
         os.fsync(file.fileno())
     return aside

@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any
 
+from research.engine.durable import named
 from research.errors import Mistake
 
 _ATTEMPTS = 4
@@ -28,7 +29,8 @@ def hold(directory: Path) -> Iterator[None]:
         Mistake: another living process holds it, or has just moved it aside.
     """
     path = directory / "lock"
-    with path.open("a+") as file:
+    # Unbuffered: what a full disk refuses would be written, and refused, again at the end.
+    with path.open("a+b", buffering=0) as file:
         if not _take(file):
             raise Mistake(
                 f"{owner(directory)} is at work in {directory}; wait for it, or stop it, "
@@ -37,13 +39,13 @@ def hold(directory: Path) -> Iterator[None]:
         if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
             # Between opening and locking, a restart moved the directory, and the file with it.
             raise Mistake(f"{directory} was moved aside by another process; try again")
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
+        with named(path):
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
         yield
 
 
-def _take(file: TextIO) -> bool:
+def _take(file: IO[Any]) -> bool:
     """Whether the lock could be taken; `is_held`, which looks for an instant, is waited for."""
     for attempt in range(_ATTEMPTS):
         try:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from research.engine.durable import write_file
+from research.engine.durable import named, write_file
 from research.engine.figures import Figure, Figures
 
 
 def append_metrics(path: Path, step: int, figures: Figures) -> None:
     """Add one line to `metrics.jsonl`. NaN and infinity are spelled as words."""
-    with path.open("a") as file:
+    with named(path), path.open("a") as file:
         file.write(_spell_line(step, spell_figures(figures)))
 
 

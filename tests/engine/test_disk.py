@@ -73,6 +73,7 @@ def test_a_full_disk(program, finished, small_disk, kilobytes):
         with pytest.raises(OSError, match="No space left") as told:
             run_toy(disk / "run", program)
         assert told.value.errno == errno.ENOSPC
+        assert Path(told.value.filename).is_relative_to(disk / "run")
         path = disk / "run" / "ledger.jsonl"
         opened = ledger.read(path)
         assert not opened.broken
