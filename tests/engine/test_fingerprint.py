@@ -91,9 +91,10 @@ def test_a_package_that_is_not_there():
 
 
 POOL_PROBE = """
-import collections, glob, json, os, sys
+import glob, json, os, sys
 from research.engine.environment import backend_started, fix_pool
 assert 'jax' not in sys.modules
+os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 notes = [fix_pool()]
 assert 'jax' not in sys.modules
 import jax
@@ -102,9 +103,10 @@ jax.numpy.ones(3).sum().block_until_ready()
 assert backend_started()
 os.environ['NPROC'] = '3'
 notes.append(fix_pool())
-comms = glob.glob('/proc/self/task/*/comm')
-names = collections.Counter(open(comm).read().strip() for comm in comms)
-print(json.dumps({'threads': names['tf_XLAEigen'], 'notes': notes}))
+comms = {comm: open(comm).read().strip() for comm in glob.glob('/proc/self/task/*/comm')}
+threads = [int(comm.split('/')[4]) for comm, name in comms.items() if name == 'tf_XLAEigen']
+policies = sorted({os.sched_getscheduler(thread) for thread in threads})
+print(json.dumps({'threads': len(threads), 'policies': policies, 'notes': notes}))
 """
 
 
@@ -125,6 +127,7 @@ def test_xlas_pool_really_has_that_many_threads(nproc):
     )
     found = json.loads(run.stdout)
     assert found["threads"] == POOL_SIZE
+    assert found["policies"] == [os.SCHED_BATCH]
     assert (found["notes"][0] is not None) == (nproc == "5")
     assert "started before" in found["notes"][1]
 
@@ -140,4 +143,18 @@ def test_without_fixing_the_pool_follows_the_environment():
         capture_output=True,
         timeout=60,
     )
-    assert json.loads(run.stdout)["threads"] == 5
+    found = json.loads(run.stdout)
+    assert found["threads"] == 5 and found["policies"] == [os.SCHED_OTHER]
+
+
+def test_a_scheduling_policy_that_somebody_chose_stays():
+    code = POOL_PROBE.replace("SCHED_OTHER", "SCHED_IDLE")
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    assert json.loads(run.stdout)["policies"] == [os.SCHED_IDLE]
