@@ -60,3 +60,22 @@ def out_of_range(config: Any, ranges: Mapping[str, Range]) -> list[str]:
         for name, allowed in ranges.items()
         if not allowed.holds(getattr(config, name))
     ]
+
+
+def undivided(parts: str, config: Any, *wholes: str) -> list[str]:
+    """One message for each field of `config` that does not divide into as many equal parts.
+
+    Args:
+        parts: the field that holds their number, itself at least 1.
+        config: has an attribute for each name.
+        wholes: fields that are divided.
+    """
+    number = getattr(config, parts)
+    if number < 1:
+        return []
+    option, *others = (f"--{name.replace('_', '-')}" for name in (parts, *wholes))
+    return [
+        f"{option} must divide {other} ({getattr(config, whole)}): {number} does not"
+        for whole, other in zip(wholes, others, strict=True)
+        if getattr(config, whole) % number
+    ]

@@ -19,7 +19,7 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range
+from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
 from research.rl.environment import make_gymnax
 from research.rl.ppo import Sizes, make_ppo
 
@@ -30,6 +30,7 @@ class Config:
 
     environment_steps: Annotated[int, "steps in all environments together"] = 200_000
     environments: Annotated[int, "environments stepped together"] = 8
+    groups: Annotated[int, "equal parts of the environments, which devices can share"] = 1
     rollout_steps: Annotated[int, "steps in each environment between two updates"] = 32
     epochs: Annotated[int, "passes over each rollout"] = 20
     minibatch_size: Annotated[int, "examples in one gradient step"] = 256
@@ -53,6 +54,7 @@ def validate(config: Config) -> list[str]:
         {
             "environment_steps": AMOUNT,
             "environments": COUNT,
+            "groups": COUNT,
             "rollout_steps": COUNT,
             "epochs": COUNT,
             "minibatch_size": COUNT,
@@ -74,13 +76,13 @@ def validate(config: Config) -> list[str]:
             f"--minibatch-size must divide --environments times --rollout-steps ({batch}): "
             f"{config.minibatch_size} does not"
         )
-    return problems
+    return problems + undivided("groups", config, "environments", "minibatch_size")
 
 
 def smoke(config: Config) -> Config:
     """Thirty small updates."""
-    small = replace(config, environments=4, rollout_steps=16, minibatch_size=32, epochs=2, units=16)
-    return replace(small, environment_steps=30 * 4 * 16, evaluation_episodes=4)
+    small = replace(config, environments=8, rollout_steps=8, minibatch_size=32, epochs=2, units=16)
+    return replace(small, environment_steps=30 * 8 * 8, evaluation_episodes=4)
 
 
 def make(config: Config) -> Experiment:
@@ -92,6 +94,7 @@ def make(config: Config) -> Experiment:
         minibatch_size=config.minibatch_size,
         units=(config.units,) * config.layers,
         updates=config.environment_steps // (config.environments * config.rollout_steps),
+        groups=config.groups,
         anneal=config.anneal,
         evaluation_episodes=config.evaluation_episodes,
     )

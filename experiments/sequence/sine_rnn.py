@@ -21,7 +21,7 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range
+from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
 from research.sequence.forecaster import make_forecaster
 from research.sequence.series import Sizes
 
@@ -32,6 +32,7 @@ class Config:
 
     steps: Annotated[int, "updates, one window of all streams each"] = 3000
     streams: Annotated[int, "series that run side by side"] = 32
+    groups: Annotated[int, "equal parts of the streams, which devices can share"] = 8
     window: Annotated[int, "values in a window, through which gradients flow"] = 50
     windows: Annotated[int, "windows after which a stream starts anew"] = 10
     units: Annotated[int, "units of the GRU"] = 32
@@ -42,11 +43,12 @@ class Config:
 
 def validate(config: Config) -> list[str]:
     """What is out of range, a message each."""
-    return out_of_range(
+    problems = out_of_range(
         config,
         {
             "steps": AMOUNT,
             "streams": COUNT,
+            "groups": COUNT,
             "window": COUNT,
             # The first window of a held-out series is not measured.
             "windows": Range(2),
@@ -56,11 +58,12 @@ def validate(config: Config) -> list[str]:
             "gradient_norm": POSITIVE,
         },
     )
+    return problems + undivided("groups", config, "streams")
 
 
 def smoke(config: Config) -> Config:
     """Thirty small updates, which see each stream start anew several times."""
-    small = replace(config, steps=30, streams=4, window=10, windows=5, units=8)
+    small = replace(config, steps=30, streams=8, window=10, windows=5, units=8)
     return replace(small, held_out_series=8)
 
 
@@ -72,4 +75,5 @@ def make(config: Config) -> Experiment:
         config.steps,
         config.held_out_series,
         floats(config),
+        config.groups,
     )

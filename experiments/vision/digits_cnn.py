@@ -16,19 +16,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-import jax
-
-from research.data.augmentation import rotate_scale_and_shift
-from research.data.order import shuffled_rows, steps_per_epoch
-from research.data.tfds_split import TfdsSplit
-from research.engine.experiment import Data, Experiment, Hyperparameters, Key
+from research.data.order import steps_per_epoch
+from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
 from research.optimization.policy import PolicyName
-from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
+from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range, undivided
 from research.vision.classification import Report, make_classifier
+from research.vision.digits import SHAPE, TRAIN, WHITE, digits_data, move_a_little
 from research.vision.models import SmallCNN
-
-_TRAIN = 1280
 
 
 @dataclass(frozen=True)
@@ -37,11 +32,12 @@ class Config:
 
     epochs: Annotated[int, "passes over the training images"] = 60
     warmup_epochs: Annotated[int, "of these, passes in which the learning rate rises"] = 6
-    batch_size: Annotated[int, "images in one update"] = 32
-    width: Annotated[int, "channels of the first two convolutions; the next two have twice"] = 32
+    batch_size: Annotated[int, "images in one update"] = 64
+    groups: Annotated[int, "equal parts of a batch, which devices can share"] = 8
+    channels: Annotated[int, "channels of the first two convolutions; the next two have twice"] = 32
     policy: Annotated[PolicyName, "what the net computes in; parameters stay float32"] = "float32"
     report: Annotated[Report, "whose figures count: the last checkpoint, or the best by"] = "last"
-    learning_rate: Annotated[float, "AdamW's largest step size"] = 2e-3
+    learning_rate: Annotated[float, "AdamW's largest step size"] = 3e-3
     weight_decay: Annotated[float, "AdamW's decoupled weight decay"] = 1e-2
     dropout_rate: Annotated[float, "share of hidden units dropped"] = 0.3
     label_smoothing: Annotated[float, "share of the target spread over all classes"] = 0.1
@@ -53,13 +49,14 @@ class Config:
 
 def validate(config: Config) -> list[str]:
     """What is out of range, a message each."""
-    return out_of_range(
+    problems = out_of_range(
         config,
         {
             "epochs": COUNT,
             "warmup_epochs": Range(0, config.epochs),
-            "batch_size": Range(1, _TRAIN),
-            "width": COUNT,
+            "batch_size": Range(1, TRAIN),
+            "channels": COUNT,
+            "groups": COUNT,
             "learning_rate": POSITIVE,
             "weight_decay": AMOUNT,
             "dropout_rate": FRACTION,
@@ -70,45 +67,34 @@ def validate(config: Config) -> list[str]:
             "shift": Range(0, 8),
         },
     )
+    return problems + undivided("groups", config, "batch_size")
 
 
 def smoke(config: Config) -> Config:
     """Forty updates of a narrow net."""
-    return replace(config, epochs=2, warmup_epochs=1, batch_size=64, width=4)
+    return replace(config, epochs=2, warmup_epochs=1, batch_size=64, channels=4)
 
 
 def make(config: Config) -> Experiment:
     """A convolutional classifier of `encore_digits`."""
-    epoch = steps_per_epoch(_TRAIN, config.batch_size)
-
-    def augment(image: jax.Array, key: Key, values: Hyperparameters) -> jax.Array:
-        return rotate_scale_and_shift(
-            image, key, values["rotation"], values["scale"], values["shift"]
-        )
+    epoch = steps_per_epoch(TRAIN, config.batch_size)
 
     return make_classifier(
         SmallCNN(
-            stages=((config.width,) * 2, (2 * config.width,) * 2),
-            dense=(4 * config.width,),
+            stages=((config.channels,) * 2, (2 * config.channels,) * 2),
+            dense=(4 * config.channels,),
         ),
-        Data(
-            splits={
-                "train": TfdsSplit("encore_digits", f"train[:{_TRAIN}]"),
-                "validation": TfdsSplit("encore_digits", f"train[{_TRAIN}:]"),
-                "test": TfdsSplit("encore_digits", "test"),
-            },
-            rows=shuffled_rows(_TRAIN, config.batch_size),
-            evaluation_batch_size=180,
-        ),
+        digits_data(config.batch_size),
         floats(config),
-        image_shape=(8, 8, 1),
-        white=16,
+        image_shape=SHAPE,
+        white=WHITE,
         steps=config.epochs * epoch,
         batch_size=config.batch_size,
+        groups=config.groups,
         optimizer="adamw",
         schedule="warmup_cosine",
         warmup_steps=config.warmup_epochs * epoch,
-        augment=augment,
+        augment=move_a_little,
         evaluate_every=5 * epoch,
         policy=config.policy,
         report=config.report,

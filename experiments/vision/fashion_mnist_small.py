@@ -22,7 +22,7 @@ from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data, Experiment, Hyperparameters, Key
 from research.engine.hyperparameters import floats
 from research.optimization.policy import PolicyName
-from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
+from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range, undivided
 from research.vision.classification import Report, make_classifier
 from research.vision.models import SmallCNN
 
@@ -33,15 +33,16 @@ class Config:
 
     epochs: Annotated[int, "passes over the training images"] = 20
     warmup_epochs: Annotated[int, "of these, passes in which the learning rate rises"] = 2
-    batch_size: Annotated[int, "images in one update"] = 64
+    batch_size: Annotated[int, "images in one update"] = 128
+    groups: Annotated[int, "equal parts of a batch, which devices can share"] = 8
     examples: Annotated[int, "training images, the first of the file"] = 55_000
-    width: Annotated[
+    channels: Annotated[
         int, "channels of the first convolution; the next have 2 and 3 times as many"
     ] = 32
     shift: Annotated[int, "pixels that an image is moved by at most, along each axis"] = 1
     policy: Annotated[PolicyName, "what the net computes in; parameters stay float32"] = "float32"
     report: Annotated[Report, "whose figures count: the last checkpoint, or the best by"] = "last"
-    learning_rate: Annotated[float, "AdamW's largest step size"] = 3e-3
+    learning_rate: Annotated[float, "AdamW's largest step size"] = 4e-3
     weight_decay: Annotated[float, "AdamW's decoupled weight decay"] = 1e-2
     dropout_rate: Annotated[float, "share of the features dropped before the logits"] = 0.2
     label_smoothing: Annotated[float, "share of the target spread over all classes"] = 0.0
@@ -50,15 +51,16 @@ class Config:
 
 def validate(config: Config) -> list[str]:
     """What is out of range, a message each."""
-    return out_of_range(
+    problems = out_of_range(
         config,
         {
             "epochs": COUNT,
             "warmup_epochs": Range(0, config.epochs),
             "batch_size": Range(1, config.examples),
             "examples": Range(1, 55_000),
-            "width": COUNT,
+            "channels": COUNT,
             "shift": Range(0, 27),
+            "groups": COUNT,
             "learning_rate": POSITIVE,
             "weight_decay": AMOUNT,
             "dropout_rate": FRACTION,
@@ -66,11 +68,12 @@ def validate(config: Config) -> list[str]:
             "average_decay": FRACTION,
         },
     )
+    return problems + undivided("groups", config, "batch_size")
 
 
 def smoke(config: Config) -> Config:
     """Thirty updates of a narrow net."""
-    return replace(config, epochs=2, warmup_epochs=1, batch_size=32, examples=480, width=4)
+    return replace(config, epochs=2, warmup_epochs=1, batch_size=32, examples=480, channels=4)
 
 
 def make(config: Config) -> Experiment:
@@ -83,7 +86,9 @@ def make(config: Config) -> Experiment:
         return shift(flip(image, flip_key), shift_key, config.shift)
 
     return make_classifier(
-        SmallCNN(stages=((config.width,), (2 * config.width,), (3 * config.width,)), dense=()),
+        SmallCNN(
+            stages=((config.channels,), (2 * config.channels,), (3 * config.channels,)), dense=()
+        ),
         Data(
             splits={
                 "train": TfdsSplit("fashion_mnist", f"train[:{config.examples}]"),
@@ -98,6 +103,7 @@ def make(config: Config) -> Experiment:
         white=255,
         steps=config.epochs * epoch,
         batch_size=config.batch_size,
+        groups=config.groups,
         optimizer="adamw",
         schedule="warmup_cosine",
         warmup_steps=config.warmup_epochs * epoch,

@@ -18,7 +18,7 @@ from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data, Experiment
 from research.engine.hyperparameters import floats
 from research.optimization.policy import PolicyName
-from research.ranges import COUNT, FRACTION, POSITIVE, Range, out_of_range
+from research.ranges import COUNT, FRACTION, POSITIVE, Range, out_of_range, undivided
 from research.vision.classification import Report, make_classifier
 from research.vision.models import MultilayerPerceptron
 
@@ -29,6 +29,7 @@ class Config:
 
     epochs: Annotated[int, "passes over the training images"] = 20
     batch_size: Annotated[int, "images in one update"] = 128
+    groups: Annotated[int, "equal parts of a batch, which devices can share"] = 8
     examples: Annotated[int, "training images, the first of the file"] = 55_000
     first_units: Annotated[int, "units of the first hidden layer"] = 300
     second_units: Annotated[int, "units of the second hidden layer"] = 100
@@ -40,7 +41,7 @@ class Config:
 
 def validate(config: Config) -> list[str]:
     """What is out of range, a message each."""
-    return out_of_range(
+    problems = out_of_range(
         config,
         {
             "epochs": COUNT,
@@ -48,10 +49,12 @@ def validate(config: Config) -> list[str]:
             "examples": Range(1, 55_000),
             "first_units": COUNT,
             "second_units": COUNT,
+            "groups": COUNT,
             "learning_rate": POSITIVE,
             "dropout_rate": FRACTION,
         },
     )
+    return problems + undivided("groups", config, "batch_size")
 
 
 def smoke(config: Config) -> Config:
@@ -78,6 +81,7 @@ def make(config: Config) -> Experiment:
         white=255,
         steps=config.epochs * epoch,
         batch_size=config.batch_size,
+        groups=config.groups,
         optimizer="adam",
         schedule="cosine",
         evaluate_every=epoch,

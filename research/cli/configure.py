@@ -22,8 +22,6 @@ def config_options(named: Named, others: tuple[Option, ...]) -> tuple[Option, ..
     if not dataclasses.is_dataclass(named.config):
         raise Mistake(f"{named.path}: Config is not a dataclass")
     options = options_of(named.config)
-    # Where an experiment has a field `width`, --width is that; its runs are recorded under it.
-    others = tuple(option for option in others if option.name != "width")
     problems = clashes(options, others)
     if problems:
         raise Mistake(f"{named.path}: {'; '.join(problems)}; rename it")

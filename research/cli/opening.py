@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from research.cli.catalog import Named, catalog, load, resolve
 from research.cli.configure import config_from
-from research.errors import Mistake
 
 if TYPE_CHECKING:
+    import jax
+
     from research.engine.experiment import Experiment
+    from research.engine.feed import Feed
     from research.engine.identity import Identity, Member
     from research.engine.population import Population
     from research.engine.program import Program
@@ -35,7 +37,11 @@ class Opened(NamedTuple):
 
 @contextmanager
 def opened(
-    named: Named, config: Any, mode: Literal["auto", "resident", "streamed"], root: Path
+    named: Named,
+    config: Any,
+    mode: Literal["auto", "resident", "streamed"],
+    root: Path,
+    make_program: Callable[[Experiment, Feed], Program] | None = None,
 ) -> Iterator[Opened]:
     """Make the experiment and open its data for as long as the context lasts.
 
@@ -44,6 +50,7 @@ def opened(
         config: its config.
         mode: `auto`, `resident` or `streamed`.
         root: the folder that holds `experiments/`.
+        make_program: makes the program; None for that of one seed on one device.
 
     Raises:
         Mistake: the data are not there.
@@ -62,7 +69,11 @@ def opened(
         surroundings = Surroundings(
             fingerprint(), code_digest(named.path, root), dict(feed.digests())
         )
-        yield Opened(experiment, Program(experiment, feed), surroundings)
+        program = (make_program or Program)(experiment, feed)
+        try:
+            yield Opened(experiment, program, surroundings)
+        finally:
+            program.close()
     finally:
         feed.close()
 
@@ -84,41 +95,39 @@ def opened_run(
         identity: what run of it.
         mode: `auto`, `resident` or `streamed`.
         root: the folder that holds `experiments/`.
-        devices: how many to spread the members of a population over.
+        devices: how many to use: members of a population come first, then the groups of a batch.
         members: which members of a population the program has; None for all.
 
     Raises:
-        Mistake: the data are not there, or a run of one seed is to have several devices.
+        Mistake: the data are not there, or some devices would have nothing to do.
     """
-    with opened(named, _config_of(named, identity, identity.members[0]), mode, root) as ready:
+    import jax
+
+    from research.engine.program import Program
+
+    used = jax.devices()[:devices]
+
+    def make_program(experiment: Experiment, feed: Feed) -> Program:
         if identity.population is None:
-            if devices > 1:
-                raise Mistake(
-                    f"--devices {devices}: one seed runs on one device; a population "
-                    "(--seeds N, or several values of a float) is spread over several"
-                )
-            yield ready
-            return
-        population = _population(named, identity, ready, devices, members)
-        try:
-            yield ready._replace(program=population)
-        finally:
-            population.close()
+            return Program(experiment, feed, used)
+        return _population(named, identity, experiment, feed, used, members)
+
+    config = _config_of(named, identity, identity.members[0])
+    with opened(named, config, mode, root, make_program) as ready:
+        yield ready
 
 
 def _population(
     named: Named,
     identity: Identity,
-    ready: Opened,
-    devices: int,
+    experiment: Experiment,
+    feed: Feed,
+    devices: Sequence[jax.Device],
     members: Sequence[int] | None,
 ) -> Population:
-    import jax
-
     from research.engine.population import Population, Seeded
 
     assert identity.population is not None
-    width = identity.population.width
     values: dict[tuple[float, ...], Mapping[str, float]] = {}
     for member in identity.members:
         varied = tuple(member.varied.values())
@@ -130,9 +139,7 @@ def _population(
     ]
     if members is not None:
         seeded = [seeded[k] for k in members]
-    blocks = -(-len(seeded) // width)
-    used = jax.devices()[: min(devices, blocks)]
-    return Population(ready.experiment, ready.program.feed, seeded, width, used)
+    return Population(experiment, feed, seeded, identity.population.width, devices)
 
 
 def _config_of(named: Named, identity: Identity, member: Member) -> Any:

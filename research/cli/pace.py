@@ -33,7 +33,7 @@ class Pace:
         Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"
     ] = "auto"
     tensorboard: Annotated[bool, "write the metrics as TensorBoard events, RUN/events/"] = False
-    devices: Annotated[int, "devices to spread the members of a population over"] = 1
+    devices: Annotated[int, "devices to use: members first, then groups of a batch"] = 1
     no_report: Annotated[bool, "write no report.html when the run is complete"] = False
     runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from research.engine import keys, metrics
+from research.engine.barrier import materialised
 from research.engine.experiment import Experiment, Hyperparameters, State
 from research.engine.feed import Feed
 from research.engine.metrics import Metrics
@@ -73,7 +73,8 @@ def make_advance(
     """
 
     def one_step(carry: Carry, arrays: Any, update_key: jax.Array, step: jax.Array) -> Carry:
-        batch = materialised(lambda: feed.batch(arrays, carry.seed, step), step)
+        # Wherever a batch comes from: steps are never negative, which the compiler does not know.
+        batch = materialised(lambda: feed.batch(arrays, carry.seed, step), step >= 0)
         state, seen = experiment.update(carry.state, batch, keys.at_step(update_key, step))
         bad = ~all_finite(seen.get(LOSS))
         return Carry(
@@ -121,27 +122,6 @@ def make_advance(
         return jax.lax.while_loop(goes_on, once, (start, carry))[1]
 
     return advance
-
-
-def materialised(make: Callable[[], Any], step: jax.Array) -> Any:
-    """What `make` gives, in memory of its own before anything is computed with it.
-
-    Were a batch's gathering fused with the update's arithmetic, the compiler's choice of fused
-    multiply-adds there, and with it the last bit, would depend on where the batch comes from.
-    On CPU, where XLA drops `optimization_barrier`, a branch on a value that it cannot know keeps
-    the two apart: steps are never negative.
-    """
-    shapes = jax.eval_shape(make)
-    if not jax.tree.leaves(shapes):
-        return make()
-
-    def apart() -> Any:
-        nothing = partial(jax.tree.map, lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-        return jax.lax.cond(step >= 0, make, nothing)
-
-    return jax.lax.platform_dependent(
-        cpu=apart, default=lambda: jax.lax.optimization_barrier(make())
-    )
 
 
 def all_finite(tree: Any) -> jax.Array:

@@ -104,6 +104,8 @@ class Experiment(NamedTuple):
         items: what those are called.
         hyperparameters: name -> value, the starting values that `init` is given.
         data: what is fed; None where the state holds it all (RL).
+        groups: how many parts `update` cuts a batch into by `research.engine.groups`, which
+            devices can share; 1 where it does not.
         evaluate_every: steps between evaluations during a run.
         watched: splits evaluated during the run.
         final: splits evaluated once, on the reported state.
@@ -121,6 +123,7 @@ class Experiment(NamedTuple):
     items: str
     hyperparameters: Mapping[str, float]
     data: Data | None = None
+    groups: int = 1
     evaluate_every: int = 1
     watched: tuple[str, ...] = ("validation",)
     final: tuple[str, ...] = ("test",)

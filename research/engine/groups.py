@@ -9,14 +9,23 @@ outside of one, this device computes them all.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
+from research.engine.barrier import materialised
 from research.engine.experiment import Key
 
 AXIS = "groups"
+
+
+Merge: TypeAlias = Callable[[Any, Any], Any]
+"""Two pytrees -> one of the same structure, leaf by leaf and entry by entry."""
+
+
+def _add(left: Any, right: Any) -> Any:
+    return jax.tree.map(jnp.add, left, right)
 
 
 def devices_sharing() -> int:
@@ -27,17 +36,29 @@ def devices_sharing() -> int:
         return 1
 
 
-def over_groups(function: Callable[[Any, Key], Any], groups: int, stacked: Any, key: Key) -> Any:
-    """The results of all groups, `[groups, ...]`, the same on every device.
+def over_groups(
+    function: Callable[[Any, Key], tuple[Any, Any]],
+    groups: int,
+    stacked: Any,
+    key: Key,
+    merge: Merge = _add,
+) -> tuple[Any, Any]:
+    """What all groups come to together, and what each of them gave, the same on every device.
 
     Each group is one turn of a loop whose length the compiler does not know, so that its program
-    is the same for any number of turns (a loop of one turn would be taken apart and fused).
+    is the same for any number of turns (a loop of one turn would be taken apart and fused). A
+    single group, which no two devices can share, needs no loop.
 
     Args:
-        function: (a group's part of `stacked`, the group's key) -> a pytree of arrays.
+        function: (a group's part of `stacked`, the group's key) -> a pair of pytrees of arrays:
+            what is folded, and what is kept of each group.
         groups: how many; a multiple of the devices that share them.
         stacked: leaves `[groups, ...]`, the same on every device.
         key: group `i` is given `fold_in(key, i)`.
+        merge: how two groups become one; as `fold` takes it.
+
+    Returns:
+        The first of the pair, folded over groups; the second, leaves `[groups, ...]`.
 
     Raises:
         ValueError: the devices do not divide the groups.
@@ -48,12 +69,16 @@ def over_groups(function: Callable[[Any, Key], Any], groups: int, stacked: Any, 
     here = groups // devices
     first = jax.lax.axis_index(AXIS) * here if devices > 1 else 0
 
-    def one(turn: jax.Array) -> Any:
+    def one(turn: jax.Array | int) -> tuple[Any, Any]:
         group = first + turn
         part = jax.tree.map(
             lambda leaf: jax.lax.dynamic_index_in_dim(leaf, group, keepdims=False), stacked
         )
         return function(part, jax.random.fold_in(key, group))
+
+    if groups == 1:
+        folded, kept = one(0)
+        return folded, jax.tree.map(lambda leaf: leaf[None], kept)
 
     shapes = jax.eval_shape(one, jnp.int32(0))
     room = jax.tree.map(lambda leaf: jnp.zeros((here, *leaf.shape), leaf.dtype), shapes)
@@ -65,33 +90,64 @@ def over_groups(function: Callable[[Any, Key], Any], groups: int, stacked: Any, 
             one(turn),
         )
 
-    results = jax.lax.fori_loop(0, _unknown(here, key), put, room)
-    if devices == 1:
-        return results
-    return jax.lax.all_gather(results, AXIS, tiled=True)
+    always = _always(key)
+    # A bound that the compiler cannot know: it would take a loop of one turn apart.
+    turns = jnp.where(always, jnp.int32(here), 0)
+    folded, kept = jax.lax.fori_loop(0, turns, put, room)
+    if here & (here - 1) == 0:
+        # So many neighbours make a whole branch of the tree: what is sent is smaller, the sum is
+        # the same.
+        folded = jax.tree.map(lambda leaf: leaf[None], fold(folded, merge))
+    if devices > 1:
+        folded, kept = jax.lax.all_gather((folded, kept), AXIS, tiled=True)
+    # Apart: how much of the tree is left to do here depends on the devices.
+    return materialised(lambda: fold(folded, merge), always), kept
 
 
-def fold(stacked: Any) -> Any:
-    """The sum over groups in a fixed tree: neighbours first, then neighbours of these.
+def fold(stacked: Any, merge: Merge = _add) -> Any:
+    """All groups as one, in a fixed tree: neighbours first, then neighbours of these.
 
     Args:
         stacked: leaves `[groups, ...]`.
+        merge: two pytrees like `stacked`, of as many groups each -> one, pair by pair.
+    """
+    count = jax.tree.leaves(stacked)[0].shape[0] if jax.tree.leaves(stacked) else 1
+    while count > 1:
+        even = 2 * (count // 2)
+        left, right, rest = (
+            jax.tree.map(lambda leaf, cut=cut: leaf[cut], stacked)
+            for cut in (slice(0, even, 2), slice(1, even, 2), slice(even, None))
+        )
+        stacked = jax.tree.map(
+            lambda one, alone: jnp.concatenate([one, alone]), merge(left, right), rest
+        )
+        count -= even // 2
+    return jax.tree.map(lambda leaf: leaf[0], stacked)
+
+
+def split(tree: Any, groups: int) -> Any:
+    """Leaves `[batch, ...]` in order as groups: `[groups, batch / groups, ...]`.
+
+    Raises:
+        ValueError: the batch does not divide into that many groups.
     """
 
-    def total(leaf: jax.Array) -> jax.Array:
-        while leaf.shape[0] > 1:
-            pairs = leaf.shape[0] // 2
-            rest = leaf[2 * pairs :]
-            leaf = jnp.concatenate([leaf[0 : 2 * pairs : 2] + leaf[1 : 2 * pairs : 2], rest])
-        return leaf[0]
+    def cut(leaf: jax.Array) -> jax.Array:
+        if leaf.shape[0] % groups:
+            raise ValueError(f"a batch of {leaf.shape[0]} does not divide into {groups} groups")
+        return leaf.reshape(groups, leaf.shape[0] // groups, *leaf.shape[1:])
 
-    return jax.tree.map(total, stacked)
+    return jax.tree.map(cut, tree)
 
 
-def _unknown(number: int, key: Key) -> jax.Array:
-    """The same number, as one that the compiler cannot know.
+def join(tree: Any) -> Any:
+    """What `split` took apart: leaves `[groups * size, ...]` from `[groups, size, ...]`."""
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), tree)
+
+
+def _always(key: Key) -> jax.Array:
+    """True, which the compiler cannot know.
 
     It does not see that the bits of a key are never all zero once the last of them is set.
     """
-    bits = jax.random.key_data(key).reshape(-1)[0] | jnp.uint32(1)
-    return jnp.where(bits != 0, jnp.int32(number), jnp.int32(0))
+    return (jax.random.key_data(key).reshape(-1)[0] | jnp.uint32(1)) != 0

@@ -8,25 +8,22 @@ of devices. At width 1 they are those of a run of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding
 
-from research.engine import metrics
+from research.engine import mesh, metrics
 from research.engine.advance import Carry, make_advance, make_evaluate
 from research.engine.experiment import Experiment
 from research.engine.feed import Feed, Window
 from research.engine.leaves import Leaves, Reader, name_leaves, rebuild
+from research.engine.mesh import EACH, EVERYWHERE
 from research.engine.metrics import Metrics
 from research.engine.program import Program
-
-AXIS = "members"
-EACH = PartitionSpec(AXIS)
-ALL = PartitionSpec()
 
 
 class Layout(NamedTuple):
@@ -95,7 +92,8 @@ class Population(Program):
         feed: what feeds it.
         members: who they are.
         width: members of a block.
-        devices: where to; members lie on them in order. None for the first device.
+        devices: where to: blocks of members are spread over them first, in order, then the groups
+            of each member. None for the first device.
     """
 
     def __init__(
@@ -106,21 +104,20 @@ class Population(Program):
         width: int,
         devices: Sequence[jax.Device] | None = None,
     ) -> None:
-        super().__init__(experiment, feed)
         self.seeded = tuple(members)
-        devices = jax.local_devices()[:1] if devices is None else list(devices)
-        self.layout = Layout(len(members), width, len(devices))
-        if len(devices) > 1:
-            # The program for one device has no such pass before it is simplified, and what is
-            # simplified to what depends on it: without it the two are the same program.
-            self._compiler_options = {"xla_disable_hlo_passes": "cse"}
-        self._mesh = Mesh(np.array(devices), (AXIS,))
-        self._counts = jax.device_put(self.layout.counts(), NamedSharding(self._mesh, EACH))
+        self._width = width
+        super().__init__(experiment, feed, devices)
+        self.layout = Layout(len(members), width, self._mesh.shape[mesh.MEMBERS])
+        self._counts = mesh.lay(self.layout.counts(), self._mesh, EACH)
         self._feeds: list[Feed] = []
         self.shapes = jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct((self.layout.members, *leaf.shape), leaf.dtype),
             self.member_shapes,
         )
+
+    @property
+    def _blocks(self) -> int:
+        return -(-len(self.seeded) // self._width)
 
     @property
     def members(self) -> int:
@@ -141,7 +138,7 @@ class Population(Program):
         del hyperparameters
         reader = Reader()
         made = [
-            reader(name_leaves(super(Population, self).initial(seed + offset, values)))
+            reader(name_leaves(self._initial_of(seed + offset, values)))
             for offset, values in self.seeded
         ]
         return self.place({name: np.stack([one[name] for one in made]) for name in made[0]})
@@ -149,8 +146,7 @@ class Population(Program):
     def windows(self, seed: int, start: int, stop: int) -> Iterator[Window]:
         """Windows of all members, stacked where they differ from seed to seed."""
         if not self.feed.per_seed:
-            for window in self.feed.windows(seed, start, stop):
-                yield window._replace(arrays=jax.device_put(window.arrays, self._sharding(ALL)))
+            yield from super().windows(seed, start, stop)
             return
         offsets = sorted({member.offset for member in self.seeded})
         while len(self._feeds) < len(offsets):
@@ -166,7 +162,7 @@ class Population(Program):
                 lambda *leaves: self.layout.padded(np.stack([np.asarray(leaf) for leaf in leaves])),
                 *members,
             )
-            arrays = jax.device_put(stacked, self._sharding(EACH))
+            arrays = mesh.lay(stacked, self._mesh, EACH)
             yield Window(arrays, windows[0].start, windows[0].stop)
 
     def advance(
@@ -186,13 +182,15 @@ class Population(Program):
             return jax.lax.fori_loop(0, count[0], block, carry)
 
         jitted = jax.jit(
-            self._over_devices(advance, (EACH, EACH if each else ALL, EACH, ALL), EACH),
+            mesh.over(
+                self._mesh, advance, (EACH, EACH if each else EVERYWHERE, EACH, EVERYWHERE), EACH
+            ),
             donate_argnums=0,
             # A leaf without elements would come back on no device in particular.
-            out_shardings=self._sharding(EACH),
+            out_shardings=NamedSharding(self._mesh, EACH),
         )
         bounds = np.int32(start), np.int32(stop), np.bool_(fresh), np.bool_(halt)
-        return self._call("advance", jitted, carry, arrays, self._counts, bounds)
+        return self._call("advance", jitted, carry, arrays, self._counts, bounds, spread=True)
 
     def _evaluate(self, carry: Carry, batch: Any, step: np.int32, index: np.int32) -> Metrics:
         one = make_evaluate(self.experiment)
@@ -214,24 +212,29 @@ class Population(Program):
                 0, count[0], lambda index, seen: self._put(seen, index, of_block(index)), room
             )
 
-        jitted = jax.jit(self._over_devices(evaluate, (EACH, EACH, ALL, EACH, ALL), EACH))
-        batch = jax.device_put(batch, self._sharding(ALL))
-        return self._call(
-            "evaluate", jitted, carry.seed, carry.state, batch, self._counts, (step, index)
+        jitted = jax.jit(
+            mesh.over(self._mesh, evaluate, (EACH, EACH, EVERYWHERE, EACH, EVERYWHERE), EACH)
         )
-
-    def leaves(self, carry: Carry, reader: Reader) -> Leaves:
-        """As `Program.leaves`, each `[members, ...]`."""
-        return self.read(name_leaves(carry), reader)
+        batch = mesh.lay(batch, self._mesh, EVERYWHERE)
+        return self._call(
+            "evaluate",
+            jitted,
+            carry.seed,
+            carry.state,
+            batch,
+            self._counts,
+            (step, index),
+            spread=True,
+        )
 
     def read(self, tree: Any, reader: Reader) -> Any:
         """As `Program.read`, each leaf `[members, ...]`."""
-        return jax.tree.map(lambda leaf: leaf[: self.layout.members], reader(tree))
+        return jax.tree.map(lambda leaf: leaf[: self.layout.members], super().read(tree, reader))
 
     def place(self, leaves: Mapping[str, np.ndarray]) -> Carry:
         """As `Program.place`, onto all devices."""
         padded = {name: self.layout.padded(leaf) for name, leaf in leaves.items()}
-        return jax.device_put(rebuild(self.shapes, padded), self._sharding(EACH))
+        return mesh.lay(rebuild(self.shapes, padded), self._mesh, EACH)
 
     def close(self) -> None:
         """Stop the workers of the feeds that it made for its members."""
@@ -252,14 +255,6 @@ class Population(Program):
     @property
     def _vmapped(self) -> int | None:
         return self.layout.width if self.layout.width > 1 else None
-
-    def _sharding(self, spec: PartitionSpec) -> NamedSharding:
-        return NamedSharding(self._mesh, spec)
-
-    def _over_devices(self, function: Callable, inputs: Any, outputs: Any) -> Callable:
-        return jax.shard_map(
-            function, mesh=self._mesh, in_specs=inputs, out_specs=outputs, check_vma=False
-        )
 
     def _block(self, tree: Any, index: jax.Array) -> Any:
         """One block of what lies on a device: leaves `[width, ...]`, or `[...]` at width 1."""

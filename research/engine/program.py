@@ -8,8 +8,9 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 
-from research.engine import metrics
+from research.engine import mesh, metrics
 from research.engine.advance import Carry, make_advance, make_evaluate, make_initial
 from research.engine.experiment import Experiment, Hyperparameters
 from research.engine.feed import Feed, Window
@@ -21,6 +22,15 @@ from research.engine.metrics import Metrics
 class Program:
     """An experiment compiled for one feed. Each function is compiled once, ahead of its use.
 
+    On several devices each has the whole state and computes its share of the groups of each batch;
+    what is no step of training (the beginning, evaluation) is done by the first alone, by the
+    program of a run on one device.
+
+    Args:
+        experiment: what runs.
+        feed: what feeds it.
+        devices: where to; None for the first device.
+
     Attributes:
         experiment: what runs.
         feed: what feeds it.
@@ -31,13 +41,18 @@ class Program:
         compilations: name -> how often it was compiled; 1 each, however a run is sliced.
     """
 
-    def __init__(self, experiment: Experiment, feed: Feed) -> None:
+    def __init__(
+        self, experiment: Experiment, feed: Feed, devices: Sequence[jax.Device] | None = None
+    ) -> None:
         self.experiment = experiment
         self.feed = feed
+        devices = jax.local_devices()[:1] if devices is None else list(devices)
+        shape = mesh.shape_of(len(devices), self._blocks, experiment.groups)
+        self._mesh = mesh.make_mesh(devices, shape)
+        self._laid: tuple[Any, Any] = (None, None)
         self.compile_seconds = 0.0
         self.compilations: dict[str, int] = {}
         self._compiled: dict[str, Any] = {}
-        self._compiler_options: dict[str, str] = {}
         self._initial = make_initial(experiment, feed, self._example_arrays())
         self.shapes: Carry = jax.eval_shape(self._initial, *self._seed_and_floats(0, None))
         self.member_shapes = self.shapes
@@ -53,34 +68,53 @@ class Program:
         values = self.experiment.hyperparameters if hyperparameters is None else hyperparameters
         return jax.device_put(np.uint32(seed)), traced(values)
 
-    def _call(self, name: str, jitted: Any, *arguments: Any) -> Any:
+    @property
+    def _blocks(self) -> int:
+        """Blocks of members, which can be spread over devices."""
+        return 1
+
+    def _call(self, name: str, jitted: Any, *arguments: Any, spread: bool = False) -> Any:
+        """Call what is compiled under a name; `spread` tells a program of the whole mesh."""
         if name not in self._compiled:
             began = time.perf_counter()
-            self._compiled[name] = jitted.lower(*arguments).compile(self._compiler_options)
+            options = mesh.compiler_options(self._mesh) if spread else {}
+            self._compiled[name] = jitted.lower(*arguments).compile(options)
             self.compile_seconds += time.perf_counter() - began
             self.compilations[name] = self.compilations.get(name, 0) + 1
         return self._compiled[name](*arguments)
 
     def initial(self, seed: int, hyperparameters: Mapping[str, float] | None = None) -> Carry:
         """The carry of a seed before its first step."""
+        return self._lay(self._initial_of(seed, hyperparameters), mesh.EVERYWHERE)
+
+    def _initial_of(self, seed: int, hyperparameters: Mapping[str, float] | None) -> Carry:
         arguments = self._seed_and_floats(seed, hyperparameters)
         return self._call("initial", jax.jit(self._initial), *arguments)
+
+    def _lay(self, tree: Any, spec: PartitionSpec) -> Any:
+        """The tree on the mesh; on a mesh of one device it stays where it is."""
+        return mesh.lay(tree, self._mesh, spec) if self._mesh.size > 1 else tree
+
+    def _lay_arrays(self, arrays: Any) -> Any:
+        """What a window brings, on every device; what is resident is laid there once."""
+        if self._laid[0] is not arrays:
+            self._laid = (arrays, self._lay(arrays, mesh.EVERYWHERE))
+        return self._laid[1]
 
     def advance(
         self, carry: Carry, arrays: Any, start: int, stop: int, *, fresh: bool, halt: bool
     ) -> Carry:
         """The carry after steps `start` to `stop`; the carry given is consumed."""
-        jitted = jax.jit(make_advance(self.experiment, self.feed), donate_argnums=0)
-        return self._call(
-            "advance",
-            jitted,
-            carry,
-            arrays,
-            np.int32(start),
-            np.int32(stop),
-            np.bool_(fresh),
-            np.bool_(halt),
-        )
+        function = make_advance(self.experiment, self.feed)
+        if self._mesh.size > 1:
+            spread = mesh.over(self._mesh, function, mesh.EVERYWHERE, mesh.EVERYWHERE)
+            # A leaf without elements would come back on no device in particular.
+            sharding = NamedSharding(self._mesh, mesh.EVERYWHERE)
+            jitted = jax.jit(spread, donate_argnums=0, out_shardings=sharding)
+        else:
+            jitted = jax.jit(function, donate_argnums=0)
+        bounds = np.int32(start), np.int32(stop), np.bool_(fresh), np.bool_(halt)
+        return self._call("advance", jitted, carry, arrays, *bounds, spread=True)
 
     @property
     def members(self) -> int:
@@ -94,19 +128,20 @@ class Program:
 
     def windows(self, seed: int, start: int, stop: int) -> Iterator[Window]:
         """What the steps from `start` to `stop` run on, as `Feed.windows` has it."""
-        return self.feed.windows(seed, start, stop)
+        for window in self.feed.windows(seed, start, stop):
+            yield window._replace(arrays=self._lay_arrays(window.arrays))
 
     def leaves(self, carry: Carry, reader: Reader) -> Leaves:
         """A carry's leaves on the host, as a checkpoint holds them."""
-        return reader(name_leaves(carry))
+        return self.read(name_leaves(carry), reader)
 
     def place(self, leaves: Mapping[str, np.ndarray]) -> Carry:
-        """The carry of a checkpoint's leaves, on the device."""
-        return rebuild(self.shapes, leaves)
+        """The carry of a checkpoint's leaves, on the devices."""
+        return self._lay(rebuild(self.shapes, leaves), mesh.EVERYWHERE)
 
     def read(self, tree: Any, reader: Reader) -> Any:
         """Metrics, or another part of a carry, on the host."""
-        return reader(tree)
+        return reader(mesh.whole(tree))
 
     def each(self, tree: Any) -> list[Any]:
         """What `read` gave, member by member."""
@@ -137,7 +172,8 @@ class Program:
 
     def _evaluate(self, carry: Carry, batch: Any, step: np.int32, index: np.int32) -> Metrics:
         jitted = jax.jit(make_evaluate(self.experiment))
-        return self._call("evaluate", jitted, carry.seed, carry.state, batch, step, index)
+        seed, state = mesh.here((carry.seed, carry.state))
+        return self._call("evaluate", jitted, seed, state, batch, step, index)
 
     def memory(self) -> dict[str, int]:
         """Bytes that the compiled loop needs on the device; empty before it is compiled."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, TypeAlias
 
-import flax.linen as nn
 import jax
 from jax import lax
 
@@ -56,41 +55,6 @@ def _pads(x: jax.Array, kernel: jax.Array, strides: Pair, padding: Padding) -> t
         raise ValueError(f'padding is "SAME", "VALID" or two pairs, not {padding!r}')
     rows, columns = lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
     return (rows[0], rows[1]), (columns[0], columns[1])
-
-
-class Convolution(nn.Module):
-    """A 2-D convolution with bias. Its parameters are those of `flax.linen.Conv`.
-
-    Attributes:
-        features: output channels.
-        kernel_size: height and width of the kernel.
-        strides: rows and columns from one window to the next.
-        padding: "SAME", "VALID", or ((above, below), (left, right)).
-        use_bias: whether a bias is added.
-        dtype: what is computed in; None means the promotion of input and parameters.
-        kernel_init: initialiser of the kernel, `[height, width, inputs, outputs]` float32.
-        bias_init: initialiser of the bias, `[outputs]` float32.
-    """
-
-    features: int
-    kernel_size: Pair = (3, 3)
-    strides: Pair = (1, 1)
-    padding: Padding = "SAME"
-    use_bias: bool = True
-    dtype: Any = None
-    kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
-    bias_init: nn.initializers.Initializer = nn.initializers.zeros_init()
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """`[batch, height, width, inputs]` -> `[batch, rows, columns, features]`."""
-        kernel = self.param(
-            "kernel", self.kernel_init, (*self.kernel_size, x.shape[3], self.features)
-        )
-        bias = self.param("bias", self.bias_init, (self.features,)) if self.use_bias else None
-        x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        y = convolve(x, kernel, self.strides, self.padding)
-        return y if bias is None else y + bias.reshape(1, 1, 1, -1)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4, 5))

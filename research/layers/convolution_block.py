@@ -119,14 +119,15 @@ def _pads(x: jax.Array | jax.ShapeDtypeStruct, padding: Padding) -> Pads:
     return (rows[0], rows[1]), (columns[0], columns[1])
 
 
-class ConvolutionBlock(nn.Module):
-    """A 2-D convolution with bias, then ReLU. Its parameters are those of `flax.linen.Conv`.
+class Convolution(nn.Module):
+    """A 2-D convolution with bias and ReLU. Its parameters are those of `flax.linen.Conv`.
 
     Attributes:
         features: output channels.
         kernel_size: height and width of the kernel.
         strides: rows and columns from one window to the next.
         padding: "SAME", "VALID", or ((above, below), (left, right)).
+        use_bias: whether a bias is added.
         relu: whether negative values become 0.
         dtype: what is computed in; None means the promotion of input and parameters.
         kernel_init: initialiser of the kernel, `[height, width, inputs, outputs]` float32.
@@ -137,9 +138,10 @@ class ConvolutionBlock(nn.Module):
     kernel_size: Pair = (3, 3)
     strides: Pair = (1, 1)
     padding: Padding = "SAME"
-    relu: bool = True
+    use_bias: bool = True
+    relu: bool = False
     dtype: Any = None
-    kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
+    kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
     bias_init: nn.initializers.Initializer = nn.initializers.zeros_init()
 
     @nn.compact
@@ -148,6 +150,9 @@ class ConvolutionBlock(nn.Module):
         kernel = self.param(
             "kernel", self.kernel_init, (*self.kernel_size, x.shape[3], self.features)
         )
-        bias = self.param("bias", self.bias_init, (self.features,))
+        if self.use_bias:
+            bias = self.param("bias", self.bias_init, (self.features,))
+        else:
+            bias = jnp.zeros(self.features, kernel.dtype)
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
         return convolution_block(x, kernel, bias, self.strides, self.padding, relu=self.relu)

@@ -12,7 +12,8 @@ import optax
 
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
-from research.engine.metrics import Metrics, count, maximum, mean
+from research.engine.groups import join, over_groups, split
+from research.engine.metrics import Metrics, count, maximum, mean, merge
 from research.rl import losses
 from research.rl.advantages import generalised_advantages
 from research.rl.environment import Environment
@@ -34,6 +35,7 @@ class Sizes:
         minibatch_size: examples in one gradient step; divides environments * rollout_steps.
         units: units of each hidden layer of the policy, and of the value function.
         updates: rollouts in a whole run.
+        groups: equal parts of the environments, and of each minibatch, which devices can share.
         anneal: whether learning rate and clip range fall linearly to 0 over the run.
         evaluation_episodes: episodes of either kind in one evaluation.
     """
@@ -44,6 +46,7 @@ class Sizes:
     minibatch_size: int
     units: tuple[int, ...]
     updates: int
+    groups: int = 1
     anneal: bool = True
     evaluation_episodes: int = 64
 
@@ -115,13 +118,18 @@ def make_ppo(
         def policy(observations: jax.Array) -> jax.Array:
             return network.apply(state.params, observations, method="policy")
 
-        episodes, trajectory = collect(
-            environment, policy, state.episodes, rollout_key, sizes.rollout_steps
+        def play(episodes: Episodes, key: Key) -> tuple[Metrics, tuple[Episodes, Examples]]:
+            episodes, trajectory = collect(environment, policy, episodes, key, sizes.rollout_steps)
+            examples = make_examples(network, state.params, trajectory, state.hyperparameters)
+            return _finished(trajectory), (episodes, examples)
+
+        finished, (episodes, examples) = over_groups(
+            play, sizes.groups, split(state.episodes, sizes.groups), rollout_key, merge
         )
-        examples = make_examples(network, state.params, trajectory, state.hyperparameters)
         params, opt_state, learning = _learn(network, sizes, state, examples, shuffle_key)
-        state = PPOState(params, opt_state, state.hyperparameters, episodes, state.updates + 1)
-        return state, learning | _finished(trajectory)
+        values = state.hyperparameters
+        state = PPOState(params, opt_state, values, join(episodes), state.updates + 1)
+        return state, learning | finished
 
     def evaluate(state: PPOState, batch: Batch, key: Key) -> Metrics:
         def policy(observations: jax.Array) -> jax.Array:
@@ -145,6 +153,7 @@ def make_ppo(
         items_per_step=sizes.environments * sizes.rollout_steps,
         items="environment steps",
         hyperparameters=hyperparameters,
+        groups=sizes.groups,
         evaluate_every=max(1, sizes.updates // 8),
         watched=("evaluation",),
         final=("evaluation",),
@@ -186,7 +195,14 @@ def ppo_loss(
     clip_range: jax.Array,
     hyperparameters: Hyperparameters,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """The objective on one minibatch, and its parts.
+    """The objective on one minibatch, or on one group of it, and its parts.
+
+    Args:
+        network: policy and value function.
+        params: its parameters.
+        examples: leaves `[batch, ...]`, advantages as they should count: normalised.
+        clip_range: ε, scalar.
+        hyperparameters: `value_weight` and `entropy_weight`.
 
     Returns:
         The loss: policy + value_weight * value - entropy_weight * entropy (Schulman et al. 2017,
@@ -194,8 +210,8 @@ def ppo_loss(
     """
     logits, value = network.apply(params, examples.observation)
     log_ratio = losses.log_probability(logits, examples.action) - examples.log_probability
-    advantage = losses.normalised(examples.advantage)
-    policy_loss = jnp.mean(losses.clipped_surrogate(log_ratio, advantage, clip_range))
+    surrogate = losses.clipped_surrogate(log_ratio, examples.advantage, clip_range)
+    policy_loss = jnp.mean(surrogate)
     value_loss = jnp.mean(losses.value_error(value, examples.target))
     entropy = jnp.mean(losses.entropy(logits))
     loss = (
@@ -219,20 +235,26 @@ def _gradient_transformation(max_gradient_norm: jax.Array) -> optax.GradientTran
 def _learn(
     network: PolicyAndValue, sizes: Sizes, state: PPOState, examples: Examples, key: Key
 ) -> tuple[Any, optax.OptState, Metrics]:
-    """All gradient steps on one rollout."""
+    """All gradient steps on one rollout, of examples `[groups, batch, ...]`."""
     hyperparameters = state.hyperparameters
     left = 1.0 - state.updates / sizes.updates if sizes.anneal else jnp.float32(1.0)
     learning_rate = left * hyperparameters["learning_rate"]
     clip_range = left * hyperparameters["clip_range"]
     transformation = _gradient_transformation(hyperparameters["max_gradient_norm"])
-    gradient = jax.grad(ppo_loss, argnums=1, has_aux=True)
+    gradient_of = jax.grad(ppo_loss, argnums=1, has_aux=True)
 
     def descend(carry: tuple, chosen: jax.Array | None) -> tuple[tuple, dict[str, jax.Array]]:
         params, opt_state = carry
-        minibatch = examples
-        if chosen is not None:
-            minibatch = jax.tree.map(lambda leaf: leaf[chosen], examples)
-        gradients, parts = gradient(network, params, minibatch, clip_range, hyperparameters)
+        minibatch = examples if chosen is None else take(examples, chosen)
+        # Over all groups: what is a good action does not depend on who else shares its group.
+        minibatch = minibatch._replace(advantage=losses.normalised(minibatch.advantage))
+
+        def of_group(part: Examples, key: Key) -> tuple[Any, None]:
+            del key
+            return gradient_of(network, params, part, clip_range, hyperparameters), None
+
+        summed, _ = over_groups(of_group, sizes.groups, minibatch, key)
+        gradients, parts = jax.tree.map(lambda leaf: leaf / sizes.groups, summed)
         updates, opt_state = transformation.update(gradients, opt_state)
         params = jax.tree.map(lambda param, change: param - learning_rate * change, params, updates)
         return (params, opt_state), parts
@@ -241,10 +263,16 @@ def _learn(
     gradient_steps = sizes.epochs * batch // sizes.minibatch_size
     chosen = None  # a pass of one minibatch has no order
     if sizes.minibatch_size != batch:
-        chosen = shuffled_minibatches(key, batch, sizes.minibatch_size, sizes.epochs)
+        chosen = shuffled_minibatches(key, batch, sizes.minibatch_size, sizes.epochs, sizes.groups)
     carry = (state.params, state.opt_state)
     (params, opt_state), parts = jax.lax.scan(descend, carry, chosen, length=gradient_steps)
     return params, opt_state, {name: mean(values) for name, values in parts.items()}
+
+
+def take(examples: Examples, chosen: jax.Array) -> Examples:
+    """The examples at `chosen` int32 `[groups, n]` of each group: leaves `[groups, n, ...]`."""
+    of_each_group = jax.vmap(lambda leaf, rows: leaf[rows])
+    return jax.tree.map(lambda leaf: of_each_group(leaf, chosen), examples)
 
 
 def _finished(trajectory: Trajectory) -> Metrics:

@@ -18,6 +18,7 @@ from research.engine.experiment import (
     Hyperparameters,
     Key,
 )
+from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean
 from research.optimization.optimizers import make_optimizer
 from research.sequence.gru import GRU, gru, init_gru
@@ -105,6 +106,7 @@ def make_forecaster(
     steps: int,
     held_out_series: int,
     hyperparameters: Mapping[str, float],
+    groups: int = 1,
 ) -> Experiment:
     """A GRU learns to continue noisy sums of two sines, one window of all streams an update.
 
@@ -116,6 +118,7 @@ def make_forecaster(
             stream's series.
         hyperparameters: starting values of `learning_rate` (falls to 0 by cosine) and
             `gradient_norm`.
+        groups: equal parts of the streams that gradients are summed over, which devices can share.
     """
 
     def optimizer(hyperparameters: Hyperparameters) -> optax.GradientTransformation:
@@ -131,14 +134,22 @@ def make_forecaster(
         )
 
     def update(state: ForecasterState, batch: Batch, key: Key) -> tuple[ForecasterState, Metrics]:
-        gradient = jax.value_and_grad(window_loss, has_aux=True)
-        (loss, hidden), gradients = gradient(state.params, batch, state.hidden)
+        def of_group(part: Any, key: Key) -> tuple[Any, jax.Array]:
+            del key
+            gradient = jax.value_and_grad(window_loss, has_aux=True)
+            (loss, hidden), gradients = gradient(state.params, *part)
+            return (gradients, loss), hidden
+
+        (gradients, loss), hidden = over_groups(
+            of_group, groups, split((batch, state.hidden), groups), key
+        )
+        gradients = jax.tree.map(lambda leaf: leaf / groups, gradients)
         changes, opt_state = optimizer(state.hyperparameters).update(
             gradients, state.opt_state, state.params
         )
         params: Any = optax.apply_updates(state.params, changes)
-        after = ForecasterState(params, opt_state, state.hyperparameters, hidden)
-        return after, {"loss": mean(loss)}
+        after = ForecasterState(params, opt_state, state.hyperparameters, join(hidden))
+        return after, {"loss": mean(loss / groups)}
 
     def evaluate(state: ForecasterState, batch: Batch, key: Key) -> Metrics:
         return measure_forecasts(state.params, batch, sizes.window)
@@ -164,6 +175,7 @@ def make_forecaster(
             generate=make_streams(sizes),
             evaluation_batch_size=min(held_out_series, 256),
         ),
+        groups=groups,
         evaluate_every=max(1, steps // 8),
         artifacts=artifacts,
     )

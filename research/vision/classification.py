@@ -41,6 +41,7 @@ class ClassifierState(NamedTuple):
         params: of the model, float32.
         opt_state: of the optimiser.
         average: a moving average of the parameters, to evaluate with; None where none is kept.
+        statistics: the model's running averages ("batch_stats"); empty where it keeps none.
         step: int32 scalar, updates done.
         hyperparameters: name -> float32 scalar.
     """
@@ -48,6 +49,7 @@ class ClassifierState(NamedTuple):
     params: Any
     opt_state: Any
     average: Any
+    statistics: Any
     step: jax.Array
     hyperparameters: Hyperparameters
 
@@ -76,7 +78,7 @@ def make_classifier(
     warmup_steps: int = 0,
     augment: Augmentation | None = None,
     policy: PolicyName = "float32",
-    micro_batches: int = 1,
+    groups: int = 1,
     evaluate_every: int = 1,
     report: Report = "last",
 ) -> Experiment:
@@ -102,7 +104,9 @@ def make_classifier(
         warmup_steps: see `make_schedule`.
         augment: changes each training image, with a key of its own.
         policy: `float32` or `bfloat16`, what the model computes in.
-        micro_batches: parts that an update's gradient is summed over, one after the other.
+        groups: equal parts of a batch that its gradient is summed over, which devices can share.
+            Batch normalisation sees one group at a time (Hoffer et al. 2017, "ghost batch
+            normalization"); its running averages are the mean over groups.
         evaluate_every: steps between evaluations.
         report: which checkpoint is reported.
     """
@@ -111,22 +115,31 @@ def make_classifier(
     def optimizer_of(values: Hyperparameters) -> optax.GradientTransformation:
         return make_optimizer(optimizer, values, steps, schedule, warmup_steps)
 
-    def logits_of(params: Any, image: jax.Array, **options: Any) -> jax.Array:
-        variables = {"params": numerics.for_compute(params)}
-        logits = model.apply(variables, numerics.for_compute(image), **options)
+    def variables_of(params: Any, statistics: Any) -> dict[str, Any]:
+        kept = {"batch_stats": statistics} if statistics else {}
+        return {"params": numerics.for_compute(params), **kept}
+
+    def logits_of(variables: Any, image: jax.Array) -> jax.Array:
+        logits = model.apply(variables, numerics.for_compute(image), training=False)
         return numerics.for_loss(logits)
+
+    def reported(state: ClassifierState) -> dict[str, Any]:
+        params = state.params if state.average is None else state.average
+        return variables_of(params, state.statistics)
 
     def scaled(image: jax.Array) -> jax.Array:
         return image.astype(jnp.float32) / white
 
     def init(key: Key, hyperparameters: Hyperparameters) -> ClassifierState:
         example = jnp.zeros((1, *image_shape), jnp.float32)
-        params = model.init(key, example, training=False)["params"]
+        variables = model.init(key, example, training=False)
+        params = variables["params"]
         return ClassifierState(
             params=params,
             opt_state=optimizer_of(hyperparameters).init(params),
             # A copy: an array that appeared twice in a donated state could not be given back.
             average=jax.tree.map(jnp.copy, params) if "average_decay" in hyperparameters else None,
+            statistics=variables.get("batch_stats", {}),
             step=jnp.int32(0),
             hyperparameters=hyperparameters,
         )
@@ -134,51 +147,56 @@ def make_classifier(
     def update(state: ClassifierState, batch: Batch, key: Key) -> tuple[ClassifierState, Metrics]:
         augment_key, dropout_key = jax.random.split(key)
         values = state.hyperparameters
-        image = scaled(batch["image"])
-        if augment is not None:
-            each = jax.random.split(augment_key, image.shape[0])
-            image = jax.vmap(augment, in_axes=(0, 0, None))(image, each, values)
         smoothing = values.get("label_smoothing", jnp.float32(0.0))
+        rows = {"image": batch["image"], "label": batch["label"], "weight": batch["weight"]}
+        if augment is not None:
+            rows["augment_key"] = jax.random.split(augment_key, batch["image"].shape[0])
 
         def loss(params: Any, rows: Batch, key: Key) -> WeightedLoss:
-            logits = logits_of(
-                params,
-                rows["image"],
+            image = scaled(rows["image"])
+            if augment is not None:
+                image = jax.vmap(augment, in_axes=(0, 0, None))(image, rows["augment_key"], values)
+            logits, changed = model.apply(
+                variables_of(params, state.statistics),
+                numerics.for_compute(image),
                 training=True,
                 dropout_rate=values.get("dropout_rate", 0.0),
                 rngs={"dropout": key},
+                mutable=["batch_stats"],
             )
-            return _weighted_loss(logits, rows["label"], rows["weight"], smoothing)
+            seen = _weighted_loss(
+                numerics.for_loss(logits), rows["label"], rows["weight"], smoothing
+            )
+            return seen._replace(statistics=changed.get("batch_stats", {}))
 
-        rows = {"image": image, "label": batch["label"], "weight": batch["weight"]}
-        gradient, seen = make_gradient(loss, micro_batches)(state.params, rows, dropout_key)
+        gradient, seen, statistics = make_gradient(loss, groups)(state.params, rows, dropout_key)
         updates, opt_state = optimizer_of(values).update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         average = state.average
         if average is not None:
             average = update_average(average, params, values["average_decay"], state.step)
-        return ClassifierState(params, opt_state, average, state.step + 1, values), seen
+        state = ClassifierState(params, opt_state, average, statistics, state.step + 1, values)
+        return state, seen
 
     def evaluate(state: ClassifierState, batch: Batch, key: Key) -> Metrics:
         del key
-        params = state.params if state.average is None else state.average
-        logits = logits_of(params, scaled(batch["image"]), training=False)
+        logits = logits_of(reported(state), scaled(batch["image"]))
         return _weighted_loss(logits, batch["label"], batch["weight"], 0.0).metrics
 
     def artifacts(state: ClassifierState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
         split = next(name for name in ("test", "validation", *data.splits) if name in data.splits)
-        params = state.params if state.average is None else state.average
+        variables = reported(state)
 
-        def probabilities(params: Any, image: jax.Array) -> jax.Array:
-            return jax.nn.softmax(logits_of(params, scaled(image), training=False))
+        def probabilities(variables: Any, image: jax.Array) -> jax.Array:
+            return jax.nn.softmax(logits_of(variables, scaled(image)))
 
         classes = jax.eval_shape(
-            probabilities, params, jax.ShapeDtypeStruct((1, *image_shape), jnp.uint8)
+            probabilities, variables, jax.ShapeDtypeStruct((1, *image_shape), jnp.uint8)
         ).shape[-1]
         return make_pictures(
             model,
             probabilities,
-            params,
+            variables,
             evaluation(split),
             key,
             split=split,
@@ -196,6 +214,7 @@ def make_classifier(
         items="examples",
         hyperparameters=hyperparameters,
         data=data,
+        groups=groups,
         evaluate_every=evaluate_every,
         selection=SELECTIONS[report],
         artifacts=artifacts,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import flax.linen as nn
 import jax
 
-from research.layers.convolution import Convolution
+from research.layers.convolution_block import Convolution
 from research.layers.dropout import dropout
 from research.layers.pooling import max_pool
 
 _HE = nn.initializers.he_normal()
+BatchNorm = partial(nn.BatchNorm, momentum=0.99)
+"""Ioffe and Szegedy 2015, with averages over about as many updates as are averaged by
+`average_decay` of .99."""
 
 
 class MultilayerPerceptron(nn.Module):
@@ -41,17 +45,23 @@ class MultilayerPerceptron(nn.Module):
 class SmallCNN(nn.Module):
     """3x3 convolutions with ReLU, a 2x2 max pooling after each stage, then dense layers.
 
+    With batch normalisation each convolution's output is normalised before the ReLU, in training
+    by the statistics of the rows that it is called with.
+
     Attributes:
         stages: the widths of each stage's convolutions.
         dense: width of each hidden dense layer.
         classes: the number of logits.
         stem: side of the very first kernel.
+        batch_norm: whether convolutions are normalised; running averages are the collection
+            "batch_stats".
     """
 
     stages: Sequence[Sequence[int]] = ((32,), (64,))
     dense: Sequence[int] = (64,)
     classes: int = 10
     stem: int = 3
+    batch_norm: bool = False
 
     @nn.compact
     def __call__(
@@ -64,7 +74,12 @@ class SmallCNN(nn.Module):
         side = self.stem
         for stage in self.stages:
             for features in stage:
-                x = nn.relu(Convolution(features, (side, side), kernel_init=_HE)(x))
+                plain = not self.batch_norm
+                x = Convolution(
+                    features, (side, side), use_bias=plain, relu=plain, kernel_init=_HE
+                )(x)
+                if self.batch_norm:
+                    x = nn.relu(BatchNorm(use_running_average=not training)(x))
                 side = 3
             x = max_pool(x)
         x = x.reshape(x.shape[0], -1)
@@ -77,14 +92,16 @@ class SmallCNN(nn.Module):
         return nn.Dense(self.classes)(x)
 
 
-def chapter_14_cnn(width: int = 64) -> SmallCNN:
+def chapter_14_cnn(channels: int = 64) -> SmallCNN:
     """The Fashion-MNIST net of Géron, 3rd edition, chapter 14: 1,413,834 parameters at 28x28x1.
 
     7x7x64, pool, two 3x3x128, pool, two 3x3x256, pool, dense 128 and 64 with dropout.
 
     Args:
-        width: channels of the first convolution; everything else goes with it.
+        channels: of the first convolution; everything else goes with it.
     """
     return SmallCNN(
-        stages=((width,), (2 * width,) * 2, (4 * width,) * 2), dense=(2 * width, width), stem=7
+        stages=((channels,), (2 * channels,) * 2, (4 * channels,) * 2),
+        dense=(2 * channels, channels),
+        stem=7,
     )

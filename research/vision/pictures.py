@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -106,7 +106,7 @@ def survey(
 def make_pictures(
     model: nn.Module,
     probabilities: Callable[[Any, jax.Array], jax.Array],
-    params: Any,
+    variables: Mapping[str, Any],
     batches: Iterable[Batch],
     key: Key,
     *,
@@ -119,8 +119,8 @@ def make_pictures(
 
     Args:
         model: whose submodules' outputs are shown.
-        probabilities: (params, image as in the data) -> `[batch, classes]`.
-        params: of the model.
+        probabilities: (variables, image as in the data) -> `[batch, classes]`.
+        variables: of the model, its `params` among them.
         batches: of the split, with `image`, `label` and `weight`.
         key: chooses the examples.
         split: what the split is called.
@@ -129,7 +129,7 @@ def make_pictures(
         scaled: image as in the data -> what the model is called with.
     """
     predict = jax.jit(probabilities)
-    seen = survey(lambda image: predict(params, image), batches)
+    seen = survey(lambda image: predict(variables, image), batches)
     made: dict[str, Artifact] = {}
     example = None
     if seen is not None:
@@ -152,11 +152,11 @@ def make_pictures(
         note = f"{number} {total:,} examples of the {split} split; {wrong:,} are mistakes."
         made["confusion"] = Confusion("Confusion matrix", seen.counts, tuple(classes), note)
     image = None if example is None else scaled(jnp.asarray(example.image))
-    filters = first_filters(params, None if image is None else tuple(image.shape[1:]))
+    filters = first_filters(variables["params"], None if image is None else tuple(image.shape[1:]))
     if filters is not None:
         made["filters"] = filters
     if image is not None and example is not None:
-        made |= feature_maps(model, params, image, classes[int(example.label[0])])
+        made |= feature_maps(model, variables, image, classes[int(example.label[0])])
     return made
 
 
@@ -221,20 +221,20 @@ def _is_kernel(path: Any) -> bool:
 
 
 def feature_maps(
-    model: nn.Module, params: Any, image: jax.Array, label: str
+    model: nn.Module, variables: Mapping[str, Any], image: jax.Array, label: str
 ) -> dict[str, Artifact]:
     """What each submodule with an image for an output makes of one example, stage after stage.
 
     Args:
         model: called with `training=False`.
-        params: of the model.
+        variables: of the model.
         image: `[1, height, width, channels]`, as the model is called.
         label: the example's class, for people.
     """
 
-    def outputs(params: Any, image: jax.Array) -> Any:
+    def outputs(variables: Any, image: jax.Array) -> Any:
         _, seen = model.apply(
-            {"params": params},
+            variables,
             image,
             training=False,
             capture_intermediates=lambda module, method: method == "__call__",
@@ -242,7 +242,7 @@ def feature_maps(
         )
         return seen["intermediates"]
 
-    leaves = jax.tree_util.tree_flatten_with_path(jax.jit(outputs)(params, image))[0]
+    leaves = jax.tree_util.tree_flatten_with_path(jax.jit(outputs)(variables, image))[0]
     found: dict[str, Artifact] = {}
     for path, leaf in leaves:
         maps = np.asarray(leaf, np.float32)
@@ -254,9 +254,10 @@ def feature_maps(
         high = float(np.abs(shown).max()) or 1.0
         channels = maps.shape[-1]
         number = f"{len(shown)} of the" if len(shown) < channels else "All"
+        side = "before" if maps.min() < 0 else "after"
         note = (
             f"{number} {channels} channels, {maps.shape[1]} × {maps.shape[2]}, of "
-            f"the example “{label}” (the first above), before the non-linearity; ±{high:.2g}."
+            f"the example “{label}” (the first above), {side} the non-linearity; ±{high:.2g}."
         )
         stage = len(found) + 1
         found[f"maps_{stage:02}"] = Images(

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from research.layers.convolution import Convolution, convolve
+from research.layers.convolution import convolve
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
@@ -139,29 +138,6 @@ def test_second_derivatives_are_those_of_lax():
             )
         )
         assert_close(ours, theirs, 1e-12)
-
-
-@pytest.mark.parametrize("strides, padding", [((1, 1), "SAME"), ((2, 1), "VALID")])
-def test_the_module_has_the_parameters_and_values_of_flax(strides, padding):
-    x = random((2, 7, 9, 3), 0)
-    ours, theirs = (
-        layer(5, (3, 3), strides=strides, padding=padding, bias_init=nn.initializers.normal())
-        for layer in (Convolution, nn.Conv)
-    )
-    params = ours.init(jax.random.key(0), x)
-    jax.tree.map(np.testing.assert_array_equal, params, theirs.init(jax.random.key(0), x))
-    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(params))
-    np.testing.assert_allclose(ours.apply(params, x), theirs.apply(params, x), rtol=1e-6, atol=1e-6)
-
-
-def test_bfloat16_is_computed_where_asked_and_parameters_stay_float32():
-    x = random((2, 6, 6, 3), 0)
-    layer = Convolution(4, dtype=jnp.bfloat16)
-    params = layer.init(jax.random.key(0), x)
-    assert params["params"]["kernel"].dtype == jnp.float32
-    assert layer.apply(params, x).dtype == jnp.bfloat16
-    grads = jax.grad(lambda p: jnp.sum(layer.apply(p, x).astype(jnp.float32) ** 2))(params)
-    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(grads))
 
 
 def test_mistakes_are_named():

@@ -18,7 +18,7 @@ from jax import lax
 from research.layers import winograd_block as module
 from research.layers.convolution import convolve
 from research.layers.convolution_block import (
-    ConvolutionBlock,
+    Convolution,
     convolution_block,
     winograd_pays,
 )
@@ -211,21 +211,38 @@ def test_second_derivatives_are_those_of_lax():
 def test_the_module_has_the_parameters_of_flax():
     x = arrays(2, (7, 7), (32, 32))[0]
     options = {"bias_init": nn.initializers.normal(), "kernel_init": nn.initializers.he_normal()}
-    ours, theirs = ConvolutionBlock(32, **options), nn.Conv(32, (3, 3), **options)
+    ours, theirs = Convolution(32, relu=True, **options), nn.Conv(32, (3, 3), **options)
     params = ours.init(jax.random.key(0), x)
     jax.tree.map(np.testing.assert_array_equal, params, theirs.init(jax.random.key(0), x))
     expected = nn.relu(theirs.apply(params, x))
     assert max(errors([ours.apply(params, x)], [expected])) < 1e-5
-    linear = ConvolutionBlock(32, relu=False, **options)
+    linear = Convolution(32, **options)
     assert np.min(linear.apply(params, x)) < 0 <= np.min(ours.apply(params, x))
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize("strides, padding", [((1, 1), "SAME"), ((2, 1), "VALID")])
+def test_other_strides_and_paddings_are_those_of_flax(strides, padding, use_bias):
+    x = arrays(2, (7, 9), (3, 5))[0]
+    options = {"strides": strides, "padding": padding, "use_bias": use_bias}
+    ours, theirs = (
+        layer(5, (3, 3), **options, bias_init=nn.initializers.normal())
+        for layer in (Convolution, nn.Conv)
+    )
+    params = ours.init(jax.random.key(0), x)
+    jax.tree.map(np.testing.assert_array_equal, params, theirs.init(jax.random.key(0), x))
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(params))
+    np.testing.assert_allclose(ours.apply(params, x), theirs.apply(params, x), rtol=1e-6, atol=1e-6)
 
 
 def test_bfloat16_is_computed_where_asked():
     x = arrays(2, (6, 6), (32, 32))[0]
-    layer = ConvolutionBlock(32, dtype=jnp.bfloat16)
+    layer = Convolution(32, dtype=jnp.bfloat16)
     params = layer.init(jax.random.key(0), x)
     assert params["params"]["kernel"].dtype == jnp.float32
     assert layer.apply(params, x).dtype == jnp.bfloat16
+    grads = jax.grad(lambda p: jnp.sum(layer.apply(p, x).astype(jnp.float32) ** 2))(params)
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(grads))
 
 
 def test_mistakes_are_named():

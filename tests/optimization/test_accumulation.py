@@ -48,7 +48,7 @@ def whole_batch(batch):
 )
 def test_any_number_of_parts_gives_the_gradient_of_the_whole(weight, parts, seed):
     batch = batch_of(weight, seed)
-    gradient, seen = make_gradient(squared_error, parts)(PARAMS, batch, jax.random.key(0))
+    gradient, seen, _ = make_gradient(squared_error, parts)(PARAMS, batch, jax.random.key(0))
     expected = whole_batch(batch)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), gradient, expected
@@ -61,7 +61,7 @@ def test_the_mean_of_the_parts_means_would_be_wrong():
     batch = batch_of([1, 1, 1, 1, 1, 0, 0, 0])
     halves = [jax.tree.map(lambda leaf, i=i: leaf[i : i + 4], batch) for i in (0, 4)]
     naive = jax.tree.map(lambda a, b: (a + b) / 2, *map(whole_batch, halves))
-    right, _ = make_gradient(squared_error, 2)(PARAMS, batch, jax.random.key(0))
+    right, *_ = make_gradient(squared_error, 2)(PARAMS, batch, jax.random.key(0))
     assert not np.allclose(naive["kernel"], right["kernel"], rtol=1e-2)
 
 
@@ -75,7 +75,7 @@ def test_padded_rows_count_nothing_whatever_they_hold():
 
 
 def test_no_weight_at_all_gives_zeros():
-    gradient, _ = make_gradient(squared_error, 2)(PARAMS, batch_of([0] * 4), jax.random.key(0))
+    gradient, *_ = make_gradient(squared_error, 2)(PARAMS, batch_of([0] * 4), jax.random.key(0))
     assert all(not np.any(leaf) for leaf in jax.tree.leaves(gradient))
 
 
@@ -86,7 +86,7 @@ def test_each_part_has_a_key_of_its_own():
         return WeightedLoss(total, jnp.float32(1), {"draw": metrics.maximum(draw)})
 
     key = jax.random.key(3)
-    gradient, seen = make_gradient(noise, 4)(PARAMS, batch_of([1] * 4), key)
+    gradient, seen, _ = make_gradient(noise, 4)(PARAMS, batch_of([1] * 4), key)
     draws = [jax.random.uniform(jax.random.fold_in(key, index)) for index in range(4)]
     np.testing.assert_allclose(gradient["bias"], np.mean(draws), rtol=1e-6)
     assert seen["draw"].value == max(draws) and len(set(map(float, draws))) == 4

@@ -38,7 +38,7 @@ from tests.sweep.calls import call, table
         ("small --grid size=1 --slurm-gpus 1 --slurm-time 1:99",
          ["--slurm-gpus goes with --slurm", "MINUTES or HOURS:MINUTES"]),
         ("small --grid size=1:900:900 steps=1:900:900", ["810,000 points, and 10,000"]),
-        ("digits_cnn --grid width=4 --report validation/loss --evaluate-every 7 --smoke",
+        ("digits_cnn --grid channels=4 --report validation/loss --evaluate-every 7 --smoke",
          ["reports its best state by validation/loss"]),
         ("small --grid size=1 words", ["words: unexpected word"]),
     ],

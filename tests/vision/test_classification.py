@@ -112,9 +112,9 @@ def test_the_moving_average_is_kept_and_is_what_is_evaluated():
     assert read(experiment.evaluate(wiped, rows, key))["loss"] == pytest.approx(np.log(3), rel=1e-5)
 
 
-def test_micro_batches_change_nothing_but_rounding():
+def test_groups_change_nothing_but_rounding():
     rows, key = batch((1, 1, 1, 1, 1, 1, 0, 1)), jax.random.key(1)
-    whole, parts = classifier(), classifier(micro_batches=4)
+    whole, parts = classifier(), classifier(groups=4)
     (one, seen), (two, also) = (e.update(start(e), rows, key) for e in (whole, parts))
     assert_near(one.params, two.params)
     assert read(seen) == pytest.approx(read(also), rel=1e-5)

@@ -86,15 +86,21 @@ def test_filters_are_the_first_kernels(net):
 
 def test_feature_maps_are_what_each_convolution_gives(net):
     model, params, image = net
-    maps = feature_maps(model, params, image, "a class")
+    maps = feature_maps(model, {"params": params}, image, "a class")
     assert [maps[name].images.shape for name in maps] == [(4, 8, 8), (6, 4, 4)]
     kernel, bias = (params["Convolution_0"][name] for name in ("kernel", "bias"))
     plain = jax.lax.conv_general_dilated(
         image, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
-    expected = np.moveaxis(np.asarray(plain + bias)[0], -1, 0)
+    expected = np.moveaxis(np.asarray(jax.nn.relu(plain + bias))[0], -1, 0)
     np.testing.assert_allclose(maps["maps_01"].images, expected, atol=1e-5)
-    assert (maps["maps_01"].images < 0).any(), "before the non-linearity"
+    assert "after the non-linearity" in maps["maps_01"].note
+
+    normalised = SmallCNN(stages=((4,),), dense=(), classes=CLASSES, batch_norm=True)
+    variables = normalised.init(jax.random.key(0), image, training=False)
+    maps = feature_maps(normalised, variables, image, "a class")
+    assert [maps[name].images.shape for name in maps] == [(4, 8, 8), (4, 8, 8)]
+    assert (maps["maps_01"].images < 0).any() and "before" in maps["maps_01"].note
 
 
 def test_the_pictures_fit_the_accuracy_and_depend_on_the_key_alone(net):
@@ -109,18 +115,18 @@ def test_the_pictures_fit_the_accuracy_and_depend_on_the_key_alone(net):
     def scaled(image):
         return image.astype(jnp.float32) / 16
 
-    def probabilities(params, image):
-        return jax.nn.softmax(model.apply({"params": params}, scaled(image), training=False))
+    def probabilities(variables, image):
+        return jax.nn.softmax(model.apply(variables, scaled(image), training=False))
 
     def pictures(key):
         return make_pictures(
-            model, probabilities, params, [rows], key,
+            model, probabilities, {"params": params}, [rows], key,
             split="test", classes=("a", "b", "c"), white=16, scaled=scaled,
         )  # fmt: skip
 
     made = pictures(jax.random.key(5))
     assert list(made) == ["examples", "mistakes", "confusion", "filters", "maps_01", "maps_02"]
-    right = np.asarray(probabilities(params, rows["image"])).argmax(1) == rows["label"]
+    right = np.asarray(probabilities({"params": params}, rows["image"])).argmax(1) == rows["label"]
     assert np.trace(made["confusion"].counts) == right[:27].sum()
     assert made["confusion"].counts.sum() == 27
     again, other = pictures(jax.random.key(5)), pictures(jax.random.key(6))

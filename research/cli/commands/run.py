@@ -65,11 +65,6 @@ def _launch(named: Named, plan: Plan, options: RunOptions, context: Context) -> 
     ):
         if context.note:
             display.note(context.note)
-        if identity.population is not None and "width" in identity.config:
-            display.note(
-                "--width is an option of this experiment itself; its members are trained "
-                f"{identity.population.width} at a time"
-            )
         if options.restart:
             aside = restart(directory)
             if aside:

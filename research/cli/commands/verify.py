@@ -28,7 +28,7 @@ class Options:
     """Options of `verify`."""
 
     member: Annotated[int | None, "a member of a population, counted from 0, and its block"] = None
-    devices: Annotated[int, "devices to spread the members of a population over"] = 1
+    devices: Annotated[int, "devices to use: members first, then groups of a batch"] = 1
     interval: Annotated[str, "steps A:B only, A being 0 or a stored checkpoint"] = ""
     data: Annotated[
         Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"

@@ -1,0 +1,98 @@
+"""Where a program runs: devices as a grid of members by groups, and arrays laid on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from research.engine import groups
+from research.errors import Mistake
+
+MEMBERS = "members"
+EACH = PartitionSpec(MEMBERS)
+"""One part of the first axis on each device of the `members` axis."""
+EVERYWHERE = PartitionSpec()
+"""All of it on every device."""
+
+
+def shape_of(devices: int, blocks: int, group_count: int) -> tuple[int, int]:
+    """How many devices members are spread over, and how many share the groups of each member.
+
+    Members come first: they need nothing of one another.
+
+    Args:
+        devices: how many there are.
+        blocks: blocks of members, 1 for a run of one seed.
+        group_count: groups of a batch.
+
+    Raises:
+        Mistake: some devices would have nothing to do.
+    """
+    shapes = [
+        (spread, share)
+        for share in range(1, group_count + 1)
+        if group_count % share == 0
+        for spread in [min(blocks, devices // share)]
+        if spread and spread * share == devices
+    ]
+    if shapes:
+        return max(shapes)
+    batch = f"{group_count} groups" if group_count > 1 else "one group, which cannot be shared"
+    members = f"{blocks} blocks of members, and each batch in {batch}" if blocks > 1 else batch
+    shares = [share for share in range(1, group_count + 1) if group_count % share == 0]
+    possible = sorted({share * spread for share in shares for spread in range(1, blocks + 1)})
+    near = [count for count in possible if count <= devices][-8:]
+    raise Mistake(
+        f"--devices {devices}: this run has {members}; devices that share groups must divide "
+        f"them: it can use {', '.join(map(str, near))} "
+        f"{'(--groups N makes other groups, and another run)' if blocks == 1 else ''}".rstrip()
+    )
+
+
+def make_mesh(devices: Sequence[jax.Device], shape: tuple[int, int]) -> Mesh:
+    """A grid of devices, members by groups."""
+    return Mesh(np.array(devices).reshape(shape), (MEMBERS, groups.AXIS))
+
+
+def over(mesh: Mesh, function: Callable, inputs: Any, outputs: Any) -> Callable:
+    """The function on each device of the mesh; within it groups are shared by devices."""
+    return jax.shard_map(function, mesh=mesh, in_specs=inputs, out_specs=outputs, check_vma=False)
+
+
+def compiler_options(mesh: Mesh) -> dict[str, str]:
+    """With what a program of this mesh is the same as that of one device, but for who does what.
+
+    XLA merges equal computations of a program for several devices before it simplifies anything,
+    in one for a single device after; which simplification applies depends on it, and with it the
+    last bit.
+    """
+    return {"xla_disable_hlo_passes": "cse"} if mesh.size > 1 else {}
+
+
+def lay(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
+    """Arrays that every process has whole, laid on the mesh's devices."""
+    return jax.device_put(tree, NamedSharding(mesh, spec))
+
+
+def here(tree: Any) -> Any:
+    """Arrays that every device has whole, as they lie on this process's first device."""
+    return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
+
+
+def whole(tree: Any) -> Any:
+    """Arrays that this process can read all of, whichever process's devices they lie on."""
+
+    def gather(leaf: Any) -> Any:
+        if not isinstance(leaf, jax.Array) or leaf.is_fully_addressable:
+            return leaf
+        if leaf.is_fully_replicated:
+            return leaf.addressable_data(0)
+        from jax.experimental import multihost_utils
+
+        return multihost_utils.process_allgather(leaf, tiled=True)
+
+    return jax.tree.map(gather, tree)
