@@ -77,5 +77,5 @@ def undivided(parts: str, config: Any, *wholes: str) -> list[str]:
     return [
         f"{option} must divide {other} ({getattr(config, whole)}): {number} does not"
         for whole, other in zip(wholes, others, strict=True)
-        if getattr(config, whole) % number
+        if getattr(config, whole) > 0 and getattr(config, whole) % number
     ]

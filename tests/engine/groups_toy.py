@@ -47,10 +47,11 @@ def loss(params: Any, image: jax.Array, key: jax.Array) -> jax.Array:
 
 def by_fold(params: Any, image: jax.Array, key: jax.Array) -> Any:
     """Encore's."""
-    parts = image.reshape(GROUPS, -1, *image.shape[1:])
     gradient = jax.grad(loss)
-    stacked = groups.over_groups(lambda part, k: gradient(params, part, k), GROUPS, parts, key)
-    return groups.fold(stacked)
+    parts = groups.split(image, GROUPS)
+    return groups.over_groups(lambda part, k: (gradient(params, part, k), ()), GROUPS, parts, key)[
+        0
+    ]
 
 
 def by_mean_over_devices(params: Any, image: jax.Array, key: jax.Array) -> Any:

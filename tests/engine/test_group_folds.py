@@ -41,9 +41,10 @@ def test_each_group_has_its_part_and_a_key_of_its_own():
     parts = jnp.arange(12.0).reshape(4, 3)
 
     def function(part, key):
-        return {"sum": jnp.sum(part), "bits": jax.random.bits(key)}
+        return jnp.sum(part), {"sum": jnp.sum(part), "bits": jax.random.bits(key)}
 
-    results = jax.jit(lambda: over_groups(function, 4, parts, key))()
+    total, results = jax.jit(lambda: over_groups(function, 4, parts, key))()
+    assert total == parts.sum()
     np.testing.assert_array_equal(results["sum"], parts.sum(1))
     alone = [int(jax.random.bits(jax.random.fold_in(key, group))) for group in range(4)]
     assert results["bits"].tolist() == alone and len(set(alone)) == 4

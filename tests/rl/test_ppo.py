@@ -12,6 +12,7 @@ import pytest
 from research.engine.keys import at_step, stream
 from research.engine.metrics import read
 from research.rl.network import PolicyAndValue
+from research.rl.losses import normalised
 from research.rl.ppo import Examples, Sizes, make_examples, make_ppo, ppo_loss
 from research.rl.rollout import collect, start
 
@@ -145,6 +146,7 @@ def test_loss_against_numpy():
     examples = Examples(
         observation, action, *(np.float32(column) for column in (old, advantage, target))
     )
+    examples = examples._replace(advantage=normalised(examples.advantage))
     hyperparameters = _traced(entropy_weight=0.1, value_weight=0.7)
     loss, parts = ppo_loss(network, params, examples, jnp.float32(0.15), hyperparameters)
 
