@@ -11,8 +11,8 @@ import pytest
 
 from research.engine.keys import at_step, stream
 from research.engine.metrics import read
-from research.rl.network import PolicyAndValue
 from research.rl.losses import normalised
+from research.rl.network import PolicyAndValue
 from research.rl.ppo import Examples, Sizes, make_examples, make_ppo, ppo_loss
 from research.rl.rollout import collect, start
 
