@@ -45,6 +45,8 @@ def main(tokens: Sequence[str], note: str | None = None) -> int:
     Returns:
         The exit code, as `research.errors.Exit` has them.
     """
+    if any(token.split("=")[0] == "--coordinator" for token in tokens):
+        _keep_output_to_ourselves()
     as_json = any(token == "--json" or token.startswith("--json=") for token in tokens)
     context = Context(sys.stderr if as_json else sys.stdout, note, ROOT)
     try:
@@ -74,6 +76,17 @@ def main(tokens: Sequence[str], note: str | None = None) -> int:
 def load_command(name: str) -> Command:
     """The command of that name; imports its module only, and never JAX."""
     return importlib.import_module(f"research.cli.commands.{name}").COMMAND
+
+
+def _keep_output_to_ourselves() -> None:
+    """Let only Python write to standard output: Gloo says there that it is connected."""
+    sys.stdout.flush()
+    own, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    sys.stdout = os.fdopen(
+        own, "w", buffering=1, encoding=sys.stdout.encoding, errors=sys.stdout.errors
+    )
 
 
 def _dispatch(tokens: Sequence[str], context: Context) -> Outcome | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from research.cli.catalog import Named, catalog, load, resolve
 from research.cli.configure import config_from
+from research.errors import Mistake
 
 if TYPE_CHECKING:
     import jax
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from research.engine.feed import Feed
     from research.engine.identity import Identity, Member
     from research.engine.population import Population
+    from research.engine.processes import Channel
     from research.engine.program import Program
     from research.engine.surroundings import Surroundings
 
@@ -87,6 +89,7 @@ def opened_run(
     *,
     devices: int = 1,
     members: Sequence[int] | None = None,
+    channel: Channel | None = None,
 ) -> Iterator[Opened]:
     """As `opened`, with the program of a run: of its one seed, or of its population.
 
@@ -97,24 +100,50 @@ def opened_run(
         root: the folder that holds `experiments/`.
         devices: how many to use: members of a population come first, then the groups of a batch.
         members: which members of a population the program has; None for all.
+        channel: to the other processes of the run; all their devices are used then.
 
     Raises:
         Mistake: the data are not there, or some devices would have nothing to do.
     """
     import jax
 
+    from research.engine.following import Leader
     from research.engine.program import Program
 
-    used = jax.devices()[:devices]
+    if channel is not None and identity.population is not None:
+        raise Mistake(
+            "a population is trained by one process: give each process seeds of its own "
+            "(--seed S --seeds N); `report` and `compare` bring them together"
+        )
+    used = jax.devices() if channel is not None else jax.devices()[:devices]
 
     def make_program(experiment: Experiment, feed: Feed) -> Program:
+        if channel is not None and channel.leads:
+            return Leader(experiment, feed, used, channel)
         if identity.population is None:
             return Program(experiment, feed, used)
         return _population(named, identity, experiment, feed, used, members)
 
     config = _config_of(named, identity, identity.members[0])
     with opened(named, config, mode, root, make_program) as ready:
+        if channel is not None:
+            _check_alike(channel, ready.surroundings)
         yield ready
+
+
+def _check_alike(channel: Channel, surroundings: Surroundings) -> None:
+    """Refuse processes whose hardware, packages, code or data are not those of the first."""
+    from research.engine.fingerprint import difference
+
+    first, *others = channel.agree("surroundings", surroundings._asdict()) or [{}]
+    for number, other in enumerate(others, 1):
+        unlike = difference(first["fingerprint"], other["fingerprint"])
+        unlike += [f"other {what}" for what in ("code", "data") if first[what] != other[what]]
+        if unlike:
+            raise Mistake(
+                f"process {number} is not like the first, and its bits could differ: "
+                f"{'; '.join(unlike)}"
+            )
 
 
 def _population(

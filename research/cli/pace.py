@@ -9,6 +9,7 @@ from research.errors import Mistake
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment
+    from research.engine.processes import Channel
     from research.engine.run import Slicing
 
 RUNS_DIR = "runs"
@@ -33,7 +34,15 @@ class Pace:
         Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"
     ] = "auto"
     tensorboard: Annotated[bool, "write the metrics as TensorBoard events, RUN/events/"] = False
-    devices: Annotated[int, "devices to use: members first, then groups of a batch"] = 1
+    devices: Annotated[
+        int | None, "devices to use: members first, then groups of a batch [1, or 1 a process]"
+    ] = None
+    processes: Annotated[int, "so many local processes share the groups of a batch"] = 1
+    coordinator: Annotated[
+        str, "HOST:PORT of the first of several processes, or auto: as SLURM, Kubernetes, ... say"
+    ] = ""
+    process_index: Annotated[int | None, "which of them this is, from 0"] = None
+    process_count: Annotated[int | None, "how many there are"] = None
     no_report: Annotated[bool, "write no report.html when the run is complete"] = False
     runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
@@ -47,11 +56,35 @@ class Pace:
             value = getattr(self, name)
             if value is not None and value < 1:
                 messages.append(f"--{name.replace('_', '-')} must be at least 1, not {value}")
-        if self.devices < 1:
-            messages.append(f"--devices must be at least 1, not {self.devices}")
+        for name in ("devices", "processes", "process_count"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                messages.append(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+        messages += self._of_processes()
         if self.save_seconds <= 0:
             messages.append(f"--save-seconds must be positive, not {self.save_seconds:g}")
         return messages
+
+    def _of_processes(self) -> list[str]:
+        """What is wrong with how processes are to find one another, a message each."""
+        explicit = (self.process_index, self.process_count)
+        if self.processes > 1 and (self.coordinator or explicit != (None, None)):
+            return ["--processes starts them all here; --coordinator joins those started elsewhere"]
+        if self.coordinator in ("", "auto"):
+            if explicit == (None, None):
+                return []
+            return ["--process-index and --process-count need --coordinator HOST:PORT"]
+        host, _, port = self.coordinator.rpartition(":")
+        if not host or not port.isdecimal():
+            return [f"--coordinator is HOST:PORT or auto, not {self.coordinator}"]
+        if self.process_index is None or self.process_count is None:
+            return ["--coordinator HOST:PORT needs --process-index and --process-count"]
+        if not 0 <= self.process_index < self.process_count:
+            return [
+                f"--process-index must lie in 0 to {self.process_count - 1}, "
+                f"not {self.process_index}"
+            ]
+        return []
 
 
 @dataclass(frozen=True)
@@ -88,6 +121,23 @@ class RunOptions(Pace, Choice):
         if self.exact and self.width not in (None, 1):
             messages.append(f"--exact is --width 1, and --width {self.width} is another")
         return messages
+
+
+def start(pace: Pace) -> Channel | None:
+    """Settle devices, and join the other processes where there are any; before JAX starts.
+
+    Raises:
+        Mistake: the devices or the processes are not there.
+    """
+    if pace.coordinator:
+        from research.engine.processes import Joining, join
+
+        joining = Joining(pace.coordinator, pace.process_index, pace.process_count)
+        return join(joining, pace.devices)
+    from research.engine.environment import fix_devices
+
+    fix_devices(pace.devices or 1)
+    return None
 
 
 def slicing(pace: Pace, experiment: Experiment) -> Slicing:

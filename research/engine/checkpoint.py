@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from research.engine import durable
-from research.engine.leaves import LeafRecord, Leaves, is_key, name_leaves, record_leaves
+from research.engine.leaves import LeafRecord, Leaves, host_types, record_leaves
 from research.errors import Damaged
 
 MANIFEST = "manifest.json"
@@ -189,9 +189,17 @@ def _dtype(name: str) -> np.dtype:
 
 
 def _orbax() -> Any:
+    import jax
     import orbax.checkpoint
 
-    return orbax.checkpoint.Checkpointer(orbax.checkpoint.PyTreeCheckpointHandler())
+    # One process writes, and reads, alone: the others are not asked to wait for it.
+    alone = orbax.checkpoint.options.MultiprocessingOptions(
+        primary_host=jax.process_index(),
+        active_processes={jax.process_index()} if jax.process_count() > 1 else None,
+        barrier_sync_key_prefix=f"encore{jax.process_index()}",
+    )
+    handler = orbax.checkpoint.PyTreeCheckpointHandler(multiprocessing_options=alone)
+    return orbax.checkpoint.Checkpointer(handler, multiprocessing_options=alone)
 
 
 def mismatches(records: Mapping[str, LeafRecord], shapes: Any) -> list[str]:
@@ -203,7 +211,7 @@ def mismatches(records: Mapping[str, LeafRecord], shapes: Any) -> list[str]:
         records: what the checkpoint holds.
         shapes: the carry's `jax.ShapeDtypeStruct` pytree that the program takes.
     """
-    expected = {name: _host_type(leaf) for name, leaf in name_leaves(shapes).items()}
+    expected = {name: (dtype.name, shape) for name, (dtype, shape) in host_types(shapes)}
     sentences = [f"{name} is not in the checkpoint" for name in expected if name not in records]
     sentences += [f"{name} is unknown to the program" for name in records if name not in expected]
     for name in expected.keys() & records.keys():
@@ -217,14 +225,6 @@ def mismatches(records: Mapping[str, LeafRecord], shapes: Any) -> list[str]:
 
 def _spell(dtype: str, shape: tuple[int, ...]) -> str:
     return f"{dtype}{list(shape)}"
-
-
-def _host_type(leaf: Any) -> tuple[str, tuple[int, ...]]:
-    if is_key(leaf):
-        import jax
-
-        leaf = jax.eval_shape(jax.random.key_data, leaf)
-    return np.dtype(leaf.dtype).name, tuple(leaf.shape)
 
 
 def set_aside(path: Path) -> Path:

@@ -86,11 +86,7 @@ def fix_devices(devices: int) -> None:
         return
     import jax
 
-    # GSPMD: Shardy's way through MLIR merges equal constants before anything is simplified, which
-    # the program for one device does not undergo; its bits can then be others.
-    jax.config.update("jax_use_shardy_partitioner", False)
-    if not backend_started():
-        jax.config.update("jax_num_cpu_devices", min(devices, POOL_SIZE))
+    share_devices(min(devices, POOL_SIZE))
     found = jax.device_count()
     if devices > found:
         on_cpu = jax.default_backend() == "cpu"
@@ -99,3 +95,14 @@ def fix_devices(devices: int) -> None:
             f"--devices {devices}: this process has {found} {jax.default_backend()} "
             f"device{'s' if found > 1 else ''}{why}"
         )
+
+
+def share_devices(cpu_devices: int) -> None:
+    """Settle how a program is spread over devices, and how many virtual ones a CPU is."""
+    import jax
+
+    # GSPMD: Shardy's way through MLIR merges equal constants before anything is simplified, which
+    # the program for one device does not undergo; its bits can then be others.
+    jax.config.update("jax_use_shardy_partitioner", False)
+    if not backend_started():
+        jax.config.update("jax_num_cpu_devices", cpu_devices)

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from research.engine.barrier import materialised
 from research.engine.experiment import Key
+from research.engine.gathering import all_gather
 
 AXIS = "groups"
 
@@ -99,7 +100,7 @@ def over_groups(
         # the same.
         folded = jax.tree.map(lambda leaf: leaf[None], fold(folded, merge))
     if devices > 1:
-        folded, kept = jax.lax.all_gather((folded, kept), AXIS, tiled=True)
+        folded, kept = all_gather((folded, kept), AXIS)
     # Apart: how much of the tree is left to do here depends on the devices.
     return materialised(lambda: fold(folded, merge), always), kept
 

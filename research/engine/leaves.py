@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -51,6 +51,14 @@ def name_leaves(tree: Any) -> dict[str, Any]:
     """Path -> leaf, in the tree's own order."""
     pairs, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in pairs}
+
+
+def host_types(shapes: Any) -> Iterator[tuple[str, tuple[np.dtype, tuple[int, ...]]]]:
+    """Path, and dtype and shape on the host, of each leaf of a `jax.ShapeDtypeStruct` pytree."""
+    for name, leaf in name_leaves(shapes).items():
+        if is_key(leaf):
+            leaf = jax.eval_shape(jax.random.key_data, leaf)
+        yield name, (np.dtype(leaf.dtype), tuple(leaf.shape))
 
 
 def rebuild(like: Any, leaves: Mapping[str, np.ndarray]) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from research.engine import groups
+from research.engine.leaves import is_key
 from research.errors import Mistake
 
 MEMBERS = "members"
@@ -74,8 +75,23 @@ def compiler_options(mesh: Mesh) -> dict[str, str]:
 
 
 def lay(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:
-    """Arrays that every process has whole, laid on the mesh's devices."""
-    return jax.device_put(tree, NamedSharding(mesh, spec))
+    """Arrays that every process has whole, laid on the mesh's devices.
+
+    On devices of several processes only `EVERYWHERE`.
+    """
+    sharding = NamedSharding(mesh, spec)
+    if sharding.is_fully_addressable:
+        return jax.device_put(tree, sharding)
+
+    def everywhere(leaf: Any) -> jax.Array:
+        if is_key(leaf):
+            key_type = jax.random.key_impl(leaf)
+            return jax.random.wrap_key_data(everywhere(jax.random.key_data(leaf)), impl=key_type)
+        # `device_put` would have the processes compare their copies, leaf by leaf.
+        copies = [jax.device_put(leaf, device) for device in sharding.addressable_devices]
+        return jax.make_array_from_single_device_arrays(np.shape(leaf), sharding, copies)
+
+    return jax.tree.map(everywhere, tree)
 
 
 def here(tree: Any) -> Any:
@@ -84,15 +100,7 @@ def here(tree: Any) -> Any:
 
 
 def whole(tree: Any) -> Any:
-    """Arrays that this process can read all of, whichever process's devices they lie on."""
-
-    def gather(leaf: Any) -> Any:
-        if not isinstance(leaf, jax.Array) or leaf.is_fully_addressable:
-            return leaf
-        if leaf.is_fully_replicated:
-            return leaf.addressable_data(0)
-        from jax.experimental import multihost_utils
-
-        return multihost_utils.process_allgather(leaf, tiled=True)
-
-    return jax.tree.map(gather, tree)
+    """Arrays that this process can read all of."""
+    return jax.tree.map(
+        lambda leaf: leaf if leaf.is_fully_addressable else leaf.addressable_data(0), tree
+    )

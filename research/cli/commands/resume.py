@@ -9,11 +9,13 @@ from pathlib import Path
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.configure import added_since
 from research.cli.display import Display
+from research.cli.joining import follow_run
 from research.cli.opening import named_of, opened_run
-from research.cli.pace import Pace, slicing
+from research.cli.pace import Pace, slicing, start
 from research.cli.reporting import keep_report
 from research.cli.runs import find_run
 from research.cli.tensorboard import with_events
+from research.cli.together import run_together
 from research.errors import Exit
 
 
@@ -21,19 +23,30 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Continue the run, or report it when it is finished."""
     (text,), options = parse(COMMAND, tokens)
     run = find_run(text, Path(options.runs_dir))
-    from research.engine.environment import fix_devices
+    if options.processes > 1:
+        raise SystemExit(run_together("resume", tokens, options.processes))
     from research.engine.identity import read_identity
     from research.engine.initialize import kept_initial
     from research.engine.run import launch
 
     identity = read_identity(run)
     named = named_of(identity, context.root)
-    fix_devices(options.devices)
+    channel = start(options)
+    if channel is not None and not channel.leads:
+        follow_run(identity, options, context, channel)
+        return Outcome({})
     initial = kept_initial(run, identity.initial)
     with (
         Display(sys.stderr, context.human) as display,
         with_events(display, wanted=options.tensorboard) as observer,
-        opened_run(named, identity, options.data, context.root, devices=options.devices) as ready,
+        opened_run(
+            named,
+            identity,
+            options.data,
+            context.root,
+            devices=options.devices or 1,
+            channel=channel,
+        ) as ready,
     ):
         for note in (context.note, added_since(named, identity.config)):
             if note:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from research.cli.catalog import Named, catalog, load, resolve
 from research.cli.command import (
@@ -21,35 +21,45 @@ from research.cli.command import (
 from research.cli.configure import config_options
 from research.cli.convert import is_bool
 from research.cli.display import Display
+from research.cli.joining import follow_run
 from research.cli.opening import opened_run
 from research.cli.options import Option, options_of, refuse, scan
-from research.cli.pace import RunOptions, slicing
+from research.cli.pace import RunOptions, slicing, start
 from research.cli.plans import Plan, plans_of, population_of
 from research.cli.reporting import keep_report
 from research.cli.runs import find_run
 from research.cli.tensorboard import with_events
+from research.cli.together import run_together
 from research.errors import Exit, Mistake
+
+if TYPE_CHECKING:
+    from research.engine.identity import Identity
+    from research.engine.initialize import Initial
+    from research.engine.processes import Channel
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Launch what the command line names: a run, a population, or several one after the other."""
     named, plans, options = read(tokens, context)
-    from research.engine.environment import fix_devices
-
-    fix_devices(options.devices)
-    results = [_launch(named, plan, options, context) for plan in plans]
+    if options.processes > 1:
+        raise SystemExit(run_together("run", tokens, options.processes))
+    channel = start(options)
+    if channel is not None and not channel.leads:
+        for plan in plans:
+            follow_run(_identity(named, plan, options)[0], options, context, channel)
+        return Outcome({})
+    results = [_launch(named, plan, options, context, channel) for plan in plans]
     return Outcome(results[0] if len(results) == 1 else {"runs": results})
 
 
-def _launch(named: Named, plan: Plan, options: RunOptions, context: Context) -> dict[str, Any]:
-    from research.engine.identity import Identity, config_fields, runs_of_fewer_fields
+def _identity(named: Named, plan: Plan, options: RunOptions) -> tuple[Identity, Initial | None]:
+    """What run a plan is, and the parameters that it starts from."""
+    from research.engine.identity import Identity, config_fields
     from research.engine.initialize import from_run
-    from research.engine.run import launch, restart
 
-    runs_dir = Path(options.runs_dir)
     initial = None
     if options.initialize_from:
-        initial = from_run(find_run(options.initialize_from, runs_dir))
+        initial = from_run(find_run(options.initialize_from, Path(options.runs_dir)))
     identity = Identity(
         named.name,
         config_fields(plan.config) | plan.varied,
@@ -57,11 +67,29 @@ def _launch(named: Named, plan: Plan, options: RunOptions, context: Context) -> 
         initial.digest if initial else "",
         population_of(plan, options),
     )
+    return identity, initial
+
+
+def _launch(
+    named: Named, plan: Plan, options: RunOptions, context: Context, channel: Channel | None
+) -> dict[str, Any]:
+    from research.engine.identity import runs_of_fewer_fields
+    from research.engine.run import launch, restart
+
+    runs_dir = Path(options.runs_dir)
+    identity, initial = _identity(named, plan, options)
     directory = identity.directory(runs_dir)
     with (
         Display(sys.stderr, context.human) as display,
         with_events(display, wanted=options.tensorboard) as observer,
-        opened_run(named, identity, options.data, context.root, devices=options.devices) as ready,
+        opened_run(
+            named,
+            identity,
+            options.data,
+            context.root,
+            devices=options.devices or 1,
+            channel=channel,
+        ) as ready,
     ):
         if context.note:
             display.note(context.note)

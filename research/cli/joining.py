@@ -1,0 +1,29 @@
+"""A process that is not the first of a run: it computes its share, and writes and shows nothing."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from research.cli.command import Context
+from research.cli.opening import named_of, opened_run
+from research.cli.pace import Pace
+
+if TYPE_CHECKING:
+    from research.engine.identity import Identity
+    from research.engine.processes import Channel
+
+
+def follow_run(identity: Identity, options: Pace, context: Context, channel: Channel) -> None:
+    """Compute what the first process says, until the run is done or stopped.
+
+    A signal to all processes, as Ctrl-C or a cluster sends it, is answered by the first alone: it
+    saves, and lets this one go.
+    """
+    from research.engine.following import follow
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    named = named_of(identity, context.root)
+    with opened_run(named, identity, options.data, context.root, channel=channel) as ready:
+        follow(ready.program, channel)

@@ -1,0 +1,131 @@
+"""`--processes N`: so many local processes of one run, which live and end together."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, Any
+
+from research.cli.catalog import ROOT
+from research.errors import Stopped
+
+_LOOK_SECONDS = 0.1
+_END_SECONDS = 20.0
+"""How long the others may take to end after the first has."""
+
+
+def run_together(command: str, tokens: Sequence[str], processes: int) -> int:
+    """Start the processes, wait for them, and end all when one dies.
+
+    The first one talks to the person; what another says is shown where it fails.
+
+    Args:
+        command: `run` or `resume`.
+        tokens: its command line.
+        processes: how many.
+
+    Returns:
+        The first one's exit code.
+
+    Raises:
+        Stopped: one of them died.
+    """
+    own = [
+        sys.executable, str(ROOT / "launch.py"), command, *without_processes(tokens),
+        "--coordinator", f"127.0.0.1:{_free_port()}", "--process-count", str(processes),
+    ]  # fmt: skip
+    said: list[IO[str]] = [tempfile.TemporaryFile("w+") for _ in range(1, processes)]  # noqa: SIM115
+    started = [subprocess.Popen([*own, "--process-index", "0"])]
+    started += [
+        subprocess.Popen(
+            [*own, "--process-index", str(number)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=file,
+        )
+        for number, file in enumerate(said, 1)
+    ]
+    try:
+        with _passing_on(started[0]):
+            died = _first_to_end(started)
+        if died == 0:
+            code = started[0].returncode
+            _wait(started, time.monotonic() + _END_SECONDS)
+            if code < 0:
+                raise _ended(0, processes, code, "")
+            return code
+        said[died - 1].seek(0)
+        raise _ended(died, processes, started[died].returncode, said[died - 1].read())
+    finally:
+        for process in started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        for file in said:
+            file.close()
+
+
+def without_processes(tokens: Sequence[str]) -> list[str]:
+    """The command line without `--processes N`."""
+    kept, skip = [], False
+    for token in tokens:
+        if skip:
+            skip = False
+        elif token == "--processes":
+            skip = True
+        elif not token.startswith("--processes="):
+            kept.append(token)
+    return kept
+
+
+def _first_to_end(started: Sequence[subprocess.Popen[Any]]) -> int:
+    """The number of the process that ended the others' work: the first, or one that failed."""
+    while True:
+        for number, process in enumerate(started):
+            code = process.poll()
+            if code is not None and (number == 0 or code != 0):
+                return number
+        time.sleep(_LOOK_SECONDS)
+
+
+def _wait(started: Sequence[subprocess.Popen[Any]], until: float) -> None:
+    while time.monotonic() < until and any(process.poll() is None for process in started):
+        time.sleep(_LOOK_SECONDS)
+
+
+def _ended(number: int, processes: int, code: int, said: str) -> Stopped:
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    words = f" ({said.strip().splitlines()[-1]})" if said.strip() else ""
+    return Stopped(
+        f"process {number} of {processes} {how}{words}, and so the others were ended; what was "
+        "saved stays, and the same command continues"
+    )
+
+
+@contextmanager
+def _passing_on(first: subprocess.Popen[Any]) -> Iterator[None]:
+    """Signals to this process go to the first one, which saves and stops.
+
+    Ctrl-C reaches all processes of a terminal by itself.
+    """
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: first.terminate()),
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
