@@ -68,6 +68,10 @@ class Pace:
     def _of_processes(self) -> list[str]:
         """What is wrong with how processes are to find one another, a message each."""
         explicit = (self.process_index, self.process_count)
+        if self.processes > 1 and self.devices is not None and self.devices % self.processes:
+            return [
+                f"--devices {self.devices}: {self.processes} processes cannot have equal shares"
+            ]
         if self.processes > 1 and (self.coordinator or explicit != (None, None)):
             return ["--processes starts them all here; --coordinator joins those started elsewhere"]
         if self.coordinator in ("", "auto"):
@@ -118,6 +122,11 @@ class RunOptions(Pace, Choice):
             messages.append(f"--seeds must be at least 1, not {self.seeds}")
         if self.width is not None and self.width < 1:
             messages.append(f"--width must be at least 1, not {self.width}")
+        if self.seeds > 1 and (self.processes > 1 or self.coordinator):
+            messages.append(
+                "--seeds: a population is trained by one process; give each process seeds of its "
+                "own (--seed S --seeds N)"
+            )
         if self.exact and self.width not in (None, 1):
             messages.append(f"--exact is --width 1, and --width {self.width} is another")
         return messages

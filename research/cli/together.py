@@ -19,6 +19,8 @@ _LOOK_SECONDS = 0.1
 _END_SECONDS = 20.0
 """How long the others may take to end after the first has."""
 
+_SAME_MISTAKE_SECONDS = 5.0
+
 
 def run_together(command: str, tokens: Sequence[str], processes: int) -> int:
     """Start the processes, wait for them, and end all when one dies.
@@ -90,7 +92,10 @@ def _first_to_end(started: Sequence[subprocess.Popen[Any]]) -> int:
         for number, process in enumerate(started):
             code = process.poll()
             if code is not None and (number == 0 or code != 0):
-                return number
+                if code > 0:
+                    # What is wrong for all, the first one tells best.
+                    _wait(started[:1], time.monotonic() + _SAME_MISTAKE_SECONDS)
+                return number if started[0].poll() is None else 0
         time.sleep(_LOOK_SECONDS)
 
 

@@ -128,7 +128,7 @@ def join(joining: Joining, devices: int | None) -> Channel:
     state = distributed.global_state
     count = int(state.num_processes or 1)
     if devices is not None and devices % count:
-        raise Mistake(f"--devices {devices}: {count} processes cannot have as many each")
+        raise Mistake(f"--devices {devices}: {count} processes cannot have equal shares")
     here = None if devices is None else devices // count
     if (here or 1) > POOL_SIZE:
         raise Mistake(f"--devices {devices}: more than {POOL_SIZE} a process")

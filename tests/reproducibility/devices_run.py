@@ -1,0 +1,61 @@
+"""One experiment on several numbers of devices: `python devices_run.py NAME FIELDS`, JSON.
+
+In a process of its own, since the number of devices is settled when JAX starts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from research.engine.environment import fix_devices, fix_pool
+
+STEPS = 6
+DEVICES = (1, 2, 4, 8)
+
+
+def main(name: str, fields: dict[str, Any]) -> dict[str, str]:
+    """Digest after some steps: of each number of devices, and of two that take turns."""
+    import jax
+
+    from research.cli.catalog import ROOT, catalog, load, resolve
+    from research.cli.opening import opened
+    from research.engine.leaves import Reader, record_leaves, state_digest
+    from research.engine.program import Program
+
+    named = load(resolve(name, catalog()))
+    config = dataclasses.replace(named.smoke(named.config()), **fields)
+    reader = Reader()
+    with opened(named, config, "auto", ROOT) as ready:
+        programs = {
+            devices: Program(ready.experiment, ready.program.feed, jax.devices()[:devices])
+            for devices in DEVICES
+        }
+
+    def part(devices: int, start: int, stop: int, leaves: Any = None) -> Any:
+        program = programs[devices]
+        carry = program.initial(0) if leaves is None else program.place(leaves)
+        for window in program.windows(0, start, stop):
+            carry = program.advance(carry, window.arrays, start, stop, fresh=False, halt=True)
+        assert program.compilations["advance"] == 1
+        return program.leaves(carry, reader)
+
+    def digest(leaves: Any) -> str:
+        return state_digest(record_leaves(leaves))
+
+    found = {str(devices): digest(part(devices, 0, STEPS)) for devices in DEVICES}
+    half = STEPS // 2
+    found["4, then 1"] = digest(part(1, half, STEPS, part(4, 0, half)))
+    found["1, then 4"] = digest(part(4, half, STEPS, part(1, 0, half)))
+    return found
+
+
+if __name__ == "__main__":
+    fix_pool()
+    fix_devices(max(DEVICES))
+    print(json.dumps(main(sys.argv[1], json.loads(sys.argv[2]))))

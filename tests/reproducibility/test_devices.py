@@ -1,0 +1,126 @@
+"""The number of devices, and of processes, is no part of a result: one experiment a mechanism."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from research.cli.catalog import ROOT
+from tests.reproducibility import devices_run
+from tests.reproducibility.launches import finish, start
+
+MECHANISMS = [
+    pytest.param("vision/digits_batch_norm", {}, id="batch norm"),
+    pytest.param("sequence/sine_rnn", {}, id="carried state"),
+    pytest.param("rl/cartpole_ppo", {"groups": 8}, id="environments and minibatches"),
+    pytest.param("vision/digits_cnn", {}, id="dropout and average", marks=pytest.mark.slow),
+]
+
+
+def digests(name: str, fields: dict[str, Any]) -> dict[str, str]:
+    ran = subprocess.run(
+        [sys.executable, devices_run.__file__, name, json.dumps(fields)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("name, fields", MECHANISMS)
+def test_any_number_of_devices_gives_one_digest(name: str, fields: dict[str, Any]) -> None:
+    found = digests(name, fields)
+    assert len(found) == 6 and len(set(found.values())) == 1, found
+
+
+def test_two_processes_give_the_digest_of_one_and_another_grouping_does_not(tmp_path: Path) -> None:
+    alone = finish(start("sequence/sine_rnn", tmp_path / "alone"))
+    stopped = start("sequence/sine_rnn", tmp_path / "two", "--processes", "2", "--until", "13")
+    stopped.communicate(timeout=240)
+    assert stopped.returncode == 75
+    together = finish(start("sequence/sine_rnn", tmp_path / "two", "--processes", "2"))
+    assert (together["digest"], together["metrics"]) == (alone["digest"], alone["metrics"])
+    # The negative control: how a batch is cut is seen in the digest.
+    other = finish(start("sequence/sine_rnn", tmp_path / "other", "--groups", "4"))
+    assert other["digest"] != alone["digest"]
+
+
+def test_one_process_killed_ends_the_others_and_the_run_goes_on(tmp_path: Path) -> None:
+    long = ("--steps", "100000", "--processes", "2")
+    together = start("sequence/sine_rnn", tmp_path, *long)
+    try:
+        second = wait_for(lambda: find_process(together.pid, "--process-index 1"))
+        wait_for(lambda: list(tmp_path.glob("*/*/*/checkpoints/3")))
+        os.kill(second, signal.SIGKILL)
+        began = time.monotonic()
+        out, err = together.communicate(timeout=60)
+    finally:
+        together.kill()
+        together.communicate()
+    assert time.monotonic() - began < 20
+    assert together.returncode == 75 and "process 1 of 2 was killed by signal 9" in err
+    assert json.loads(out.splitlines()[-1])["exit_code"] == 75
+    saved = newest(tmp_path)
+    resumed = start("sequence/sine_rnn", tmp_path, "--steps", "100000", "--until", str(saved + 2))
+    resumed.communicate(timeout=240)
+    assert resumed.returncode == 75 and newest(tmp_path) == saved + 2
+
+
+def newest(runs_dir: Path) -> int:
+    steps = [path.name for path in runs_dir.glob("*/*/*/checkpoints/*")]
+    return max(int(step) for step in steps if step.isdecimal())
+
+
+def wait_for(look: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise TimeoutError
+
+
+def find_process(parent: int, words: str) -> int | None:
+    """The child of a process whose command line has these words."""
+    told = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True
+    )
+    found = [line.split()[0] for line in told.stdout.splitlines() if words in line]
+    return int(found[0]) if found else None
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (("--devices", "3"), "it can use 1, 2"),
+        (("--devices", "16"), "at most 8"),
+        (("--devices", "8", "--groups", "4"), "it can use 1, 2, 4"),
+        (("--coordinator", "here"), "is HOST:PORT or auto"),
+        (("--processes", "2", "--seeds", "2"), "a population is trained by one process"),
+        (("--processes", "2", "--devices", "3"), "2 processes cannot have equal shares"),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_shared_is_refused(
+    options: tuple[str, ...], words: str, tmp_path: Path
+) -> None:
+    refused = start("sequence/sine_rnn", tmp_path, *options)
+    try:
+        _, err = refused.communicate(timeout=120)
+    finally:
+        refused.kill()
+        refused.communicate()
+    assert refused.returncode == 2, err
+    assert words in " ".join(err.split()) and "Traceback" not in err
