@@ -5,17 +5,18 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from research.cli.command import Context
+from research.cli.command import Context, Outcome
 from research.cli.opening import named_of, opened_run
 from research.cli.pace import Pace
+from research.errors import Exit
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity
     from research.engine.processes import Channel
 
 
-def follow_run(identity: Identity, options: Pace, context: Context, channel: Channel) -> None:
-    """Compute what the first process says, until the run is done or stopped.
+def follow_run(identity: Identity, options: Pace, context: Context, channel: Channel) -> Outcome:
+    """Compute what the first process says, until the run is done or stopped; ends as it does.
 
     A signal to all processes, as Ctrl-C or a cluster sends it, is answered by the first alone: it
     saves, and lets this one go.
@@ -26,4 +27,5 @@ def follow_run(identity: Identity, options: Pace, context: Context, channel: Cha
         signal.signal(number, signal.SIG_IGN)
     named = named_of(identity, context.root)
     with opened_run(named, identity, options.data, context.root, channel=channel) as ready:
-        follow(ready.program, channel)
+        complete = follow(ready.program, channel)
+    return Outcome({}, Exit.DONE if complete else Exit.STOPPED)

@@ -115,7 +115,7 @@ def opened_run(
             "a population is trained by one process: give each process seeds of its own "
             "(--seed S --seeds N); `report` and `compare` bring them together"
         )
-    used = jax.devices() if channel is not None else jax.devices()[:devices]
+    used = jax.devices()[:devices] if channel is None else channel.devices
 
     def make_program(experiment: Experiment, feed: Feed) -> Program:
         if channel is not None and channel.leads:

@@ -139,8 +139,10 @@ def start(pace: Pace) -> Channel | None:
         Mistake: the devices or the processes are not there.
     """
     if pace.coordinator:
+        from research.cli.together import end_with_parent
         from research.engine.processes import Joining, join
 
+        end_with_parent()
         joining = Joining(pace.coordinator, pace.process_index, pace.process_count)
         return join(joining, pace.devices)
     from research.engine.environment import fix_devices

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +22,8 @@ _END_SECONDS = 20.0
 """How long the others may take to end after the first has."""
 
 _SAME_MISTAKE_SECONDS = 5.0
+_PARENT = "ENCORE_PARENT"
+"""In the environment of a process that `run_together` starts: whose end is its end."""
 
 
 def run_together(command: str, tokens: Sequence[str], processes: int) -> int:
@@ -43,13 +47,15 @@ def run_together(command: str, tokens: Sequence[str], processes: int) -> int:
         "--coordinator", f"127.0.0.1:{_free_port()}", "--process-count", str(processes),
     ]  # fmt: skip
     said: list[IO[str]] = [tempfile.TemporaryFile("w+") for _ in range(1, processes)]  # noqa: SIM115
-    started = [subprocess.Popen([*own, "--process-index", "0"])]
+    surroundings = os.environ | {_PARENT: str(os.getpid())}
+    started = [subprocess.Popen([*own, "--process-index", "0"], env=surroundings)]
     started += [
         subprocess.Popen(
             [*own, "--process-index", str(number)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=file,
+            env=surroundings,
         )
         for number, file in enumerate(said, 1)
     ]
@@ -71,6 +77,20 @@ def run_together(command: str, tokens: Sequence[str], processes: int) -> int:
                 process.wait()
         for file in said:
             file.close()
+
+
+def end_with_parent() -> None:
+    """Where `run_together` started this process, and is killed, be told to stop: by SIGTERM."""
+    parent = os.environ.get(_PARENT)
+    if parent is None:
+        return
+
+    def watch() -> None:
+        while os.getppid() == int(parent):
+            time.sleep(_LOOK_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True, name="end with parent").start()
 
 
 def without_processes(tokens: Sequence[str]) -> list[str]:

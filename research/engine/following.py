@@ -35,6 +35,7 @@ class Leader(Program):
     ) -> None:
         super().__init__(experiment, feed, devices)
         self._channel = channel
+        self._step = 0
 
     def initial(self, seed: int, hyperparameters: Mapping[str, float] | None = None) -> Carry:
         """As `Program.initial`."""
@@ -50,6 +51,7 @@ class Leader(Program):
         self, carry: Carry, arrays: Any, start: int, stop: int, *, fresh: bool, halt: bool
     ) -> Carry:
         """As `Program.advance`."""
+        self._step = int(stop)
         self._channel.send(
             "advance", start=int(start), stop=int(stop), fresh=bool(fresh), halt=bool(halt)
         )
@@ -61,12 +63,15 @@ class Leader(Program):
         return super().place(from_first(leaves))
 
     def close(self) -> None:
-        """Let the others go."""
-        self._channel.send("end")
+        """Let the others go, and know whether the run is complete."""
+        self._channel.send("end", complete=self._step == self.experiment.steps)
 
 
-def follow(program: Program, channel: Channel) -> None:
+def follow(program: Program, channel: Channel) -> bool:
     """Do what the first process says, until it says that it is done.
+
+    Returns:
+        Whether the last step of the run was made.
 
     Args:
         program: the same as the leader's, on the same devices, with a feed of this process's own.
@@ -87,8 +92,8 @@ def follow(program: Program, channel: Channel) -> None:
                 while window is None or window.stop <= start:
                     window = next(windows)
                 carry = program.advance(carry, window.arrays, start, stop, fresh=fresh, halt=halt)
-            case {"do": "end"}:
-                return
+            case {"do": "end", "complete": complete}:
+                return complete
             case other:
                 raise RuntimeError(f"the first process says {other}: it runs other code")
 

@@ -8,7 +8,7 @@ service, so that no decision of a host's own can part them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from research.engine.environment import POOL_SIZE, share_devices
@@ -43,13 +43,15 @@ class Channel:
     Attributes:
         index: which process this is.
         count: how many there are.
+        devices: those of all processes, each with as many.
     """
 
-    def __init__(self, client: Any, index: int, count: int) -> None:
+    def __init__(self, client: Any, index: int, count: int, devices: Sequence[Any]) -> None:
         self._client = client
         self._number = 0
         self.index = index
         self.count = count
+        self.devices = devices
 
     @property
     def leads(self) -> bool:
@@ -130,12 +132,15 @@ def join(joining: Joining, devices: int | None) -> Channel:
     if devices is not None and devices % count:
         raise Mistake(f"--devices {devices}: {count} processes cannot have equal shares")
     here = None if devices is None else devices // count
-    if (here or 1) > POOL_SIZE:
-        raise Mistake(f"--devices {devices}: more than {POOL_SIZE} a process")
-    share_devices(here or 1)
-    if here is not None and jax.local_device_count() < here:
+    share_devices(min(here or 1, POOL_SIZE))
+    found = jax.local_device_count()
+    if here is not None and found < here:
         raise Mistake(
-            f"--devices {devices}: process {state.process_id} has {jax.local_device_count()}, "
-            f"and its share is {here}"
+            f"--devices {devices}: process {state.process_id} has {found}, and its share is {here}"
         )
-    return Channel(state.client, int(state.process_id), count)
+    used = [
+        device
+        for process in range(count)
+        for device in [d for d in jax.devices() if d.process_index == process][:here]
+    ]
+    return Channel(state.client, int(state.process_id), count, used)

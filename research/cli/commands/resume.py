@@ -33,8 +33,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     named = named_of(identity, context.root)
     channel = start(options)
     if channel is not None and not channel.leads:
-        follow_run(identity, options, context, channel)
-        return Outcome({})
+        return follow_run(identity, options, context, channel)
     initial = kept_initial(run, identity.initial)
     with (
         Display(sys.stderr, context.human) as display,

@@ -45,9 +45,11 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         raise SystemExit(run_together("run", tokens, options.processes))
     channel = start(options)
     if channel is not None and not channel.leads:
-        for plan in plans:
+        followed = [
             follow_run(_identity(named, plan, options)[0], options, context, channel)
-        return Outcome({})
+            for plan in plans
+        ]
+        return followed[-1]
     results = [_launch(named, plan, options, context, channel) for plan in plans]
     return Outcome(results[0] if len(results) == 1 else {"runs": results})
 
