@@ -5,7 +5,7 @@
 First table: eight seeds trained as one population, member by member (width 1, each with the bits of
 its own run) and in blocks of 4 and 8 by `vmap`, against eight runs one after the other; and such
 runs with as many threads in XLA's pool as there are cores, which makes bits the machine's own,
-instead of Encore's 8. Second table: training fed from memory on the device against training fed by
+instead of Encore's 8; and with batches in 1 group or in 8, which devices can share. Second table: training fed from memory on the device against training fed by
 worker threads, with the most memory that either process needed. Workers are asked for rounds in
 turn; ratios are made round by round. Compilation is timed apart. Leave the machine alone while it
 runs.
@@ -41,6 +41,12 @@ def widths(name: str, rounds: int, seconds: float, devices: int) -> list[list[st
     cores = str(len(os.sched_getaffinity(0)))
     free = Worker(f"one by one, pool of {cores}", sys.executable, [*command, "--pool", cores])
     workers = [solo, free]
+    # What it costs that devices can share a batch: its groups are computed one after the other.
+    for groups in ("1", "8"):
+        cut = command.copy()
+        cut[cut.index("--set") + 1 : cut.index("--set") + 1] = [f"groups={groups}"]
+        unit = "group" if groups == "1" else "groups"
+        workers.append(Worker(f"one by one, {groups} {unit}", sys.executable, cut))
     for width in (1, 4, 8):
         used = min(devices, SEEDS // width)
         kind = f"width {width}" + (f", {used} devices" if devices > 1 and used > 1 else "")

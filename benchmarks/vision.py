@@ -43,8 +43,9 @@ def peers(pytorch: str | None, keras: str | None) -> list[Peer]:
     encore = ["-m", "benchmarks.peers.encore_net"]
     scripts = HERE / "peers"
     return [
-        Peer("Encore, Winograd blocks", sys.executable, [*encore, "--layers", "block"]),
-        Peer("Encore, plain convolutions", sys.executable, [*encore, "--layers", "plain"]),
+        Peer("Encore", sys.executable, encore),
+        Peer("Encore, 8 groups", sys.executable, [*encore, "--groups", "8"]),
+        Peer("Encore, plain convolutions", sys.executable, [*encore, "--plain"]),
         Peer("PyTorch", pytorch, [str(scripts / "pytorch_net.py")]),
         Peer("Keras", keras, [str(scripts / "keras_net.py")]),
         Peer("flax", sys.executable, [str(scripts / "flax_net.py")]),

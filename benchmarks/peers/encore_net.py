@@ -1,12 +1,11 @@
 """Images per second of Encore: the net of `vision/fashion_mnist_cnn` in the compiled loop.
 
-`--layers block` takes `ConvolutionBlock` for every convolution after the first, `--layers plain`
-takes `Convolution`; without it the net is the one that the experiment trains today.
+With `--plain` no convolution is computed by Winograd's algorithm. `--groups` cuts batches as the
+experiment does.
 """
 
 from __future__ import annotations
 
-import flax.linen as nn
 import jax
 import numpy as np
 
@@ -17,15 +16,11 @@ from research.data.order import shuffled_rows
 from research.engine.environment import fix_pool
 from research.engine.experiment import Data
 from research.engine.program import Program
-from research.layers.convolution import Convolution
-from research.layers.convolution_block import ConvolutionBlock
-from research.layers.dropout import dropout
-from research.layers.pooling import max_pool
+from research.layers import convolution_block
 from research.vision.classification import make_classifier
 from research.vision.models import chapter_14_cnn
 
 EXAMPLES = 6400
-_HE = nn.initializers.he_normal()
 
 
 def random_images() -> ArraySource:
@@ -36,49 +31,26 @@ def random_images() -> ArraySource:
     return ArraySource("random", {"image": image, "label": label})
 
 
-class Net(nn.Module):
-    """The net of chapter 14, with a choice of layers."""
-
-    block: bool
-
-    @nn.compact
-    def __call__(
-        self, x: jax.Array, *, training: bool, dropout_rate: jax.Array | float = 0.0
-    ) -> jax.Array:
-        """Logits."""
-        x = max_pool(nn.relu(Convolution(64, (7, 7), kernel_init=_HE)(x)))
-        for features in (128, 256):
-            for _ in range(2):
-                if self.block:
-                    x = ConvolutionBlock(features)(x)
-                else:
-                    x = nn.relu(Convolution(features, kernel_init=_HE)(x))
-            x = max_pool(x)
-        x = x.reshape(x.shape[0], -1)
-        for features in (128, 64):
-            x = nn.relu(nn.Dense(features, kernel_init=_HE)(x))
-            if training:
-                x = dropout(x, dropout_rate, self.make_rng("dropout"))
-        return nn.Dense(10)(x)
-
-
 def main() -> None:
     """Serve rounds."""
     parser = image_arguments(__doc__ or "")
-    parser.add_argument("--layers", choices=["today", "plain", "block"], default="today")
+    parser.add_argument("--plain", action="store_true", help="without Winograd's algorithm")
+    parser.add_argument("--groups", type=int, default=1, help="parts of a batch")
     options = parser.parse_args()
     fix_pool()
-    net = chapter_14_cnn() if options.layers == "today" else Net(options.layers == "block")
+    if options.plain:
+        convolution_block.winograd_pays = lambda *arguments: False
     rows = shuffled_rows(EXAMPLES, options.batch)
     data = Data({"train": random_images()}, rows=rows, evaluation_batch_size=500)
     experiment = make_classifier(
-        net,
+        chapter_14_cnn(),
         data,
         {"learning_rate": 1e-3, "dropout_rate": 0.25},
         image_shape=(28, 28, 1),
         white=255,
         steps=10**6,
         batch_size=options.batch,
+        groups=options.groups,
         optimizer="nadam",
         schedule="warmup_cosine",
         warmup_steps=100,
