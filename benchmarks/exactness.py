@@ -3,12 +3,12 @@
     python -m benchmarks.exactness
 
 First table: eight seeds trained as one population, member by member (width 1, each with the bits of
-its own run) and in blocks of 4 and 8 by `vmap`, against eight runs one after the other; and such
-runs with as many threads in XLA's pool as there are cores, which makes bits the machine's own,
-instead of Encore's 8; and with batches in 1 group or in 8, which devices can share. Second table: training fed from memory on the device against training fed by
-worker threads, with the most memory that either process needed. Workers are asked for rounds in
-turn; ratios are made round by round. Compilation is timed apart. Leave the machine alone while it
-runs.
+its own run) and in blocks of 4 and 8 by `vmap`, against eight runs one after the other. Beside them
+such runs with as many threads in XLA's pool as there are cores, which makes bits the machine's own,
+instead of Encore's 8; and with batches in 1 group or in 8, which devices can share. Second table:
+training fed from memory on the device against training fed by worker threads, with the most memory
+that either process needed. Workers are asked for rounds in turn; ratios are made round by round.
+Compilation is timed apart. Leave the machine alone while it runs.
 """
 
 from __future__ import annotations
