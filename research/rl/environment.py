@@ -11,6 +11,7 @@ import numpy as np
 
 from research.engine.experiment import Key
 from research.rl import cartpole
+from research.rl.gymnax_import import import_gymnax
 
 EnvironmentState = Any
 """A pytree: all that an environment's next step depends on."""
@@ -85,8 +86,7 @@ def make_gymnax(name: str) -> Environment:
     Raises:
         ValueError: gymnax knows no such name, or its actions are not discrete.
     """
-    import gymnax  # takes two seconds: only for those who ask for it
-
+    gymnax = import_gymnax()
     environment, parameters = gymnax.make(name)
     space = environment.action_space(parameters)
     if not hasattr(space, "n"):
