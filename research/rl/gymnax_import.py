@@ -6,30 +6,19 @@ import importlib.util
 import sys
 from types import ModuleType
 
-_TO_DRAW = ("seaborn", "matplotlib.pyplot")
-"""Packages that gymnax imports with its environments: two of the seconds that it takes."""
+_TO_DRAW = "seaborn"
+"""A package that gymnax imports with its environments: two thirds of the time that it takes."""
 
 
 def import_gymnax() -> ModuleType:
-    """The package; those that it draws with are loaded when somebody uses them."""
-    if "gymnax" not in sys.modules:
-        for name in _TO_DRAW:
-            _load_later(name)
+    """The package; what it draws with is loaded when somebody uses it."""
+    if _TO_DRAW not in sys.modules:
+        spec = importlib.util.find_spec(_TO_DRAW)
+        if spec is not None and spec.loader is not None:
+            spec.loader = importlib.util.LazyLoader(spec.loader)
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[_TO_DRAW] = module
+            spec.loader.exec_module(module)
     import gymnax
 
     return gymnax
-
-
-def _load_later(name: str) -> None:
-    if name in sys.modules:
-        return
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.loader is None:
-        return
-    spec.loader = importlib.util.LazyLoader(spec.loader)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    parent, _, child = name.rpartition(".")
-    if parent:
-        setattr(sys.modules[parent], child, module)
-    spec.loader.exec_module(module)
