@@ -11,7 +11,6 @@ import numpy as np
 
 from research.engine.experiment import Key
 from research.rl import cartpole
-from research.rl.gymnax_import import import_gymnax
 
 EnvironmentState = Any
 """A pytree: all that an environment's next step depends on."""
@@ -86,7 +85,8 @@ def make_gymnax(name: str) -> Environment:
     Raises:
         ValueError: gymnax knows no such name, or its actions are not discrete.
     """
-    gymnax = import_gymnax()
+    import gymnax  # takes two seconds: only for those who ask for it
+
     environment, parameters = gymnax.make(name)
     space = environment.action_space(parameters)
     if not hasattr(space, "n"):
