@@ -100,7 +100,10 @@ def here(tree: Any) -> Any:
 
 
 def whole(tree: Any) -> Any:
-    """Arrays that this process can read all of."""
-    return jax.tree.map(
-        lambda leaf: leaf if leaf.is_fully_addressable else leaf.addressable_data(0), tree
-    )
+    """Arrays that this process can read all of; what is no array of JAX's stays as it is."""
+
+    def readable(leaf: Any) -> Any:
+        elsewhere = isinstance(leaf, jax.Array) and not leaf.is_fully_addressable
+        return leaf.addressable_data(0) if elsewhere else leaf
+
+    return jax.tree.map(readable, tree)

@@ -73,7 +73,8 @@ def test_any_slicing_gives_the_same_bits_and_figures(program, cuts):
 
 
 def test_every_cadence_runs_on_one_compilation_of_each_function(tmp_path):
-    # Not the shared program: this one must compile while it is listened to.
+    # Not the shared program, nor what JAX kept of another: it must compile while it is listened to.
+    jax.clear_caches()
     program = Program(make_toy(), ToyFeed())
     with counted_compilations() as compilations:
         first = run_toy(tmp_path / "0", program)
