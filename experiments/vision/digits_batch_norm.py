@@ -1,15 +1,14 @@
-"""Batch normalisation lets a net of eight convolutions learn to read digits at a high rate.
+"""Batch normalisation in a net of eight convolutions, the same on any number of devices.
 
-Eight 3 × 3 convolutions, each normalised before its ReLU (Ioffe and Szegedy 2015), trained by plain
-SGD with a rate of .2 that without normalisation stays at chance (`--batch-norm no` shows it).
-Statistics are those of a group of the batch, as in Hoffer et al. 2017 ("ghost batch
+Each 3 × 3 convolution is normalised before its ReLU (Ioffe and Szegedy 2015); SGD at a rate of .2,
+nothing else. Statistics are those of a group of the batch, as in Hoffer et al. 2017 ("ghost batch
 normalization"): the number of groups is part of the run, the number of devices that share them is
-not. Running averages, the mean over groups, are what is evaluated with. The data are those of
-`digits_cnn`.
+not. Running averages, the mean over groups, are what is evaluated with. Without normalisation
+(`--batch-norm no`) the same settings reached .956 (seed 0). The data are those of `digits_cnn`.
 
 Run: python launch.py run vision/digits_batch_norm
-Expected: test accuracy at least .98
-Time: 30 s
+Expected: test accuracy about .975
+Time: 10 s
 """
 
 from __future__ import annotations

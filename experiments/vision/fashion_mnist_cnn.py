@@ -7,7 +7,7 @@ rises for one epoch and falls to nothing by cosine and dropout is .25, which tak
 
 Run: python launch.py run vision/fashion_mnist_cnn
 Expected: test accuracy at least .915 (.9117 in Géron, 3rd edition, chapter 14)
-Time: 20 min
+Time: 10 min
 """
 
 from __future__ import annotations
