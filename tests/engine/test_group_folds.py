@@ -36,6 +36,10 @@ def test_a_planted_mean_over_devices_and_a_planted_vmap_do_not(digests, planted)
     assert len(set(digests[planted])) > 1
 
 
+def test_one_message_carries_every_kind_of_number_to_the_bit(digests):
+    assert len(digests["gathered"]) == 11 and all(digests["gathered"])
+
+
 def test_each_group_has_its_part_and_a_key_of_its_own():
     key = keys.stream(0, "update")
     parts = jnp.arange(12.0).reshape(4, 3)
