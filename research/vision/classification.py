@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import flax.linen as nn
@@ -150,12 +151,13 @@ def make_classifier(
         smoothing = values.get("label_smoothing", jnp.float32(0.0))
         rows = {"image": batch["image"], "label": batch["label"], "weight": batch["weight"]}
         if augment is not None:
-            rows["augment_key"] = jax.random.split(augment_key, batch["image"].shape[0])
+            rows["number"] = jnp.arange(batch["image"].shape[0])
 
         def loss(params: Any, rows: Batch, key: Key) -> WeightedLoss:
             image = scaled(rows["image"])
             if augment is not None:
-                image = jax.vmap(augment, in_axes=(0, 0, None))(image, rows["augment_key"], values)
+                each = jax.vmap(partial(jax.random.fold_in, augment_key))(rows["number"])
+                image = jax.vmap(augment, in_axes=(0, 0, None))(image, each, values)
             logits, changed = model.apply(
                 variables_of(params, state.statistics),
                 numerics.for_compute(image),
