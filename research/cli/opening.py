@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from research.cli.catalog import Named, catalog, load, resolve
 from research.cli.configure import config_from
+from research.cli.pace import ONE_PROCESS
 from research.errors import Mistake
 
 if TYPE_CHECKING:
@@ -111,10 +112,7 @@ def opened_run(
     from research.engine.program import Program
 
     if channel is not None and identity.population is not None:
-        raise Mistake(
-            "a population is trained by one process: give each process seeds of its own "
-            "(--seed S --seeds N); `report` and `compare` bring them together"
-        )
+        raise Mistake(ONE_PROCESS)
     used = jax.devices()[:devices] if channel is None else channel.devices
 
     def make_program(experiment: Experiment, feed: Feed) -> Program:
@@ -135,8 +133,9 @@ def _check_alike(channel: Channel, surroundings: Surroundings) -> None:
     """Refuse processes whose hardware, packages, code or data are not those of the first."""
     from research.engine.fingerprint import difference
 
-    first, *others = channel.agree("surroundings", surroundings._asdict()) or [{}]
-    for number, other in enumerate(others, 1):
+    everyone = channel.agree("surroundings", surroundings._asdict())
+    for number, other in enumerate(everyone):
+        first = everyone[0]
         unlike = difference(first["fingerprint"], other["fingerprint"])
         unlike += [f"other {what}" for what in ("code", "data") if first[what] != other[what]]
         if unlike:

@@ -9,11 +9,14 @@ from research.errors import Mistake
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment
-    from research.engine.processes import Channel
     from research.engine.run import Slicing
 
 RUNS_DIR = "runs"
 SEEDS = 2**32
+ONE_PROCESS = (
+    "a population is trained by one process; give each process seeds of its own "
+    "(--seed S --seeds N), `report` and `compare` bring them together"
+)
 
 
 @dataclass(frozen=True)
@@ -123,32 +126,10 @@ class RunOptions(Pace, Choice):
         if self.width is not None and self.width < 1:
             messages.append(f"--width must be at least 1, not {self.width}")
         if self.seeds > 1 and (self.processes > 1 or self.coordinator):
-            messages.append(
-                "--seeds: a population is trained by one process; give each process seeds of its "
-                "own (--seed S --seeds N)"
-            )
+            messages.append(f"--seeds {self.seeds}: {ONE_PROCESS}")
         if self.exact and self.width not in (None, 1):
             messages.append(f"--exact is --width 1, and --width {self.width} is another")
         return messages
-
-
-def start(pace: Pace) -> Channel | None:
-    """Settle devices, and join the other processes where there are any; before JAX starts.
-
-    Raises:
-        Mistake: the devices or the processes are not there.
-    """
-    if pace.coordinator:
-        from research.cli.together import end_with_parent
-        from research.engine.processes import Joining, join
-
-        end_with_parent()
-        joining = Joining(pace.coordinator, pace.process_index, pace.process_count)
-        return join(joining, pace.devices)
-    from research.engine.environment import fix_devices
-
-    fix_devices(pace.devices or 1)
-    return None
 
 
 def slicing(pace: Pace, experiment: Experiment) -> Slicing:

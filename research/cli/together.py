@@ -11,17 +11,17 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO, Any
 
 from research.cli.catalog import ROOT
-from research.errors import Stopped
+from research.errors import Exit, Stopped
 
 _LOOK_SECONDS = 0.1
 _END_SECONDS = 20.0
 """How long the others may take to end after the first has."""
-
 _SAME_MISTAKE_SECONDS = 5.0
+"""How long the first may take to tell of a mistake that another has found too."""
 _PARENT = "ENCORE_PARENT"
 """In the environment of a process that `run_together` starts: whose end is its end."""
 
@@ -46,19 +46,26 @@ def run_together(command: str, tokens: Sequence[str], processes: int) -> int:
         sys.executable, str(ROOT / "launch.py"), command, *without_processes(tokens),
         "--coordinator", f"127.0.0.1:{_free_port()}", "--process-count", str(processes),
     ]  # fmt: skip
-    said: list[IO[str]] = [tempfile.TemporaryFile("w+") for _ in range(1, processes)]  # noqa: SIM115
     surroundings = os.environ | {_PARENT: str(os.getpid())}
-    started = [subprocess.Popen([*own, "--process-index", "0"], env=surroundings)]
-    started += [
-        subprocess.Popen(
-            [*own, "--process-index", str(number)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=file,
-            env=surroundings,
-        )
-        for number, file in enumerate(said, 1)
-    ]
+    with ExitStack() as files:
+        said = [files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(1, processes)]
+        started = [subprocess.Popen([*own, "--process-index", "0"], env=surroundings)]
+        started += [
+            subprocess.Popen(
+                [*own, "--process-index", str(number)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+                env=surroundings,
+            )
+            for number, file in enumerate(said, 1)
+        ]
+        return _end_together(started, said)
+
+
+def _end_together(started: Sequence[subprocess.Popen[Any]], said: Sequence[IO[str]]) -> int:
+    """Wait for the first process, or for one that fails; none is left. Its exit code."""
+    processes = len(started)
     try:
         with _passing_on(started[0]):
             died = _first_to_end(started)
@@ -75,8 +82,6 @@ def run_together(command: str, tokens: Sequence[str], processes: int) -> int:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-        for file in said:
-            file.close()
 
 
 def end_with_parent() -> None:
@@ -111,7 +116,8 @@ def _first_to_end(started: Sequence[subprocess.Popen[Any]]) -> int:
     while True:
         for number, process in enumerate(started):
             code = process.poll()
-            if code is not None and (number == 0 or code != 0):
+            # One that is let go of a stopped run ends so a little before the first does.
+            if code is not None and (number == 0 or code not in (Exit.DONE, Exit.STOPPED)):
                 if code > 0:
                     # What is wrong for all, the first one tells best.
                     _wait(started[:1], time.monotonic() + _SAME_MISTAKE_SECONDS)

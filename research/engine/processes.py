@@ -49,6 +49,7 @@ class Channel:
     def __init__(self, client: Any, index: int, count: int, devices: Sequence[Any]) -> None:
         self._client = client
         self._number = 0
+        self._agreed = 0
         self.index = index
         self.count = count
         self.devices = devices
@@ -73,10 +74,13 @@ class Channel:
 
     def agree(self, name: str, own: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """In the first process what each one has under a name; in the others nothing."""
-        self._client.key_value_set(f"encore/{name}/{self.index}", json.dumps(own))
+        # A process can have several runs one after the other, and a key is set only once.
+        place = f"encore/{name}/{self._agreed}"
+        self._agreed += 1
+        self._client.key_value_set(f"{place}/{self.index}", json.dumps(own))
         if not self.leads:
             return []
-        return [self._read(f"encore/{name}/{index}") for index in range(self.count)]
+        return [self._read(f"{place}/{index}") for index in range(self.count)]
 
     def _read(self, key: str) -> Any:
         while True:

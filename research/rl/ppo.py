@@ -126,7 +126,7 @@ def make_ppo(
         finished, (episodes, examples) = over_groups(
             play, sizes.groups, split(state.episodes, sizes.groups), rollout_key, merge
         )
-        params, opt_state, learning = _learn(network, sizes, state, examples, shuffle_key)
+        params, opt_state, learning = learn(network, sizes, state, examples, shuffle_key)
         values = state.hyperparameters
         state = PPOState(params, opt_state, values, join(episodes), state.updates + 1)
         return state, learning | finished
@@ -232,10 +232,21 @@ def _gradient_transformation(max_gradient_norm: jax.Array) -> optax.GradientTran
     return optax.chain(optax.clip_by_global_norm(max_gradient_norm), optax.scale_by_adam(eps=1e-5))
 
 
-def _learn(
+def learn(
     network: PolicyAndValue, sizes: Sizes, state: PPOState, examples: Examples, key: Key
 ) -> tuple[Any, optax.OptState, Metrics]:
-    """All gradient steps on one rollout, of examples `[groups, batch, ...]`."""
+    """All gradient steps on one rollout.
+
+    Args:
+        network: policy and value function.
+        sizes: `epochs`, `minibatch_size`, `groups`, and what a rollout and a run are.
+        state: whose parameters learn.
+        examples: leaves `[groups, batch / groups, ...]`.
+        key: for the order of the minibatches.
+
+    Returns:
+        Parameters, the optimiser's state, and means over all gradient steps.
+    """
     hyperparameters = state.hyperparameters
     left = 1.0 - state.updates / sizes.updates if sizes.anneal else jnp.float32(1.0)
     learning_rate = left * hyperparameters["learning_rate"]

@@ -49,9 +49,12 @@ def by_fold(params: Any, image: jax.Array, key: jax.Array) -> Any:
     """Encore's."""
     gradient = jax.grad(loss)
     parts = groups.split(image, GROUPS)
-    return groups.over_groups(lambda part, k: (gradient(params, part, k), ()), GROUPS, parts, key)[
-        0
-    ]
+
+    def of_group(part: Any, key: jax.Array) -> tuple[Any, None]:
+        return gradient(params, part, key), None
+
+    folded, _ = groups.over_groups(of_group, GROUPS, parts, key)
+    return folded
 
 
 def by_mean_over_devices(params: Any, image: jax.Array, key: jax.Array) -> Any:

@@ -79,6 +79,21 @@ def test_no_weight_at_all_gives_zeros():
     assert all(not np.any(leaf) for leaf in jax.tree.leaves(gradient))
 
 
+def test_statistics_are_means_over_groups_by_weight_and_padding_has_none():
+    def loss(params, batch, key):
+        seen = squared_error(params, batch, key)
+        mean = jnp.sum(batch["x"][:, 0] * batch["weight"]) / jnp.sum(batch["weight"])
+        return seen._replace(statistics={"mean": mean})
+
+    batch = batch_of([1, 1, 1, 1, 0.5, 0, 0, 0, 0, 0, 0, 0])
+    found = make_gradient(loss, 3)(PARAMS, batch, jax.random.key(0))
+    x = np.asarray(batch["x"][:, 0])
+    np.testing.assert_allclose(
+        found.statistics["mean"], (4 * x[:4].mean() + 0.5 * x[4]) / 4.5, rtol=1e-5
+    )
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found.gradient))
+
+
 def test_each_part_has_a_key_of_its_own():
     def noise(params, batch, key):
         draw = jax.random.uniform(key)

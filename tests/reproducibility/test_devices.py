@@ -58,6 +58,14 @@ def test_two_processes_give_the_digest_of_one_and_another_grouping_does_not(tmp_
     assert other["digest"] != alone["digest"]
 
 
+def test_two_processes_have_several_runs_one_after_the_other(tmp_path: Path) -> None:
+    options = ("--units", "4,8")
+    together = finish(start("sequence/sine_rnn", tmp_path / "two", *options, "--processes", "2"))
+    alone = finish(start("sequence/sine_rnn", tmp_path / "one", *options))
+    digests = [[run["digest"] for run in runs["runs"]] for runs in (together, alone)]
+    assert digests[0] == digests[1] and len(set(digests[0])) == 2
+
+
 def test_one_process_killed_ends_the_others_and_the_run_goes_on(tmp_path: Path) -> None:
     long = ("--steps", "100000", "--processes", "2")
     together = start("sequence/sine_rnn", tmp_path, *long)

@@ -8,12 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 
+from research.engine.groups import split
 from research.engine.keys import at_step, stream
 from research.engine.metrics import read
 from research.rl.losses import normalised
 from research.rl.network import PolicyAndValue
-from research.rl.ppo import Examples, Sizes, make_examples, make_ppo, ppo_loss
+from research.rl.ppo import Examples, Sizes, learn, make_examples, make_ppo, ppo_loss
 from research.rl.rollout import collect, start
 
 HYPERPARAMETERS = {
@@ -240,3 +242,36 @@ def test_an_unfinished_episode_is_no_return(one_update):
 def test_nan_shows(one_update):
     init, update = one_update
     assert np.isnan(read(update(init(_traced(value_weight=float("nan"))))[1])["loss"])
+
+
+def test_groups_of_a_minibatch_learn_what_the_whole_does(clock):
+    """Equal up to rounding, since advantages are normalised over the whole minibatch; normalised
+    group by group (the control) they would not be.
+    """
+    generator = np.random.default_rng(0)
+    network = PolicyAndValue(2, (8,))
+    columns = (
+        np.float32(generator.normal(size=(64, 1))),
+        generator.integers(0, 2, 64),
+        np.float32(np.log(generator.uniform(0.3, 0.7, 64))),
+        # Groups are unlike: each normalised by itself would be others.
+        np.float32(generator.normal(size=64) + np.repeat(np.arange(4), 16)),
+        np.float32(generator.normal(size=64)),
+    )
+
+    def after(groups, advantage=lambda examples: examples.advantage):
+        sizes = Sizes(8, 8, 2, 64, (8,), updates=4, groups=groups)
+        state = make_ppo(clock(5, ends="truncated"), sizes, HYPERPARAMETERS).init(
+            stream(0, "init"), _traced()
+        )
+        examples = split(Examples(*map(jnp.asarray, columns)), groups)
+        examples = examples._replace(advantage=advantage(examples))
+        params, _, seen = jax.jit(partial(learn, network, sizes))(state, examples, stream(0, "x"))
+        return ravel_pytree(params)[0], read(seen)
+
+    whole, seen = after(1)
+    parts, also = after(4)
+    np.testing.assert_allclose(whole, parts, rtol=1e-4, atol=1e-5)
+    assert seen == pytest.approx(also, rel=1e-4, abs=1e-6)
+    apart, _ = after(4, lambda examples: jax.vmap(normalised)(examples.advantage))
+    assert np.abs(whole - apart).max() > 1e-3

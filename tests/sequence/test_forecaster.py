@@ -119,6 +119,24 @@ def test_update_carries_the_state_and_keeps_its_types(experiment, batch_at):
     np.testing.assert_allclose(read(metrics)["loss"], loss, rtol=1e-5)
 
 
+def test_groups_of_streams_learn_what_all_together_do(experiment, batch_at):
+    """Up to rounding; each stream's memory stays its own (two exchanged are another state)."""
+    grouped = make_forecaster(SIZES, UNITS, 30, 8, HYPERPARAMETERS, groups=2)
+    state = jax.jit(experiment.init)(stream(0, "init"), _traced())
+    state = state._replace(hidden=jax.random.normal(jax.random.key(3), state.hidden.shape))
+    (whole, seen), (parts, also) = (
+        jax.jit(one.update)(state, batch_at(1), jax.random.key(0)) for one in (experiment, grouped)
+    )
+    np.testing.assert_allclose(whole.hidden, parts.hidden, rtol=1e-5, atol=1e-6)
+    assert np.abs(whole.hidden - parts.hidden[::-1]).max() > 1e-2
+    for left, right in zip(
+        jax.tree.leaves(whole.params), jax.tree.leaves(parts.params), strict=True
+    ):
+        np.testing.assert_allclose(left, right, rtol=1e-3, atol=1e-5)
+    assert read(seen)["loss"] == pytest.approx(read(also)["loss"], rel=1e-5)
+    assert grouped.groups == 2
+
+
 def test_hyperparameters_are_read_from_the_state(experiment, batch_at):
     init, update = jax.jit(experiment.init), jax.jit(experiment.update)
     still = init(stream(0, "init"), _traced(learning_rate=0.0))

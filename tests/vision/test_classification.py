@@ -8,7 +8,7 @@ import pytest
 
 from research.engine.metrics import read
 from research.vision.classification import make_classifier
-from research.vision.models import MultilayerPerceptron
+from research.vision.models import MultilayerPerceptron, SmallCNN
 
 VALUES = {"learning_rate": 0.1}
 MODEL = MultilayerPerceptron((16,), classes=3)
@@ -195,3 +195,51 @@ def test_it_learns_what_can_be_learned():
         state, _ = update(state, rows, jax.random.key(step))
     after = read(experiment.evaluate(state, rows, jax.random.key(0)))["accuracy"]
     assert before < 0.7 and after > 0.98
+
+
+def test_batch_norm_sees_a_group_at_a_time_and_keeps_the_mean_over_groups():
+    """Oracle: the convolution and its statistics in NumPy's double precision."""
+    model = SmallCNN(stages=((3,),), dense=(), classes=3, batch_norm=True)
+
+    def experiment(groups):
+        return make_classifier(
+            model, None, VALUES, image_shape=(4, 4, 1), white=16, optimizer="sgd", steps=10,
+            batch_size=8, groups=groups,
+        )  # fmt: skip
+
+    rows, key = batch(), jax.random.key(1)
+    state = start(experiment(2))
+    kernel = np.asarray(state.params["Convolution_0"]["kernel"], np.float64)[:, :, 0]
+    image = np.pad(np.asarray(rows["image"], np.float64)[..., 0] / 16, ((0, 0), (1, 1), (1, 1)))
+    outputs = sum(
+        image[:, i : i + 4, j : j + 4, None] * kernel[i, j] for i in range(3) for j in range(3)
+    )
+
+    def expected(groups):
+        parts = outputs.reshape(groups, -1, 3)
+        return {
+            "mean": 0.01 * parts.mean(1).mean(0),
+            "var": 0.99 + 0.01 * parts.var(1).mean(0),
+        }
+
+    for groups in (1, 2, 4):
+        after, _ = experiment(groups).update(state, rows, key)
+        for name, values in expected(groups).items():
+            found = after.statistics["BatchNorm_0"][name]
+            np.testing.assert_allclose(found, values, rtol=1e-5, atol=1e-6)
+    # The variance within groups is not that of the batch: what the number of groups changes.
+    assert np.abs(expected(1)["var"] - expected(4)["var"]).max() > 1e-5
+
+    # What is evaluated with are the averages, and not the batch at hand.
+    one, other = (
+        experiment(2).evaluate(after._replace(statistics=kept), rows, key)
+        for kept in (after.statistics, jax.tree.map(lambda leaf: leaf + 1, after.statistics))
+    )
+    assert read(one)["loss"] != pytest.approx(read(other)["loss"])
+    alone = {name: column[:3] for name, column in rows.items()}
+    first, second = (
+        model.apply({"params": after.params, "batch_stats": after.statistics},
+                    part["image"] / 16.0, training=False)
+        for part in (rows, alone)
+    )  # fmt: skip
+    np.testing.assert_allclose(first[:3], second, rtol=1e-5, atol=1e-6)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,11 +9,10 @@ from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.configure import added_since
 from research.cli.display import Display
 from research.cli.joining import follow_run
-from research.cli.opening import named_of, opened_run
-from research.cli.pace import Pace, slicing, start
-from research.cli.reporting import keep_report
+from research.cli.launching import launched, settle
+from research.cli.opening import named_of
+from research.cli.pace import Pace
 from research.cli.runs import find_run
-from research.cli.tensorboard import with_events
 from research.cli.together import run_together
 from research.errors import Exit
 
@@ -27,36 +25,20 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         raise SystemExit(run_together("resume", tokens, options.processes))
     from research.engine.identity import read_identity
     from research.engine.initialize import kept_initial
-    from research.engine.run import launch
 
     identity = read_identity(run)
     named = named_of(identity, context.root)
-    channel = start(options)
+    channel = settle(options)
     if channel is not None and not channel.leads:
         return follow_run(identity, options, context, channel)
+
+    def before(display: Display) -> None:
+        added = added_since(named, identity.config)
+        if added:
+            display.note(added)
+
     initial = kept_initial(run, identity.initial)
-    with (
-        Display(sys.stderr, context.human) as display,
-        with_events(display, wanted=options.tensorboard) as observer,
-        opened_run(
-            named,
-            identity,
-            options.data,
-            context.root,
-            devices=options.devices or 1,
-            channel=channel,
-        ) as ready,
-    ):
-        for note in (context.note, added_since(named, identity.config)):
-            if note:
-                display.note(note)
-        pace = slicing(options, ready.experiment)
-        result = launch(
-            ready.program, identity, run, ready.surroundings, pace, observer, initial=initial
-        )
-        if not options.no_report:
-            keep_report(result, display, context.root)
-    return Outcome(result)
+    return Outcome(launched(named, identity, run, options, context, channel, initial, before))
 
 
 COMMAND = Command(

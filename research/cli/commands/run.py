@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +21,11 @@ from research.cli.configure import config_options
 from research.cli.convert import is_bool
 from research.cli.display import Display
 from research.cli.joining import follow_run
-from research.cli.opening import opened_run
+from research.cli.launching import launched, settle
 from research.cli.options import Option, options_of, refuse, scan
-from research.cli.pace import RunOptions, slicing, start
+from research.cli.pace import RunOptions
 from research.cli.plans import Plan, plans_of, population_of
-from research.cli.reporting import keep_report
 from research.cli.runs import find_run
-from research.cli.tensorboard import with_events
 from research.cli.together import run_together
 from research.errors import Exit, Mistake
 
@@ -43,15 +40,23 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     named, plans, options = read(tokens, context)
     if options.processes > 1:
         raise SystemExit(run_together("run", tokens, options.processes))
-    channel = start(options)
+    channel = settle(options)
     if channel is not None and not channel.leads:
-        followed = [
-            follow_run(_identity(named, plan, options)[0], options, context, channel)
-            for plan in plans
-        ]
-        return followed[-1]
+        return _follow(named, plans, options, context, channel)
     results = [_launch(named, plan, options, context, channel) for plan in plans]
     return Outcome(results[0] if len(results) == 1 else {"runs": results})
+
+
+def _follow(
+    named: Named, plans: list[Plan], options: RunOptions, context: Context, channel: Channel
+) -> Outcome:
+    """Compute a share of each run, until one is stopped."""
+    outcome = Outcome({})
+    for plan in plans:
+        outcome = follow_run(_identity(named, plan, options)[0], options, context, channel)
+        if outcome.exit_code != Exit.DONE:
+            break
+    return outcome
 
 
 def _identity(named: Named, plan: Plan, options: RunOptions) -> tuple[Identity, Initial | None]:
@@ -76,25 +81,13 @@ def _launch(
     named: Named, plan: Plan, options: RunOptions, context: Context, channel: Channel | None
 ) -> dict[str, Any]:
     from research.engine.identity import runs_of_fewer_fields
-    from research.engine.run import launch, restart
+    from research.engine.run import restart
 
     runs_dir = Path(options.runs_dir)
     identity, initial = _identity(named, plan, options)
     directory = identity.directory(runs_dir)
-    with (
-        Display(sys.stderr, context.human) as display,
-        with_events(display, wanted=options.tensorboard) as observer,
-        opened_run(
-            named,
-            identity,
-            options.data,
-            context.root,
-            devices=options.devices or 1,
-            channel=channel,
-        ) as ready,
-    ):
-        if context.note:
-            display.note(context.note)
+
+    def before(display: Display) -> None:
         if options.restart:
             aside = restart(directory)
             if aside:
@@ -105,18 +98,8 @@ def _launch(
                     f"{older} is like this run, made before the experiment had all of its "
                     f"options; it is left alone (`python launch.py resume {older}` goes on with it)"
                 )
-        result = launch(
-            ready.program,
-            identity,
-            directory,
-            ready.surroundings,
-            slicing(options, ready.experiment),
-            observer,
-            initial=initial,
-        )
-        if not options.no_report:
-            keep_report(result, display, context.root)
-    return result
+
+    return launched(named, identity, directory, options, context, channel, initial, before)
 
 
 def read(tokens: Sequence[str], context: Context) -> tuple[Named, list[Plan], RunOptions]:

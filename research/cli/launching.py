@@ -1,0 +1,99 @@
+"""What `run` and `resume` do alike: devices and processes settled, then a run in its directory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from research.cli.catalog import Named
+from research.cli.command import Context
+from research.cli.display import Display
+from research.cli.opening import opened_run
+from research.cli.pace import Pace, slicing
+from research.cli.reporting import keep_report
+from research.cli.tensorboard import with_events
+
+if TYPE_CHECKING:
+    from research.engine.identity import Identity
+    from research.engine.initialize import Initial
+    from research.engine.processes import Channel
+
+
+def settle(pace: Pace) -> Channel | None:
+    """Settle devices, and join the other processes where there are any; before JAX starts.
+
+    Returns:
+        The way to the other processes; None where this is the only one.
+
+    Raises:
+        Mistake: the devices or the processes are not there.
+    """
+    if pace.coordinator:
+        from research.cli.together import end_with_parent
+        from research.engine.processes import Joining, join
+
+        end_with_parent()
+        joining = Joining(pace.coordinator, pace.process_index, pace.process_count)
+        return join(joining, pace.devices)
+    from research.engine.environment import fix_devices
+
+    fix_devices(pace.devices or 1)
+    return None
+
+
+def launched(
+    named: Named,
+    identity: Identity,
+    directory: Path,
+    pace: Pace,
+    context: Context,
+    channel: Channel | None,
+    initial: Initial | None,
+    before: Callable[[Display], None],
+) -> dict[str, Any]:
+    """Start or continue a run where a person sees it, and leave its report: its result.
+
+    Args:
+        named: the experiment.
+        identity: what run of it.
+        directory: where it lies, or will lie.
+        pace: how far to go, and how often to stop on the way.
+        context: of the command.
+        channel: to the other processes of the run.
+        initial: parameters of another run to start from.
+        before: is given the display once the experiment is open, before anything is written.
+
+    Raises:
+        EncoreError: as `research.engine.run.launch` does.
+    """
+    from research.engine.run import launch
+
+    with (
+        Display(sys.stderr, context.human) as display,
+        with_events(display, wanted=pace.tensorboard) as observer,
+        opened_run(
+            named,
+            identity,
+            pace.data,
+            context.root,
+            devices=pace.devices or 1,
+            channel=channel,
+        ) as ready,
+    ):
+        if context.note:
+            display.note(context.note)
+        before(display)
+        result = launch(
+            ready.program,
+            identity,
+            directory,
+            ready.surroundings,
+            slicing(pace, ready.experiment),
+            observer,
+            initial=initial,
+        )
+        if not pace.no_report:
+            keep_report(result, display, context.root)
+    return result
