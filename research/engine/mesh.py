@@ -34,23 +34,20 @@ def shape_of(devices: int, blocks: int, group_count: int) -> tuple[int, int]:
         Mistake: some devices would have nothing to do.
     """
     shapes = [
-        (spread, share)
+        (devices // share, share)
         for share in range(1, group_count + 1)
-        if group_count % share == 0
-        for spread in [min(blocks, devices // share)]
-        if spread and spread * share == devices
+        if group_count % share == 0 and devices % share == 0 and devices // share <= blocks
     ]
     if shapes:
         return max(shapes)
     batch = f"{group_count} groups" if group_count > 1 else "one group, which cannot be shared"
-    members = f"{blocks} blocks of members, and each batch in {batch}" if blocks > 1 else batch
+    members = f"{blocks} blocks of members, and " if blocks > 1 else ""
     shares = [share for share in range(1, group_count + 1) if group_count % share == 0]
     possible = sorted({share * spread for share in shares for spread in range(1, blocks + 1)})
-    near = [count for count in possible if count <= devices][-8:]
+    fewer = ", ".join(str(count) for count in [c for c in possible if c <= devices][-8:])
     raise Mistake(
-        f"--devices {devices}: this run has {members}; devices that share groups must divide "
-        f"them: it can use {', '.join(map(str, near))} "
-        f"{'(--groups N makes other groups, and another run)' if blocks == 1 else ''}".rstrip()
+        f"--devices {devices}: this run has {members}batches of {batch}; devices that share "
+        f"groups must divide them: it can use {fewer} (--groups N makes another run)"
     )
 
 
