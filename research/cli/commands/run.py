@@ -201,6 +201,8 @@ COMMAND = Command(
         ("run digits_cnn --help", "with the options of this experiment"),
         ("run digits_cnn --smoke", "a run of seconds, to see that it works"),
         ("run digits_cnn --seed 3 --learning-rate 3e-4", "another seed, another value"),
+        ("run digits_cnn --devices 4", "its batches shared by four devices, the same bits"),
+        ("run digits_cnn --processes 2", "or by two processes, as hosts of a cluster would"),
         ("run cartpole_ppo --seeds 8 --exact --devices 2", "eight seeds, shared by two devices"),
         ("run sine_rnn --seeds 3 --learning-rate 1e-3,1e-2", "six members in one program"),
         ("run digits_cnn --until 500", "stop, saved, before step 500"),
