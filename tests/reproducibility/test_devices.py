@@ -58,6 +58,7 @@ def test_two_processes_give_the_digest_of_one_and_another_grouping_does_not(tmp_
     assert other["digest"] != alone["digest"]
 
 
+@pytest.mark.slow
 def test_two_processes_have_several_runs_one_after_the_other(tmp_path: Path) -> None:
     options = ("--units", "4,8")
     together = finish(start("sequence/sine_rnn", tmp_path / "two", *options, "--processes", "2"))

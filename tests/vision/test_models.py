@@ -42,7 +42,10 @@ def test_parameters_are_float32_and_logits_have_ten_classes():
         assert logits.shape == (2, 10) and logits.dtype == jnp.float32
 
 
-@pytest.mark.parametrize("model", [chapter_14_cnn(16), MultilayerPerceptron(), SmallCNN(dense=())])
+@pytest.mark.parametrize(
+    "model",
+    [chapter_14_cnn(4), MultilayerPerceptron(), SmallCNN(stages=((4,), (8,)), dense=())],
+)
 def test_dropout_acts_in_training_alone_and_by_its_key(model):
     x = jax.random.uniform(jax.random.key(1), IMAGE.shape)
     params = model.init(jax.random.key(0), x, training=False)
