@@ -44,7 +44,7 @@ def test_parameters_are_float32_and_logits_have_ten_classes():
 
 @pytest.mark.parametrize(
     "model",
-    [chapter_14_cnn(4), MultilayerPerceptron(), SmallCNN(stages=((4,), (8,)), dense=())],
+    [chapter_14_cnn(7), MultilayerPerceptron(), SmallCNN(stages=((4,), (8,)), dense=())],
 )
 def test_dropout_acts_in_training_alone_and_by_its_key(model):
     x = jax.random.uniform(jax.random.key(1), IMAGE.shape)
