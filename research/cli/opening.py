@@ -73,10 +73,12 @@ def opened(
             fingerprint(), code_digest(named.path, root), dict(feed.digests())
         )
         program = (make_program or Program)(experiment, feed)
+        complete = False
         try:
             yield Opened(experiment, program, surroundings)
+            complete = True
         finally:
-            program.close()
+            program.close(complete=complete)
     finally:
         feed.close()
 

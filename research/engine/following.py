@@ -35,7 +35,6 @@ class Leader(Program):
     ) -> None:
         super().__init__(experiment, feed, devices)
         self._channel = channel
-        self._step = 0
 
     def initial(self, seed: int, hyperparameters: Mapping[str, float] | None = None) -> Carry:
         """As `Program.initial`."""
@@ -51,7 +50,6 @@ class Leader(Program):
         self, carry: Carry, arrays: Any, start: int, stop: int, *, fresh: bool, halt: bool
     ) -> Carry:
         """As `Program.advance`."""
-        self._step = int(stop)
         self._channel.send(
             "advance", start=int(start), stop=int(stop), fresh=bool(fresh), halt=bool(halt)
         )
@@ -62,16 +60,16 @@ class Leader(Program):
         self._channel.send("place")
         return super().place(from_first(leaves))
 
-    def close(self) -> None:
+    def close(self, *, complete: bool) -> None:
         """Let the others go, and know whether the run is complete."""
-        self._channel.send("end", complete=self._step == self.experiment.steps)
+        self._channel.send("end", complete=complete)
 
 
 def follow(program: Program, channel: Channel) -> bool:
     """Do what the first process says, until it says that it is done.
 
     Returns:
-        Whether the last step of the run was made.
+        Whether the run is complete.
 
     Args:
         program: the same as the leader's, on the same devices, with a feed of this process's own.

@@ -236,7 +236,7 @@ class Population(Program):
         padded = {name: self.layout.padded(leaf) for name, leaf in leaves.items()}
         return mesh.lay(rebuild(self.shapes, padded), self._mesh, EACH)
 
-    def close(self) -> None:
+    def close(self, *, complete: bool) -> None:
         """Stop the workers of the feeds that it made for its members."""
         for feed in self._feeds[1:]:
             feed.close()

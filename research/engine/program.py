@@ -156,8 +156,8 @@ class Program:
         """
         return leaves[steps[0]]
 
-    def close(self) -> None:
-        """Give back what it holds beside its feed."""
+    def close(self, *, complete: bool) -> None:
+        """Give back what it holds beside its feed; `complete` tells that its work was done."""
 
     def evaluate(self, carry: Carry, split: str, step: int) -> Metrics:
         """The metrics of a whole split, on the device: every example counted once."""

@@ -180,7 +180,7 @@ def test_streamed_members_have_windows_of_their_own():
                         carry, window.arrays, *bounds, fresh=False, halt=True
                     )
             digests.append(member_digests(population.leaves(carry, Reader())))
-            population.close()
+            population.close(complete=True)
     assert digests[0] == digests[1]
     assert digests[0][0] == digests[0][2] != digests[0][1]
 

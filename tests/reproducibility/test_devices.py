@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -53,9 +54,23 @@ def test_two_processes_give_the_digest_of_one_and_another_grouping_does_not(tmp_
     assert stopped.returncode == 75
     together = finish(start("sequence/sine_rnn", tmp_path / "two", "--processes", "2"))
     assert (together["digest"], together["metrics"]) == (alone["digest"], alone["metrics"])
+    # As a cluster starts them, a finished run again: all processes end well, not only the first.
+    assert joined(tmp_path / "two") == [0, 0]
     # The negative control: how a batch is cut is seen in the digest.
     other = finish(start("sequence/sine_rnn", tmp_path / "other", "--groups", "4"))
     assert other["digest"] != alone["digest"]
+
+
+def joined(runs_dir: Path, *options: str) -> list[int]:
+    """The exit codes of two processes that find one another by an address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    words = ("--coordinator", address, "--process-count", "2", "--process-index")
+    both = [start("sequence/sine_rnn", runs_dir, *options, *words, str(k)) for k in (0, 1)]
+    for process in both:
+        process.communicate(timeout=240)
+    return [process.returncode for process in both]
 
 
 @pytest.mark.slow
