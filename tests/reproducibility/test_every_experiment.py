@@ -115,7 +115,7 @@ def test_members_of_an_exact_population_are_runs_of_their_own(subject: Subject) 
     seeded = [Seeded(offset, program.experiment.hyperparameters) for offset in (0, 1)]
     exact = Population(program.experiment, program.feed, seeded, width=1)
     assert member_digests(trained(exact, 0)) == solo
-    exact.close()
+    exact.close(complete=True)
     if subject.named.name == "sequence/sine_rnn":
         # What is held against each other can differ: trained together, members have other bits.
         together = Population(program.experiment, program.feed, seeded, width=2)
