@@ -133,8 +133,9 @@ LAUNCHER = (
 def start(tiny, *tokens):
     command = [sys.executable, "-c", LAUNCHER, str(tiny.root), "run", "tiny", *tokens]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "NPROC": str(POOL_SIZE)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env=environment, **pipes)
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
 def lines_so_far():

@@ -94,5 +94,5 @@ def check_keys(experiment: Experiment, program: Program) -> None:
         return experiment.evaluate(state, batch, evaluate_key) if splits else state
 
     purposes = ("init", "update", "evaluate")
-    check_program(two_steps, *(keys.stream(0, purpose) for purpose in purposes))  # type: ignore[arg-type]
-    check_drawn(two_steps, *(noted(keys.stream(0, purpose)) for purpose in purposes))  # type: ignore[arg-type]
+    check_program(two_steps, *(keys.stream(0, purpose) for purpose in purposes))
+    check_drawn(two_steps, *(noted(keys.stream(0, purpose)) for purpose in purposes))

@@ -6,6 +6,7 @@ import pytest
 
 from research.engine import ledger
 from research.engine.identity import Identity, read_identity
+from research.engine.metrics import Mean
 from research.engine.program import Program
 from research.engine.run import Slicing, StoppedRun, launch
 from research.errors import Damaged, Difference, Mistake
@@ -116,8 +117,9 @@ def test_an_evaluation_that_changed_is_a_difference(half, program):
     experiment = make_toy()
 
     def evaluate(state, batch, key):
-        figures = experiment.evaluate(state, batch, key)
-        return {"loss": figures["loss"]._replace(total=2 * figures["loss"].total)}
+        loss = experiment.evaluate(state, batch, key)["loss"]
+        assert isinstance(loss, Mean)
+        return {"loss": loss._replace(total=2 * loss.total)}
 
     with pytest.raises(Difference, match="step 20 was made again and its figures are not those"):
         run_toy(half, Program(experiment._replace(evaluate=evaluate), ToyFeed()))

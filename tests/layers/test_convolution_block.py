@@ -107,7 +107,7 @@ def test_float32_is_near_float64(batch, size, channels, padding):
     # The sign of a value near zero may differ, and with it what passes the ReLU: compare without.
     ours = partial(convolution_block, padding=padding, relu=False)
     actual = value_and_gradients(ours, inputs, cotangent)
-    assert winograd_pays(*inputs[:2], (1, 1), padding)
+    assert winograd_pays(*inputs[:2], strides=(1, 1), padding=padding)
     assert max(errors(actual, exact(inputs, cotangent, padding, False))) < 1e-5
 
 

@@ -43,8 +43,8 @@ def _piece(seed, steps=24):
 )
 def test_equals_the_definition(seed, discount, gae_lambda):
     piece = _piece(seed)
-    expected = _slow(*piece, discount, gae_lambda)
-    actual = generalised_advantages(*piece, discount, gae_lambda)
+    expected = _slow(*piece, discount=discount, gae_lambda=gae_lambda)
+    actual = generalised_advantages(*piece, discount=discount, gae_lambda=gae_lambda)
     np.testing.assert_allclose(actual, expected, rtol=2e-4, atol=2e-5)
 
 
@@ -98,7 +98,8 @@ def test_truncation_bootstraps_and_termination_does_not():
 def test_environments_do_not_mix():
     pieces = [_piece(seed) for seed in range(3)]
     together = generalised_advantages(
-        *(jnp.stack(parts, 1) for parts in zip(*pieces, strict=True)), 0.9, 0.7
+        *(jnp.stack(parts, 1) for parts in zip(*pieces, strict=True)), discount=0.9, gae_lambda=0.7
     )
     for index, piece in enumerate(pieces):
-        np.testing.assert_array_equal(together[:, index], generalised_advantages(*piece, 0.9, 0.7))
+        alone = generalised_advantages(*piece, discount=0.9, gae_lambda=0.7)
+        np.testing.assert_array_equal(together[:, index], alone)

@@ -78,7 +78,7 @@ def test_noise_is_uniform_and_independent():
         return jax.random.uniform(jax.random.split(stream_key)[0], (4,))
 
     numbers = np.asarray(jax.vmap(waves)(jnp.arange(64)), np.float64).T[..., None]
-    noise = values - _book(*numbers, np.arange(400) / 50)
+    noise = values - _book(*numbers, time=np.arange(400) / 50)
     assert np.abs(noise).max() < NOISE_WIDTH / 2 + 1e-5
     # The variance of a uniform number's square is width⁴/180.
     error = NOISE_WIDTH**2 / np.sqrt(180 * noise.size)
@@ -98,7 +98,7 @@ def test_clean_values_are_the_books():
     numbers = np.random.default_rng(0).uniform(size=(4, 6, 1))
     time = np.arange(51) / STEPS_PER_UNIT
     np.testing.assert_allclose(time, np.linspace(0, 1, 51))
-    expected = _book(*numbers, time)
+    expected = _book(*numbers, time=time)
     np.testing.assert_allclose(clean_values(Waves(*numbers), time, np.sin), expected, rtol=1e-12)
     on_device = clean_values(Waves(*jnp.float32(numbers)), jnp.float32(time), jnp.sin)
     np.testing.assert_allclose(on_device, expected, atol=1e-5)
