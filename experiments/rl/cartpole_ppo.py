@@ -20,8 +20,8 @@ from typing import Annotated
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
 from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
-from research.rl.environment import make_gymnax
-from research.rl.ppo import Sizes, make_ppo
+from research.rl.algorithms.ppo import Sizes, make_ppo
+from research.rl.environments.registered import make_environment
 
 
 @dataclass(frozen=True)
@@ -98,4 +98,4 @@ def make(config: Config) -> Experiment:
         anneal=config.anneal,
         evaluation_episodes=config.evaluation_episodes,
     )
-    return make_ppo(make_gymnax("CartPole-v1"), sizes, floats(config))
+    return make_ppo(make_environment("CartPole-v1"), sizes, floats(config))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from research.engine.experiment import Key
 from research.engine.metrics import Metrics, count, mean
-from research.rl.environment import Environment
+from research.rl.environments.environment import Environment
 from research.rl.rollout import Policy
 
 

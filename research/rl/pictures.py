@@ -11,7 +11,7 @@ import numpy as np
 
 from research.engine.artifacts import Animation, Artifact, Histogram
 from research.engine.experiment import Key
-from research.rl.environment import Environment, Renderer
+from research.rl.environments.environment import Environment, Renderer
 from research.rl.evaluation import run_episodes
 
 LONGEST = 1000

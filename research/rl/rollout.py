@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Key
-from research.rl.environment import Environment, EnvironmentState
+from research.rl.environments.environment import Environment, EnvironmentState
 
 Policy = Callable[[jax.Array], jax.Array]
 """observations `[environments, *observation_shape]` -> logits `[environments, actions]`."""

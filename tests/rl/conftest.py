@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from research.rl.environment import Environment, TimeStep
+from research.rl.environments.environment import Discrete, Environment, TimeStep
 
 
 class Clock(NamedTuple):
@@ -47,7 +47,7 @@ def _clock(length, *, ends: str) -> Environment:
             final_observation=observe(time, state.episode),
         )
 
-    return Environment(reset, step, (1,), 2, 50)
+    return Environment("clock", reset, step, (1,), Discrete(2), 50)
 
 
 @pytest.fixture(scope="session")
@@ -69,4 +69,4 @@ def lever():
             observation, action.astype(jnp.float32), jnp.bool_(True), jnp.bool_(False), observation
         )
 
-    return Environment(reset, step, (1,), 2, 1)
+    return Environment("lever", reset, step, (1,), Discrete(2), 1)

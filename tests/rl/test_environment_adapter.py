@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.rl.environment import make_gymnax
+from research.rl.environments.registered import make_environment
 
 
 @pytest.fixture(scope="module")
 def cartpole():
-    return make_gymnax("CartPole-v1")
+    return make_environment("CartPole-v1")
 
 
 def _at(state, position, time=0):
@@ -87,8 +87,3 @@ def test_endings(cartpole, position, time, terminated, truncated):
     else:
         assert int(after.time) == time + 1
         np.testing.assert_array_equal(shown.observation, shown.final_observation)
-
-
-def test_continuous_actions_are_refused():
-    with pytest.raises(ValueError, match="not discrete"):
-        make_gymnax("Pendulum-v1")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.engine.metrics import read
-from research.rl.environment import Environment
+from research.rl.environments.environment import Environment
 from research.rl.evaluation import evaluate_policy, run_episodes
 
 

@@ -15,7 +15,7 @@ from research.engine.keys import at_step, stream
 from research.engine.metrics import read
 from research.rl.losses import normalised
 from research.rl.network import PolicyAndValue
-from research.rl.ppo import Examples, Sizes, learn, make_examples, make_ppo, ppo_loss
+from research.rl.algorithms.ppo import Examples, Sizes, learn, make_examples, make_ppo, ppo_loss
 from research.rl.rollout import collect, start
 
 HYPERPARAMETERS = {

@@ -16,7 +16,7 @@ from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, count, maximum, mean, merge
 from research.rl import losses
 from research.rl.advantages import generalised_advantages
-from research.rl.environment import Environment
+from research.rl.environments.environment import Environment
 from research.rl.evaluation import evaluate_policy
 from research.rl.minibatches import shuffled_minibatches
 from research.rl.network import PolicyAndValue

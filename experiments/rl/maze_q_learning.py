@@ -1,0 +1,24 @@
+"""Q-learning finds the shortest way through a maze whose every step costs.
+
+Each step costs 1 until the goal is reached, so that nothing but haste is asked for. One step in
+ten is random (ε-greedy). The evaluation takes the best actions from the start: in the maze of the
+example 14 steps are the fewest. The report shows the way, and the values of all states beside the
+exact ones. SARSA by `--method sarsa`; a maze of 8 × 8 rooms by `--environment RandomMaze-finite`.
+
+Run: python launch.py run rl/maze_q_learning
+Expected: evaluation episode_return -14, the best there is
+Time: 2 s
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from research.rl.algorithms.table_learner import TableConfig, make, smoke, validate
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(TableConfig):
+    """What can be chosen."""

@@ -1,0 +1,36 @@
+"""Q-learning comes near the exact action values of a process with three states.
+
+The process of `three_state_q_iteration`, now unknown: random actions are taken, and each step
+moves one value towards what was seen. The settings are those of Géron's chapter 18 (2nd edition):
+10,000 steps, a step size of .05 / (1 + .005 n), discount .90. His run ended at 18.78, 17.22, 13.75
+in state 0, -8.00 in state 1 and 49.40 in state 2; the exact values are 18.919, 17.027, 13.622,
+-4.880 and 50.134, so that such a schedule has not quite arrived. `start_value` is what the policy
+that follows from the values is worth, in closed form.
+
+Run: python launch.py run rl/three_state_q_learning
+Expected: q_s0_a0 about 18.8 (the exact value is 18.919)
+Time: 1 s
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from research.rl.algorithms.table_learner import TableConfig, make, smoke, validate
+from research.rl.algorithms.tabular import Exploration
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(TableConfig):
+    """What can be chosen."""
+
+    environment: Annotated[str, "where; observations are numbers of states"] = "ThreeStates-finite"
+    exploration: Annotated[Exploration, "how actions are chosen"] = "uniform"
+    environment_steps: Annotated[int, "steps in all"] = 10_000
+    steps_per_update: Annotated[int, "steps between two looks at the figures"] = 100
+    step_size: Annotated[float, "how far a value is moved at the start"] = 0.05
+    step_size_decay: Annotated[float, "after n steps: the first / (1 + decay n)"] = 0.005
+    discount: Annotated[float, "weight of the next state's value"] = 0.9

@@ -1,0 +1,147 @@
+"""Planning with a known model: the answer by sweeps over all states, without acting.
+
+Each method is one sweep as a pure function of arrays. Their fixed points are the Bellman equations
+of a policy, and of the best one (Bellman 1957; Sutton & Barto 2018, chapter 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from research.engine.experiment import Hyperparameters
+from research.rl.environments.finite import FiniteMDP
+
+IMPOSSIBLE = -jnp.inf
+"""The value of an action that is not possible: no maximum is ever there."""
+
+
+class Model(NamedTuple):
+    """A `FiniteMDP` on the device.
+
+    Attributes:
+        transition: float32 `[states, actions, states]`.
+        reward: float32 `[states, actions]`, expected: Σ_s' T(s, a, s') R(s, a, s').
+        possible: bool `[states, actions]`.
+        terminal: bool `[states]`.
+    """
+
+    transition: jax.Array
+    reward: jax.Array
+    possible: jax.Array
+    terminal: jax.Array
+
+
+class Plan(NamedTuple):
+    """What is believed so far.
+
+    Attributes:
+        q_value: float32 `[states, actions]`; -inf where an action is not possible.
+        policy: int32 `[states]`.
+        hyperparameters: name -> float32 scalar.
+    """
+
+    q_value: jax.Array
+    policy: jax.Array
+    hyperparameters: Hyperparameters
+
+
+Sweep = Callable[[Model, Plan, jax.Array], Plan]
+"""(model, plan, discount) -> the plan after one sweep."""
+
+
+def make_model(mdp: FiniteMDP) -> Model:
+    """The process on the device, float32."""
+    return Model(
+        jnp.asarray(mdp.transition, jnp.float32),
+        jnp.asarray((mdp.transition * mdp.reward).sum(-1), jnp.float32),
+        jnp.asarray(mdp.possible),
+        jnp.asarray(mdp.terminal),
+    )
+
+
+def backup(model: Model, value: jax.Array, discount: jax.Array | float) -> jax.Array:
+    """Q(s, a) = Σ_s' T(s, a, s') (R(s, a, s') + γ V(s')), float32 `[states, actions]`.
+
+    Args:
+        model: the process.
+        value: V, float32 `[states]`.
+        discount: γ, scalar.
+    """
+    ahead = jnp.einsum("sat,t->sa", model.transition, value, precision="highest")
+    return jnp.where(model.possible, model.reward + discount * ahead, IMPOSSIBLE)
+
+
+def greedy_value(model: Model, q_value: jax.Array) -> jax.Array:
+    """V(s) = max_a Q(s, a), float32 `[states]`; 0 where the process has ended."""
+    return jnp.where(model.terminal, 0.0, jnp.max(q_value, axis=-1))
+
+
+def policy_value(model: Model, plan: Plan) -> jax.Array:
+    """V(s) = Q(s, π(s)), float32 `[states]`; 0 where the process has ended."""
+    chosen = jnp.take_along_axis(plan.q_value, plan.policy[:, None], axis=-1)[:, 0]
+    return jnp.where(model.terminal, 0.0, chosen)
+
+
+def improved(q_value: jax.Array) -> jax.Array:
+    """π(s) = argmax_a Q(s, a), the first of equals, int32 `[states]`."""
+    return jnp.argmax(q_value, axis=-1).astype(jnp.int32)
+
+
+def policy_evaluation(model: Model, plan: Plan, discount: jax.Array) -> Plan:
+    """One sweep of V(s) ← Σ_s' T(s, π(s), s') (R(s, π(s), s') + γ V(s')); the policy stays.
+
+    Source: Sutton & Barto 2018, eq. 4.5.
+    """
+    return plan._replace(q_value=backup(model, policy_value(model, plan), discount))
+
+
+def q_value_iteration(model: Model, plan: Plan, discount: jax.Array) -> Plan:
+    """One sweep of Q(s, a) ← Σ_s' T(s, a, s') (R(s, a, s') + γ max_a' Q(s', a')).
+
+    Source: Géron, *Hands-On Machine Learning*, 2nd edition, eq. 18-3.
+    """
+    q_value = backup(model, greedy_value(model, plan.q_value), discount)
+    return plan._replace(q_value=q_value, policy=improved(q_value))
+
+
+def make_policy_iteration(sweeps: int) -> Sweep:
+    """Policy iteration: `sweeps` of evaluation, then the policy becomes greedy.
+
+    Source: Howard 1960; Puterman & Shin 1978 for a bounded number of sweeps.
+    """
+
+    def iterate(model: Model, plan: Plan, discount: jax.Array) -> Plan:
+        def evaluate(_: jax.Array, plan: Plan) -> Plan:
+            return policy_evaluation(model, plan, discount)
+
+        plan = jax.lax.fori_loop(0, sweeps, evaluate, plan)
+        return plan._replace(policy=improved(plan.q_value))
+
+    return iterate
+
+
+def value_iteration(model: Model, value: jax.Array, discount: jax.Array) -> jax.Array:
+    """One sweep of V(s) ← max_a Σ_s' T(s, a, s') (R(s, a, s') + γ V(s')), float32 `[states]`.
+
+    The values are those of `q_value_iteration`, which keeps them for each action as well.
+
+    Source: Sutton & Barto 2018, eq. 4.10.
+    """
+    return greedy_value(model, backup(model, value, discount))
+
+
+def value_sweep(model: Model, plan: Plan, discount: jax.Array) -> Plan:
+    """`value_iteration` as a sweep over a plan: what is kept between sweeps is V alone."""
+    value = value_iteration(model, greedy_value(model, plan.q_value), discount)
+    q_value = backup(model, value, discount)
+    return Plan(q_value, improved(q_value), plan.hyperparameters)
+
+
+def starting_plan(model: Model, hyperparameters: Hyperparameters) -> Plan:
+    """All values 0, and in each state the first action that is possible."""
+    q_value = jnp.where(model.possible, 0.0, IMPOSSIBLE)
+    return Plan(q_value, improved(model.possible.astype(jnp.float32)), hyperparameters)

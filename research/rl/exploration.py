@@ -1,0 +1,81 @@
+"""Which actions to try while action values are still being learned.
+
+Each function turns the values of one state's actions into probabilities of taking them.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+
+def uniform(possible: jax.Array) -> jax.Array:
+    """The same probability for each action that is possible, float32 `[..., actions]`."""
+    allowed = possible.astype(jnp.float32)
+    return allowed / jnp.sum(allowed, axis=-1, keepdims=True)
+
+
+def epsilon_greedy(
+    q_value: jax.Array, possible: jax.Array, epsilon: jax.Array | float
+) -> jax.Array:
+    """With probability ε any action, otherwise the best; of equals each alike.
+
+    Args:
+        q_value: float32 `[..., actions]`.
+        possible: bool `[..., actions]`.
+        epsilon: ε, from 0 to 1.
+
+    Returns:
+        Probabilities, float32 `[..., actions]`.
+
+    Source: Sutton & Barto 2018, section 2.2.
+    """
+    values = jnp.where(possible, q_value, -jnp.inf)
+    best = possible & (values == jnp.max(values, axis=-1, keepdims=True))
+    return (1.0 - epsilon) * uniform(best) + epsilon * uniform(possible)
+
+
+def softmax(q_value: jax.Array, possible: jax.Array, temperature: jax.Array | float) -> jax.Array:
+    """Probabilities in proportion to exp(Q / τ): the better, the more often.
+
+    Args:
+        q_value: float32 `[..., actions]`.
+        possible: bool `[..., actions]`.
+        temperature: τ, above 0.
+
+    Returns:
+        Probabilities, float32 `[..., actions]`.
+
+    Source: Sutton & Barto 2018, section 2.8 (with preferences Q / τ).
+    """
+    return jax.nn.softmax(jnp.where(possible, q_value / temperature, -jnp.inf), axis=-1)
+
+
+def with_bonus(
+    q_value: jax.Array, visits: jax.Array, curiosity: jax.Array | float
+) -> jax.Array:
+    """Q(s, a) + κ / (1 + N(s, a)): what has rarely been tried is taken for better than it looks.
+
+    Args:
+        q_value: float32 `[..., actions]`.
+        visits: N, int32 `[..., actions]`, how often each action was taken.
+        curiosity: κ.
+
+    Returns:
+        float32 `[..., actions]`.
+
+    Source: Géron, *Hands-On Machine Learning*, 2nd edition, eq. 18-6.
+    """
+    return q_value + curiosity / (1.0 + visits.astype(q_value.dtype))
+
+
+def decayed(initial: jax.Array | float, decay: jax.Array | float, times: jax.Array) -> jax.Array:
+    """`initial / (1 + decay * times)`: step sizes whose sum diverges while that of their squares
+    does not, as learning from samples needs (Robbins & Monro 1951).
+
+    Args:
+        initial: the first value.
+        decay: how fast it falls; 0 keeps it.
+        times: int32, how often it was used.
+    """
+    return initial / (1.0 + decay * times.astype(jnp.float32))

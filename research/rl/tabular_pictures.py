@@ -1,0 +1,69 @@
+"""What a report shows of a table of action values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from research.engine.artifacts import Artifact, Lines
+from research.engine.experiment import Key
+from research.rl.environments.environment import Environment
+from research.rl.environments.finite import FiniteMDP, exact_value, solve
+from research.rl.pictures import animate, first_episode, play_episode
+
+
+def show_table(
+    environment: Environment,
+    greedy: Callable[[jax.Array, jax.Array], jax.Array],
+    q_value: jax.Array,
+    key: Key,
+    mdp: FiniteMDP | None,
+    discount: float,
+) -> dict[str, Artifact]:
+    """An episode, where the environment can be drawn, and values beside the exact ones.
+
+    Args:
+        environment: where.
+        greedy: (q_value, observation) -> the best action.
+        q_value: float32 `[states, actions]`.
+        key: for the episode.
+        mdp: the model, where it is known.
+        discount: γ of the values.
+    """
+    made: dict[str, Artifact] = {}
+    if environment.renderer:
+
+        def play(q_value: jax.Array, key: Key) -> tuple:
+            longest = environment.longest_episode
+            return play_episode(environment, lambda seen: greedy(q_value, seen), key, longest)
+
+        played = first_episode(*jax.device_get(jax.jit(play)(q_value, key)))
+        made["episode"] = animate(played, environment.renderer)
+    if mdp is not None:
+        made["values"] = compare_values(mdp, np.asarray(q_value), discount)
+    return made
+
+
+def compare_values(mdp: FiniteMDP, q_value: np.ndarray, discount: float) -> Lines:
+    """Believed and exact values of the best action in each state that does not end an episode.
+
+    Args:
+        mdp: the process.
+        q_value: float `[states, actions]`, what is believed.
+        discount: γ, below 1.
+    """
+    best = solve(mdp, discount)
+    greedy = np.where(mdp.possible, q_value, -np.inf)
+    going = np.flatnonzero(~mdp.terminal)
+    followed = exact_value(mdp, greedy.argmax(-1), discount)
+    lines = np.stack([greedy[going].max(-1), followed[going], best[going].max(-1)])
+    return Lines(
+        "Values of states",
+        going.astype(np.float64),
+        lines[None],
+        ("believed", "of the policy that follows from it", "of the best policy"),
+        "number of a state",
+        note=f"Discount {discount:g}; the last two in closed form.",
+    )

@@ -1,0 +1,128 @@
+"""Every environment by name: fixed types, gymnasium's physics, and words for what does not fit."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from research.rl.environments.environment import Box, Discrete
+from research.rl.environments.registered import FINITE, GYMNAX, make_environment, unfit
+
+USABLE = [name for name, kind in GYMNAX.items() if not kind.unavailable] + list(FINITE)
+
+
+@cache
+def made(name):
+    return make_environment(name)
+
+
+def test_the_table_is_gymnaxs():
+    import gymnax
+
+    ours = {name for name, kind in GYMNAX.items()}
+    assert ours == set(gymnax.registered_envs)
+
+
+@pytest.mark.parametrize("name", USABLE)
+def test_types_are_a_fixed_point_of_stepping(name):
+    """By abstract evaluation: nothing is compiled."""
+    environment = made(name)
+    key = jax.random.key(0)
+    state, observation = jax.eval_shape(environment.reset, key)
+    space = environment.action_space
+    if isinstance(space, Box):
+        assert (space.low < space.high).all() and space.low.dtype == np.float32
+        action = jnp.asarray(space.low)
+    else:
+        action = jnp.int32(space.n - 1)
+    after, shown = jax.eval_shape(environment.step, key, state, action)
+
+    def kind(tree):
+        return jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype, leaf.weak_type), tree)
+
+    assert kind(state) == kind(after)
+    assert kind(observation) == kind(shown.observation) == kind(shown.final_observation)
+    assert observation.shape == environment.observation_shape
+    assert observation.dtype == (jnp.float32 if environment.states is None else jnp.int32)
+    assert shown.reward.shape == () and shown.reward.dtype == jnp.float32
+    assert shown.terminated.dtype == shown.truncated.dtype == jnp.bool_
+    assert not any(leaf.weak_type for leaf in jax.tree.leaves((state, observation, shown)))
+    registered = GYMNAX.get(name)
+    if registered:
+        assert registered.continuous == isinstance(space, Box)
+        assert registered.numbered == (environment.states is not None)
+
+
+PHYSICS = {
+    "CartPole-v1": [2.4, 3.0, 0.2, 3.0],
+    "MountainCar-v0": [0.5, 0.06],
+    "Pendulum-v1": [np.pi, 7.0],
+    "Acrobot-v1": [np.pi, np.pi, 10.0, 20.0],
+}
+
+
+def _place(name, state, place):
+    """A state of gymnax at a place in gymnasium's coordinates."""
+    fields = {
+        "CartPole-v1": ("x", "x_dot", "theta", "theta_dot"),
+        "MountainCar-v0": ("position", "velocity"),
+        "Pendulum-v1": ("theta", "theta_dot"),
+        "Acrobot-v1": ("joint_angle1", "joint_angle2", "velocity_1", "velocity_2"),
+    }[name]
+    return state.replace(**{field: jnp.asarray(value) for field, value in zip(fields, place)})
+
+
+def _oracle_step(oracle, place, action):
+    oracle.state = np.array(place, np.float64)
+    oracle.steps_beyond_terminated = None
+    observation, reward, terminated, _, _ = oracle.step(action)
+    return observation, reward, terminated, np.array(oracle.state, np.float64)
+
+
+def _action(space, generator):
+    if isinstance(space, Discrete):
+        action = int(generator.integers(space.n))
+        return action, jnp.int32(action)
+    action = generator.uniform(space.low, space.high).astype(np.float32)
+    return action, jnp.asarray(action)
+
+
+@pytest.mark.parametrize("name", PHYSICS)
+def test_one_step_is_gymnasiums(name):
+    """From 200 random places, in float32."""
+    environment, oracle = made(name), gymnasium.make(name).unwrapped
+    oracle.reset(seed=0)
+    generator = np.random.default_rng(0)
+    state, _ = environment.reset(jax.random.key(0))
+    step = jax.jit(environment.step)
+    for _ in range(200):
+        place = generator.uniform(-1, 1, len(PHYSICS[name])) * PHYSICS[name]
+        place = place.astype(np.float32).astype(np.float64)
+        told, given = _action(environment.action_space, generator)
+        expected, reward, terminated, _ = _oracle_step(oracle, place, told)
+        here = _place(name, state, np.float32(place))
+        _, shown = step(jax.random.key(1), here, given)
+        np.testing.assert_allclose(shown.final_observation, expected, rtol=3e-6, atol=3e-6)
+        np.testing.assert_allclose(shown.reward, reward, rtol=1e-5, atol=1e-6)
+        assert bool(shown.terminated) == terminated
+
+
+def test_an_unknown_name_is_told_what_fits():
+    (problem,) = unfit("Cartpole-v1")
+    assert "did you mean CartPole-v1?" in problem and "Pendulum-v1" in problem
+    (problem,) = unfit("Pendulum-v1", continuous=False)
+    assert "its actions are vectors" in problem and "Acrobot-v1" in problem
+    (problem,) = unfit("CartPole-v1", continuous=True)
+    assert "its actions are numbers" in problem and "Acrobot" not in problem
+    (problem,) = unfit("CartPole-v1", numbered=True)
+    assert "not numbers of states" in problem and "FrozenLake-misc" in problem
+    (problem,) = unfit("MNISTBandit-bsuite")
+    assert "network" in problem
+    assert unfit("CartPole-v1", continuous=False) == []
+    with pytest.raises(ValueError, match="did you mean"):
+        make_environment("Cartpole-v1")
