@@ -51,9 +51,7 @@ def softmax(q_value: jax.Array, possible: jax.Array, temperature: jax.Array | fl
     return jax.nn.softmax(jnp.where(possible, q_value / temperature, -jnp.inf), axis=-1)
 
 
-def with_bonus(
-    q_value: jax.Array, visits: jax.Array, curiosity: jax.Array | float
-) -> jax.Array:
+def with_bonus(q_value: jax.Array, visits: jax.Array, curiosity: jax.Array | float) -> jax.Array:
     """Q(s, a) + κ / (1 + N(s, a)): what has rarely been tried is taken for better than it looks.
 
     Args:
@@ -70,8 +68,9 @@ def with_bonus(
 
 
 def decayed(initial: jax.Array | float, decay: jax.Array | float, times: jax.Array) -> jax.Array:
-    """`initial / (1 + decay * times)`: step sizes whose sum diverges while that of their squares
-    does not, as learning from samples needs (Robbins & Monro 1951).
+    """`initial / (1 + decay * times)`: a step size that falls as learning needs.
+
+    The sum of such steps diverges while that of their squares does not (Robbins & Monro 1951).
 
     Args:
         initial: the first value.

@@ -48,7 +48,9 @@ def test_the_best_is_the_best_of_all_policies(discount):
     """Three states: all six policies can be tried."""
     mdp = three_states()
     choices = [np.flatnonzero(row) for row in mdp.possible]
-    values = [exact_value(mdp, np.array(policy), discount) for policy in itertools.product(*choices)]
+    values = [
+        exact_value(mdp, np.array(policy), discount) for policy in itertools.product(*choices)
+    ]
     expected = action_values(mdp, np.max(values, axis=0), discount)
     np.testing.assert_allclose(solve(mdp, discount), expected, rtol=1e-9)
 

@@ -65,8 +65,10 @@ def test_every_method_ends_at_the_exact_values(sweep, mdp):
     expected = solve(mdp, 0.95)
     np.testing.assert_allclose(plan.q_value, expected, atol=3e-5)
     going = ~mdp.terminal
-    assert (np.take_along_axis(expected, np.asarray(plan.policy)[:, None], 1)[going, 0]
-            >= expected.max(-1)[going] - 1e-5).all()
+    assert (
+        np.take_along_axis(expected, np.asarray(plan.policy)[:, None], 1)[going, 0]
+        >= expected.max(-1)[going] - 1e-5
+    ).all()
 
 
 def test_the_value_of_a_policy_is_the_linear_systems():

@@ -13,9 +13,9 @@ from jax.flatten_util import ravel_pytree
 from research.engine.groups import split
 from research.engine.keys import at_step, stream
 from research.engine.metrics import read
+from research.rl.algorithms.ppo import Examples, Sizes, learn, make_examples, make_ppo, ppo_loss
 from research.rl.losses import normalised
 from research.rl.network import PolicyAndValue
-from research.rl.algorithms.ppo import Examples, Sizes, learn, make_examples, make_ppo, ppo_loss
 from research.rl.rollout import collect, start
 
 HYPERPARAMETERS = {

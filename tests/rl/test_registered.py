@@ -74,7 +74,9 @@ def _place(name, state, place):
         "Pendulum-v1": ("theta", "theta_dot"),
         "Acrobot-v1": ("joint_angle1", "joint_angle2", "velocity_1", "velocity_2"),
     }[name]
-    return state.replace(**{field: jnp.asarray(value) for field, value in zip(fields, place)})
+    return state.replace(
+        **{field: jnp.asarray(value) for field, value in zip(fields, place, strict=True)}
+    )
 
 
 def _oracle_step(oracle, place, action):

@@ -101,9 +101,7 @@ def make_planner(
         return {"bellman_residual": maximum(jnp.max(residual))}
 
     def measure(plan: Plan) -> dict[str, float]:
-        return known_figures(
-            mdp, np.asarray(plan.q_value), float(plan.hyperparameters["discount"])
-        )
+        return known_figures(mdp, np.asarray(plan.q_value), float(plan.hyperparameters["discount"]))
 
     def artifacts(plan: Plan, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
         del evaluation, key
@@ -119,6 +117,8 @@ def make_planner(
         items="backups",
         hyperparameters=hyperparameters,
         evaluate_every=max(1, sweeps // 10),
+        watched=("evaluation",),
+        final=("evaluation",),
         measure=measure,
         artifacts=artifacts,
     )

@@ -59,9 +59,7 @@ def validate(config: TableConfig) -> list[str]:
 
 def smoke(config: TableConfig) -> TableConfig:
     """Thirty updates of ten steps."""
-    return replace(
-        config, environment_steps=300, steps_per_update=10, evaluation_episodes=2
-    )
+    return replace(config, environment_steps=300, steps_per_update=10, evaluation_episodes=2)
 
 
 def make(config: TableConfig) -> Experiment:

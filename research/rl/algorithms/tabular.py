@@ -240,6 +240,8 @@ def make_tabular(
         items="steps",
         hyperparameters=hyperparameters,
         evaluate_every=max(1, sizes.updates // 10),
+        watched=("evaluation",),
+        final=("evaluation",),
         measure=measure if mdp is not None else None,
         artifacts=artifacts,
     )

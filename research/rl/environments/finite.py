@@ -207,10 +207,11 @@ def solve(mdp: FiniteMDP, discount: float) -> np.ndarray:
     policy = mdp.possible.argmax(-1)
     while True:
         values = action_values(mdp, exact_value(mdp, policy, discount), discount)
+        best = np.where(mdp.terminal, 0.0, values.max(-1))
         kept = np.take_along_axis(values, policy[:, None], -1)[:, 0]
+        kept = np.where(mdp.terminal, 0.0, kept)
         # What is better by rounding alone would have the policy go round in circles.
-        better = values.max(-1) > kept + 1e-10 * (1 + np.abs(kept))
-        better &= ~mdp.terminal
+        better = best > kept + 1e-10 * (1 + np.abs(kept))
         if not better.any():
             return values
         policy = np.where(better, values.argmax(-1), policy)
@@ -236,7 +237,7 @@ def known_figures(mdp: FiniteMDP, q_value: np.ndarray, discount: float) -> dict[
     figures = {
         "start_value": float(mdp.start @ value),
         "best_start_value": float(mdp.start @ best_value),
-        "largest_error": float(np.abs(q_value - best)[mdp.possible].max()),
+        "largest_error": float(np.abs(q_value[mdp.possible] - best[mdp.possible]).max()),
     }
     if mdp.possible.sum() <= 20:
         figures |= {

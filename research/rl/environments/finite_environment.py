@@ -43,7 +43,7 @@ class FiniteEnvironment(environment.Environment[FiniteState, FiniteParameters]):
     An action that is not possible leaves everything as it is and pays nothing.
     """
 
-    def __init__(self, mdp: FiniteMDP, longest_episode: int):
+    def __init__(self, mdp: FiniteMDP, longest_episode: int) -> None:
         """Keep the process as cumulative probabilities in float32."""
         self.mdp = mdp
         self.longest_episode = longest_episode

@@ -27,7 +27,7 @@ class Maze(NamedTuple):
     cells: np.ndarray
 
     def tiles(self, kind: str) -> np.ndarray:
-        """bool `[states]`: which states are of this kind."""
+        """Bool `[states]`: which states are of this kind."""
         return np.array([self.rows[row][column] == kind for row, column in self.cells])
 
 
@@ -110,7 +110,7 @@ def random_maze(height: int, width: int, seed: int, openings: float = 0.1) -> Ma
 
 
 def neighbours(maze: Maze) -> np.ndarray:
-    """int `[states, actions]`: where each action leads; against a wall, nowhere."""
+    """Int `[states, actions]`: where each action leads; against a wall, nowhere."""
     number = {tuple(cell): state for state, cell in enumerate(maze.cells.tolist())}
     return np.array(
         [
@@ -161,4 +161,4 @@ S..#....
 ...#....
 .#...#.G
 """
-"""The maze of the example: 8 x 8; the shortest way takes 14 steps."""
+"""The maze of the example: 8 x 8; the shortest way takes 16 steps."""
