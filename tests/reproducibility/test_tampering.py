@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -39,10 +40,11 @@ def flip_ledger_middle(run: Path) -> None:
 
 
 def change_figure(path: Path) -> None:
+    """The first digit of the last figure: another last one can spell the same float."""
     text = path.read_text()
-    found = next(c for c in reversed(text) if c in "123456789")
-    at = text.rindex(found)
-    path.write_text(text[:at] + ("1" if found != "1" else "2") + text[at + 1 :])
+    *_, figure = re.finditer(r"\d*\.\d*[1-9]\d*", text)
+    at = figure.start() + next(i for i, digit in enumerate(figure[0]) if digit in "123456789")
+    path.write_text(text[:at] + ("1" if text[at] != "1" else "2") + text[at + 1 :])
 
 
 def change_result(run: Path) -> None:
