@@ -22,19 +22,13 @@ def _at(state, position, time=0):
     return state.replace(x=x, x_dot=x_dot, theta=theta, theta_dot=theta_dot, time=jnp.int32(time))
 
 
-def test_types_are_a_fixed_point_of_stepping(cartpole):
-    state, observation = jax.jit(cartpole.reset)(jax.random.key(0))
-    after, shown = jax.jit(cartpole.step)(jax.random.key(1), state, jnp.int32(1))
-    kinds = [
-        jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype, leaf.weak_type), tree)
-        for tree in (state, after)
-    ]
-    assert kinds[0] == kinds[1]
-    assert not any(leaf.weak_type for leaf in jax.tree.leaves((state, after, shown)))
-    assert observation.dtype == shown.observation.dtype == shown.reward.dtype == jnp.float32
-    assert shown.terminated.dtype == shown.truncated.dtype == jnp.bool_
-    assert observation.shape == cartpole.observation_shape == (4,)
+def test_what_it_is(cartpole):
     assert (cartpole.actions, cartpole.longest_episode) == (2, 500)
+
+
+def test_a_vector_is_no_number_of_an_action():
+    with pytest.raises(ValueError, match="Pendulum-v1 are not discrete"):
+        _ = make_environment("Pendulum-v1").actions
 
 
 def test_one_step_is_gymnasiums(cartpole):

@@ -9,12 +9,7 @@ from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
 from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
 from research.rl.algorithms.tabular import Exploration, Method, Sizes, make_tabular
-from research.rl.environments.registered import (
-    FINITE,
-    make_environment,
-    make_finite_named,
-    unfit,
-)
+from research.rl.environments.registered import FINITE, make_environment, unfit
 
 
 @dataclass(frozen=True)
@@ -72,8 +67,6 @@ def make(config: TableConfig) -> Experiment:
         decay_by_visit=config.decay_by_visit,
         evaluation_episodes=config.evaluation_episodes,
     )
-    if config.environment not in FINITE:
-        return make_tabular(make_environment(config.environment), sizes, floats(config))
-    finite = FINITE[config.environment]()
-    environment = make_finite_named(config.environment, finite)
-    return make_tabular(environment, sizes, floats(config), finite.mdp)
+    name = config.environment
+    mdp = FINITE[name]().mdp if name in FINITE else None
+    return make_tabular(make_environment(name), sizes, floats(config), mdp)

@@ -222,7 +222,8 @@ def make_tabular(
         }
 
     def measure(state: TabularState) -> dict[str, float]:
-        assert mdp is not None
+        if mdp is None:
+            return {}
         discount = float(state.hyperparameters["discount"])
         return known_figures(mdp, np.asarray(state.q_value), discount)
 
@@ -242,6 +243,6 @@ def make_tabular(
         evaluate_every=max(1, sizes.updates // 10),
         watched=("evaluation",),
         final=("evaluation",),
-        measure=measure if mdp is not None else None,
+        measure=measure,
         artifacts=artifacts,
     )

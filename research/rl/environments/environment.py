@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from research.engine.experiment import Key
@@ -108,20 +107,3 @@ class Environment(NamedTuple):
         if not isinstance(self.action_space, Discrete):
             raise ValueError(f"the actions of {self.name} are not discrete")
         return self.action_space.n
-
-    @property
-    def action_dimensions(self) -> int:
-        """The number of components of a continuous action.
-
-        Raises:
-            ValueError: the actions are discrete.
-        """
-        if not isinstance(self.action_space, Box):
-            raise ValueError(f"the actions of {self.name} are discrete")
-        return len(self.action_space.low)
-
-
-def first_observation(environment: Environment) -> jax.Array:
-    """Zeros in the shape and dtype of an observation, for making parameters."""
-    dtype = jnp.float32 if environment.states is None else jnp.int32
-    return jnp.zeros(environment.observation_shape, dtype)

@@ -101,22 +101,19 @@ def make_environment(name: str) -> Environment:
     """
     if problems := unfit(name):
         raise ValueError(problems[0])
+    # gymnax takes two seconds to import: only for those who ask for an environment.
     if name in FINITE:
-        return make_finite_named(name, FINITE[name]())
-    import gymnax  # takes two seconds: only for those who ask for it
+        from research.rl.environments.finite_environment import make_finite_environment
+
+        mdp, longest_episode, maze = FINITE[name]()
+        renderer = maze_renderer(maze) if maze else None
+        return make_finite_environment(mdp, name, longest_episode, renderer)
+    import gymnax
 
     from research.rl.environments.gymnax_adapter import adapt
 
     environment, parameters = gymnax.make(name)
     return adapt(environment, parameters, name, RENDERERS.get(name))
-
-
-def make_finite_named(name: str, finite: Finite) -> Environment:
-    """A known process as an environment; a maze is drawn."""
-    from research.rl.environments.finite_environment import make_finite_environment
-
-    renderer = maze_renderer(finite.maze) if finite.maze else None
-    return make_finite_environment(finite.mdp, name, finite.longest_episode, renderer)
 
 
 def unfit(
@@ -146,7 +143,7 @@ def unfit(
     if name not in everything:
         near = difflib.get_close_matches(name, fitting, n=1, cutoff=0.5)
         hint = f", did you mean {near[0]}?" if near else ""
-        return [f"{asked}: there is no such environment{hint or ''}{those}"]
+        return [f"{asked}: there is no such environment{hint}{those}"]
     kind = everything[name]
     if kind.unavailable:
         return [f"{asked} cannot be used: {kind.unavailable}{those}"]
