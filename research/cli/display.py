@@ -42,7 +42,7 @@ class Display:
         self._items = "items"
         self._steps = 0
         self._step = 0
-        self._begun = (clock(), 0)
+        self._begun: tuple[float, int] | None = None
         self._last_line = clock()
         self._last_figures = float("-inf")
         self._line = ""
@@ -63,7 +63,7 @@ class Display:
         """Say what runs, where, and from which step."""
         self._items, self._steps = str(info["items"]), int(info["steps"])
         self._step = int(info["step"])
-        self._begun = (self._clock(), self._step)
+        self._begun = None
         self._last_line = self._clock()
         begin = f"from step {self._step:,}" if self._step else "from the start"
         members = int(info.get("members", 1))
@@ -75,8 +75,10 @@ class Display:
 
     def progress(self, step: int, steps: int, items_per_second: float, metrics: Figures) -> None:
         """Move the bar; without one, a line every ten seconds."""
-        if step < self._step:
-            self._begun = (self._clock(), step)
+        now = self._clock()
+        if self._begun is None or step < self._step:
+            # Not before the first steps are done: what compiling took says nothing of the rest.
+            self._begun = (now, step)
         self._step = step
         rate = f"{_thousands(items_per_second)} {self._items}/s" if items_per_second else ""
         if self._bar is not None:
@@ -84,7 +86,6 @@ class Display:
             shown = f"loss {spell_figure(loss)}" if loss is not None else ""
             self._bar.update(self._task, completed=step, rate=rate, loss=shown)
             return
-        now = self._clock()
         if now - self._last_line < LINE_SECONDS:
             return
         self._last_line = now
@@ -151,8 +152,10 @@ class Display:
         self._console.print(text, style=style, markup=False)
 
     def _seconds_left(self, step: int, steps: int, now: float) -> float | None:
+        if self._begun is None or step <= self._begun[1]:
+            return None
         began, first = self._begun
-        return (steps - step) * (now - began) / (step - first) if step > first else None
+        return (steps - step) * (now - began) / (step - first)
 
 
 def print_result(result: Mapping[str, Any], file: TextIO) -> None:

@@ -58,6 +58,16 @@ def test_plain_lines_come_at_most_every_ten_seconds(shown):
     assert lines[0] == "step 100 of 1,000 (10 %), 640 examples/s, 1:30 left, train loss 0.5"
 
 
+def test_the_time_left_is_not_that_of_compiling(shown):
+    display, progress, _, clock = shown
+    with display:
+        display.started(INFO)
+        for clock.now, step in ((40, 1), (51, 501)):
+            display.progress(step, 1000, 640.0, {})
+    lines = [line for line in progress.getvalue().splitlines() if line.startswith("step")]
+    assert [line.partition("/s")[2] for line in lines] == ["", ", 0:11 left"]
+
+
 def test_plain_output_has_no_control_characters(shown):
     display, progress, human, _ = shown
     with display:
