@@ -140,5 +140,6 @@ def test_figures_of_the_exact_values_are_without_error():
     mdp = three_states()
     figures = known_figures(mdp, solve(mdp, 0.9), 0.9)
     assert figures["largest_error"] == 0 and figures["start_value"] == figures["best_start_value"]
-    worse = known_figures(mdp, np.where(mdp.possible, -np.arange(3.0), 0)[:, ::1] * -1, 0.9)
+    last_action = np.broadcast_to(np.arange(3.0), (3, 3))
+    worse = known_figures(mdp, last_action, 0.9)
     assert worse["start_value"] < worse["best_start_value"] and worse["largest_error"] > 1
