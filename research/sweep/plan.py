@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from research.report.headline import headline
+
 SWEEPS = "sweeps"
 """The folder of a runs directory that holds sweeps; runs lie one level higher and never in it."""
 
@@ -74,7 +76,7 @@ def is_test(metric: str) -> bool:
 
 
 def default_metric(names: list[str], selected: str = "") -> str:
-    """What trials are ranked by where nothing was said: validation first, never the test set.
+    """What trials are ranked by where nothing was said: never a figure of the test set.
 
     Args:
         names: the metrics that the experiment reports.
@@ -82,10 +84,5 @@ def default_metric(names: list[str], selected: str = "") -> str:
     """
     if selected in names:
         return selected
-    known = [name for name in names if direction_of(name) and not is_test(name)]
-    # Of a split's metrics, those to be large (accuracy, return) are what a person means.
-    return min(
-        known,
-        key=lambda name: (name.startswith("train/"), direction_of(name) != "maximize", name),
-        default="",
-    )
+    known = (name for name in names if direction_of(name) and not is_test(name))
+    return headline(known) or ""

@@ -72,4 +72,5 @@ def test_validation_is_what_trials_are_ranked_by() -> None:
     assert default_metric(names, "validation/loss") == "validation/loss"
     assert default_metric(["test/accuracy", "train/loss"]) == "train/loss"
     assert default_metric(["test/accuracy"]) == ""
+    assert default_metric(["validation/forgetful_mse", "validation/mse"]) == "validation/mse"
     assert is_test("test/accuracy") and not is_test("validation/test")
