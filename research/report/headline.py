@@ -33,6 +33,7 @@ KINDS = {
     "negative_log_likelihood": False,
     "nll": False,
     "distance": False,
+    "residual": False,
     "divergence": False,
     "loss": False,
 }
