@@ -84,25 +84,42 @@ def collect(
         step_gumbel, step_keys = noise
         logits = policy(episodes.observations)
         action = jnp.argmax(logits + step_gumbel, axis=-1).astype(jnp.int32)
-        states, step = jax.vmap(environment.step)(step_keys, episodes.states, action)
-        episode_return = episodes.episode_return + step.reward
-        episode_length = episodes.episode_length + 1
-        done = step.terminated | step.truncated
-        after = Episodes(
-            states,
-            step.observation,
-            jnp.where(done, 0.0, episode_return),
-            jnp.where(done, 0, episode_length),
-        )
-        return after, Trajectory(
-            observation=episodes.observations,
-            action=action,
-            reward=step.reward,
-            terminated=step.terminated,
-            truncated=step.truncated,
-            final_observation=step.final_observation,
-            episode_return=episode_return,
-            episode_length=episode_length,
-        )
+        return step_all(environment, episodes, action, step_keys)
 
     return jax.lax.scan(act, episodes, (gumbel, keys))
+
+
+def step_all(
+    environment: Environment, episodes: Episodes, action: jax.Array, keys: jax.Array
+) -> tuple[Episodes, Trajectory]:
+    """One step of every environment.
+
+    Args:
+        environment: where.
+        episodes: the environments as they stand.
+        action: `[environments, ...]`.
+        keys: a key for each, `[environments]`.
+
+    Returns:
+        The environments afterwards, and what happened: leaves `[environments, ...]`.
+    """
+    states, step = jax.vmap(environment.step)(keys, episodes.states, action)
+    episode_return = episodes.episode_return + step.reward
+    episode_length = episodes.episode_length + 1
+    done = step.terminated | step.truncated
+    after = Episodes(
+        states,
+        step.observation,
+        jnp.where(done, 0.0, episode_return),
+        jnp.where(done, 0, episode_length),
+    )
+    return after, Trajectory(
+        observation=episodes.observations,
+        action=action,
+        reward=step.reward,
+        terminated=step.terminated,
+        truncated=step.truncated,
+        final_observation=step.final_observation,
+        episode_return=episode_return,
+        episode_length=episode_length,
+    )

@@ -1,0 +1,101 @@
+"""What deep Q-learning learns from transitions: action values, or distributions of returns."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from research.engine.experiment import Hyperparameters
+from research.rl import distributional, exploration
+from research.rl.environments.environment import Environment
+from research.rl.q_network import QNetwork, features
+from research.rl.replay import Transition
+
+
+class QLearner(NamedTuple):
+    """A network of action values and what its outputs mean.
+
+    Attributes:
+        environment: where it acts.
+        network: observations -> `[batch, actions, atoms]`.
+        double: whether the network that learns chooses the action that follows.
+        clipped_error: whether an error beyond 1 counts linearly (Huber; Mnih et al. 2015, methods)
+            instead of by its square. Where rewards are not small it then hardly tells a rare end.
+    """
+
+    environment: Environment
+    network: QNetwork
+    double: bool
+    clipped_error: bool = False
+
+    def outputs(self, params: Any, observations: jax.Array) -> jax.Array:
+        """float32 `[..., actions, atoms]`, for observations `[..., *observation_shape]`."""
+        given = features(self.environment, observations)
+        leading = observations.shape[: observations.ndim - len(self.environment.observation_shape)]
+        outputs = self.network.apply(params, given.reshape(-1, *given.shape[len(leading) :]))
+        return outputs.reshape(*leading, *outputs.shape[1:])
+
+    def support(self, values: Hyperparameters) -> jax.Array:
+        """The returns that a distribution can give, float32 `[atoms]`."""
+        low, high = values["smallest_return"], values["largest_return"]
+        return distributional.support(low, high, self.network.atoms)
+
+    def q_value(self, params: Any, observations: jax.Array, values: Hyperparameters) -> jax.Array:
+        """Q(s, a), float32 `[..., actions]`, for observations `[..., *observation_shape]`."""
+        outputs = self.outputs(params, observations)
+        if self.network.atoms == 1:
+            return outputs[..., 0]
+        return distributional.expectation(outputs, self.support(values))
+
+    def losses(
+        self, params: Any, target_params: Any, seen: Transition, values: Hyperparameters
+    ) -> tuple[jax.Array, jax.Array]:
+        """The loss of each transition, and how surprising it was, float32 `[batch]` each.
+
+        Surprise is |δ|, or the cross-entropy of distributions (Hessel et al. 2018, section 3).
+        """
+        outputs = self.outputs(params, seen.observation)
+        chosen = jnp.take_along_axis(outputs, seen.action[:, None, None], axis=1)[:, 0]
+        following = self.outputs(target_params, seen.final_observation)
+        choosing = params if self.double else target_params
+        choice = self.q_value(choosing, seen.final_observation, values)
+        if self.network.atoms == 1:
+            target = bootstrap_target(seen.reward, seen.discount, following[..., 0], choice)
+            error = jax.lax.stop_gradient(target) - chosen[:, 0]
+            loss_of = optax.losses.huber_loss if self.clipped_error else optax.losses.l2_loss
+            return loss_of(error), jnp.abs(error)
+        best = jnp.argmax(choice, axis=-1)[:, None, None]
+        ahead = jax.nn.softmax(jnp.take_along_axis(following, best, axis=1)[:, 0])
+        moved = seen.reward[:, None] + seen.discount[:, None] * self.support(values)
+        low, high = values["smallest_return"], values["largest_return"]
+        target = jax.lax.stop_gradient(distributional.project(ahead, moved, low, high))
+        loss = distributional.cross_entropy(chosen, target)
+        return loss, loss
+
+    def exploring(
+        self, params: Any, observations: jax.Array, values: Hyperparameters, epsilon: jax.Array
+    ) -> jax.Array:
+        """Logits of the ε-greedy policy, float32 `[..., actions]`."""
+        q_value = self.q_value(params, observations, values)
+        possible = jnp.ones(q_value.shape, bool)
+        return jnp.log(exploration.epsilon_greedy(q_value, possible, epsilon))
+
+
+def bootstrap_target(
+    reward: jax.Array, discount: jax.Array, following: jax.Array, choosing: jax.Array
+) -> jax.Array:
+    """The value to learn, r + γ Q'(s', argmax_a Q(s', a)), float32 `[batch]`.
+
+    Args:
+        reward: float32 `[batch]`.
+        discount: float32 `[batch]`, 0 where nothing follows.
+        following: Q', float32 `[batch, actions]`, of the target network.
+        choosing: Q, float32 `[batch, actions]`: of the network that learns for double Q-learning
+            (van Hasselt et al. 2016, arXiv 1509.06461, eq. 4), of the target network otherwise
+            (Mnih et al. 2015, doi 10.1038/nature14236, eq. 1).
+    """
+    best = jnp.argmax(choosing, axis=-1)[:, None]
+    return reward + discount * jnp.take_along_axis(following, best, axis=-1)[:, 0]

@@ -1,0 +1,135 @@
+"""Deep Q-learning where the values are known, each improvement by itself and all together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from research.engine.experiment import Experiment
+from research.rl.algorithms.dqn import DQNState, Sizes, exploration_rate, make_dqn
+from research.rl.algorithms.dqn_config import DQNConfig, validate
+from research.rl.environments.environment import Environment
+from research.rl.q_learner import QLearner, bootstrap_target
+from research.rl.q_network import QNetwork
+
+VALUES = {
+    "learning_rate": 5e-3,
+    "discount": 0.5,
+    "epsilon": 0.1,
+    "exploration_fraction": 0.5,
+    "max_gradient_norm": 10.0,
+    "priority_exponent": 0.6,
+    "importance_exponent": 0.4,
+    "smallest_return": -1.0,
+    "largest_return": 4.0,
+}
+PLAIN = Sizes(
+    updates=300,
+    environments=2,
+    steps=4,
+    gradient_steps=4,
+    batch_size=32,
+    capacity=500,
+    warmup_updates=8,
+    target_every=2,
+    units=(16, 16),
+    evaluation_episodes=4,
+)
+KINDS = {
+    "plain": PLAIN,
+    "double": replace(PLAIN, double=True),
+    "duelling": replace(PLAIN, duelling=True),
+    "prioritised": replace(PLAIN, prioritised=True),
+    "three steps": replace(PLAIN, lookahead=3),
+    "distributional": replace(PLAIN, atoms=21),
+    "rainbow": replace(PLAIN, double=True, duelling=True, prioritised=True, lookahead=3, atoms=21),
+}
+
+
+def trained(environment: Environment, sizes: Sizes) -> tuple[Experiment, DQNState]:
+    experiment = make_dqn(environment, sizes, VALUES)
+    values = {name: jnp.float32(value) for name, value in VALUES.items()}
+
+    @jax.jit
+    def train(key: jax.Array) -> DQNState:
+        start = experiment.init(key, values)
+        keys = jax.random.split(key, sizes.updates)
+        return jax.lax.scan(lambda s, k: (experiment.update(s, None, k)[0], None), start, keys)[0]
+
+    return experiment, train(jax.random.key(0))
+
+
+def q_values(environment: Environment, sizes: Sizes, state: DQNState, seen: list) -> np.ndarray:
+    network = QNetwork(environment.actions, sizes.units, sizes.atoms, sizes.duelling)
+    learner = QLearner(environment, network, sizes.double)
+    observations = jnp.asarray(seen, jnp.float32)[:, None]
+    return np.asarray(learner.q_value(state.params, observations, state.hyperparameters))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_lever_is_worth_what_it_pays(lever: Environment, kind: str) -> None:
+    experiment, state = trained(lever, KINDS[kind])
+    np.testing.assert_allclose(q_values(lever, KINDS[kind], state, [1])[0], [0, 1], atol=0.1)
+    told = experiment.evaluate(state, None, jax.random.key(1))["episode_return"]
+    assert told.total / told.weight == 1.0
+
+
+@pytest.mark.parametrize("kind", ["plain", "rainbow"])
+def test_an_end_ends_and_a_time_limit_does_not(clock, kind: str) -> None:
+    sizes = replace(KINDS[kind], updates=600)
+    world = clock(3, ends="terminated")
+    ended = q_values(world, sizes, trained(world, sizes)[1], [0, 1, 2])
+    np.testing.assert_allclose(ended, [[1.75] * 2, [1.5] * 2, [1.0] * 2], atol=0.12)
+    world = clock(3, ends="truncated")
+    cut = q_values(world, sizes, trained(world, sizes)[1], [0, 1, 2])
+    np.testing.assert_allclose(cut, np.full((3, 2), 2.0), atol=0.12)
+
+
+def test_who_chooses_and_who_values() -> None:
+    following = jnp.array([[1.0, 5.0], [2.0, 0.0]])
+    choosing = jnp.array([[3.0, 0.0], [0.0, 1.0]])
+    reward, discount = jnp.array([10.0, 20.0]), jnp.array([0.5, 0.0])
+    double = bootstrap_target(reward, discount, following, choosing)
+    np.testing.assert_array_equal(double, [10.5, 20.0])
+    plain = bootstrap_target(reward, discount, following, following)
+    np.testing.assert_array_equal(plain, [12.5, 20.0])
+
+
+def test_a_duelling_network_is_its_value_plus_what_is_better_than_the_mean() -> None:
+    network = QNetwork(3, (8, 8), duelling=True)
+    seen = jax.random.normal(jax.random.key(0), (5, 2))
+    params = network.init(jax.random.key(1), seen)
+    before = network.apply(params, seen)[..., 0]
+    # An equal shift of all advantages changes nothing, one of the value shifts all.
+    (advantage,) = [n for n, leaf in params["params"].items() if leaf["bias"].shape == (3,)]
+    params["params"][advantage]["bias"] += 7.0
+    np.testing.assert_allclose(network.apply(params, seen)[..., 0], before, atol=1e-5)
+    (value,) = [n for n, leaf in params["params"].items() if leaf["bias"].shape == (1,)]
+    params["params"][value]["bias"] += 2.0
+    np.testing.assert_allclose(network.apply(params, seen)[..., 0], before + 2.0, atol=1e-5)
+
+
+def test_exploration_falls_in_a_line() -> None:
+    values = {"epsilon": jnp.float32(0.2), "exploration_fraction": jnp.float32(0.5)}
+    rates = [float(exploration_rate(jnp.float32(done), values)) for done in (0, 0.25, 0.5, 1)]
+    np.testing.assert_allclose(rates, [1.0, 0.6, 0.2, 0.2], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"environment": "Pendulum-v1"}, "CartPole-v1"),
+        ({"batch_size": 1000, "replay_size": 800}, "--batch-size 1000"),
+        ({"replay_size": 1001}, "--environments must divide"),
+        ({"environments": 0}, "environments"),
+        ({"lookahead": 50, "replay_size": 80, "batch_size": 8}, "--lookahead 50"),
+        ({"atoms": 51, "largest_return": -1.0}, "--smallest-return"),
+    ],
+)
+def test_what_does_not_go_together_is_said(change: dict, said: str) -> None:
+    assert validate(DQNConfig()) == []
+    assert any(said in problem for problem in validate(replace(DQNConfig(), **change)))

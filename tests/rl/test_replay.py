@@ -1,0 +1,85 @@
+"""The replay against a list of what was added, and places drawn from it."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from research.rl import replay
+from research.rl.replay import Replay, Step
+
+DISCOUNT = 0.9
+
+
+def filled(steps: int, environments: int, capacity: int, seed: int) -> tuple[Replay, list[Step]]:
+    """A replay and the list of all that went in, episodes ending now and then."""
+    random = np.random.default_rng(seed)
+    ring = replay.make_replay(jnp.zeros((environments, 1)), capacity)
+    history = []
+    for time in range(steps):
+        ending = random.integers(0, 6, environments)
+        here = np.arange(environments) * 1000.0 + time
+        step = Step(
+            observation=here[:, None].astype(np.float32),
+            action=random.integers(0, 3, environments).astype(np.int32),
+            reward=random.normal(size=environments).astype(np.float32),
+            terminated=ending == 0,
+            truncated=ending == 1,
+            final_observation=(here[:, None] + 0.5).astype(np.float32),
+        )
+        history.append(step)
+        ring = replay.add(ring, jax.tree.map(jnp.asarray, step))
+    return ring, history
+
+
+def expected(history: list[Step], time: int, environment: int, lookahead: int) -> tuple:
+    """The transition from that step on, step by step as the definition has it."""
+    total, weight = 0.0, 1.0
+    for step in history[time : time + lookahead]:
+        total += weight * float(step.reward[environment])
+        weight *= DISCOUNT
+        final = float(step.final_observation[environment, 0])
+        if step.terminated[environment]:
+            return total, 0.0, final
+        if step.truncated[environment]:
+            break
+    return total, weight, final
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 4), st.integers(6, 25), st.integers(0, 99))
+def test_every_place_that_can_be_drawn_gives_the_return_of_its_definition(
+    environments: int, lookahead: int, steps: int, seed: int
+) -> None:
+    ring, history = filled(steps, environments, 10 * environments, seed)
+    key = jax.random.key(seed)
+    place = replay.uniform_places(key, ring, environments, 500, lookahead)
+    seen = replay.read(ring, place, environments, DISCOUNT, lookahead)
+    times = set()
+    for index in range(500):
+        where = int(seen.observation[index, 0])
+        environment, time = divmod(where, 1000)
+        times.add(time)
+        reward, discount, final = expected(history, time, environment, lookahead)
+        assert float(seen.reward[index]) == pytest.approx(reward, abs=1e-5)
+        assert float(seen.discount[index]) == pytest.approx(discount, abs=1e-6)
+        assert float(seen.final_observation[index, 0]) == final
+        assert int(seen.action[index]) == history[time].action[environment]
+    # All that is complete and still there, and nothing else.
+    assert times == set(range(max(0, steps - 10), steps - lookahead + 1))
+
+
+def test_places_are_drawn_alike() -> None:
+    ring, _ = filled(30, 2, 20, 0)
+    place = replay.uniform_places(jax.random.key(0), ring, 2, 20_000, 1)
+    counts = np.bincount(place, minlength=20)
+    assert counts.min() > 850 and counts.max() < 1150  # 1000 each, five standard deviations
+
+
+def test_a_replay_that_does_not_divide_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not divide"):
+        replay.make_replay(jnp.zeros((3, 1)), 10)
