@@ -6,34 +6,6 @@ import jax
 import jax.numpy as jnp
 
 
-def log_probability(logits: jax.Array, action: jax.Array) -> jax.Array:
-    """Log-probability of each action under a categorical policy.
-
-    Args:
-        logits: float32 `[..., actions]`.
-        action: int32 `[...]`.
-
-    Returns:
-        float32 `[...]`, nats.
-    """
-    # A one-hot product: its gradient is a product too, where indexing would scatter.
-    chosen = jax.nn.one_hot(action, logits.shape[-1], dtype=logits.dtype)
-    return jnp.sum(jax.nn.log_softmax(logits) * chosen, axis=-1)
-
-
-def entropy(logits: jax.Array) -> jax.Array:
-    """Entropy of a categorical policy.
-
-    Args:
-        logits: float32 `[..., actions]`, finite.
-
-    Returns:
-        float32 `[...]`, nats, from 0 to log(actions).
-    """
-    log_probabilities = jax.nn.log_softmax(logits)
-    return -jnp.sum(jnp.exp(log_probabilities) * log_probabilities, axis=-1)
-
-
 def clipped_surrogate(
     log_ratio: jax.Array, advantage: jax.Array, clip_range: jax.Array | float
 ) -> jax.Array:

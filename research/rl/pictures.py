@@ -11,8 +11,9 @@ import numpy as np
 
 from research.engine.artifacts import Animation, Artifact, Histogram
 from research.engine.experiment import Key
+from research.rl.distributions import Distribution
 from research.rl.environments.environment import Environment, Renderer
-from research.rl.evaluation import run_episodes
+from research.rl.evaluation import half_greedy, run_episodes
 
 LONGEST = 1000
 """Steps of an episode that are shown at most."""
@@ -41,7 +42,7 @@ def play_episode(
 
     Args:
         environment: where.
-        act: observation -> action, int32 scalar.
+        act: observation -> action.
         key: for the reset and the steps.
         longest: how many steps.
 
@@ -78,7 +79,7 @@ def first_episode(
 
 def show_policy(
     environment: Environment,
-    policy: Callable[[Any, jax.Array], jax.Array],
+    policy: Callable[[Any, jax.Array], Distribution],
     params: Any,
     key: Key,
     episodes: int,
@@ -87,7 +88,7 @@ def show_policy(
 
     Args:
         environment: where; without a renderer there is no animation.
-        policy: (params, observations `[..., *observation_shape]`) -> logits `[..., actions]`.
+        policy: (params, observations `[..., *observation_shape]`) -> distributions of actions.
         params: of the policy.
         key: for everything that is drawn.
         episodes: how many of either kind the histogram counts.
@@ -98,11 +99,9 @@ def show_policy(
         one_key, many_key = jax.random.split(key)
 
         def greedy(observation: jax.Array) -> jax.Array:
-            return jnp.argmax(policy(params, observation), axis=-1).astype(jnp.int32)
+            return policy(params, observation).mode()
 
-        def act(observations: jax.Array, key: Key) -> jax.Array:
-            drawn = jax.random.categorical(key, policy(params, observations)).astype(jnp.int32)
-            return jnp.where(jnp.arange(2 * episodes) < episodes, greedy(observations), drawn)
+        act = half_greedy(environment, lambda seen: policy(params, seen), episodes)
 
         one = play_episode(environment, greedy, one_key, longest) if environment.renderer else ()
         return one, run_episodes(environment, act, many_key, 2 * episodes)

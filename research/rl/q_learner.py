@@ -10,6 +10,7 @@ import optax
 
 from research.engine.experiment import Hyperparameters
 from research.rl import distributional, exploration
+from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
 from research.rl.q_network import QNetwork, features
 from research.rl.replay import Transition
@@ -77,11 +78,11 @@ class QLearner(NamedTuple):
 
     def exploring(
         self, params: Any, observations: jax.Array, values: Hyperparameters, epsilon: jax.Array
-    ) -> jax.Array:
-        """Logits of the ε-greedy policy, float32 `[..., actions]`."""
+    ) -> Categorical:
+        """The ε-greedy policy."""
         q_value = self.q_value(params, observations, values)
         possible = jnp.ones(q_value.shape, bool)
-        return jnp.log(exploration.epsilon_greedy(q_value, possible, epsilon))
+        return Categorical(jnp.log(exploration.epsilon_greedy(q_value, possible, epsilon)))
 
 
 def bootstrap_target(

@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Key
+from research.rl.distributions import Distribution, draw_noise
 from research.rl.environments.environment import Environment, EnvironmentState
 
-Policy = Callable[[jax.Array], jax.Array]
-"""observations `[environments, *observation_shape]` -> logits `[environments, actions]`."""
+Policy = Callable[[jax.Array], Distribution]
+"""observations `[environments, *observation_shape]` -> a distribution of actions for each."""
 
 
 class Episodes(NamedTuple):
@@ -36,7 +37,7 @@ class Trajectory(NamedTuple):
 
     Attributes:
         observation: float32 `[time, environments, *observation_shape]`, what was acted on.
-        action: int32 `[time, environments]`.
+        action: int32 `[time, environments]`, or float32 `[time, environments, dimensions]`.
         reward: float32 `[time, environments]`.
         terminated: bool `[time, environments]`.
         truncated: bool `[time, environments]`, never together with `terminated`.
@@ -77,16 +78,15 @@ def collect(
     environments = episodes.episode_return.shape[0]
     action_key, environment_key = jax.random.split(key)
     # All randomness in two calls before the loop: within it, each small call costs as much.
-    gumbel = jax.random.gumbel(action_key, (steps, environments, environment.actions))
+    noise = draw_noise(action_key, environment.action_space, (steps, environments))
     keys = jax.random.split(environment_key, (steps, environments))
 
-    def act(episodes: Episodes, noise: tuple[jax.Array, jax.Array]) -> tuple[Episodes, Trajectory]:
-        step_gumbel, step_keys = noise
-        logits = policy(episodes.observations)
-        action = jnp.argmax(logits + step_gumbel, axis=-1).astype(jnp.int32)
+    def act(episodes: Episodes, drawn: tuple[jax.Array, jax.Array]) -> tuple[Episodes, Trajectory]:
+        step_noise, step_keys = drawn
+        action = policy(episodes.observations).sample(step_noise)
         return step_all(environment, episodes, action, step_keys)
 
-    return jax.lax.scan(act, episodes, (gumbel, keys))
+    return jax.lax.scan(act, episodes, (noise, keys))
 
 
 def step_all(

@@ -47,20 +47,6 @@ def test_gradient_of_the_clipped_surrogate(ratio, advantage, slope):
     np.testing.assert_allclose(gradient, slope, rtol=1e-5)
 
 
-@settings(max_examples=50, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), actions=st.integers(1, 6))
-def test_log_probability_and_entropy(seed, actions):
-    generator = np.random.default_rng(seed)
-    logits = generator.normal(scale=3, size=(5, actions)).astype(np.float32)
-    action = generator.integers(0, actions, 5)
-    exact = np.exp(logits.astype(np.float64))
-    probability = exact / exact.sum(-1, keepdims=True)
-    chosen = np.log(probability[np.arange(5), action])
-    np.testing.assert_allclose(losses.log_probability(logits, action), chosen, rtol=1e-5, atol=1e-6)
-    entropy = -(probability * np.log(probability)).sum(-1)
-    np.testing.assert_allclose(losses.entropy(logits), entropy, rtol=1e-5, atol=1e-5)
-
-
 def test_approximate_kl_is_the_divergence_on_average():
     """Summed over the old policy's actions it is KL(old, new) exactly, and never negative."""
     old, new = np.random.default_rng(0).dirichlet(np.ones(4), size=(2, 7))

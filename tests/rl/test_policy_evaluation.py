@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.engine.metrics import read
+from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
 from research.rl.evaluation import evaluate_policy, run_episodes
 
@@ -64,7 +65,7 @@ def test_bounded_where_episodes_do_not_end(clock):
     assert not played.finished.any()
 
     def policy(observations):
-        return jnp.zeros((8, 2))
+        return Categorical(jnp.zeros((8, 2)))
 
     metrics = jax.jit(lambda key: evaluate_policy(environment, policy, key, 4))(jax.random.key(0))
     assert read(metrics) == {
@@ -79,7 +80,7 @@ def test_greedy_and_stochastic(lever):
     """Action 1 pays, with probability .7: greedy gets 1, drawn actions .7 ± 4 standard errors."""
 
     def policy(observations):
-        return jnp.log(jnp.tile(jnp.array([0.3, 0.7]), (observations.shape[0], 1)))
+        return Categorical(jnp.log(jnp.tile(jnp.array([0.3, 0.7]), (len(observations), 1))))
 
     metrics = read(
         jax.jit(lambda key: evaluate_policy(lever, policy, key, 4000))(jax.random.key(3))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from research.rl.distributions import Categorical
 from research.rl.environments import cartpole_drawing
 from research.rl.environments.environment import Renderer
 from research.rl.pictures import animate, first_episode, play_episode, show_policy
@@ -40,7 +41,7 @@ def test_the_first_episode_is_played_to_its_end_and_no_further(clock):
 
 def test_returns_are_those_of_either_way_to_act(lever):
     def policy(params, observations):
-        return params * observations  # logits [a, b] for an observation of 1
+        return Categorical(params * observations)  # logits [a, b] for an observation of 1
 
     params = jnp.log(jnp.array([0.25, 0.75]))
     made = show_policy(lever, policy, params, jax.random.key(3), 400)

@@ -18,6 +18,7 @@ from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, mean
 from research.rl import priorities, replay
+from research.rl.distributions import Categorical, draw_noise
 from research.rl.environments.environment import Environment
 from research.rl.evaluation import evaluate_policy
 from research.rl.pictures import show_policy
@@ -158,7 +159,7 @@ def make_dqn(
         )
         return state._replace(target_params=target_params, updates=updates), played | learned
 
-    def policy(parts: tuple[Any, Hyperparameters], observations: jax.Array) -> jax.Array:
+    def policy(parts: tuple[Any, Hyperparameters], observations: jax.Array) -> Categorical:
         params, values = parts
         return learner.exploring(params, observations, values, values["epsilon"])
 
@@ -207,8 +208,9 @@ def act(
     """One step of every environment, kept in the replay."""
     action_key, step_key = jax.random.split(key)
     observations, values = state.episodes.observations, state.hyperparameters
-    logits = learner.exploring(state.params, observations, values, epsilon)
-    action = jax.random.categorical(action_key, logits).astype(jnp.int32)
+    said = learner.exploring(state.params, observations, values, epsilon)
+    space = learner.environment.action_space
+    action = said.sample(draw_noise(action_key, space, (sizes.environments,)))
     keys = jax.random.split(step_key, sizes.environments)
     episodes, seen = step_all(learner.environment, state.episodes, action, keys)
     ranks = state.priorities

@@ -16,6 +16,7 @@ from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, count, maximum, mean, merge
 from research.rl import losses
 from research.rl.advantages import generalised_advantages
+from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
 from research.rl.evaluation import evaluate_policy
 from research.rl.minibatches import shuffled_minibatches
@@ -115,8 +116,8 @@ def make_ppo(
     def update(state: PPOState, batch: Batch, key: Key) -> tuple[PPOState, Metrics]:
         rollout_key, shuffle_key = jax.random.split(key)
 
-        def policy(observations: jax.Array) -> jax.Array:
-            return network.apply(state.params, observations, method="policy")
+        def policy(observations: jax.Array) -> Categorical:
+            return Categorical(network.apply(state.params, observations, method="policy"))
 
         def play(episodes: Episodes, key: Key) -> tuple[Metrics, tuple[Episodes, Examples]]:
             episodes, trajectory = collect(environment, policy, episodes, key, sizes.rollout_steps)
@@ -132,16 +133,16 @@ def make_ppo(
         return state, learning | finished
 
     def evaluate(state: PPOState, batch: Batch, key: Key) -> Metrics:
-        def policy(observations: jax.Array) -> jax.Array:
-            return network.apply(state.params, observations, method="policy")
+        def policy(observations: jax.Array) -> Categorical:
+            return Categorical(network.apply(state.params, observations, method="policy"))
 
         return evaluate_policy(environment, policy, key, sizes.evaluation_episodes)
 
     def artifacts(state: PPOState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
         del evaluation
 
-        def policy(params: Any, observations: jax.Array) -> jax.Array:
-            return network.apply(params, observations, method="policy")
+        def policy(params: Any, observations: jax.Array) -> Categorical:
+            return Categorical(network.apply(params, observations, method="policy"))
 
         return show_policy(environment, policy, state.params, key, sizes.evaluation_episodes)
 
@@ -168,7 +169,7 @@ def make_examples(
     # One call for both kinds of values; neither is needed while acting.
     both = jnp.stack([trajectory.observation, trajectory.final_observation])
     value, final_value = network.apply(params, both, method="value")
-    logits = network.apply(params, trajectory.observation, method="policy")
+    said = Categorical(network.apply(params, trajectory.observation, method="policy"))
     advantage = generalised_advantages(
         trajectory.reward,
         value,
@@ -181,7 +182,7 @@ def make_examples(
     examples = Examples(
         observation=trajectory.observation,
         action=trajectory.action,
-        log_probability=losses.log_probability(logits, trajectory.action),
+        log_probability=said.log_probability(trajectory.action),
         advantage=advantage,
         target=advantage + value,
     )
@@ -209,11 +210,12 @@ def ppo_loss(
         eq. 9, negated), and float32 scalars by name.
     """
     logits, value = network.apply(params, examples.observation)
-    log_ratio = losses.log_probability(logits, examples.action) - examples.log_probability
+    said = Categorical(logits)
+    log_ratio = said.log_probability(examples.action) - examples.log_probability
     surrogate = losses.clipped_surrogate(log_ratio, examples.advantage, clip_range)
     policy_loss = jnp.mean(surrogate)
     value_loss = jnp.mean(losses.value_error(value, examples.target))
-    entropy = jnp.mean(losses.entropy(logits))
+    entropy = jnp.mean(said.entropy())
     loss = (
         policy_loss
         + hyperparameters["value_weight"] * value_loss

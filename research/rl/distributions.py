@@ -1,0 +1,103 @@
+"""What a policy says of the next action: distributions, each a pytree with leaves `[..., n]`."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+
+from research.engine.experiment import Key
+from research.rl.environments.environment import ActionSpace, Discrete
+
+
+class Distribution(Protocol):
+    """A distribution of actions for each of several observations."""
+
+    def mode(self) -> jax.Array:
+        """The most probable action of each."""
+
+    def sample(self, noise: jax.Array) -> jax.Array:
+        """An action of each, given what `draw_noise` drew."""
+
+    def log_probability(self, action: jax.Array) -> jax.Array:
+        """Of one action each, float32 `[...]`, nats."""
+
+    def entropy(self) -> jax.Array:
+        """Of each, float32 `[...]`, nats."""
+
+
+def draw_noise(key: Key, space: ActionSpace, shape: tuple[int, ...]) -> jax.Array:
+    """All that is random in drawing `[*shape]` actions of a space, for `Distribution.sample`.
+
+    It does not depend on the distributions: a loop can have the noise of all its steps drawn in
+    one call before it begins.
+
+    Returns:
+        float32: Gumbel's `[*shape, actions]` for numbers, normal `[*shape, dimensions]` for
+        vectors.
+    """
+    if isinstance(space, Discrete):
+        return jax.random.gumbel(key, (*shape, space.n))
+    return jax.random.normal(key, (*shape, *space.low.shape))
+
+
+class Categorical(NamedTuple):
+    """Actions that are numbers.
+
+    Attributes:
+        logits: float32 `[..., actions]`, finite.
+    """
+
+    logits: jax.Array
+
+    def mode(self) -> jax.Array:
+        """int32 `[...]`."""
+        return jnp.argmax(self.logits, axis=-1).astype(jnp.int32)
+
+    def sample(self, noise: jax.Array) -> jax.Array:
+        """int32 `[...]`, by the largest of the logits and Gumbel's noise `[..., actions]`."""
+        return jnp.argmax(self.logits + noise, axis=-1).astype(jnp.int32)
+
+    def log_probability(self, action: jax.Array) -> jax.Array:
+        """For actions int32 `[...]`."""
+        # A one-hot product: its gradient is a product too, where indexing would scatter.
+        chosen = jax.nn.one_hot(action, self.logits.shape[-1], dtype=self.logits.dtype)
+        return jnp.sum(jax.nn.log_softmax(self.logits) * chosen, axis=-1)
+
+    def entropy(self) -> jax.Array:
+        """From 0 to log(actions)."""
+        log_probabilities = jax.nn.log_softmax(self.logits)
+        return -jnp.sum(jnp.exp(log_probabilities) * log_probabilities, axis=-1)
+
+
+class Gaussian(NamedTuple):
+    """Actions that are vectors, each number by itself.
+
+    Attributes:
+        mean: float32 `[..., dimensions]`.
+        log_deviation: float32 `[..., dimensions]`, log of the standard deviation.
+    """
+
+    mean: jax.Array
+    log_deviation: jax.Array
+
+    def mode(self) -> jax.Array:
+        """float32 `[..., dimensions]`."""
+        return self.mean
+
+    def sample(self, noise: jax.Array) -> jax.Array:
+        """float32 `[..., dimensions]`, from normal noise of that shape."""
+        return self.mean + jnp.exp(self.log_deviation) * noise
+
+    def log_probability(self, action: jax.Array) -> jax.Array:
+        """The logarithm of the density, for actions float32 `[..., dimensions]`."""
+        standard = (action - self.mean) * jnp.exp(-self.log_deviation)
+        each = -0.5 * jnp.square(standard) - self.log_deviation - 0.5 * math.log(2.0 * math.pi)
+        return jnp.sum(each, axis=-1)
+
+    def entropy(self) -> jax.Array:
+        """Of the density."""
+        each = self.log_deviation + 0.5 * (1.0 + math.log(2.0 * math.pi))
+        return jnp.sum(each, axis=-1)
