@@ -1,12 +1,14 @@
 """DQN balances a pole: replay, target network and environments in one compiled program.
 
-Eight CartPole-v1 environments (gymnax) are played for 32 steps by an ε-greedy policy; the network,
-256-256 relu, then learns from 128 minibatches of 64 transitions drawn from all that was seen, and
-is copied to the target network. A time limit is no failure: where an episode is cut after 500
-steps, its last state keeps its value. The evaluation plays 64 episodes with the best actions
+Ten CartPole-v1 environments (gymnax) are played for 50 steps by an ε-greedy policy; the network,
+120-120 relu, then learns from 50 minibatches of 128 transitions drawn from the newest 10,000, and
+is copied to the target network. ε falls from 1 to .05 in the first half of the run. A time limit is
+no failure: where an episode is cut after 500 steps, its last state keeps its value. Errors are
+squared: ends are rare and their errors large; with clipped errors (`--clipped-error`) they hardly
+count, and values grow without bound. The evaluation plays 64 episodes with the best actions
 (`episode_return`) and 64 with the last ε (`stochastic_episode_return`); the most that an episode
-can give is 500. Settings follow rl-baselines3-zoo. Each improvement is an option: `--double`,
-`--duelling`, `--prioritised`, `--lookahead 3`, `--atoms 51`; together they are Rainbow.
+can give is 500. Settings follow CleanRL. Each improvement is an option: `--double`, `--duelling`,
+`--prioritised`, `--lookahead 3`, `--atoms 51`; together they are Rainbow without its noisy layers.
 
 Run: python launch.py run rl/cartpole_dqn
 Expected: evaluation episode_return 500 (rl-baselines3-zoo: 500 after 50,000 steps)

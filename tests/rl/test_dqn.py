@@ -41,10 +41,8 @@ PLAIN = Sizes(
 )
 KINDS = {
     "plain": PLAIN,
-    "double": replace(PLAIN, double=True),
-    "duelling": replace(PLAIN, duelling=True),
-    "prioritised": replace(PLAIN, prioritised=True),
-    "three steps": replace(PLAIN, lookahead=3),
+    "double and duelling": replace(PLAIN, double=True, duelling=True),
+    "prioritised, three steps": replace(PLAIN, prioritised=True, lookahead=3),
     "distributional": replace(PLAIN, atoms=21),
     "rainbow": replace(PLAIN, double=True, duelling=True, prioritised=True, lookahead=3, atoms=21),
 }

@@ -59,18 +59,17 @@ def test_every_place_that_can_be_drawn_gives_the_return_of_its_definition(
     key = jax.random.key(seed)
     place = replay.uniform_places(key, ring, environments, 500, lookahead)
     seen = replay.read(ring, place, environments, DISCOUNT, lookahead)
-    times = set()
-    for index in range(500):
-        where = int(seen.observation[index, 0])
-        environment, time = divmod(where, 1000)
-        times.add(time)
-        reward, discount, final = expected(history, time, environment, lookahead)
-        assert float(seen.reward[index]) == pytest.approx(reward, abs=1e-5)
-        assert float(seen.discount[index]) == pytest.approx(discount, abs=1e-6)
-        assert float(seen.final_observation[index, 0]) == final
-        assert int(seen.action[index]) == history[time].action[environment]
+    seen = jax.device_get(seen)
+    environment, time = np.divmod(seen.observation[:, 0].astype(int), 1000)
+    for index in np.unique(np.stack([environment, time]), axis=1, return_index=True)[1]:
+        at = int(time[index]), int(environment[index])
+        reward, discount, final = expected(history, *at, lookahead)
+        assert seen.reward[index] == pytest.approx(reward, abs=1e-5)
+        assert seen.discount[index] == pytest.approx(discount, abs=1e-6)
+        assert seen.final_observation[index, 0] == final
+        assert seen.action[index] == history[at[0]].action[at[1]]
     # All that is complete and still there, and nothing else.
-    assert times == set(range(max(0, steps - 10), steps - lookahead + 1))
+    assert set(time) == set(range(max(0, steps - 10), steps - lookahead + 1))
 
 
 def test_places_are_drawn_alike() -> None:
