@@ -19,6 +19,8 @@ from research.engine.verify import verify
 from tests.reproducibility.conftest import Subject
 from tests.reproducibility.launches import REPRESENTATIVES
 
+pytestmark = pytest.mark.parametrize("subject", REPRESENTATIVES, indirect=True, scope="module")
+
 
 def flip(path: Path, position: int | None = None) -> None:
     data = bytearray(path.read_bytes())
@@ -71,8 +73,6 @@ TAMPERING: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 @pytest.fixture(scope="module")
 def finished(subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if subject.named.name not in REPRESENTATIVES:
-        pytest.skip("one experiment of each mechanism is enough here")
     directory = tmp_path_factory.mktemp("finished")
     subject.run(directory)
     return directory
