@@ -63,7 +63,7 @@ def test_none_one_and_not_finite_values():
 def test_an_interval_of_a_uniform_distribution_holds_its_middle():
     generator, hits, trials = np.random.default_rng(0), 0, 300
     for _ in range(trials):
-        found = stratified_interquartile_mean([generator.uniform(size=24)], resamples=400)
+        found = stratified_interquartile_mean([generator.uniform(size=24).tolist()], resamples=400)
         hits += found.low <= 0.5 <= found.high
     # A percentile interval of so few values promises a little less than its level.
     assert 0.88 < hits / trials < 0.985

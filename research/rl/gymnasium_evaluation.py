@@ -71,7 +71,8 @@ def play_in_gymnasium(agent: Agent, state: State, seed: int, episodes: int) -> E
             going[number] = not (terminated or truncated)
     for world in worlds:
         world.close()
-    return EpisodeReturns(returns, lengths, ~going)
+    arrays: tuple[Any, ...] = returns, lengths, ~going
+    return EpisodeReturns(*arrays)
 
 
 def translate(action: np.ndarray, space: Any, theirs: Any) -> Any:
