@@ -257,3 +257,11 @@ def test_an_mp4_is_what_ffmpeg_makes_of_the_frames(actor, capsys, monkeypatch, t
         20 * (3 * n + c) for n in range(4) for _ in range(15) for c in range(3)
     ]
     assert "no such codec" in refused(capsys, "play", "actor", "--to", "bad.mp4")
+
+
+@pytest.mark.slow
+def test_a_pole_that_was_learned_here_stands_in_gymnasium_too(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert call(capsys, "run", "rl/cartpole_ppo", "--no-report")[0] == 0
+    _, told, _ = call(capsys, "evaluate", "cartpole_ppo", "--in", "gymnasium")
+    assert told["greedy"]["mean"] >= 495 and told["greedy"]["episodes"] == 64
