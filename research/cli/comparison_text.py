@@ -10,6 +10,7 @@ from research.cli.convert import spell
 from research.cli.table import Column, print_table
 from research.cli.terminal import make_console, width
 from research.report.comparison import ABSENT, Comparison, Group, decimals_of, differing_fields
+from research.robust import Middle
 from research.statistics import Spread
 
 _FIELDS_BESIDE = 5
@@ -48,9 +49,11 @@ def print_comparison(
         console.print("the configs are the same", style="dim")
     console.print()
     console.print("Figures", style="bold", end="")
-    console.print("   mean over seeds, with its 95 % interval (Student's t)", style="dim")
     fits = (len(others) + 1) * len(groups) <= _MOST_ROWS
     shown = [chosen, *(others if fits else ())]
+    console.print("   mean over seeds, with its 95 % interval (Student's t)", style="dim")
+    if any(found.middles for found in shown):
+        _wrap("IQM: mean of the middle half of the seeds, with its bootstrap interval", file, "dim")
     print_table(_figure_columns(groups, shown), file)
     if not fits:
         names = ", ".join(found.metric for found in others)
@@ -108,7 +111,8 @@ def _field_columns(groups: Sequence[Group], differing: Mapping[str, Sequence[Any
 
 
 def _figure_columns(groups: Sequence[Group], comparisons: Sequence[Comparison]) -> list[Column]:
-    metrics, letters, counts, means, intervals, deviations, marks, styles = ([] for _ in range(8))
+    metrics, letters, counts, means, intervals, deviations = ([] for _ in range(6))
+    middles, marks, styles = ([] for _ in range(3))
     for found in comparisons:
         rows = [one for one in groups if found.spreads[one.letter].n or found is comparisons[0]]
         for at, one in enumerate(rows):
@@ -122,15 +126,18 @@ def _figure_columns(groups: Sequence[Group], comparisons: Sequence[Comparison]) 
             means.append(mean)
             intervals.append(interval)
             deviations.append(deviation)
+            middles.append(spell_middle(found.middles.get(one.letter)))
             marks.append("best" if best else "")
             styles.append("bold green" if best else "")
+    robust = Column("IQM", middles, shorter=[(1, None)])
     return [
         Column("metric", metrics, "bold"),
         Column("group", letters, "cyan"),
         Column("seeds", counts, right=True),
         Column("mean", means, styles=styles, right=True),
         Column("95 % interval", intervals),
-        Column("st. dev.", deviations, right=True, shorter=[(1, None)]),
+        Column("st. dev.", deviations, right=True, shorter=[(2, None)]),
+        *([robust] if any(middles) else []),
         Column("", marks, "bold green"),
     ]
 
@@ -146,6 +153,16 @@ def spell_parts(found: Spread) -> tuple[str, str, str]:
     decimals = decimals_of(found.half)
     mean, low, high = (f"{value:.{decimals}f}" for value in (found.mean, found.low, found.high))
     return mean, f"{low} to {high}", f"{found.standard_deviation:.{decimals}f}"
+
+
+def spell_middle(found: Middle | None) -> str:
+    """`0.956 (0.951 to 0.962)`; "" where there are too few seeds."""
+    if found is None or found.low is None or found.high is None:
+        return ""
+    if found.low == found.high:
+        return f"{found.mean:.4g}"
+    decimals = decimals_of((found.high - found.low) / 2)
+    return f"{found.mean:.{decimals}f} ({found.low:.{decimals}f} to {found.high:.{decimals}f})"
 
 
 def spell_seeds(seeds: Sequence[int]) -> str:

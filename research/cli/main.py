@@ -24,6 +24,8 @@ COMMANDS = (
     "runs",
     "compare",
     "report",
+    "play",
+    "evaluate",
     "verify",
     "diff",
     "prepare",

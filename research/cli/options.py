@@ -62,6 +62,8 @@ class Scan(NamedTuple):
 def options_of(config: type) -> tuple[Option, ...]:
     """The options of a dataclass whose fields are `name: Annotated[type, "help"] = default`.
 
+    A last `_` is no part of the option: `in_`, which Python keeps `in` for itself, is `--in`.
+
     Raises:
         Mistake: fields without a default, or of a type that no option can spell: all of them.
     """
@@ -78,7 +80,8 @@ def options_of(config: type) -> tuple[Option, ...]:
             problems.append(
                 f"the field {field.name} is {describe(kind)}, which no option can spell"
             )
-        options.append(Option(field.name.replace("_", "-"), field.name, kind, default, text))
+        name = field.name.rstrip("_").replace("_", "-")
+        options.append(Option(name, field.name, kind, default, text))
     if problems:
         raise Mistake(f"{config.__module__}.{config.__name__}: {'; '.join(problems)}")
     return tuple(options)

@@ -145,6 +145,16 @@ def read(directory: Path, step: int) -> Checkpoint:
     return Checkpoint(leaves, records, Facts(**manifest["facts"]))
 
 
+def newest_whole(directory: Path) -> tuple[int, Checkpoint] | None:
+    """The newest checkpoint that is not damaged, and its step; None where there is none."""
+    for step in reversed(stored_steps(directory)):
+        try:
+            return step, read(directory, step)
+        except Damaged:
+            continue
+    return None
+
+
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         text = (path / MANIFEST).read_text()

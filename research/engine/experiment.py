@@ -113,6 +113,8 @@ class Experiment(NamedTuple):
         measure: (host state) -> figures computed on the host at the end.
         artifacts: (host state, evaluation, key) -> name -> what a report shows, made once at the
             end of a complete run; `evaluation` gives the batches of a split, as `Feed.evaluation`.
+        agent: of an experiment that acts, what a state of it does where: a
+            `research.rl.agent.Agent`, which `play` and `evaluate` take. The engine never looks.
     """
 
     init: Callable[[Key, Hyperparameters], State]
@@ -130,3 +132,4 @@ class Experiment(NamedTuple):
     selection: Selection | None = None
     measure: Callable[[State], Mapping[str, float]] | None = None
     artifacts: Artifacts | None = None
+    agent: Any = None

@@ -46,16 +46,13 @@ def from_run(directory: Path) -> Initial:
     Raises:
         Mistake: there is none, or its state has no `params`.
     """
-    checkpoints = directory / "checkpoints"
-    for step in reversed(checkpoint.stored_steps(checkpoints)):
-        try:
-            initial = from_leaves(checkpoint.read(checkpoints, step).leaves)
-        except Damaged:
-            continue
-        if not initial.leaves:
-            raise Mistake(f"{directory} has no parameters to start from: its state has no `params`")
-        return initial
-    raise Mistake(f"{directory} has no whole checkpoint to start from")
+    found = checkpoint.newest_whole(Directories(directory).checkpoints)
+    if found is None:
+        raise Mistake(f"{directory} has no whole checkpoint to start from")
+    initial = from_leaves(found[1].leaves)
+    if not initial.leaves:
+        raise Mistake(f"{directory} has no parameters to start from: its state has no `params`")
+    return initial
 
 
 def keep_initial(run: Path, initial: Initial) -> None:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from research.robust import FEWEST, Middle, interquartile_mean
 from research.statistics import Difference, Spread, compare_means, holm, spread
 
 ALL_PAIRS = 6
@@ -89,6 +90,7 @@ class Comparison(NamedTuple):
         spreads: letter -> what its seeds tell.
         best: letter of the group with the best mean, or None.
         pairs: all of them, in the order of the letters.
+        middles: letter -> the mean of the middle half of its seeds, where there are enough.
     """
 
     metric: str
@@ -96,6 +98,7 @@ class Comparison(NamedTuple):
     spreads: Mapping[str, Spread]
     best: str | None
     pairs: tuple[Pair, ...]
+    middles: Mapping[str, Middle]
 
     def told(self) -> tuple[Pair, ...]:
         """The pairs to speak of: all where they are few, else those with the best group.
@@ -180,8 +183,13 @@ def compare(groups: Sequence[Group], metric: str, larger_is_better: bool | None)
         corrected = test._replace(adjusted=p)
         words = sentence(left, right, metric, corrected, spreads, count)
         pairs.append(Pair(left, right, corrected, words))
-    return Comparison(metric, larger_is_better, spreads, _best(spreads, larger_is_better),
-                      tuple(pairs))  # fmt: skip
+    middles = {
+        letter: interquartile_mean(list(found.values()))
+        for letter, found in values.items()
+        if spreads[letter].n >= FEWEST
+    }
+    best = _best(spreads, larger_is_better)
+    return Comparison(metric, larger_is_better, spreads, best, tuple(pairs), middles)
 
 
 def _best(spreads: Mapping[str, Spread], larger_is_better: bool | None) -> str | None:

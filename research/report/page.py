@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from research.report import curves, groups, shown
 from research.report.groups import Group
+from research.report.profiles import Profile, make_profile
 from research.report.reading import Run, read_run
 from research.report.tables import (
     Table,
@@ -73,6 +74,7 @@ class Page(NamedTuple):
         plots: the curves.
         figures: table of figures.
         members: table of seeds, or None where there is one.
+        profile: how the returns of several seeds are spread, or None.
         sections: artifacts.
         config: table of the config.
         config_differs: how many fields differ.
@@ -91,6 +93,7 @@ class Page(NamedTuple):
     plots: list[curves.Plot]
     figures: Table
     members: Table | None
+    profile: Profile | None
     sections: list[Section]
     config: Table
     config_differs: int
@@ -136,6 +139,7 @@ def make_page(runs: Sequence[Run], about: Mapping[str, About]) -> Page:
         plots=curves.make_plots(found, metric),
         figures=figures_table(found),
         members=members_table(found, metric) if sum(len(g.members) for g in found) > 1 else None,
+        profile=make_profile(found),
         sections=make_sections(found),
         config=config,
         config_differs=config_differs,

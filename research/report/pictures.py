@@ -86,16 +86,25 @@ def _coloured(artifact: Images) -> np.ndarray:
 
 def draw_animation(artifact: Animation) -> Picture:
     """The frames as an animated GIF that goes round, and the last one still."""
+    still = io.BytesIO()
+    _with_palette(artifact.frames[-1], artifact.palette).save(still, format="PNG", optimize=True)
+    height, width = artifact.frames.shape[1:]
+    return Picture(
+        _uri("gif", spell_gif(artifact)), int(width), int(height), _uri("png", still.getvalue())
+    )
+
+
+def _with_palette(frame: np.ndarray, palette: np.ndarray) -> Any:
     from PIL import Image
 
-    palette = artifact.palette.astype(np.uint8).tobytes()
+    image = Image.fromarray(np.ascontiguousarray(frame), mode="P")
+    image.putpalette(palette.astype(np.uint8).tobytes())
+    return image
 
-    def image_of(frame: np.ndarray) -> Any:
-        image = Image.fromarray(np.ascontiguousarray(frame), mode="P")
-        image.putpalette(palette)
-        return image
 
-    frames = [image_of(frame) for frame in artifact.frames]
+def spell_gif(artifact: Animation) -> bytes:
+    """The frames as the bytes of an animated GIF that goes round."""
+    frames = [_with_palette(frame, artifact.palette) for frame in artifact.frames]
     milliseconds = [max(20, round(1000 * artifact.seconds))] * len(frames)
     milliseconds[-1] = 1500  # Long enough to see how it ended.
     file = io.BytesIO()
@@ -108,12 +117,7 @@ def draw_animation(artifact: Animation) -> Picture:
         loop=0,
         optimize=False,
     )
-    still = io.BytesIO()
-    frames[-1].save(still, format="PNG", optimize=True)
-    height, width = artifact.frames.shape[1:]
-    return Picture(
-        _uri("gif", file.getvalue()), int(width), int(height), _uri("png", still.getvalue())
-    )
+    return file.getvalue()
 
 
 def _png(pixels: np.ndarray) -> Picture:

@@ -34,6 +34,11 @@ class Played(NamedTuple):
     episode_return: float
     finished: bool
 
+    @property
+    def length(self) -> int:
+        """Its steps."""
+        return len(self.observations) - 1
+
 
 def play_episode(
     environment: Environment, act: Callable[[jax.Array], jax.Array], key: Key, longest: int
@@ -123,7 +128,7 @@ def show_policy(
 
 def animate(played: Played, renderer: Renderer) -> Animation:
     """An episode in the time that it takes in the world, 25 frames a second or fewer."""
-    steps = len(played.observations) - 1
+    steps = played.length
     stride = max(1, round(FRAME_SECONDS / renderer.seconds))
     shown = np.append(np.arange(0, steps, stride), steps)
     ending = "it ended" if played.finished else "it goes on"

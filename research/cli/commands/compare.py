@@ -178,7 +178,15 @@ def report(
         ],
         "differing": list(differing),
         "metrics": {
-            found.metric: {letter: at._asdict() for letter, at in found.spreads.items()}
+            found.metric: {
+                letter: at._asdict()
+                | (
+                    {"interquartile": found.middles[letter]._asdict()}
+                    if letter in found.middles
+                    else {}
+                )
+                for letter, at in found.spreads.items()
+            }
             for found in (chosen, *others)
         },
         "pairs": [
@@ -240,8 +248,9 @@ COMMAND = Command(
     summary="runs side by side, grouped by config: means, intervals, and whether they differ",
     text="""Runs with the same config and other seeds are one group, and so are the members of a
     population. For each group and metric it shows the mean over seeds, the standard deviation, the
-    95 % interval of the mean (Student's t) and the number of seeds; which config fields differ; and
-    the best mean.
+    95 % interval of the mean (Student's t) and the number of seeds; of four seeds or more the
+    interquartile mean, which one lucky seed does not move, with its bootstrap interval (Agarwal et
+    al. 2021); which config fields differ; and the best mean.
 
     Then it says of each pair of groups whether they differ: by Welch's test, or by the paired test
     where both have the same seeds, with the interval of the difference, the effect size (Hedges'

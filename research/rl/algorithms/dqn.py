@@ -18,6 +18,7 @@ from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, mean
 from research.rl import priorities, replay
+from research.rl.agent import Agent
 from research.rl.distributions import Categorical, draw_noise
 from research.rl.environments.environment import Environment
 from research.rl.evaluation import evaluate_policy
@@ -186,6 +187,7 @@ def make_dqn(
         watched=("evaluation",),
         final=("evaluation",),
         artifacts=artifacts,
+        agent=Agent(environment, lambda s, seen: policy((s.params, s.hyperparameters), seen)),
     )
 
 

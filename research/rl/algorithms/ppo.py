@@ -16,6 +16,7 @@ from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, count, maximum, mean, merge
 from research.rl import losses
 from research.rl.advantages import generalised_advantages
+from research.rl.agent import Agent
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
 from research.rl.evaluation import evaluate_policy
@@ -146,6 +147,9 @@ def make_ppo(
 
         return show_policy(environment, policy, state.params, key, sizes.evaluation_episodes)
 
+    def act(state: PPOState, observations: jax.Array) -> Categorical:
+        return Categorical(network.apply(state.params, observations, method="policy"))
+
     return Experiment(
         init=init,
         update=update,
@@ -159,6 +163,7 @@ def make_ppo(
         watched=("evaluation",),
         final=("evaluation",),
         artifacts=artifacts,
+        agent=Agent(environment, act),
     )
 
 

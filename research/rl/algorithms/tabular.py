@@ -17,6 +17,8 @@ from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, mean
 from research.rl import exploration
+from research.rl.agent import Agent
+from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment, EnvironmentState
 from research.rl.environments.finite import FiniteMDP, known_figures
 from research.rl.evaluation import run_episodes
@@ -207,6 +209,11 @@ def make_tabular(
         values = jnp.where(possible, q_value[observations], -jnp.inf)
         return jnp.argmax(values, axis=-1).astype(jnp.int32)
 
+    def act_greedily(state: TabularState, observations: jax.Array) -> Categorical:
+        # What is learned is the value of the best actions: exploring belongs to learning alone.
+        best = greedy(state.q_value, observations)
+        return Categorical(jnp.log(jax.nn.one_hot(best, environment.actions)))
+
     def evaluate(state: TabularState, batch: Batch, key: Key) -> Metrics:
         del batch
 
@@ -245,4 +252,5 @@ def make_tabular(
         final=("evaluation",),
         measure=measure,
         artifacts=artifacts,
+        agent=Agent(environment, act_greedily),
     )

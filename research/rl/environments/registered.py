@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from research.rl.environments import cartpole_drawing
+from research.rl.environments import acrobot_drawing, cartpole_drawing, mountain_car_drawing
 from research.rl.environments.environment import Environment, Renderer
 from research.rl.environments.finite import LAKES, FiniteMDP, frozen_lake, three_states
 from research.rl.environments.maze import CLASSIC, Maze, maze_mdp, random_maze, read_maze
@@ -57,10 +57,23 @@ GYMNAX: dict[str, Kind] = {
 }
 """Name in gymnax 1.0 -> what it is."""
 
+
+def _mountain_car(goal: float) -> Renderer:
+    return Renderer(
+        mountain_car_drawing.make_draw(goal),
+        mountain_car_drawing.PALETTE,
+        mountain_car_drawing.SECONDS,
+    )
+
+
 RENDERERS: dict[str, Renderer] = {
+    "Acrobot-v1": Renderer(acrobot_drawing.draw, acrobot_drawing.PALETTE, acrobot_drawing.SECONDS),
     "CartPole-v1": Renderer(
         cartpole_drawing.draw, cartpole_drawing.PALETTE, cartpole_drawing.SECONDS
-    )
+    ),
+    # The goals are those of the two environments' parameters.
+    "MountainCar-v0": _mountain_car(goal=0.5),
+    "MountainCarContinuous-v0": _mountain_car(goal=0.45),
 }
 """Name in gymnax -> how it is drawn."""
 

@@ -1,0 +1,128 @@
+"""A run's newest checkpoint, ready to act: what `play` and `evaluate` begin with."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from research.cli.catalog import Named
+from research.cli.command import Context
+from research.cli.configure import config_from
+from research.cli.convert import spell
+from research.cli.help import PROGRAM
+from research.cli.opening import named_of
+from research.cli.pace import SEEDS
+from research.cli.runs import find_run
+from research.errors import Mistake
+
+if TYPE_CHECKING:
+    from research.engine.identity import Identity
+    from research.rl.agent import Agent
+
+
+class Actor(NamedTuple):
+    """What acts.
+
+    Attributes:
+        run: the run's directory.
+        name: what a person calls it: `rl/cartpole_ppo, seed 0`.
+        agent: where it acts, and how.
+        state: of the experiment, on the device.
+        step: the update that made it.
+        facts: the same in JSON values, for `--json`.
+    """
+
+    run: Path
+    name: str
+    agent: Agent
+    state: Any
+    step: int
+    facts: dict[str, Any]
+
+
+def open_actor(text: str, runs_dir: str, member: int | None, context: Context) -> Actor:
+    """The newest whole state of a run, with what it does in its environment.
+
+    Args:
+        text: the run, as a person names it.
+        runs_dir: where runs are kept.
+        member: one of a population, counted from 0; None for the first.
+        context: of the command.
+
+    Raises:
+        Mistake: there is no such run or member, it has no policy, or no checkpoint.
+        Damaged: its ledger or its checkpoint.
+    """
+    run = find_run(text, Path(runs_dir))
+    from research.engine.environment import quiet_libraries
+    from research.engine.identity import read_identity
+    from research.engine.stored import read_state
+
+    quiet_libraries()
+    identity = read_identity(run)
+    named = named_of(identity, context.root)
+    number = member_number(identity, member)
+    chosen = identity.members[number or 0]
+    experiment = named.make(config_from(named, identity.config | chosen.varied))
+    if experiment.agent is None:
+        raise Mistake(f"{identity.experiment} has no policy: it does not act in an environment")
+    found = read_state(run, experiment, number)
+    if found is None:
+        raise Mistake(
+            f"{run} holds no whole checkpoint, as a recorded run does not: run it again, and name "
+            f"the run that this leaves\n  {command_of(named, identity)}"
+        )
+    step, state = found
+    facts = {
+        "run_dir": str(run),
+        "experiment": identity.experiment,
+        "run_seed": chosen.seed,
+        "step": step,
+        "environment": experiment.agent.environment.name,
+    }
+    if number is not None:
+        facts |= {"member": number, "hyperparameters": chosen.varied}
+    of = "" if number is None else f", member {number} of {len(identity.members)}"
+    name = f"{identity.experiment}, seed {chosen.seed}{of}"
+    return Actor(run, name, experiment.agent, state, step, facts)
+
+
+def member_number(identity: Identity, member: int | None) -> int | None:
+    """Which member of a population is meant; None of a run of one seed.
+
+    Raises:
+        Mistake: there is none such.
+    """
+    if identity.population is None:
+        if member is not None:
+            raise Mistake("--member: this is a run of one seed")
+        return None
+    count = len(identity.members)
+    if member is not None and not 0 <= member < count:
+        raise Mistake(f"--member must lie in 0 to {count - 1}, not {member}")
+    return member or 0
+
+
+def command_of(named: Named, identity: Identity) -> str:
+    """The command that makes a run again."""
+    words = [*PROGRAM.split(), "run", identity.experiment, "--seed", str(identity.seed)]
+    many = identity.population
+    if many is not None:
+        words += ["--seeds", str(many.seeds), "--width", str(many.width)]
+    default = named.config()
+    for name, value in identity.config.items():
+        value = tuple(value) if isinstance(value, list) else value
+        if value != getattr(default, name, None):
+            words += [f"--{name.replace('_', '-')}", spell(value)]
+    return shlex.join(words)
+
+
+def out_of_range(seed: int, episodes: int) -> list[str]:
+    """What both commands refuse, a message each."""
+    problems = []
+    if not 0 <= seed < SEEDS:
+        problems.append(f"--seed must lie in 0 to {SEEDS - 1}, not {seed}")
+    if episodes < 1:
+        problems.append(f"--episodes must be at least 1, not {episodes}")
+    return problems

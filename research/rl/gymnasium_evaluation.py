@@ -1,0 +1,92 @@
+"""A policy trained in Encore's environments, judged in gymnasium's own: an outside opinion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from research.engine import keys
+from research.engine.experiment import State
+from research.rl.agent import Agent
+from research.rl.environments.environment import Box
+from research.rl.evaluation import EpisodeReturns, half_greedy
+
+NAMES = (
+    "Acrobot-v1",
+    "CartPole-v1",
+    "MountainCar-v0",
+    "MountainCarContinuous-v0",
+    "Pendulum-v1",
+)
+"""Environments that gymnasium has too, under the same name and with the same observations."""
+
+
+def play_in_gymnasium(agent: Agent, state: State, seed: int, episodes: int) -> EpisodeReturns:
+    """Returns of `2 * episodes` episodes: most probable actions first, then drawn ones.
+
+    Each episode has a gymnasium environment of its own, with its own time limit and its own seed.
+
+    Args:
+        agent: its environment's name is one of `NAMES`.
+        state: of the experiment.
+        seed: for resets and actions.
+        episodes: how many of either kind.
+
+    Returns:
+        NumPy arrays `[2 * episodes]`.
+
+    Raises:
+        ImportError: gymnasium is not installed.
+    """
+    import gymnasium
+
+    space = agent.environment.action_space
+    # The checker's wrapper warns of what is none of a player's business, and takes its time.
+    worlds = [
+        gymnasium.make(agent.environment.name, disable_env_checker=True)
+        for _ in range(2 * episodes)
+    ]
+    seeds = np.random.SeedSequence(seed).generate_state(len(worlds))
+    seen = np.stack([world.reset(seed=int(s))[0] for world, s in zip(worlds, seeds, strict=True)])
+    key = keys.stream(seed, "play")
+
+    @jax.jit
+    def choose(state: State, seen: jax.Array, step: jax.Array) -> jax.Array:
+        act = half_greedy(agent.environment, agent.policy(state), episodes)
+        return act(seen, keys.at_step(key, step))
+
+    returns = np.zeros(len(worlds), np.float32)
+    lengths = np.zeros(len(worlds), np.int32)
+    going = np.ones(len(worlds), bool)
+    while going.any():
+        actions = np.asarray(choose(state, seen, np.int32(lengths.max())))
+        for number in np.flatnonzero(going):
+            world = worlds[number]
+            action = translate(actions[number], space, world.action_space)
+            seen[number], reward, terminated, truncated, _ = world.step(action)
+            returns[number] += float(reward)
+            lengths[number] += 1
+            going[number] = not (terminated or truncated)
+    for world in worlds:
+        world.close()
+    arrays: tuple[Any, ...] = returns, lengths, ~going
+    return EpisodeReturns(*arrays)
+
+
+def translate(action: np.ndarray, space: Any, theirs: Any) -> Any:
+    """An action of Encore's environment as one of gymnasium's.
+
+    Vectors are clipped to Encore's bounds, which are then taken to gymnasium's: where an
+    environment was wrapped so that its policy acts from -1 to 1, that is how it was trained.
+
+    Args:
+        action: int32 scalar, or float32 `[dimensions]`.
+        space: the `ActionSpace` that the policy knows.
+        theirs: gymnasium's.
+    """
+    if not isinstance(space, Box):
+        return int(action)
+    share = (np.clip(action, space.low, space.high) - space.low) / (space.high - space.low)
+    return (theirs.low + share * (theirs.high - theirs.low)).astype(np.float32)

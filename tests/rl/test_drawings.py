@@ -1,0 +1,93 @@
+"""Acrobot and the mountain cars are drawn where they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from research.rl.environments import acrobot_drawing, mountain_car_drawing
+from research.rl.environments.painting import LEVELS, bar, blank, paint, pixels
+from research.rl.environments.registered import RENDERERS
+
+angles = st.floats(-3.14, 3.14)
+
+
+def where(frame, ink):
+    """Rows and columns of the pixels that are at least half of one ink, counted from 0."""
+    return np.nonzero((frame > ink * LEVELS + LEVELS // 2) & (frame <= (ink + 1) * LEVELS))
+
+
+def acrobot(first, second):
+    return np.float32([[np.cos(first), np.sin(first), np.cos(second), np.sin(second), 0.0, 0.0]])
+
+
+@settings(max_examples=30, deadline=None)
+@given(first=angles, second=angles)
+def test_the_tip_of_acrobot_is_where_its_angles_say(first, second):
+    (frame,) = acrobot_drawing.draw(acrobot(first, second))
+    middle, scale = acrobot_drawing.SIZE / 2, acrobot_drawing.SCALE
+    elbow = np.array([np.sin(first), np.cos(first)])
+    tip = elbow + np.array([np.sin(first + second), np.cos(first + second)])
+    rows, columns = where(frame, 2)
+    distance = np.hypot(
+        columns + 0.5 - middle - scale * tip[0], rows + 0.5 - middle - scale * tip[1]
+    )
+    assert distance.min() < 1.0, "the tip is painted"
+    # The lower link is a bar from the elbow to the tip, five pixels to either side.
+    from_elbow = np.hypot(
+        columns + 0.5 - middle - scale * elbow[0], rows + 0.5 - middle - scale * elbow[1]
+    )
+    assert abs(from_elbow.max() - (scale + 5)) < 1.5
+    assert frame.max() < len(acrobot_drawing.PALETTE)
+
+
+def test_acrobot_stands_above_its_line_exactly_where_an_episode_ends():
+    line = acrobot_drawing.SIZE / 2 - acrobot_drawing.SCALE
+    for first, second, ends in ((np.pi, 0.0, True), (np.pi / 2, np.pi / 2 - 0.1, False)):
+        assert (-np.cos(first) - np.cos(first + second) > 1) == ends
+        rows, _ = where(acrobot_drawing.draw(acrobot(first, second))[0], 2)
+        assert (rows.min() + 5 < line) == ends
+
+
+@settings(max_examples=30, deadline=None)
+@given(position=st.floats(-1.05, 0.45))
+def test_the_car_stands_on_the_hill(position):
+    frame, without = RENDERERS["MountainCar-v0"].draw(np.float32([[position, 0], [9.0, 0]]))
+    rows, columns = where(frame, 3)
+    column, row = mountain_car_drawing.place_of(position)
+    # Its middle is some pixels off the ground, at a right angle to the slope.
+    off = np.hypot(columns.mean() + 0.5 - column, rows.mean() + 0.5 - row)
+    assert 9 < off < 14 and rows.mean() < row
+    assert len(where(without, 3)[0]) == 0
+    assert frame.max() < len(mountain_car_drawing.PALETTE)
+
+
+@pytest.mark.parametrize(("name", "goal"), [("MountainCar-v0", 0.5),
+                                            ("MountainCarContinuous-v0", 0.45)])  # fmt: skip
+def test_the_flag_stands_at_the_goal_of_each(name, goal):
+    (frame,) = RENDERERS[name].draw(np.float32([[-0.5, 0.0]]))
+    _, columns = where(frame, 2)
+    assert abs(columns.min() - mountain_car_drawing.place_of(goal)[0]) < 2
+
+
+@pytest.mark.parametrize("name", sorted(RENDERERS))
+def test_speed_is_not_drawn(name):
+    size = {"Acrobot-v1": 6, "CartPole-v1": 4}.get(name, 2)
+    observation = np.zeros((2, size), np.float32)
+    observation[:, 0] = 1.0 if size == 6 else 0.0
+    observation[:, 2:3] = 1.0 if size == 6 else 0.0
+    observation[1, -1] = 0.05
+    frames = RENDERERS[name].draw(observation)
+    np.testing.assert_array_equal(frames[0], frames[1])
+    observation[1, 0] = 0.3
+    frames = RENDERERS[name].draw(observation)
+    assert (frames[0] != frames[1]).any()
+
+
+def test_a_bar_covers_what_its_area_says():
+    rows, columns = pixels(60, 60)
+    painted = paint(blank(60, 60), bar(columns - 20, rows - 30, (18.0, 9.0), 4.0), 0)
+    area = painted.astype(float).sum() / LEVELS
+    assert area == pytest.approx(2 * 4 * np.hypot(18, 9) + np.pi * 16, rel=0.02)

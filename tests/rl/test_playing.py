@@ -1,0 +1,97 @@
+"""Episodes of an agent: whole, its own, and those of the policy that the experiment evaluates."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.rl import cartpole_dqn, cartpole_ppo, maze_q_learning
+from research.engine import metrics
+from research.engine.hyperparameters import traced
+from research.rl.agent import Agent
+from research.rl.distributions import Categorical, Gaussian
+from research.rl.environments.environment import Renderer
+from research.rl.pictures import animate
+from research.rl.playing import Surest, count, film, play
+
+QUARTERS = jnp.log(jnp.array([0.25, 0.75]))
+
+
+def lever_agent(lever):
+    return Agent(lever, lambda state, observations: Categorical(state * observations))
+
+
+def test_most_probable_actions_and_drawn_ones(lever):
+    agent = lever_agent(lever)
+    best = play(agent, QUARTERS, jax.random.key(0), 200, stochastic=False)
+    assert {one.episode_return for one in best} == {1.0}
+    drawn = [e.episode_return for e in play(agent, QUARTERS, jax.random.key(0), 400,
+                                            stochastic=True)]  # fmt: skip
+    # 400 draws of .75: five standard deviations are .11.
+    assert abs(np.mean(drawn) - 0.75) < 0.11 and set(drawn) == {0.0, 1.0}
+    again = play(agent, QUARTERS, jax.random.key(0), 400, stochastic=True)
+    assert [one.episode_return for one in again] == drawn
+    other = play(agent, QUARTERS, jax.random.key(1), 400, stochastic=True)
+    assert [one.episode_return for one in other] != drawn
+
+
+def test_each_episode_is_whole_and_no_longer(clock):
+    environment = clock(lambda episode: 3 + episode % 4, ends="truncated")
+    agent = Agent(environment, lambda state, seen: Categorical(seen * jnp.zeros(2)))
+    played = play(agent, None, jax.random.key(0), 40, stochastic=False)
+    assert {one.length for one in played} == {3, 4, 5, 6}
+    assert all(one.episode_return == one.length and one.finished for one in played)
+    assert all((one.observations[:-1, 0] == np.arange(one.length)).all() for one in played)
+    endless = agent._replace(environment=clock(60, ends="terminated"))
+    (cut,) = play(endless, None, jax.random.key(0), 1, stochastic=False)
+    assert cut.length == 50 and not cut.finished
+
+
+def test_counts_are_of_either_kind(lever):
+    found = count(lever_agent(lever), QUARTERS, jax.random.key(0), 400)
+    assert found.finished.all()
+    assert (found.episode_return[:400] == 1).all()
+    assert abs(found.episode_return[400:].mean() - 0.75) < 0.11
+
+
+def test_the_surest_of_a_distribution_is_drawn_whatever_the_noise():
+    said = Gaussian(jnp.array([[1.0, -2.0]]), jnp.zeros((1, 2)))
+    surest = Surest(said)
+    np.testing.assert_array_equal(surest.sample(jnp.full((1, 2), 9.0)), said.mean)
+    assert surest.entropy() == said.entropy()
+    at = jnp.zeros((1, 2))
+    assert surest.log_probability(at) == said.log_probability(at)
+    assert (said.sample(jnp.full((1, 2), 9.0)) != said.mean).all()
+
+
+def test_a_film_shows_episodes_one_after_another(clock):
+    environment = clock(lambda episode: 3 + episode % 4, ends="terminated")
+    agent = Agent(environment, lambda state, seen: Categorical(seen * jnp.zeros(2)))
+    drawer = Renderer(lambda o: o[:, :, None].astype(np.uint8), np.zeros((8, 3), np.uint8), 0.5)
+    played = play(agent, None, jax.random.key(2), 3, stochastic=False)
+    made = film(played, drawer)
+    parts = [animate(one, drawer) for one in played]
+    assert len(made.frames) == sum(one.length + 1 for one in played)
+    np.testing.assert_array_equal(made.frames, np.concatenate([p.frames for p in parts]))
+    assert made.seconds == 0.5
+
+
+@pytest.mark.parametrize("named", [cartpole_ppo, cartpole_dqn, maze_q_learning])
+def test_an_agent_acts_as_the_experiment_evaluates(named):
+    experiment = named.make(named.smoke(named.Config()))
+    key = jax.random.key(3)
+    state = jax.jit(experiment.init)(key, traced(experiment.hyperparameters))
+    if named is maze_q_learning:
+        # Values that fall with the number of the action lead nowhere: every episode is cut.
+        state = state._replace(q_value=jnp.zeros_like(state.q_value) - jnp.arange(4.0))
+    # No update is made: at its start a policy is bad in a way of its own.
+    figures = metrics.read(jax.device_get(jax.jit(experiment.evaluate)(state, None, key)), "")
+    episodes = int(figures["episodes"])
+    found = count(experiment.agent, state, key, episodes)
+    greedy = found.episode_return[:episodes].mean()
+    assert greedy == pytest.approx(figures["episode_return"], rel=1e-6)
+    if named is not maze_q_learning:
+        drawn = found.episode_return[episodes:].mean()
+        assert drawn == pytest.approx(figures["stochastic_episode_return"], rel=1e-6)
