@@ -11,8 +11,8 @@ can give is 500. Settings follow CleanRL. Each improvement is an option: `--doub
 `--prioritised`, `--lookahead 3`, `--atoms 51`; together they are Rainbow without its noisy layers.
 
 Run: python launch.py run rl/cartpole_dqn
-Expected: evaluation episode_return 500 (rl-baselines3-zoo: 500 after 50,000 steps)
-Time: 60 s
+Expected: evaluation episode_return 487 over 8 seeds, 5 of them at 500 (CleanRL: 498 in training)
+Time: 30 s
 """
 
 from __future__ import annotations
