@@ -32,7 +32,7 @@ class Config(PolicySearchConfig):
 
     candidates: Annotated[int, "policies in a population, the present one among them"] = 16
     deviation: Annotated[float, "standard deviation of the first steps"] = 1.0
-    smallest_deviation: Annotated[float, "which steps never fall below"] = 1e-3
+    smallest_deviation: Annotated[float, "which steps never fall below"] = 0.1
     largest_deviation: Annotated[float, "which steps never exceed"] = 2.0
     factor: Annotated[float, "by which steps shrink after a success and grow after none"] = 2.0
 

@@ -2,7 +2,7 @@
 
 Each generation is 64 linear policies (8 weights: logits of left and right) drawn from a normal
 distribution; each plays 4 episodes of CartPole-v1 (gymnax), all in one loop. The fittest, and the
-best one before it, then play 32 fresh episodes, since the largest of 64 noisy scores is largely
+best one before it, then play 16 fresh episodes, since the largest of 64 noisy scores is largely
 luck. The evaluation plays 64 episodes with the best policy's most probable actions
 (`episode_return`) and 64 with actions drawn from it, for which nothing was searched.
 

@@ -134,7 +134,7 @@ def make_vector_policy(
 def play(
     environment: Environment, policy: VectorPolicy, vectors: jax.Array, key: Key, episodes: int
 ) -> EpisodeReturns:
-    """Whole episodes of the most probable actions of each of several policies, in one loop.
+    """Whole episodes of the most probable actions of several policies, from the same states.
 
     Args:
         environment: where.
@@ -146,15 +146,12 @@ def play(
     Returns:
         Leaves `[candidates, episodes]`.
     """
-    shape = len(vectors), episodes
 
     def act(observations: jax.Array, key: Key) -> jax.Array:
         del key
-        own = observations.reshape(*shape, *observations.shape[1:])
-        return jax.vmap(policy)(vectors, own).mode().reshape(-1)
+        return jax.vmap(policy)(vectors, observations).mode()
 
-    played = run_episodes(environment, act, key, len(vectors) * episodes)
-    return jax.tree.map(lambda leaf: leaf.reshape(shape), played)
+    return run_episodes(environment, act, key, episodes, rivals=len(vectors))
 
 
 def make_policy_search(
@@ -165,9 +162,10 @@ def make_policy_search(
 ) -> Experiment:
     """A search for a policy in `environment`: one update is one generation.
 
-    The fitness of a candidate is its mean return over a few episodes. It is noisy, and the largest
-    of many is largely luck. So after each generation the search's answer and the best answer so
-    far play fresh episodes, and the answer takes its place where it did better in these.
+    The fitness of a candidate is its mean return over a few episodes, which start alike for all in
+    a generation. It is noisy, and the largest of many is largely luck. So after each generation
+    the search's answer and the best answer so far play fresh episodes, and the answer takes its
+    place where it did better in these.
 
     Args:
         environment: where; its actions are discrete.

@@ -21,7 +21,7 @@ class PolicySearchConfig:
     generations: Annotated[int, "populations that are played"] = 25
     candidates: Annotated[int, "policies in a population"] = 64
     episodes: Annotated[int, "played by each candidate"] = 4
-    trial_episodes: Annotated[int, "played by an answer and the best before it"] = 32
+    trial_episodes: Annotated[int, "played by an answer and the best before it"] = 16
     units: Annotated[int, "units of each hidden layer"] = 16
     layers: Annotated[int, "hidden layers of the policy; 0 for a linear one"] = 0
     bias: Annotated[bool, "let the policy's last layer have a bias"] = False
