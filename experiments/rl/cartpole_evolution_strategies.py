@@ -5,10 +5,11 @@ their mirror images; all 32 play 4 episodes of CartPole-v1 (gymnax). Their ranks
 direction the mean fitness around the policy grows, and Adam steps there (Salimans et al. 2017).
 The evaluation plays 64 episodes with the most probable actions of the best policy
 (`episode_return`) and 64 with actions drawn from it, for which nothing was searched.
+A whole run takes about 1.52 million environment steps, trials and all.
 
 Run: python launch.py run rl/cartpole_evolution_strategies
-Expected: evaluation episode_return 500 (the most there is) in ENVIRONMENT_STEPS environment steps
-Time: TIME
+Expected: evaluation episode_return 500 (the most there is)
+Time: 4 s
 """
 
 from __future__ import annotations

@@ -5,10 +5,11 @@ each. The fittest 4 stay; the others make room for children of parents that won 
 weights of both parents mixed, or those of one, with normal noise. The evaluation plays 64 episodes
 with the most probable actions of the best policy (`episode_return`) and 64 with actions drawn from
 it, for which nothing was searched.
+A whole run takes about 1.58 million environment steps, trials and all.
 
 Run: python launch.py run rl/cartpole_genetic
-Expected: evaluation episode_return 500 (the most there is) in ENVIRONMENT_STEPS environment steps
-Time: TIME
+Expected: evaluation episode_return 500 (the most there is)
+Time: 3 s
 """
 
 from __future__ import annotations

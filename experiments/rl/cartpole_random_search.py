@@ -5,10 +5,11 @@ distribution; each plays 4 episodes of CartPole-v1 (gymnax), all in one loop. Th
 best one before it, then play 16 fresh episodes, since the largest of 64 noisy scores is largely
 luck. The evaluation plays 64 episodes with the best policy's most probable actions
 (`episode_return`) and 64 with actions drawn from it, for which nothing was searched.
+A whole run takes about 0.76 million environment steps, trials and all.
 
 Run: python launch.py run rl/cartpole_random_search
-Expected: evaluation episode_return 500 (the most there is) in ENVIRONMENT_STEPS environment steps
-Time: TIME
+Expected: evaluation episode_return 500 (the most there is)
+Time: 4 s
 """
 
 from __future__ import annotations

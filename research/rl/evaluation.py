@@ -53,7 +53,8 @@ def run_episodes(
     """
     reset_key, loop_key = jax.random.split(key)
     states, observations = jax.vmap(environment.reset)(jax.random.split(reset_key, episodes))
-    step_all, shape = jax.vmap(environment.step), (episodes,)
+    shape: tuple[int, ...] = (episodes,)
+    step_all = jax.vmap(environment.step)
     if rivals is not None:
         step_all, shape = jax.vmap(step_all, in_axes=(None, 0, 0)), (rivals, episodes)
         states, observations = jax.tree.map(
