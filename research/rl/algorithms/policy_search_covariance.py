@@ -22,7 +22,7 @@ def cma_es(parameters: int, candidates: int) -> Search:
         candidates: vectors in a population, at least 4; hyper-parameter `deviation` is the first
             step size, σ, of a search that starts at 0.
 
-    Source: Hansen 2016, *The CMA evolution strategy: a tutorial* (arXiv 1604.00772), fig. 6.
+    Source: Hansen 2016, *The CMA evolution strategy: a tutorial* (arXiv 1604.00772), appendix A.
     """
     # evosax takes a second to import: only for those who search with it.
     from evosax.algorithms.distribution_based.cma_es import CMA_ES

@@ -22,7 +22,7 @@ def chosen_parents(fitness: jax.Array, key: Key, parents: int, tournament: int) 
         int32 `[parents]`, numbers of candidates. The k-th fittest of n (from 0, all different)
         wins with probability ((n - k)^t - (n - k - 1)^t) / n^t in a tournament of t.
 
-    Source: Goldberg & Deb 1991, *A comparative analysis of selection schemes*, section 2.3.
+    Source: Goldberg & Deb 1991, *A comparative analysis of selection schemes*.
     """
     entrants = jax.random.randint(key, (parents, tournament), 0, len(fitness))
     winners = jnp.argmax(fitness[entrants], axis=1)

@@ -54,7 +54,7 @@ def gradient_estimate(
         below: F(θ - σ ε), float32 `[pairs]`.
         deviation: σ.
 
-    Source: Salimans et al. 2017, section 2, eq. 1, with mirrored sampling (Brockhoff et al. 2010).
+    Source: Salimans et al. 2017, section 2, with mirrored sampling (Brockhoff et al. 2010).
     """
     slope = (above - below) / (2.0 * deviation)
     return slope @ noise / len(noise)
