@@ -34,8 +34,9 @@ def run_episodes(
     act: Callable[[jax.Array, Key], jax.Array],
     key: Key,
     episodes: int,
+    rivals: int | None = None,
 ) -> EpisodeReturns:
-    """Plays one episode in each of `episodes` environments.
+    """Plays one episode in each of `episodes` environments, or in those of each of some rivals.
 
     Stops when all have ended, and at the latest after `environment.longest_episode` steps. An
     environment that has ended earlier plays on uncounted: otherwise short episodes, which are
@@ -46,11 +47,21 @@ def run_episodes(
         act: (observations `[episodes, ...]`, key) -> actions `[episodes, ...]`.
         key: for resets, steps and actions.
         episodes: how many.
+        rivals: policies that are compared. All start in the same states, and chance deals them
+            the same in each step, so that equal ones come out equal. Observations, actions and
+            what is returned are then `[rivals, episodes, ...]`.
     """
     reset_key, loop_key = jax.random.split(key)
     states, observations = jax.vmap(environment.reset)(jax.random.split(reset_key, episodes))
+    shape: tuple[int, ...] = (episodes,)
+    step_all = jax.vmap(environment.step)
+    if rivals is not None:
+        step_all, shape = jax.vmap(step_all, in_axes=(None, 0, 0)), (rivals, episodes)
+        states, observations = jax.tree.map(
+            lambda leaf: jnp.broadcast_to(leaf, (rivals, *leaf.shape)), (states, observations)
+        )
     nothing = EpisodeReturns(
-        jnp.zeros(episodes, jnp.float32), jnp.zeros(episodes, jnp.int32), jnp.zeros(episodes, bool)
+        jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.int32), jnp.zeros(shape, bool)
     )
 
     def unfinished(carry: tuple) -> jax.Array:
@@ -62,7 +73,7 @@ def run_episodes(
         action_key, environment_key = jax.random.split(jax.random.fold_in(loop_key, step))
         actions = act(observations, action_key)
         keys = jax.random.split(environment_key, episodes)
-        states, shown = jax.vmap(environment.step)(keys, states, actions)
+        states, shown = step_all(keys, states, actions)
         counted = ~sums.finished
         sums = EpisodeReturns(
             sums.episode_return + jnp.where(counted, shown.reward, 0.0),

@@ -1,0 +1,75 @@
+"""A policy that is given and does not learn, measured as those that do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+
+from research.engine.artifacts import Artifact
+from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.metrics import Metrics, count, maximum, mean
+from research.rl.distributions import Categorical
+from research.rl.environments.environment import Environment
+from research.rl.evaluation import run_episodes
+from research.rl.pictures import show_policy
+
+
+def make_fixed_policy(
+    environment: Environment,
+    policy: Callable[[Hyperparameters, jax.Array], Categorical],
+    episodes: int,
+    hyperparameters: Mapping[str, float],
+) -> Experiment:
+    """An experiment without updates, whose evaluation plays the policy's most probable actions.
+
+    Its evaluation tells the mean return, its standard deviation over the episodes
+    (`return_deviation`, divided by their number less one) and the largest.
+
+    Args:
+        environment: where.
+        policy: (hyperparameters, observations) -> distributions of actions.
+        episodes: in one evaluation, at least two.
+        hyperparameters: what the policy asks for; they are the state.
+    """
+
+    def init(key: Key, hyperparameters: Hyperparameters) -> Hyperparameters:
+        del key
+        return hyperparameters
+
+    def update(values: Hyperparameters, batch: Batch, key: Key) -> tuple[Hyperparameters, Metrics]:
+        del batch, key
+        return values, {}
+
+    def evaluate(values: Hyperparameters, batch: Batch, key: Key) -> Metrics:
+        del batch
+
+        def act(observations: jax.Array, key: Key) -> jax.Array:
+            del key
+            return policy(values, observations).mode()
+
+        played = run_episodes(environment, act, key, episodes)
+        return {
+            "episode_return": mean(played.episode_return, played.finished),
+            "return_deviation": mean(jnp.std(played.episode_return, ddof=1)),
+            "largest_return": maximum(played.episode_return),
+            "episodes": count(played.finished),
+        }
+
+    def artifacts(values: Hyperparameters, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
+        del evaluation
+        return show_policy(environment, policy, values, key, episodes)
+
+    return Experiment(
+        init=init,
+        update=update,
+        evaluate=evaluate,
+        steps=0,
+        items_per_step=1,
+        items="updates",
+        hyperparameters=hyperparameters,
+        watched=("evaluation",),
+        final=("evaluation",),
+        artifacts=artifacts,
+    )
