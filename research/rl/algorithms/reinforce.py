@@ -4,8 +4,8 @@ Whole episodes are played, each from its first step to its last. With the return
 
     G_t = r_t + γ r_{t+1} + γ² r_{t+2} + …
 
-the policy makes one step along the gradient of log π(a_t|s_t) (G_t - V(s_t)), averaged over all steps
-of all the episodes. V is 0, or a baseline: a value function that learns by (V(s_t) - G_t)². What
+the policy makes one step along the gradient of log π(a_t|s_t) (G_t - V(s_t)), averaged over all
+steps of all episodes. V is 0, or a baseline: a value function that learns by (V(s_t) - G_t)². What
 stands in the bracket can be normalised over these steps.
 
 A time limit is no end. With a baseline, its value where the limit struck stands for what would have
