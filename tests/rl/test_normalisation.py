@@ -1,4 +1,4 @@
-"""Moments against NumPy's, rewards that do not leak between episodes, and policies that use both."""
+"""Moments against NumPy, rewards that do not leak into other episodes, policies that use both."""
 
 from __future__ import annotations
 

@@ -55,7 +55,8 @@ def trained(environment: Environment):
         return jax.lax.scan(lambda s, k: (experiment.update(s, None, k)[0], None), begin, keys)[0]
 
     state = train(jax.random.key(0))
-    return state, read(experiment.evaluate(state, None, jax.random.key(1)))
+    evaluate = jax.jit(lambda state: experiment.evaluate(state, None, jax.random.key(1)))
+    return state, read(evaluate(state))
 
 
 def test_the_best_vector_is_found_and_valued() -> None:
@@ -72,7 +73,7 @@ def test_the_best_vector_is_found_and_valued() -> None:
 
 
 def test_the_best_at_a_bound() -> None:
-    state, figures = trained(one_step(0.5, jnp.sum))
+    _, figures = trained(one_step(0.5, jnp.sum))
     assert figures["episode_return"] == 1.0
     assert figures["stochastic_episode_return"] > 0.9
 
