@@ -59,7 +59,7 @@ def test_learns_what_pays(lever: Environment, normalise: bool) -> None:
     experiment, state = trained(lever, sizes)
     figures = read(experiment.evaluate(state, None, jax.random.key(0)))
     assert figures["episode_return"] == 1.0
-    assert figures["stochastic_episode_return"] > 0.9
+    assert figures["stochastic_episode_return"] > 0.8
     values = {name: jnp.float32(value) for name, value in HYPERPARAMETERS.items()}
     untrained = experiment.init(jax.random.key(0), values)
     before = read(experiment.evaluate(untrained, None, jax.random.key(0)))
@@ -71,7 +71,7 @@ def test_gradient_in_closed_form() -> None:
     generator = np.random.default_rng(0)
     network = PolicyAndValue(3, (8,))
     params = network.init(jax.random.key(0), jnp.zeros(2))
-    params = jax.tree.map(lambda leaf: 3 * leaf + 0.1, params)
+    params["params"]["policy_tower"]["Dense_1"]["bias"] = jnp.float32([0.5, 0.0, -0.7])
     observation = generator.normal(size=(40, 2)).astype(np.float32)
     action = generator.integers(0, 3, 40)
     advantage, target = generator.normal(size=(2, 40)).astype(np.float32)
