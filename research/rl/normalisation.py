@@ -18,15 +18,15 @@ LARGEST = 10.0
 
 
 class Moments(NamedTuple):
-    """Count, mean and spread of what was seen, each number of it by itself: leaves `[*shape]`.
+    """Number, mean and spread of what was seen, each number of it by itself: leaves `[*shape]`.
 
     Attributes:
-        count: float32, how often.
+        number: float32, how often.
         mean: float32.
         squares: float32, the sum of squared distances from the mean.
     """
 
-    count: jax.Array
+    number: jax.Array
     mean: jax.Array
     squares: jax.Array
 
@@ -68,13 +68,13 @@ def merge_moments(left: Moments, right: Moments) -> Moments:
     Source: Chan, Golub and LeVeque 1983 (doi 10.1080/00031305.1983.10483115), eq. 2.1, in the form
         that does not cancel.
     """
-    count = left.count + right.count
-    share = right.count / jnp.maximum(count, 1.0)
+    count = left.number + right.number
+    share = right.number / jnp.maximum(count, 1.0)
     between = right.mean - left.mean
     return Moments(
         count,
         left.mean + share * between,
-        left.squares + right.squares + left.count * share * jnp.square(between),
+        left.squares + right.squares + left.number * share * jnp.square(between),
     )
 
 
@@ -90,8 +90,8 @@ def merge_statistics(left: Statistics, right: Statistics) -> Statistics:
 
 def deviation(moments: Moments) -> jax.Array:
     """The standard deviation `[*shape]`; 1 where nothing was seen yet."""
-    variance = moments.squares / jnp.maximum(moments.count, 1.0)
-    return jnp.where(moments.count > 0, jnp.sqrt(variance + 1e-8), 1.0)
+    variance = moments.squares / jnp.maximum(moments.number, 1.0)
+    return jnp.where(moments.number > 0, jnp.sqrt(variance + 1e-8), 1.0)
 
 
 def normalise_observations(observations: jax.Array, moments: Moments | None) -> jax.Array:

@@ -50,12 +50,12 @@ def test_merged_moments_are_those_of_everything() -> None:
         one_by_one = merge_moments(one_by_one, moments_of(jnp.asarray(part), 1))
     groups = jax.vmap(lambda part: moments_of(part, 1))(jnp.asarray(values))
     for moments in (one_by_one, fold(groups, merge_moments)):
-        np.testing.assert_array_equal(moments.count, [120, 120])
+        np.testing.assert_array_equal(moments.number, [120, 120])
         np.testing.assert_allclose(moments.mean, exact.mean(0), rtol=1e-5)
         np.testing.assert_allclose(deviation(moments), exact.std(0), rtol=1e-3)
     # The control: without the distance between the means, the spread is too small.
     apart = Moments(*(jnp.sum(leaf, 0) for leaf in groups))
-    shifted = Moments(apart.count, apart.mean / 4, apart.squares)
+    shifted = Moments(apart.number, apart.mean / 4, apart.squares)
     assert np.all(np.abs(deviation(shifted) / exact.std(0) - 1) > 2e-3)
 
 
@@ -90,7 +90,9 @@ def test_the_last_reward_does_not_leak_into_the_next_episode() -> None:
     ended = np.zeros((20, 3), bool)
     ended[7, 0] = ended[[3, 11], 1] = ended[19, 2] = True
     running = np.array([0.5, 0.0, -1.0], np.float32)
-    sums, after = discounted_sums(*map(jnp.asarray, (reward, ended, running)), 0.9)
+    sums, after = discounted_sums(
+        jnp.asarray(reward), jnp.asarray(ended), jnp.asarray(running), 0.9
+    )
     expected, now = [], running.astype(np.float64)
     for t in range(20):
         now = 0.9 * now + reward[t]
@@ -99,7 +101,8 @@ def test_the_last_reward_does_not_leak_into_the_next_episode() -> None:
     np.testing.assert_allclose(sums, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(after, now, rtol=1e-4, atol=1e-5)
     assert after[2] == 0 and abs(sums[8, 0]) < 5
-    leaking, _ = discounted_sums(*map(jnp.asarray, (reward, ended & False, running)), 0.9)
+    endless = jnp.zeros_like(ended)
+    leaking, _ = discounted_sums(jnp.asarray(reward), endless, jnp.asarray(running), 0.9)
     assert leaking[8, 0] > 80  # the control
 
 
@@ -117,7 +120,7 @@ def test_the_state_holds_the_moments_of_what_was_seen(clock, groups: int) -> Non
     for updates in (1, 2):
         state = update(state, jax.random.key(updates))
         observations, returns = state.statistics
-        assert observations.count[0] == returns.count == 112 * updates
+        assert observations.number[0] == returns.number == 112 * updates
         np.testing.assert_allclose(observations.mean, [3], rtol=1e-5)
         np.testing.assert_allclose(deviation(observations), [times.std()], rtol=1e-5)
         np.testing.assert_allclose(returns.mean, sums.mean(), rtol=1e-5)
