@@ -6,7 +6,7 @@ its last state keeps its value. Settings follow rl-baselines3-zoo, whose A2C rea
 
 Run: python launch.py run rl/cartpole_a2c
 Expected: evaluation episode_return 500 (rl-baselines3-zoo: 500)
-Time: 20 s
+Time: 15 s
 """
 
 from __future__ import annotations
