@@ -2,10 +2,11 @@
 
 As `rl/cartpole_reinforce`, with a value function, 64-64 tanh, that learns what the returns are.
 Where the time limit of 500 steps cuts an episode, its value stands for what would have followed.
-With these settings it learns more slowly than without a baseline, and falls short of 500.
+Gradients are clipped at 1000, hardly ever: at .5 the value function's early errors take up nearly
+all of the norm, the policy's part all but vanishes, and 417 to 487 is reached (8 seeds).
 
 Run: python launch.py run rl/cartpole_reinforce_baseline
-Expected: evaluation episode_return 417 to 487 (8 seeds; 500 is the most there is)
+Expected: evaluation episode_return 499 to 500 (8 seeds; 500 is the most there is)
 Time: 10 s
 """
 
@@ -24,3 +25,4 @@ class Config(ReinforceConfig):
     """What can be chosen."""
 
     baseline: Annotated[bool, "learn V(s) and take it from the returns"] = True
+    max_gradient_norm: Annotated[float, "global norm that gradients are clipped to"] = 1000.0
