@@ -1,9 +1,25 @@
-"""The terms of the PPO objective, unreduced: one number an example."""
+"""The terms of what policies and values minimise, unreduced: one number an example."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+
+
+def policy_gradient(log_probability: jax.Array, advantage: jax.Array) -> jax.Array:
+    """-log π(a|s) A, whose gradient is the policy gradient, negated.
+
+    Args:
+        log_probability: float32 `[...]`, of the actions taken.
+        advantage: float32 `[...]`, nothing that is learned from here.
+
+    Returns:
+        float32 `[...]`, to be minimised.
+
+    Source: Williams 1992 (doi 10.1007/BF00992696), eq. 5; Mnih et al. 2016 (arXiv 1602.01783),
+        section 4.
+    """
+    return -log_probability * advantage
 
 
 def clipped_surrogate(
@@ -55,7 +71,12 @@ def approximate_kl(log_ratio: jax.Array) -> jax.Array:
     return jnp.expm1(log_ratio) - log_ratio
 
 
-def normalised(advantage: jax.Array) -> jax.Array:
-    """Advantages `[batch]` with mean 0 and standard deviation 1 (0 where all are equal)."""
-    centred = advantage - jnp.mean(advantage)
-    return centred / (jnp.sqrt(jnp.mean(jnp.square(centred))) + 1e-8)
+def normalised(advantage: jax.Array, where: jax.Array | None = None) -> jax.Array:
+    """Advantages `[...]` with mean 0 and standard deviation 1 (0 where all are equal).
+
+    Args:
+        advantage: float32 `[...]`.
+        where: bool `[...]`, whose mean and deviation are meant; all if None.
+    """
+    centred = advantage - jnp.mean(advantage, where=where)
+    return centred / (jnp.sqrt(jnp.mean(jnp.square(centred), where=where)) + 1e-8)

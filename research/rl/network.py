@@ -10,6 +10,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from research.rl.distributions import Categorical, Distribution, Gaussian
+from research.rl.environments.environment import Box, Environment
+
 Initializer = Callable[..., jax.Array]
 
 
@@ -51,32 +54,69 @@ class Tower(nn.Module):
 
 
 class PolicyAndValue(nn.Module):
-    """A categorical policy and a value function that share nothing.
+    """A policy and a value function that share nothing.
 
-    Scales as in Andrychowicz et al. 2021 (arXiv 2006.05990), section 3.2: the last layer of the
-    policy starts a hundred times smaller, so that the first actions are all but uniform.
+    Numbers are drawn by logits; vectors around a mean, with standard deviations that are learned
+    and the same everywhere, 1 at first. Scales as in Andrychowicz et al. 2021 (arXiv 2006.05990),
+    section 3.2: the last layer of the policy starts a hundred times smaller, so that the first
+    actions do not depend on what is observed.
 
     Attributes:
-        actions: the number of actions.
+        actions: the number of actions, or the length of an action.
         units: units of each hidden layer of either.
+        continuous: whether actions are vectors.
+        states: where an observation is the number of a state: how many there are.
+        observation_dimensions: axes of an observation; 0 where it is a number.
     """
 
     actions: int
     units: tuple[int, ...]
+    continuous: bool = False
+    states: int | None = None
+    observation_dimensions: int = 1
 
     def setup(self) -> None:
-        """Two towers."""
+        """Two towers, and the deviations of vectors."""
         self.policy_tower = Tower(self.units, self.actions, 0.01)
         self.value_tower = Tower(self.units, 1, 1.0)
+        if self.continuous:
+            self.log_deviation = self.param(
+                "log_deviation", nn.initializers.zeros, (self.actions,), jnp.float32
+            )
 
-    def policy(self, observation: jax.Array) -> jax.Array:
-        """Logits, float32 `[..., actions]`, for observations `[..., features]`."""
-        return self.policy_tower(observation)
+    def policy(self, observation: jax.Array) -> Distribution:
+        """Actions for observations `[..., *observation_shape]`."""
+        outputs = self.policy_tower(self._features(observation))
+        if self.continuous:
+            return Gaussian(outputs, jnp.broadcast_to(self.log_deviation, outputs.shape))
+        return Categorical(outputs)
 
     def value(self, observation: jax.Array) -> jax.Array:
-        """Values, float32 `[...]`, for observations `[..., features]`."""
-        return self.value_tower(observation)[..., 0]
+        """Values, float32 `[...]`, for observations `[..., *observation_shape]`."""
+        return self.value_tower(self._features(observation))[..., 0]
 
-    def __call__(self, observation: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Logits and values."""
+    def __call__(self, observation: jax.Array) -> tuple[Distribution, jax.Array]:
+        """Actions and values."""
         return self.policy(observation), self.value(observation)
+
+    def _features(self, observation: jax.Array) -> jax.Array:
+        """float32 `[..., features]`."""
+        if self.states is not None:
+            return jax.nn.one_hot(observation, self.states)
+        if self.observation_dimensions == 1:
+            return observation
+        leading = observation.shape[: observation.ndim - self.observation_dimensions]
+        return observation.reshape(*leading, -1)
+
+
+def make_network(environment: Environment, units: tuple[int, ...]) -> PolicyAndValue:
+    """Policy and value for the observations and actions of an environment."""
+    space = environment.action_space
+    continuous = isinstance(space, Box)
+    return PolicyAndValue(
+        actions=space.low.size if isinstance(space, Box) else space.n,
+        units=units,
+        continuous=continuous,
+        states=environment.states,
+        observation_dimensions=len(environment.observation_shape),
+    )

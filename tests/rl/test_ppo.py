@@ -13,8 +13,8 @@ from jax.flatten_util import ravel_pytree
 from research.engine.groups import split
 from research.engine.keys import at_step, stream
 from research.engine.metrics import read
-from research.rl.algorithms.ppo import Examples, Sizes, learn, make_examples, make_ppo, ppo_loss
-from research.rl.distributions import Categorical
+from research.rl.algorithms.ppo import Sizes, learn, make_ppo, ppo_loss
+from research.rl.examples import Examples, make_examples
 from research.rl.losses import normalised
 from research.rl.network import PolicyAndValue
 from research.rl.rollout import collect, start
@@ -82,7 +82,7 @@ def test_examples_are_the_trajectory(clock):
     params = jax.tree.map(lambda leaf: 3 * leaf, params)
 
     def policy(observations):
-        return Categorical(network.apply(params, observations, method="policy"))
+        return network.apply(params, observations, method="policy")
 
     episodes = start(environment, jax.random.key(1), 3)
     _, trajectory = jax.jit(lambda key: collect(environment, policy, episodes, key, 10))(

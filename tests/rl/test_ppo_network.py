@@ -27,7 +27,8 @@ def test_first_actions_are_all_but_uniform():
     network = PolicyAndValue(3, (32, 32))
     params = jax.jit(network.init)(jax.random.key(0), jnp.zeros(4))
     observations = jax.random.normal(jax.random.key(1), (50, 4))
-    logits, values = network.apply(params, observations)
+    said, values = network.apply(params, observations)
+    logits = said.logits
     assert logits.shape == (50, 3)
     assert values.shape == (50,)
     assert float(jnp.abs(logits).max()) < 0.05 < float(jnp.abs(values).max())

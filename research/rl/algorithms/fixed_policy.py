@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, maximum, mean
+from research.rl.agent import Agent
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
 from research.rl.evaluation import run_episodes
@@ -72,4 +73,5 @@ def make_fixed_policy(
         watched=("evaluation",),
         final=("evaluation",),
         artifacts=artifacts,
+        agent=Agent(environment, policy),
     )

@@ -18,6 +18,7 @@ from jax.flatten_util import ravel_pytree
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Count, Metrics, maximum, mean
+from research.rl.agent import Agent
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
 from research.rl.evaluation import EpisodeReturns, evaluate_policy, run_episodes
@@ -230,6 +231,9 @@ def make_policy_search(
         del evaluation
         return show_policy(environment, policy, state.best, key, sizes.evaluation_episodes)
 
+    def act(state: PolicySearchState, observations: jax.Array) -> Categorical:
+        return policy(state.best, observations)
+
     return Experiment(
         init=init,
         update=update,
@@ -242,4 +246,5 @@ def make_policy_search(
         watched=("evaluation",),
         final=("evaluation",),
         artifacts=artifacts,
+        agent=Agent(environment, act),
     )

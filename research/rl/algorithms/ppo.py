@@ -13,15 +13,26 @@ import optax
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
-from research.engine.metrics import Metrics, count, maximum, mean, merge
+from research.engine.metrics import Metrics, mean, merge
 from research.rl import losses
-from research.rl.advantages import generalised_advantages
 from research.rl.agent import Agent
-from research.rl.distributions import Categorical
-from research.rl.environments.environment import Environment
+from research.rl.descent import descend
+from research.rl.distributions import Distribution
+from research.rl.environments.actions import clip_actions
+from research.rl.environments.environment import Box, Environment
 from research.rl.evaluation import evaluate_policy
+from research.rl.examples import Examples, finished, make_examples
 from research.rl.minibatches import shuffled_minibatches
-from research.rl.network import PolicyAndValue
+from research.rl.network import PolicyAndValue, make_network
+from research.rl.normalisation import (
+    Statistics,
+    discounted_sums,
+    merge_statistics,
+    moments_of,
+    no_moments,
+    normalise,
+    normalise_observations,
+)
 from research.rl.pictures import show_policy
 from research.rl.rollout import Episodes, Trajectory, collect, start
 
@@ -40,6 +51,8 @@ class Sizes:
         groups: equal parts of the environments, and of each minibatch, which devices can share.
         anneal: whether learning rate and clip range fall linearly to 0 over the run.
         evaluation_episodes: episodes of either kind in one evaluation.
+        normalise_observations: whether the networks see them with mean 0 and deviation 1.
+        normalise_rewards: whether they are divided by the deviation of discounted returns.
     """
 
     environments: int
@@ -51,6 +64,8 @@ class Sizes:
     groups: int = 1
     anneal: bool = True
     evaluation_episodes: int = 64
+    normalise_observations: bool = False
+    normalise_rewards: bool = False
 
 
 class PPOState(NamedTuple):
@@ -62,6 +77,9 @@ class PPOState(NamedTuple):
         hyperparameters: name -> float32 scalar.
         episodes: the environments in mid-episode.
         updates: int32 scalar, updates made.
+        statistics: of what was seen until the last rollout began to be learned from.
+        running: float32 `[environments]`, discounted rewards of the running episodes; None where
+            rewards are not normalised.
     """
 
     params: Any
@@ -69,24 +87,8 @@ class PPOState(NamedTuple):
     hyperparameters: Hyperparameters
     episodes: Episodes
     updates: jax.Array
-
-
-class Examples(NamedTuple):
-    """What the gradient steps learn from, leaves `[batch, ...]`.
-
-    Attributes:
-        observation: float32 `[batch, *observation_shape]`.
-        action: int32 `[batch]`.
-        log_probability: float32 `[batch]`, of the action under the policy that took it.
-        advantage: float32 `[batch]`.
-        target: float32 `[batch]`, what the value function should have said.
-    """
-
-    observation: jax.Array
-    action: jax.Array
-    log_probability: jax.Array
-    advantage: jax.Array
-    target: jax.Array
+    statistics: Statistics
+    running: jax.Array | None
 
 
 def make_ppo(
@@ -94,61 +96,89 @@ def make_ppo(
 ) -> Experiment:
     """PPO in `environment`: one update is one rollout and all gradient steps on it.
 
+    Vectors beyond the bounds of actions are clipped to them by the environment; the policy learns
+    from what it drew. What observations and rewards are normalised by is that of earlier rollouts.
+
     Args:
         environment: where.
         sizes: shapes and loops.
         hyperparameters: starting values of `learning_rate`, `discount`, `gae_lambda`,
             `clip_range`, `entropy_weight`, `value_weight`, `max_gradient_norm`.
     """
-    network = PolicyAndValue(environment.actions, sizes.units)
+    if isinstance(environment.action_space, Box):
+        environment = clip_actions(environment)
+    network = make_network(environment, sizes.units)
+    shape = environment.observation_shape
 
     def init(key: Key, hyperparameters: Hyperparameters) -> PPOState:
         params_key, environment_key = jax.random.split(key)
-        observation = jnp.zeros(environment.observation_shape, jnp.float32)
-        params = network.init(params_key, observation)
+        episodes = start(environment, environment_key, sizes.environments)
+        params = network.init(params_key, jnp.zeros_like(episodes.observations[0]))
         return PPOState(
             params=params,
             opt_state=_gradient_transformation(hyperparameters["max_gradient_norm"]).init(params),
             hyperparameters=hyperparameters,
-            episodes=start(environment, environment_key, sizes.environments),
+            episodes=episodes,
             updates=jnp.int32(0),
+            statistics=Statistics(
+                no_moments(shape) if sizes.normalise_observations else None,
+                no_moments(()) if sizes.normalise_rewards else None,
+            ),
+            running=jnp.zeros(sizes.environments) if sizes.normalise_rewards else None,
         )
+
+    def policy(parts: tuple[Any, Statistics], observations: jax.Array) -> Distribution:
+        params, statistics = parts
+        seen = normalise_observations(observations, statistics.observations)
+        said: Distribution = network.apply(params, seen, method="policy")
+        return said
 
     def update(state: PPOState, batch: Batch, key: Key) -> tuple[PPOState, Metrics]:
+        del batch
         rollout_key, shuffle_key = jax.random.split(key)
+        acting = state.params, state.statistics
 
-        def policy(observations: jax.Array) -> Categorical:
-            return Categorical(network.apply(state.params, observations, method="policy"))
+        def play(part: tuple[Episodes, jax.Array | None], key: Key) -> tuple[Any, Any]:
+            episodes, running = part
+            episodes, trajectory = collect(
+                environment, lambda seen: policy(acting, seen), episodes, key, sizes.rollout_steps
+            )
+            discount = state.hyperparameters["discount"]
+            statistics, running = _seen(sizes, trajectory, running, discount)
+            normal = normalise(trajectory, state.statistics)
+            examples = make_examples(network, state.params, normal, state.hyperparameters)
+            return (finished(trajectory), statistics), (episodes, running, examples)
 
-        def play(episodes: Episodes, key: Key) -> tuple[Metrics, tuple[Episodes, Examples]]:
-            episodes, trajectory = collect(environment, policy, episodes, key, sizes.rollout_steps)
-            examples = make_examples(network, state.params, trajectory, state.hyperparameters)
-            return _finished(trajectory), (episodes, examples)
-
-        finished, (episodes, examples) = over_groups(
-            play, sizes.groups, split(state.episodes, sizes.groups), rollout_key, merge
+        (ended, statistics), (episodes, running, examples) = over_groups(
+            play,
+            sizes.groups,
+            split((state.episodes, state.running), sizes.groups),
+            rollout_key,
+            _merge,
         )
         params, opt_state, learning = learn(network, sizes, state, examples, shuffle_key)
-        values = state.hyperparameters
-        state = PPOState(params, opt_state, values, join(episodes), state.updates + 1)
-        return state, learning | finished
+        state = state._replace(
+            params=params,
+            opt_state=opt_state,
+            episodes=join(episodes),
+            updates=state.updates + 1,
+            statistics=merge_statistics(state.statistics, statistics),
+            running=join(running),
+        )
+        return state, learning | ended
 
     def evaluate(state: PPOState, batch: Batch, key: Key) -> Metrics:
-        def policy(observations: jax.Array) -> Categorical:
-            return Categorical(network.apply(state.params, observations, method="policy"))
-
-        return evaluate_policy(environment, policy, key, sizes.evaluation_episodes)
+        del batch
+        parts, episodes = (state.params, state.statistics), sizes.evaluation_episodes
+        return evaluate_policy(environment, lambda seen: policy(parts, seen), key, episodes)
 
     def artifacts(state: PPOState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
         del evaluation
+        parts, episodes = (state.params, state.statistics), sizes.evaluation_episodes
+        return show_policy(environment, policy, parts, key, episodes)
 
-        def policy(params: Any, observations: jax.Array) -> Categorical:
-            return Categorical(network.apply(params, observations, method="policy"))
-
-        return show_policy(environment, policy, state.params, key, sizes.evaluation_episodes)
-
-    def act(state: PPOState, observations: jax.Array) -> Categorical:
-        return Categorical(network.apply(state.params, observations, method="policy"))
+    def act(state: PPOState, observations: jax.Array) -> Distribution:
+        return policy((state.params, state.statistics), observations)
 
     return Experiment(
         init=init,
@@ -167,31 +197,24 @@ def make_ppo(
     )
 
 
-def make_examples(
-    network: PolicyAndValue, params: Any, trajectory: Trajectory, hyperparameters: Hyperparameters
-) -> Examples:
-    """Turns `[time, environments]` steps into examples, with the parameters that acted."""
-    # One call for both kinds of values; neither is needed while acting.
-    both = jnp.stack([trajectory.observation, trajectory.final_observation])
-    value, final_value = network.apply(params, both, method="value")
-    said = Categorical(network.apply(params, trajectory.observation, method="policy"))
-    advantage = generalised_advantages(
-        trajectory.reward,
-        value,
-        final_value,
-        trajectory.terminated,
-        trajectory.truncated,
-        hyperparameters["discount"],
-        hyperparameters["gae_lambda"],
-    )
-    examples = Examples(
-        observation=trajectory.observation,
-        action=trajectory.action,
-        log_probability=said.log_probability(trajectory.action),
-        advantage=advantage,
-        target=advantage + value,
-    )
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), examples)
+def _seen(
+    sizes: Sizes, trajectory: Trajectory, running: jax.Array | None, discount: jax.Array
+) -> tuple[Statistics, jax.Array | None]:
+    """Statistics of one rollout, and the running discounted rewards after it."""
+    observations = returns = None
+    if sizes.normalise_observations:
+        observations = moments_of(trajectory.observation, trajectory.observation.ndim - 2)
+    if running is not None:
+        ended = trajectory.terminated | trajectory.truncated
+        sums, running = discounted_sums(trajectory.reward, ended, running, discount)
+        returns = moments_of(sums, 0)
+    return Statistics(observations, returns), running
+
+
+def _merge(
+    left: tuple[Metrics, Statistics], right: tuple[Metrics, Statistics]
+) -> tuple[Metrics, Statistics]:
+    return merge(left[0], right[0]), merge_statistics(left[1], right[1])
 
 
 def ppo_loss(
@@ -214,8 +237,7 @@ def ppo_loss(
         The loss: policy + value_weight * value - entropy_weight * entropy (Schulman et al. 2017,
         eq. 9, negated), and float32 scalars by name.
     """
-    logits, value = network.apply(params, examples.observation)
-    said = Categorical(logits)
+    said, value = network.apply(params, examples.observation)
     log_ratio = said.log_probability(examples.action) - examples.log_probability
     surrogate = losses.clipped_surrogate(log_ratio, examples.advantage, clip_range)
     policy_loss = jnp.mean(surrogate)
@@ -261,21 +283,19 @@ def learn(
     transformation = _gradient_transformation(hyperparameters["max_gradient_norm"])
     gradient_of = jax.grad(ppo_loss, argnums=1, has_aux=True)
 
-    def descend(carry: tuple, chosen: jax.Array | None) -> tuple[tuple, dict[str, jax.Array]]:
-        params, opt_state = carry
+    def one_minibatch(carry: tuple, chosen: jax.Array | None) -> tuple[tuple, dict[str, jax.Array]]:
         minibatch = examples if chosen is None else take(examples, chosen)
         # Over all groups: what is a good action does not depend on who else shares its group.
         minibatch = minibatch._replace(advantage=losses.normalised(minibatch.advantage))
-
-        def of_group(part: Examples, key: Key) -> tuple[Any, None]:
-            del key
-            return gradient_of(network, params, part, clip_range, hyperparameters), None
-
-        summed, _ = over_groups(of_group, sizes.groups, minibatch, key)
-        gradients, parts = jax.tree.map(lambda leaf: leaf / sizes.groups, summed)
-        updates, opt_state = transformation.update(gradients, opt_state)
-        params = jax.tree.map(lambda param, change: param - learning_rate * change, params, updates)
-        return (params, opt_state), parts
+        return descend(
+            lambda params, part: gradient_of(network, params, part, clip_range, hyperparameters),
+            transformation,
+            learning_rate,
+            sizes.groups,
+            carry,
+            minibatch,
+            key,
+        )
 
     batch = sizes.environments * sizes.rollout_steps
     gradient_steps = sizes.epochs * batch // sizes.minibatch_size
@@ -283,7 +303,7 @@ def learn(
     if sizes.minibatch_size != batch:
         chosen = shuffled_minibatches(key, batch, sizes.minibatch_size, sizes.epochs, sizes.groups)
     carry = (state.params, state.opt_state)
-    (params, opt_state), parts = jax.lax.scan(descend, carry, chosen, length=gradient_steps)
+    (params, opt_state), parts = jax.lax.scan(one_minibatch, carry, chosen, length=gradient_steps)
     return params, opt_state, {name: mean(values) for name, values in parts.items()}
 
 
@@ -291,13 +311,3 @@ def take(examples: Examples, chosen: jax.Array) -> Examples:
     """The examples at `chosen` int32 `[groups, n]` of each group: leaves `[groups, n, ...]`."""
     of_each_group = jax.vmap(lambda leaf, rows: leaf[rows])
     return jax.tree.map(lambda leaf: of_each_group(leaf, chosen), examples)
-
-
-def _finished(trajectory: Trajectory) -> Metrics:
-    """What the episodes that ended in a rollout came to."""
-    done = trajectory.terminated | trajectory.truncated
-    return {
-        "episode_return": mean(trajectory.episode_return, done),
-        "episodes": count(done),
-        "longest_episode": maximum(trajectory.episode_length, where=done),
-    }

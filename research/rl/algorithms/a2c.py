@@ -1,0 +1,205 @@
+"""Advantage actor-critic (Mnih et al. 2016, arXiv 1602.01783), its actors all in step.
+
+Every environment is played for a few steps; then the policy π and the value function V make one
+step along the gradient of
+
+    log π(a|s) A - value_weight (V(s) - V_target)² + entropy_weight H(π(·|s)),
+
+with A the generalised advantage (λ = 1: n-step returns, as in algorithm S3 of the paper) and
+V_target = A + V(s), both constants, averaged over all steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from research.engine.artifacts import Artifact
+from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.groups import join, over_groups, split
+from research.engine.metrics import Metrics, mean, merge
+from research.rl import losses
+from research.rl.agent import Agent
+from research.rl.descent import descend
+from research.rl.distributions import Distribution
+from research.rl.environments.actions import clip_actions
+from research.rl.environments.environment import Box, Environment
+from research.rl.evaluation import evaluate_policy
+from research.rl.examples import Examples, finished, make_examples
+from research.rl.network import PolicyAndValue, make_network
+from research.rl.pictures import show_policy
+from research.rl.rollout import Episodes, collect, start
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """All that decides shapes and loops.
+
+    Attributes:
+        environments: environments that are stepped together.
+        rollout_steps: steps in each of them between two updates.
+        units: units of each hidden layer of the policy, and of the value function.
+        updates: rollouts in a whole run.
+        groups: equal parts of the environments, which devices can share.
+        normalise_advantages: whether those of an update have mean 0 and deviation 1.
+        anneal: whether the learning rate falls linearly to 0 over the run.
+        evaluation_episodes: episodes of either kind in one evaluation.
+    """
+
+    environments: int
+    rollout_steps: int
+    units: tuple[int, ...]
+    updates: int
+    groups: int = 1
+    normalise_advantages: bool = False
+    anneal: bool = False
+    evaluation_episodes: int = 64
+
+
+class A2CState(NamedTuple):
+    """All that the next update depends on.
+
+    Attributes:
+        params: the network's parameters.
+        opt_state: optax's state.
+        hyperparameters: name -> float32 scalar.
+        episodes: the environments in mid-episode.
+        updates: int32 scalar, updates made.
+    """
+
+    params: Any
+    opt_state: optax.OptState
+    hyperparameters: Hyperparameters
+    episodes: Episodes
+    updates: jax.Array
+
+
+def make_a2c(
+    environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float]
+) -> Experiment:
+    """Advantage actor-critic in `environment`: one update is one rollout and one gradient step.
+
+    Args:
+        environment: where; vectors beyond the bounds of its actions are clipped to them.
+        sizes: shapes and loops.
+        hyperparameters: starting values of `learning_rate`, `discount`, `gae_lambda`,
+            `entropy_weight`, `value_weight`, `max_gradient_norm`.
+    """
+    if isinstance(environment.action_space, Box):
+        environment = clip_actions(environment)
+    network = make_network(environment, sizes.units)
+
+    def init(key: Key, hyperparameters: Hyperparameters) -> A2CState:
+        params_key, environment_key = jax.random.split(key)
+        episodes = start(environment, environment_key, sizes.environments)
+        params = network.init(params_key, jnp.zeros_like(episodes.observations[0]))
+        return A2CState(
+            params=params,
+            opt_state=_transformation(hyperparameters).init(params),
+            hyperparameters=hyperparameters,
+            episodes=episodes,
+            updates=jnp.int32(0),
+        )
+
+    def policy(params: Any, observations: jax.Array) -> Distribution:
+        said: Distribution = network.apply(params, observations, method="policy")
+        return said
+
+    def update(state: A2CState, batch: Batch, key: Key) -> tuple[A2CState, Metrics]:
+        del batch
+        rollout_key, learn_key = jax.random.split(key)
+        values = state.hyperparameters
+
+        def play(episodes: Episodes, key: Key) -> tuple[Metrics, tuple[Episodes, Examples]]:
+            episodes, trajectory = collect(
+                environment,
+                lambda seen: policy(state.params, seen),
+                episodes,
+                key,
+                sizes.rollout_steps,
+            )
+            examples = make_examples(network, state.params, trajectory, values)
+            return finished(trajectory), (episodes, examples)
+
+        ended, (episodes, examples) = over_groups(
+            play, sizes.groups, split(state.episodes, sizes.groups), rollout_key, merge
+        )
+        if sizes.normalise_advantages:
+            examples = examples._replace(advantage=losses.normalised(examples.advantage))
+        left = 1.0 - state.updates / sizes.updates if sizes.anneal else jnp.float32(1.0)
+        gradient_of = jax.grad(a2c_loss, argnums=1, has_aux=True)
+        (params, opt_state), parts = descend(
+            lambda params, part: gradient_of(network, params, part, values),
+            _transformation(values),
+            left * values["learning_rate"],
+            sizes.groups,
+            (state.params, state.opt_state),
+            examples,
+            learn_key,
+        )
+        state = A2CState(params, opt_state, values, join(episodes), state.updates + 1)
+        return state, {name: mean(value) for name, value in parts.items()} | ended
+
+    def evaluate(state: A2CState, batch: Batch, key: Key) -> Metrics:
+        del batch
+        episodes = sizes.evaluation_episodes
+        return evaluate_policy(environment, lambda seen: policy(state.params, seen), key, episodes)
+
+    def artifacts(state: A2CState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
+        del evaluation
+        return show_policy(environment, policy, state.params, key, sizes.evaluation_episodes)
+
+    def act(state: A2CState, observations: jax.Array) -> Distribution:
+        return policy(state.params, observations)
+
+    return Experiment(
+        init=init,
+        update=update,
+        evaluate=evaluate,
+        steps=sizes.updates,
+        items_per_step=sizes.environments * sizes.rollout_steps,
+        items="environment steps",
+        hyperparameters=hyperparameters,
+        groups=sizes.groups,
+        evaluate_every=max(1, sizes.updates // 8),
+        watched=("evaluation",),
+        final=("evaluation",),
+        artifacts=artifacts,
+        agent=Agent(environment, act),
+    )
+
+
+def a2c_loss(
+    network: PolicyAndValue, params: Any, examples: Examples, hyperparameters: Hyperparameters
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """The objective, negated, on all examples of a group, and its parts.
+
+    Args:
+        network: policy and value function.
+        params: its parameters.
+        examples: leaves `[batch, ...]`.
+        hyperparameters: `value_weight` and `entropy_weight`.
+    """
+    said, value = network.apply(params, examples.observation)
+    log_probability = said.log_probability(examples.action)
+    policy_loss = jnp.mean(losses.policy_gradient(log_probability, examples.advantage))
+    value_loss = jnp.mean(losses.value_error(value, examples.target))
+    entropy = jnp.mean(said.entropy())
+    loss = (
+        policy_loss
+        + hyperparameters["value_weight"] * value_loss
+        - hyperparameters["entropy_weight"] * entropy
+    )
+    parts = {"policy_loss": policy_loss, "value_loss": value_loss, "entropy": entropy}
+    return loss, {"loss": loss} | parts
+
+
+def _transformation(hyperparameters: Hyperparameters) -> optax.GradientTransformation:
+    """RMSProp as in section 4 of the paper, after clipping."""
+    clip = optax.clip_by_global_norm(hyperparameters["max_gradient_norm"])
+    return optax.chain(clip, optax.scale_by_rms(decay=0.99, eps=1e-5, initial_scale=1.0))

@@ -1,0 +1,290 @@
+"""REINFORCE (Williams 1992, doi 10.1007/BF00992696), with or without a learned baseline.
+
+Whole episodes are played, each from its first step to its last. With the returns
+
+    G_t = r_t + γ r_{t+1} + γ² r_{t+2} + …
+
+the policy makes one step along the gradient of log π(a_t|s_t) (G_t - V(s_t)), averaged over all
+steps of all episodes. V is 0, or a baseline: a value function that learns by (V(s_t) - G_t)². What
+stands in the bracket can be normalised over these steps.
+
+A time limit is no end. With a baseline, its value where the limit struck stands for what would have
+followed; without one nothing can, and G_t is what was paid until the limit. The factor γ^t of the
+exact gradient of the discounted return is left out, as is usual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from research.engine.artifacts import Artifact
+from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.groups import over_groups, split
+from research.engine.metrics import Metrics, count, maximum, mean, merge
+from research.rl import losses
+from research.rl.advantages import generalised_advantages
+from research.rl.agent import Agent
+from research.rl.descent import descend
+from research.rl.distributions import Distribution
+from research.rl.environments.actions import clip_actions
+from research.rl.environments.environment import Box, Environment
+from research.rl.evaluation import evaluate_policy
+from research.rl.network import PolicyAndValue, make_network
+from research.rl.pictures import show_policy
+from research.rl.rollout import Episodes, Trajectory, collect, start
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """All that decides shapes and loops.
+
+    Attributes:
+        environments: episodes in one update, played together.
+        units: units of each hidden layer of the policy, and of the baseline.
+        updates: in a whole run.
+        baseline: whether V(s) is learned and taken from the returns.
+        normalise_returns: whether what the gradient is weighted by has mean 0 and deviation 1.
+        groups: equal parts of the episodes, which devices can share.
+        evaluation_episodes: episodes of either kind in one evaluation.
+    """
+
+    environments: int
+    units: tuple[int, ...]
+    updates: int
+    baseline: bool = False
+    normalise_returns: bool = True
+    groups: int = 1
+    evaluation_episodes: int = 64
+
+
+class ReinforceState(NamedTuple):
+    """All that the next update depends on: no episode lasts longer than one.
+
+    Attributes:
+        params: the network's parameters.
+        opt_state: optax's state.
+        hyperparameters: name -> float32 scalar.
+        environment_steps: int32 scalar, steps of all episodes so far.
+    """
+
+    params: Any
+    opt_state: optax.OptState
+    hyperparameters: Hyperparameters
+    environment_steps: jax.Array
+
+
+class Steps(NamedTuple):
+    """What the gradient is made of, leaves `[batch, ...]`.
+
+    Attributes:
+        observation: `[batch, *observation_shape]`.
+        action: int32 `[batch]`, or float32 `[batch, dimensions]`.
+        advantage: float32 `[batch]`, G - V, or G without a baseline.
+        target: float32 `[batch]`, what the baseline should have said: G.
+        weight: float32 `[batch]`, how much a step counts: 0 where its episode was over before.
+    """
+
+    observation: jax.Array
+    action: jax.Array
+    advantage: jax.Array
+    target: jax.Array
+    weight: jax.Array
+
+
+def make_reinforce(
+    environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float]
+) -> Experiment:
+    """REINFORCE in `environment`: one update is one episode of each, and one gradient step.
+
+    Args:
+        environment: where; vectors beyond the bounds of its actions are clipped to them.
+        sizes: shapes and loops.
+        hyperparameters: starting values of `learning_rate`, `discount`, `value_weight`,
+            `max_gradient_norm`.
+    """
+    if isinstance(environment.action_space, Box):
+        environment = clip_actions(environment)
+    network = make_network(environment, sizes.units)
+
+    def init(key: Key, hyperparameters: Hyperparameters) -> ReinforceState:
+        observation = jax.eval_shape(environment.reset, key)[1]
+        zeros = jnp.zeros(observation.shape, observation.dtype)
+        # Without a baseline the value function has no parameters: it is never asked.
+        params = network.init(key, zeros, method=None if sizes.baseline else "policy")
+        return ReinforceState(
+            params=params,
+            opt_state=_transformation(hyperparameters).init(params),
+            hyperparameters=hyperparameters,
+            environment_steps=jnp.int32(0),
+        )
+
+    def policy(params: Any, observations: jax.Array) -> Distribution:
+        said: Distribution = network.apply(params, observations, method="policy")
+        return said
+
+    def update(state: ReinforceState, batch: Batch, key: Key) -> tuple[ReinforceState, Metrics]:
+        del batch
+        start_key, play_key, learn_key = jax.random.split(key, 3)
+        values = state.hyperparameters
+
+        def play(episodes: Episodes, key: Key) -> tuple[Metrics, Steps]:
+            _, trajectory = collect(
+                environment,
+                lambda seen: policy(state.params, seen),
+                episodes,
+                key,
+                environment.longest_episode,
+            )
+            first = first_episodes(trajectory)
+            steps = make_steps(network, sizes.baseline, state.params, trajectory, values)
+            return _played(trajectory, first), steps
+
+        fresh = split(start(environment, start_key, sizes.environments), sizes.groups)
+        played, steps = over_groups(play, sizes.groups, fresh, play_key, merge)
+        counted = steps.weight > 0
+        if sizes.normalise_returns:
+            steps = steps._replace(advantage=losses.normalised(steps.advantage, counted))
+        # So that a mean over all entries is one over the steps that count.
+        steps = steps._replace(weight=steps.weight / jnp.mean(steps.weight))
+        gradient_of = jax.grad(reinforce_loss, argnums=2, has_aux=True)
+        (params, opt_state), parts = descend(
+            lambda params, part: gradient_of(network, sizes.baseline, params, part, values),
+            _transformation(values),
+            values["learning_rate"],
+            sizes.groups,
+            (state.params, state.opt_state),
+            steps,
+            learn_key,
+        )
+        total = state.environment_steps + jnp.sum(counted.astype(jnp.int32))
+        state = ReinforceState(params, opt_state, values, total)
+        return state, {name: mean(value) for name, value in parts.items()} | played
+
+    def evaluate(state: ReinforceState, batch: Batch, key: Key) -> Metrics:
+        del batch
+        episodes = sizes.evaluation_episodes
+        found = evaluate_policy(environment, lambda seen: policy(state.params, seen), key, episodes)
+        return found | {"environment_steps": mean(state.environment_steps)}
+
+    def artifacts(state: ReinforceState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
+        del evaluation
+        return show_policy(environment, policy, state.params, key, sizes.evaluation_episodes)
+
+    def act(state: ReinforceState, observations: jax.Array) -> Distribution:
+        return policy(state.params, observations)
+
+    return Experiment(
+        init=init,
+        update=update,
+        evaluate=evaluate,
+        steps=sizes.updates,
+        items_per_step=sizes.environments,
+        items="episodes",
+        hyperparameters=hyperparameters,
+        groups=sizes.groups,
+        evaluate_every=max(1, sizes.updates // 8),
+        watched=("evaluation",),
+        final=("evaluation",),
+        artifacts=artifacts,
+        agent=Agent(environment, act),
+    )
+
+
+def first_episodes(trajectory: Trajectory) -> jax.Array:
+    """Whether a step belongs to the first episode of its environment, bool `[time, environments]`.
+
+    Only those count: of the episodes that end in a stretch of time, more are short than should be.
+    """
+    ended = (trajectory.terminated | trajectory.truncated).astype(jnp.int32)
+    return jnp.cumsum(ended, axis=0) - ended == 0
+
+
+def make_steps(
+    network: PolicyAndValue,
+    baseline: bool,
+    params: Any,
+    trajectory: Trajectory,
+    hyperparameters: Hyperparameters,
+) -> Steps:
+    """Turns `[time, environments]` steps, from fresh episodes on, into what is learned from.
+
+    Args:
+        network: policy and value function.
+        baseline: whether the value function is used.
+        params: the network's parameters.
+        trajectory: what happened.
+        hyperparameters: `discount`.
+    """
+    value = final_value = jnp.zeros_like(trajectory.reward)
+    if baseline:
+        both = jnp.stack([trajectory.observation, trajectory.final_observation])
+        value, final_value = network.apply(params, both, method="value")
+    # With λ = 1 all values but the first, and that at a time limit, cancel: G - V.
+    advantage = generalised_advantages(
+        trajectory.reward,
+        value,
+        final_value,
+        trajectory.terminated,
+        trajectory.truncated,
+        hyperparameters["discount"],
+        1.0,
+    )
+    steps = Steps(
+        observation=trajectory.observation,
+        action=trajectory.action,
+        advantage=advantage,
+        target=advantage + value,
+        weight=first_episodes(trajectory).astype(jnp.float32),
+    )
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), steps)
+
+
+def reinforce_loss(
+    network: PolicyAndValue,
+    baseline: bool,
+    params: Any,
+    steps: Steps,
+    hyperparameters: Hyperparameters,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """The objective, negated, on the steps of a group, and its parts.
+
+    Args:
+        network: policy and value function.
+        baseline: whether the value function learns.
+        params: the network's parameters.
+        steps: leaves `[batch, ...]`, with weights whose mean over all groups is 1.
+        hyperparameters: `value_weight`.
+    """
+    said = network.apply(params, steps.observation, method="policy")
+    log_probability = said.log_probability(steps.action)
+    each = losses.policy_gradient(log_probability, steps.advantage)
+    policy_loss = loss = jnp.mean(steps.weight * each)
+    parts = {"policy_loss": policy_loss, "entropy": jnp.mean(steps.weight * said.entropy())}
+    if baseline:
+        value = network.apply(params, steps.observation, method="value")
+        value_loss = jnp.mean(steps.weight * losses.value_error(value, steps.target))
+        parts["value_loss"] = value_loss
+        loss = policy_loss + hyperparameters["value_weight"] * value_loss
+    return loss, {"loss": loss} | parts
+
+
+def _played(trajectory: Trajectory, first: jax.Array) -> Metrics:
+    """What the first episodes came to."""
+    last = first & (trajectory.terminated | trajectory.truncated)
+    return {
+        "episode_return": mean(trajectory.episode_return, last),
+        "episodes": count(last),
+        "environment_steps": count(first),
+        "longest_episode": maximum(trajectory.episode_length, where=last),
+    }
+
+
+def _transformation(hyperparameters: Hyperparameters) -> optax.GradientTransformation:
+    clip = optax.clip_by_global_norm(hyperparameters["max_gradient_norm"])
+    return optax.chain(clip, optax.scale_by_adam(eps=1e-5))

@@ -1,0 +1,76 @@
+"""What policies learn from: steps of rollouts with advantages, and the figures of a rollout."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from research.engine.experiment import Hyperparameters
+from research.engine.metrics import Metrics, count, maximum, mean
+from research.rl.advantages import generalised_advantages
+from research.rl.network import PolicyAndValue
+from research.rl.rollout import Trajectory
+
+
+class Examples(NamedTuple):
+    """What the gradient steps learn from, leaves `[batch, ...]`.
+
+    Attributes:
+        observation: `[batch, *observation_shape]`.
+        action: int32 `[batch]`, or float32 `[batch, dimensions]`.
+        log_probability: float32 `[batch]`, of the action under the policy that took it.
+        advantage: float32 `[batch]`.
+        target: float32 `[batch]`, what the value function should have said.
+    """
+
+    observation: jax.Array
+    action: jax.Array
+    log_probability: jax.Array
+    advantage: jax.Array
+    target: jax.Array
+
+
+def make_examples(
+    network: PolicyAndValue, params: Any, trajectory: Trajectory, hyperparameters: Hyperparameters
+) -> Examples:
+    """Turns `[time, environments]` steps into examples, with the parameters that acted.
+
+    Args:
+        network: policy and value function.
+        params: its parameters.
+        trajectory: what happened.
+        hyperparameters: `discount` and `gae_lambda`.
+    """
+    # One call for both kinds of values; neither is needed while acting.
+    both = jnp.stack([trajectory.observation, trajectory.final_observation])
+    value, final_value = network.apply(params, both, method="value")
+    said = network.apply(params, trajectory.observation, method="policy")
+    advantage = generalised_advantages(
+        trajectory.reward,
+        value,
+        final_value,
+        trajectory.terminated,
+        trajectory.truncated,
+        hyperparameters["discount"],
+        hyperparameters["gae_lambda"],
+    )
+    examples = Examples(
+        observation=trajectory.observation,
+        action=trajectory.action,
+        log_probability=said.log_probability(trajectory.action),
+        advantage=advantage,
+        target=advantage + value,
+    )
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), examples)
+
+
+def finished(trajectory: Trajectory) -> Metrics:
+    """What the episodes that ended in a rollout came to."""
+    done = trajectory.terminated | trajectory.truncated
+    return {
+        "episode_return": mean(trajectory.episode_return, done),
+        "episodes": count(done),
+        "longest_episode": maximum(trajectory.episode_length, where=done),
+    }

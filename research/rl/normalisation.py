@@ -1,0 +1,151 @@
+"""Observations and rewards at a scale that a network learns well at, by what was seen so far.
+
+All functions are pure; what was seen lies in the state of the algorithm as moments, merged in the
+order in which groups and rollouts follow each other, so that the bits are the same anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from research.rl.rollout import Trajectory
+
+LARGEST = 10.0
+"""No normalised number is larger, or smaller than its negative."""
+
+
+class Moments(NamedTuple):
+    """Number, mean and spread of what was seen, each number of it by itself: leaves `[*shape]`.
+
+    Attributes:
+        number: float32, how often.
+        mean: float32.
+        squares: float32, the sum of squared distances from the mean.
+    """
+
+    number: jax.Array
+    mean: jax.Array
+    squares: jax.Array
+
+
+class Statistics(NamedTuple):
+    """What was seen in the environments; None where nothing is normalised by it.
+
+    Attributes:
+        observations: moments of observations, leaves `[*observation_shape]`.
+        returns: moments of the discounted rewards since an episode began, scalars.
+    """
+
+    observations: Moments | None = None
+    returns: Moments | None = None
+
+
+def no_moments(shape: tuple[int, ...]) -> Moments:
+    """Of nothing yet."""
+    return Moments(*(jnp.zeros(shape, jnp.float32) for _ in Moments._fields))
+
+
+def moments_of(values: jax.Array, dimensions: int) -> Moments:
+    """Moments over all but the last `dimensions` axes.
+
+    Args:
+        values: float32 `[..., *shape]`, of at least one entry.
+        dimensions: the length of `shape`.
+    """
+    axes = tuple(range(values.ndim - dimensions))
+    mean = jnp.mean(values, axes)
+    squares = jnp.sum(jnp.square(values - mean), axes)
+    number = values.size // max(1, mean.size)
+    return Moments(jnp.full(mean.shape, number, jnp.float32), mean, squares)
+
+
+def merge_moments(left: Moments, right: Moments) -> Moments:
+    """Both as one, entry by entry; either may be of nothing.
+
+    Source: Chan, Golub and LeVeque 1983 (doi 10.1080/00031305.1983.10483115), eq. 2.1, in the form
+        that does not cancel.
+    """
+    count = left.number + right.number
+    share = right.number / jnp.maximum(count, 1.0)
+    between = right.mean - left.mean
+    return Moments(
+        count,
+        left.mean + share * between,
+        left.squares + right.squares + left.number * share * jnp.square(between),
+    )
+
+
+def merge_statistics(left: Statistics, right: Statistics) -> Statistics:
+    """Both as one."""
+    return Statistics(
+        *(
+            None if one is None or other is None else merge_moments(one, other)
+            for one, other in zip(left, right, strict=True)
+        )
+    )
+
+
+def deviation(moments: Moments) -> jax.Array:
+    """The standard deviation `[*shape]`; 1 where nothing was seen yet."""
+    variance = moments.squares / jnp.maximum(moments.number, 1.0)
+    return jnp.where(moments.number > 0, jnp.sqrt(variance + 1e-8), 1.0)
+
+
+def normalise_observations(observations: jax.Array, moments: Moments | None) -> jax.Array:
+    """Observations `[..., *shape]` with mean 0 and standard deviation 1; as they are if None."""
+    if moments is None:
+        return observations
+    normal = (observations - moments.mean) / deviation(moments)
+    return jnp.clip(normal, -LARGEST, LARGEST)
+
+
+def scale_rewards(rewards: jax.Array, moments: Moments | None) -> jax.Array:
+    """Rewards `[...]` over the standard deviation of discounted returns; as they are if None.
+
+    Their mean stays: to take it away would change which behaviour is best.
+
+    Source: Engstrom et al. 2020 (arXiv 2005.12729), algorithm 1.
+    """
+    if moments is None:
+        return rewards
+    return jnp.clip(rewards / deviation(moments), -LARGEST, LARGEST)
+
+
+def normalise(trajectory: Trajectory, statistics: Statistics) -> Trajectory:
+    """The trajectory with observations and rewards normalised."""
+    return trajectory._replace(
+        observation=normalise_observations(trajectory.observation, statistics.observations),
+        final_observation=normalise_observations(
+            trajectory.final_observation, statistics.observations
+        ),
+        reward=scale_rewards(trajectory.reward, statistics.returns),
+    )
+
+
+def discounted_sums(
+    reward: jax.Array, ended: jax.Array, running: jax.Array, discount: jax.Array | float
+) -> tuple[jax.Array, jax.Array]:
+    """Discounted rewards since each episode began, D_t = γ D_{t-1} + r_t.
+
+    A new episode starts at 0: the last rewards of one do not reach into the next.
+
+    Args:
+        reward: float32 `[time, environments]`.
+        ended: bool `[time, environments]`, whether the episode ended with that step.
+        running: float32 `[environments]`, D before the first step; 0 in a new episode.
+        discount: γ, scalar.
+
+    Returns:
+        D float32 `[time, environments]`, and `running` for the steps that follow.
+    """
+
+    def add(running: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        reward, ended = step
+        now = discount * running + reward
+        return jnp.where(ended, 0.0, now), now
+
+    after, sums = jax.lax.scan(add, running, (reward, ended))
+    return sums, after
