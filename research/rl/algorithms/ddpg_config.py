@@ -19,9 +19,7 @@ smoke = small
 class DDPGConfig(OffPolicyConfig):
     """What can be chosen of DDPG."""
 
-    exploration_deviation: Annotated[float, "of the noise on actions, which reach from -1 to 1"] = (
-        0.1
-    )
+    exploration_deviation: Annotated[float, "of the noise on actions, from -1 to 1"] = 0.1
 
 
 def validate(config: DDPGConfig) -> list[str]:

@@ -20,9 +20,7 @@ class TD3Config(OffPolicyConfig):
     """What can be chosen of TD3."""
 
     policy_delay: Annotated[int, "gradient steps of the critics for each of the actor's"] = 2
-    exploration_deviation: Annotated[float, "of the noise on actions, which reach from -1 to 1"] = (
-        0.1
-    )
+    exploration_deviation: Annotated[float, "of the noise on actions, from -1 to 1"] = 0.1
     smoothing_deviation: Annotated[float, "of the noise on the actions of targets"] = 0.2
     smoothing_limit: Annotated[float, "how far that noise reaches at most"] = 0.5
 
