@@ -198,7 +198,10 @@ def act(
         episodes, seen = step_all(environment, episodes, action, step_keys)
         kept = Step(*(getattr(seen, name) for name in Step._fields))
         done = seen.terminated | seen.truncated
-        told = {"episode_return": mean(seen.episode_return, done), "episodes": count(done)}
+        told: Metrics = {
+            "episode_return": mean(seen.episode_return, done),
+            "episodes": count(done),
+        }
         return (episodes, replay.add(memory, kept)), told
 
     begun = state.episodes, state.replay

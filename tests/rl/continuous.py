@@ -39,16 +39,16 @@ def dial() -> Environment:
     return Environment("dial", reset, step, (1,), UNIT, 1)
 
 
-def train(experiment: Experiment) -> OffPolicyState:
+def learn(experiment: Experiment, changes: dict[str, jax.Array]) -> OffPolicyState:
+    """A whole run, some hyper-parameters changed; to be compiled."""
     values = {name: jnp.float32(value) for name, value in experiment.hyperparameters.items()}
+    start = experiment.init(jax.random.key(0), values | changes)
+    keys = jax.random.split(jax.random.key(1), experiment.steps)
+    return jax.lax.scan(lambda s, k: (experiment.update(s, None, k)[0], None), start, keys)[0]
 
-    @jax.jit
-    def run(key: jax.Array) -> OffPolicyState:
-        start = experiment.init(key, values)
-        keys = jax.random.split(key, experiment.steps)
-        return jax.lax.scan(lambda s, k: (experiment.update(s, None, k)[0], None), start, keys)[0]
 
-    return run(jax.random.key(0))
+def train(experiment: Experiment) -> OffPolicyState:
+    return jax.jit(lambda: learn(experiment, {}))()
 
 
 def greedy_return(experiment: Experiment, state: OffPolicyState) -> float:

@@ -75,7 +75,7 @@ def ddpg(agent: Deterministic) -> Algorithm:
         )
         params = params._replace(critics=critics)
         params, loss = improve(agent, params, seen.observation, values["learning_rate"])
-        told = {"critic_loss": mean(error), "actor_loss": mean(loss)}
+        told: Metrics = {"critic_loss": mean(error), "actor_loss": mean(loss)}
         return track(params, values["target_rate"]), told
 
     return Algorithm(agent.init, policy, learn)
