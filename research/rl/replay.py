@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Key
+from research.rl.environments.environment import ActionSpace, Box
 
 
 class Transition(NamedTuple):
@@ -69,11 +70,12 @@ class Replay(NamedTuple):
         return self.steps.reward.shape[0]
 
 
-def make_replay(observations: jax.Array, capacity: int) -> Replay:
-    """An empty ring for discrete actions.
+def make_replay(observations: jax.Array, actions: ActionSpace, capacity: int) -> Replay:
+    """An empty ring.
 
     Args:
         observations: `[environments, ...]`; their shape and dtype count.
+        actions: what an action is.
         capacity: steps in all, a multiple of the environments.
 
     Raises:
@@ -82,10 +84,14 @@ def make_replay(observations: jax.Array, capacity: int) -> Replay:
     environments, *shape = observations.shape
     if capacity < environments or capacity % environments:
         raise ValueError(f"a replay of {capacity} does not divide among {environments}")
+    if isinstance(actions, Box):
+        action = jnp.zeros((capacity, *actions.low.shape), jnp.float32)
+    else:
+        action = jnp.zeros(capacity, jnp.int32)
     # A buffer each: a state is given away whole, and no buffer can be given twice.
     steps = Step(
         observation=jnp.zeros((capacity, *shape), observations.dtype),
-        action=jnp.zeros(capacity, jnp.int32),
+        action=action,
         reward=jnp.zeros(capacity, jnp.float32),
         terminated=jnp.zeros(capacity, bool),
         truncated=jnp.zeros(capacity, bool),

@@ -12,6 +12,7 @@ from scipy import stats
 
 from research.rl import priorities
 from research.rl.algorithms.dqn import new_priorities
+from research.rl.environments.environment import Discrete
 from research.rl.replay import add, make_replay, sampleable, uniform_places
 from tests.rl.test_replay import filled
 
@@ -72,7 +73,8 @@ def test_importance_undoes_the_bias() -> None:
 def test_what_has_priority_is_what_can_be_read(steps: int, lookahead: int) -> None:
     environments, capacity = 2, 20
     _, history = filled(steps, environments, capacity, 0)
-    ring, ranks = make_replay(jnp.zeros((2, 1)), capacity), priorities.make_priorities(capacity)
+    ring = make_replay(jnp.zeros((2, 1)), Discrete(3), capacity)
+    ranks = priorities.make_priorities(capacity)
     for step in history:
         ranks = new_priorities(ranks, ring, environments, lookahead)
         ring = add(ring, jax.tree.map(jnp.asarray, step))

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.rl import replay
+from research.rl.environments.environment import Box, Discrete
 from research.rl.replay import Replay, Step
 
 DISCOUNT = 0.9
@@ -18,7 +19,7 @@ DISCOUNT = 0.9
 def filled(steps: int, environments: int, capacity: int, seed: int) -> tuple[Replay, list[Step]]:
     """A replay and the list of all that went in, episodes ending now and then."""
     random = np.random.default_rng(seed)
-    ring = replay.make_replay(jnp.zeros((environments, 1)), capacity)
+    ring = replay.make_replay(jnp.zeros((environments, 1)), Discrete(3), capacity)
     history = []
     for time in range(steps):
         ending = random.integers(0, 6, environments)
@@ -81,4 +82,15 @@ def test_places_are_drawn_alike() -> None:
 
 def test_a_replay_that_does_not_divide_is_refused() -> None:
     with pytest.raises(ValueError, match="does not divide"):
-        replay.make_replay(jnp.zeros((3, 1)), 10)
+        replay.make_replay(jnp.zeros((3, 1)), Discrete(2), 10)
+
+
+def test_vectors_are_kept_whole_as_actions() -> None:
+    space = Box(np.full(3, -1, np.float32), np.ones(3, np.float32))
+    ring = replay.make_replay(jnp.zeros((2, 1)), space, 6)
+    action = np.float32([[0.1, 0.2, 0.3], [-0.4, 0.5, -0.6]])
+    none, rest = jnp.zeros(2, bool), jnp.zeros((2, 1))
+    for _ in range(4):
+        ring = replay.add(ring, Step(rest, jnp.asarray(action), jnp.zeros(2), none, none, rest))
+    seen = replay.read(ring, jnp.arange(6), 2, DISCOUNT)
+    np.testing.assert_array_equal(seen.action, np.tile(action, (3, 1)))

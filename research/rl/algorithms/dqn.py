@@ -127,7 +127,9 @@ def make_dqn(
             target_params=jax.tree.map(jnp.copy, params),
             opt_state=_transformation(hyperparameters).init(params),
             episodes=episodes,
-            replay=replay.make_replay(episodes.observations, sizes.capacity),
+            replay=replay.make_replay(
+                episodes.observations, environment.action_space, sizes.capacity
+            ),
             priorities=priorities.make_priorities(sizes.capacity) if sizes.prioritised else None,
             updates=jnp.int32(0),
             hyperparameters=hyperparameters,

@@ -1,0 +1,128 @@
+"""Networks that choose vectors as actions, networks that value them, and how either learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from research.engine.experiment import Key
+from research.rl.environments.actions import bounds
+from research.rl.environments.environment import Environment
+from research.rl.replay import Transition
+
+
+class Perceptron(nn.Module):
+    """Dense layers with relu between them, and a linear one last.
+
+    Attributes:
+        units: units of each hidden layer.
+        outputs: units of the last layer.
+    """
+
+    units: tuple[int, ...]
+    outputs: int
+
+    @nn.compact
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        """float32 `[..., outputs]`, for inputs `[..., features]`."""
+        hidden = inputs
+        for units in self.units:
+            hidden = nn.relu(nn.Dense(units)(hidden))
+        return nn.Dense(self.outputs)(hidden)
+
+
+class Critics(nn.Module):
+    """Q(s, a) by several networks that share nothing.
+
+    Attributes:
+        units: units of each hidden layer of each.
+        critics: how many.
+    """
+
+    units: tuple[int, ...]
+    critics: int
+
+    @nn.compact
+    def __call__(self, observation: jax.Array, action: jax.Array) -> jax.Array:
+        """float32 `[critics, ...]`, for `[..., features]` and `[..., dimensions]`."""
+        seen = jnp.concatenate([observation, action], axis=-1)
+        networks = [Perceptron(self.units, 1, name=f"critic_{i}") for i in range(self.critics)]
+        return jnp.stack([network(seen)[..., 0] for network in networks])
+
+
+class Trained(NamedTuple):
+    """Parameters and what their optimiser remembers.
+
+    Attributes:
+        params: a pytree.
+        opt_state: optax's state.
+    """
+
+    params: Any
+    opt_state: optax.OptState
+
+
+def trained(params: Any) -> Trained:
+    """Parameters before the first step."""
+    return Trained(params, optax.scale_by_adam().init(params))
+
+
+def descend(
+    loss: Callable[[Any], tuple[jax.Array, Any]], trained: Trained, learning_rate: jax.Array
+) -> tuple[Trained, jax.Array, Any]:
+    """One step of Adam down a loss.
+
+    Args:
+        loss: params -> (scalar, anything else).
+        trained: where it stands.
+        learning_rate: float32 scalar.
+
+    Returns:
+        Where it stands then; the loss before, and what came with it.
+    """
+    (value, told), gradient = jax.value_and_grad(loss, has_aux=True)(trained.params)
+    changes, opt_state = optax.scale_by_adam().update(gradient, trained.opt_state)
+    params = jax.tree.map(lambda p, change: p - learning_rate * change, trained.params, changes)
+    return Trained(params, opt_state), value, told
+
+
+def initial(
+    environment: Environment, actor: Perceptron, critics: Critics, key: Key
+) -> tuple[Trained, Trained]:
+    """An actor and critics for an environment whose actions are vectors."""
+    actor_key, critic_key = jax.random.split(key)
+    observation = jnp.zeros(environment.observation_shape, jnp.float32)
+    action = jnp.zeros(bounds(environment).low.shape, jnp.float32)
+    return (
+        trained(actor.init(actor_key, observation)),
+        trained(critics.init(critic_key, observation, action)),
+    )
+
+
+def critic_loss(critics: Critics, params: Any, seen: Transition, target: jax.Array) -> jax.Array:
+    """Half the squared error of each critic, mean over the minibatch, summed over critics.
+
+    Args:
+        critics: their network.
+        params: its parameters.
+        seen: leaves `[batch, ...]`.
+        target: float32 `[batch]`, what they are to say.
+
+    Source: Haarnoja et al. 2018 (arXiv 1812.05905), eq. 5; Fujimoto et al. 2018
+    (arXiv 1802.09477), algorithm 1.
+    """
+    error = critics.apply(params, seen.observation, seen.action) - target
+    return 0.5 * jnp.sum(jnp.mean(jnp.square(error), axis=-1))
+
+
+def smallest(value: jax.Array) -> jax.Array:
+    """The smallest of what several critics say `[critics, batch]`, `[batch]`.
+
+    Source: Fujimoto et al. 2018 (arXiv 1802.09477), eq. 10 (clipped double Q-learning).
+    """
+    return jnp.min(value, axis=0)

@@ -1,0 +1,67 @@
+"""What tests of vector actions share: environments with known values, and training in one call."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from research.engine.experiment import Experiment
+from research.rl.environments.environment import Box, Environment, TimeStep
+from research.rl.off_policy import OffPolicyState, Sizes
+
+UNIT = Box(-np.ones(1, np.float32), np.ones(1, np.float32))
+BEST = 0.3
+SMALL = Sizes(
+    updates=150,
+    environments=4,
+    steps=4,
+    gradient_steps=8,
+    batch_size=32,
+    capacity=1000,
+    warmup_updates=8,
+    units=(16, 16),
+    evaluation_episodes=4,
+)
+
+
+def dial() -> Environment:
+    """One-step episodes: action a pays -(a - 0.3)²."""
+
+    def reset(key):
+        return jax.random.key_data(key)[0], jnp.ones(1, jnp.float32)
+
+    def step(key, state, action):
+        after, observation = reset(key)
+        reward = -jnp.square(action[0] - BEST)
+        return after, TimeStep(observation, reward, jnp.bool_(True), jnp.bool_(False), observation)
+
+    return Environment("dial", reset, step, (1,), UNIT, 1)
+
+
+def learn(experiment: Experiment, changes: dict[str, jax.Array]) -> OffPolicyState:
+    """A whole run, some hyper-parameters changed; to be compiled."""
+    values = {name: jnp.float32(value) for name, value in experiment.hyperparameters.items()}
+    start = experiment.init(jax.random.key(0), values | changes)
+    keys = jax.random.split(jax.random.key(1), experiment.steps)
+    return jax.lax.scan(lambda s, k: (experiment.update(s, None, k)[0], None), start, keys)[0]
+
+
+def train(experiment: Experiment) -> OffPolicyState:
+    return jax.jit(lambda: learn(experiment, {}))()
+
+
+def greedy_return(experiment: Experiment, state: OffPolicyState) -> float:
+    told = experiment.evaluate(state, None, jax.random.key(1))["episode_return"]
+    return float(told.total / told.weight)
+
+
+def constant_critics(params, values: list[float]):
+    """Critics that say these values whatever they are shown."""
+    layers = dict(jax.tree.map(jnp.zeros_like, params)["params"])
+    for index, value in enumerate(values):
+        critic = dict(layers[f"critic_{index}"])
+        last = max(critic)
+        critic[last] = {**critic[last], "bias": jnp.full(1, value)}
+        layers[f"critic_{index}"] = critic
+    return {"params": layers}
