@@ -13,6 +13,7 @@ from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, empty_like, mean
 from research.rl import replay
+from research.rl.agent import Agent
 from research.rl.distributions import Distribution, draw_noise
 from research.rl.environments.actions import bounds, scale_actions
 from research.rl.environments.environment import Environment
@@ -146,6 +147,9 @@ def make_off_policy(
         parts = state.learned, state.hyperparameters
         return show_policy(environment, policy, parts, key, sizes.evaluation_episodes)
 
+    def acting(state: OffPolicyState, observations: jax.Array) -> Distribution:
+        return policy((state.learned, state.hyperparameters), observations)
+
     return Experiment(
         init=init,
         update=update,
@@ -158,6 +162,7 @@ def make_off_policy(
         watched=("evaluation",),
         final=("evaluation",),
         artifacts=artifacts,
+        agent=Agent(environment, acting),
     )
 
 

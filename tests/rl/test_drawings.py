@@ -1,4 +1,4 @@
-"""Acrobot and the mountain cars are drawn where they are."""
+"""Acrobot, the pendulum and the mountain cars are drawn where they are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.rl.environments import acrobot_drawing, mountain_car_drawing
+from research.rl.environments import acrobot_drawing, mountain_car_drawing, pendulum_drawing
 from research.rl.environments.painting import LEVELS, bar, blank, paint, pixels
 from research.rl.environments.registered import RENDERERS
 
@@ -43,6 +43,21 @@ def test_the_tip_of_acrobot_is_where_its_angles_say(first, second):
     assert frame.max() < len(acrobot_drawing.PALETTE)
 
 
+@settings(max_examples=30, deadline=None)
+@given(angle=angles)
+def test_the_rod_ends_where_its_angle_says_and_leans_left_as_it_grows(angle):
+    (frame,) = pendulum_drawing.draw(np.float32([[np.cos(angle), np.sin(angle), 0.0]]))
+    middle, scale = pendulum_drawing.SIZE / 2, pendulum_drawing.SCALE
+    rows, columns = where(frame, 1)
+    end = np.hypot(columns + 0.5 - middle + scale * np.sin(angle),
+                   rows + 0.5 - middle + scale * np.cos(angle))  # fmt: skip
+    assert end.min() < 1.0, "the end is painted"
+    assert abs(np.hypot(columns + 0.5 - middle, rows + 0.5 - middle).max() - (scale + 7)) < 1.5
+    if abs(np.sin(angle)) > 0.2:
+        assert (np.mean(columns) < middle) == (np.sin(angle) > 0)
+    assert frame.max() < len(pendulum_drawing.PALETTE)
+
+
 def test_acrobot_stands_above_its_line_exactly_where_an_episode_ends():
     line = acrobot_drawing.SIZE / 2 - acrobot_drawing.SCALE
     for first, second, ends in ((np.pi, 0.0, True), (np.pi / 2, np.pi / 2 - 0.1, False)):
@@ -74,14 +89,15 @@ def test_the_flag_stands_at_the_goal_of_each(name, goal):
 
 @pytest.mark.parametrize("name", sorted(RENDERERS))
 def test_speed_is_not_drawn(name):
-    size = {"Acrobot-v1": 6, "CartPole-v1": 4}.get(name, 2)
+    size = {"Acrobot-v1": 6, "CartPole-v1": 4, "Pendulum-v1": 3}.get(name, 2)
     observation = np.zeros((2, size), np.float32)
-    observation[:, 0] = 1.0 if size == 6 else 0.0
-    observation[:, 2:3] = 1.0 if size == 6 else 0.0
+    # Cosines of angles that are 0.
+    cosines = {"Acrobot-v1": [0, 2], "Pendulum-v1": [0]}.get(name, [])
+    observation[:, cosines] = 1.0
     observation[1, -1] = 0.05
     frames = RENDERERS[name].draw(observation)
     np.testing.assert_array_equal(frames[0], frames[1])
-    observation[1, 0] = 0.3
+    observation[1, 1 if cosines else 0] = 0.3
     frames = RENDERERS[name].draw(observation)
     assert (frames[0] != frames[1]).any()
 

@@ -112,8 +112,8 @@ COMMAND = Command(
     length of each; of several, the mean and the standard deviation too. Nothing of the run is
     changed, and what is drawn depends on --seed alone: the same command plays the same episodes.
 
-    Where something draws the environment (CartPole, Acrobot, both mountain cars, mazes), the
-    episodes are a film, one after another: a GIF, or an MP4 where ffmpeg is installed. Other
+    Where something draws the environment (CartPole, Acrobot, Pendulum, both mountain cars, mazes),
+    the episodes are a film, one after another: a GIF, or an MP4 where ffmpeg is installed. Other
     environments are played all the same, and the returns are told.
 
     A run that was only recorded has figures and no checkpoints: it is to be run again first.""",

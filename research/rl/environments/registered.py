@@ -6,7 +6,12 @@ import difflib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from research.rl.environments import acrobot_drawing, cartpole_drawing, mountain_car_drawing
+from research.rl.environments import (
+    acrobot_drawing,
+    cartpole_drawing,
+    mountain_car_drawing,
+    pendulum_drawing,
+)
 from research.rl.environments.environment import Environment, Renderer
 from research.rl.environments.finite import LAKES, FiniteMDP, frozen_lake, three_states
 from research.rl.environments.maze import CLASSIC, Maze, maze_mdp, random_maze, read_maze
@@ -74,6 +79,9 @@ RENDERERS: dict[str, Renderer] = {
     # The goals are those of the two environments' parameters.
     "MountainCar-v0": _mountain_car(goal=0.5),
     "MountainCarContinuous-v0": _mountain_car(goal=0.45),
+    "Pendulum-v1": Renderer(
+        pendulum_drawing.draw, pendulum_drawing.PALETTE, pendulum_drawing.SECONDS
+    ),
 }
 """Name in gymnax -> how it is drawn."""
 
