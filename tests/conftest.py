@@ -20,6 +20,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Before pytest-xdist's own, which puts the groups into the tests' names.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares costly fixtures stays in one process: a file, or an experiment within a file."""
     for item in items:
