@@ -11,7 +11,7 @@ rl-baselines3-zoo, with smaller networks.
 
 Run: python launch.py run rl/pendulum_ddpg
 Expected: evaluation episode_return -150 (rl-baselines3-zoo: about -150 after 20,000 steps)
-Time: 40 s
+Time: 15 s
 """
 
 from __future__ import annotations

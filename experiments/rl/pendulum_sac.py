@@ -10,7 +10,7 @@ begins, and is about -150 in the mean. Settings follow rl-baselines3-zoo, with s
 
 Run: python launch.py run rl/pendulum_sac
 Expected: evaluation episode_return -150 (rl-baselines3-zoo: about -150 after 20,000 steps)
-Time: 60 s
+Time: 35 s
 """
 
 from __future__ import annotations

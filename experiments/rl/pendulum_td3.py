@@ -11,7 +11,7 @@ with the policy's own actions (`episode_return`), and 64 with noise on them
 
 Run: python launch.py run rl/pendulum_td3
 Expected: evaluation episode_return -150 (rl-baselines3-zoo: about -150 after 20,000 steps)
-Time: 40 s
+Time: 20 s
 """
 
 from __future__ import annotations
