@@ -9,8 +9,6 @@ with contextlib.suppress(ImportError):
     # stream that pytest captures into. Imported first, it finds none.
     import submitit  # noqa: F401
 
-import pytest
-
 from research.engine.environment import fix_pool
 
 fix_pool()
@@ -18,13 +16,3 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # A shell's background job starts with Ctrl-C ignored, and so would what it starts; tests on
 # interrupts need it to be what it is in a terminal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-# Before pytest-xdist's own, which puts the groups into the tests' names.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares costly fixtures stays in one process: a file, or an experiment within a file."""
-    for item in items:
-        parameters = getattr(getattr(item, "callspec", None), "params", {})
-        group = f"{item.path}:{parameters.get('subject', '')}"
-        item.add_marker(pytest.mark.xdist_group(group))
