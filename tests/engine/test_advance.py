@@ -96,9 +96,9 @@ def test_the_listener_sees_a_compilation():
 
 
 def test_arguments_of_another_shape_are_refused_and_not_compiled(program):
-    carry = program.initial(0)
+    carry = program.advance(program.initial(0), None, 0, 1, fresh=True, halt=True)
     with pytest.raises(TypeError):
-        program.advance(carry, jnp.ones(3), 0, 1, fresh=True, halt=True)
+        program.advance(carry, jnp.ones(3), 1, 2, fresh=True, halt=True)
     assert program.compilations["advance"] == 1
 
 
