@@ -16,7 +16,23 @@ from research.engine.observer import Silence
 from research.engine.run import Slicing, StoppedRun, launch
 from research.errors import Mistake
 
-NAMES = [entry.name for entry in catalog()]
+ALIKE = {
+    "vision/fashion_mnist_small": "vision/fashion_mnist_cnn",
+    "rl/cartpole_reinforce": "rl/cartpole_reinforce_baseline",
+    "rl/cartpole_random_search": "rl/cartpole_cma_es",
+    "rl/cartpole_hill_climbing": "rl/cartpole_cma_es",
+    "rl/cartpole_genetic": "rl/cartpole_evolution_strategies",
+    "rl/pendulum_ddpg": "rl/pendulum_td3",
+    "rl/three_state_q_learning": "rl/maze_q_learning",
+}
+"""Experiments that share nearly all of their code with another: checked with the slow tests."""
+
+
+def names() -> list[Any]:
+    """All experiments, those that are alike marked as slow."""
+    found = [entry.name for entry in catalog()]
+    assert {*ALIKE, *ALIKE.values()} <= set(found)
+    return [pytest.param(name, marks=pytest.mark.slow) if name in ALIKE else name for name in found]
 
 
 class Subject(NamedTuple):
@@ -53,7 +69,7 @@ class Subject(NamedTuple):
             return stopped.result
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=names())
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
     entry = next(entry for entry in catalog() if entry.name == request.param)
     named = load(entry)
