@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from research.cli.catalog import catalog
 from research.engine import ledger
-from tests.reproducibility.conftest import NAMES
 from tests.reproducibility.launches import REPRESENTATIVES, finish, kill_at_random, start
 
 
@@ -54,7 +54,7 @@ def test_the_number_of_cores_is_no_part_of_the_result(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [entry.name for entry in catalog()])
 def test_twenty_kills(name: str, tmp_path: Path) -> None:
     expected = finish(start(name, tmp_path / "undisturbed"))
     chance = random.Random(name)
