@@ -17,7 +17,8 @@ from research.engine.run import Slicing, StoppedRun, launch
 from research.errors import Mistake
 
 ALIKE = {
-    "vision/fashion_mnist_small": "vision/fashion_mnist_cnn",
+    "vision/fashion_mnist_cnn": "vision/digits_cnn",
+    "vision/fashion_mnist_small": "vision/digits_cnn",
     "rl/cartpole_reinforce": "rl/cartpole_reinforce_baseline",
     "rl/cartpole_random_search": "rl/cartpole_cma_es",
     "rl/cartpole_hill_climbing": "rl/cartpole_cma_es",

@@ -68,7 +68,10 @@ def q_values(environment: Environment, sizes: Sizes, state: DQNState, seen: list
     return np.asarray(learner.q_value(state.params, observations, state.hyperparameters))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    ["plain", "rainbow", *(pytest.param(k, marks=pytest.mark.slow) for k in [*KINDS][1:-1])],
+)
 def test_the_lever_is_worth_what_it_pays(lever: Environment, kind: str) -> None:
     experiment, state = trained(lever, KINDS[kind])
     np.testing.assert_allclose(q_values(lever, KINDS[kind], state, [1])[0], [0, 1], atol=0.1)
