@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from research.engine.experiment import Key
+from research.rl.descent import step_down
 from research.rl.environments.actions import bounds
 from research.rl.environments.environment import Environment
 from research.rl.replay import Transition
@@ -86,9 +87,8 @@ def descend(
         Where it stands then; the loss before, and what came with it.
     """
     (value, told), gradient = jax.value_and_grad(loss, has_aux=True)(trained.params)
-    changes, opt_state = optax.scale_by_adam().update(gradient, trained.opt_state)
-    params = jax.tree.map(lambda p, change: p - learning_rate * change, trained.params, changes)
-    return Trained(params, opt_state), value, told
+    now = step_down(gradient, optax.scale_by_adam(), learning_rate, *trained)
+    return Trained(*now), value, told
 
 
 def initial(

@@ -1,4 +1,4 @@
-"""One gradient step on a batch that is cut into groups."""
+"""One step down a gradient, of a whole batch or of one that is cut into groups."""
 
 from __future__ import annotations
 
@@ -12,7 +12,28 @@ from research.engine.experiment import Key
 from research.engine.groups import over_groups
 
 
-def descend(
+def step_down(
+    gradient: Any,
+    transformation: optax.GradientTransformation,
+    learning_rate: jax.Array,
+    params: Any,
+    opt_state: optax.OptState,
+) -> tuple[Any, optax.OptState]:
+    """Parameters and the optimiser's state after one step against a gradient.
+
+    Args:
+        gradient: as `params`.
+        transformation: gradients -> steps, for a learning rate of 1.
+        learning_rate: scalar; traced, so that it is no part of the transformation.
+        params: a pytree.
+        opt_state: optax's state.
+    """
+    changes, opt_state = transformation.update(gradient, opt_state)
+    params = jax.tree.map(lambda param, change: param - learning_rate * change, params, changes)
+    return params, opt_state
+
+
+def descend_over_groups(
     gradient_of: Callable[[Any, Any], tuple[Any, dict[str, jax.Array]]],
     transformation: optax.GradientTransformation,
     learning_rate: jax.Array,
@@ -42,7 +63,5 @@ def descend(
         return gradient_of(params, part), None
 
     summed, _ = over_groups(of_group, groups, examples, key)
-    gradients, parts = jax.tree.map(lambda leaf: leaf / groups, summed)
-    updates, opt_state = transformation.update(gradients, opt_state)
-    params = jax.tree.map(lambda param, change: param - learning_rate * change, params, updates)
-    return (params, opt_state), parts
+    gradient, parts = jax.tree.map(lambda leaf: leaf / groups, summed)
+    return step_down(gradient, transformation, learning_rate, params, opt_state), parts

@@ -9,16 +9,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from research.engine.artifacts import Artifact
-from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, empty_like, mean
 from research.rl import replay
+from research.rl.acting import make_acting, scan_updates
 from research.rl.agent import Agent
 from research.rl.distributions import Distribution, draw_noise
 from research.rl.environments.actions import bounds, scale_actions
 from research.rl.environments.environment import Environment
-from research.rl.evaluation import evaluate_policy
-from research.rl.pictures import show_policy
 from research.rl.replay import Replay, Step, Transition
 from research.rl.rollout import Episodes, start, step_all
 
@@ -132,37 +130,17 @@ def make_off_policy(
         )
         return state._replace(learned=learned, updates=state.updates + 1), played | told
 
-    def policy(parts: tuple[Any, Hyperparameters], observations: jax.Array) -> Distribution:
-        learned, values = parts
-        return algorithm.policy(learned, observations, values)
-
-    def evaluate(state: OffPolicyState, batch: Batch, key: Key) -> Metrics:
-        del batch
-        parts = state.learned, state.hyperparameters
-        episodes = sizes.evaluation_episodes
-        return evaluate_policy(environment, lambda seen: policy(parts, seen), key, episodes)
-
-    def artifacts(state: OffPolicyState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
-        del evaluation
-        parts = state.learned, state.hyperparameters
-        return show_policy(environment, policy, parts, key, sizes.evaluation_episodes)
-
     def acting(state: OffPolicyState, observations: jax.Array) -> Distribution:
-        return policy((state.learned, state.hyperparameters), observations)
+        return algorithm.policy(state.learned, observations, state.hyperparameters)
 
-    return Experiment(
-        init=init,
-        update=update,
-        evaluate=evaluate,
-        steps=sizes.updates,
-        items_per_step=sizes.environments * sizes.steps,
-        items="environment steps",
+    return make_acting(
+        Agent(environment, acting),
+        init,
+        update,
+        updates=sizes.updates,
+        items_per_update=sizes.environments * sizes.steps,
+        evaluation_episodes=sizes.evaluation_episodes,
         hyperparameters=hyperparameters,
-        evaluate_every=max(1, sizes.updates // 8),
-        watched=("evaluation",),
-        final=("evaluation",),
-        artifacts=artifacts,
-        agent=Agent(environment, acting),
     )
 
 
@@ -210,8 +188,8 @@ def act(
         return (episodes, replay.add(memory, kept)), told
 
     begun = state.episodes, state.replay
-    (episodes, memory), told = jax.lax.scan(one_step, begun, (noise, uniform, keys))
-    return state._replace(episodes=episodes, replay=memory), _summed(told)
+    (episodes, memory), told = scan_updates(one_step, begun, (noise, uniform, keys))
+    return state._replace(episodes=episodes, replay=memory), told
 
 
 def learn(
@@ -232,10 +210,4 @@ def learn(
 
     keys = jax.random.split(key, sizes.gradient_steps)
     numbers = jnp.arange(sizes.gradient_steps)
-    learned, told = jax.lax.scan(one_batch, state.learned, (numbers, keys))
-    return learned, _summed(told)
-
-
-def _summed(metrics: Metrics) -> Metrics:
-    """Metrics of a loop's steps, `[steps]`, as those of all of them together."""
-    return jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), metrics)
+    return scan_updates(one_batch, state.learned, (numbers, keys))

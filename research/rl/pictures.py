@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.engine.artifacts import Animation, Artifact, Histogram
-from research.engine.experiment import Key
-from research.rl.distributions import Distribution
+from research.engine.experiment import Key, State
+from research.rl.agent import Agent
 from research.rl.environments.environment import Environment, Renderer
 from research.rl.evaluation import half_greedy, run_episodes
 
@@ -82,36 +82,30 @@ def first_episode(
     return Played(path, float(rewards[:length].sum()), finished)
 
 
-def show_policy(
-    environment: Environment,
-    policy: Callable[[Any, jax.Array], Distribution],
-    params: Any,
-    key: Key,
-    episodes: int,
-) -> dict[str, Artifact]:
+def show_policy(agent: Agent, state: State, key: Key, episodes: int) -> dict[str, Artifact]:
     """An animation of one episode of the most probable actions, and a histogram of returns.
 
     Args:
-        environment: where; without a renderer there is no animation.
-        policy: (params, observations `[..., *observation_shape]`) -> distributions of actions.
-        params: of the policy.
+        agent: where, and how a state acts there; without a renderer there is no animation.
+        state: of the experiment.
         key: for everything that is drawn.
         episodes: how many of either kind the histogram counts.
     """
+    environment = agent.environment
     longest = min(environment.longest_episode, LONGEST)
 
-    def play(params: Any, key: Key) -> Any:
+    def play(state: State, key: Key) -> Any:
         one_key, many_key = jax.random.split(key)
 
         def greedy(observation: jax.Array) -> jax.Array:
-            return policy(params, observation).mode()
+            return agent.act(state, observation).mode()
 
-        act = half_greedy(environment, lambda seen: policy(params, seen), episodes)
+        act = half_greedy(environment, agent.policy(state), episodes)
 
         one = play_episode(environment, greedy, one_key, longest) if environment.renderer else ()
         return one, run_episodes(environment, act, many_key, 2 * episodes)
 
-    one, many = jax.device_get(jax.jit(play)(params, key))
+    one, many = jax.device_get(jax.jit(play)(state, key))
     made: dict[str, Artifact] = {}
     if environment.renderer:
         made["episode"] = animate(first_episode(*one), environment.renderer)

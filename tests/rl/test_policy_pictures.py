@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from research.rl.agent import Agent
 from research.rl.distributions import Categorical
 from research.rl.environments import cartpole_drawing
 from research.rl.environments.environment import Renderer
@@ -44,7 +45,7 @@ def test_returns_are_those_of_either_way_to_act(lever):
         return Categorical(params * observations)  # logits [a, b] for an observation of 1
 
     params = jnp.log(jnp.array([0.25, 0.75]))
-    made = show_policy(lever, policy, params, jax.random.key(3), 400)
+    made = show_policy(Agent(lever, policy), params, jax.random.key(3), 400)
     assert list(made) == ["returns"], "nothing draws this environment"
     greedy, drawn = made["returns"].values
     assert (greedy == 1).all()

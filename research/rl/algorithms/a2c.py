@@ -19,20 +19,18 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from research.engine.artifacts import Artifact
-from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
 from research.rl import losses
+from research.rl.acting import make_acting
 from research.rl.agent import Agent
-from research.rl.descent import descend
+from research.rl.descent import descend_over_groups
 from research.rl.distributions import Distribution
 from research.rl.environments.actions import clip_actions
-from research.rl.environments.environment import Box, Environment
-from research.rl.evaluation import evaluate_policy
+from research.rl.environments.environment import Environment
 from research.rl.examples import Examples, finished, make_examples
 from research.rl.network import PolicyAndValue, make_network
-from research.rl.pictures import show_policy
 from research.rl.rollout import Episodes, collect, start
 
 
@@ -90,8 +88,7 @@ def make_a2c(
         hyperparameters: starting values of `learning_rate`, `discount`, `gae_lambda`,
             `entropy_weight`, `value_weight`, `max_gradient_norm`.
     """
-    if isinstance(environment.action_space, Box):
-        environment = clip_actions(environment)
+    environment = clip_actions(environment)
     network = make_network(environment, sizes.units)
 
     def init(key: Key, hyperparameters: Hyperparameters) -> A2CState:
@@ -133,7 +130,7 @@ def make_a2c(
             examples = examples._replace(advantage=losses.normalised(examples.advantage))
         left = 1.0 - state.updates / sizes.updates if sizes.anneal else jnp.float32(1.0)
         gradient_of = jax.grad(a2c_loss, argnums=1, has_aux=True)
-        (params, opt_state), parts = descend(
+        (params, opt_state), parts = descend_over_groups(
             lambda params, part: gradient_of(network, params, part, values),
             _transformation(values),
             left * values["learning_rate"],
@@ -145,32 +142,18 @@ def make_a2c(
         state = A2CState(params, opt_state, values, join(episodes), state.updates + 1)
         return state, {name: mean(value) for name, value in parts.items()} | ended
 
-    def evaluate(state: A2CState, batch: Batch, key: Key) -> Metrics:
-        del batch
-        episodes = sizes.evaluation_episodes
-        return evaluate_policy(environment, lambda seen: policy(state.params, seen), key, episodes)
-
-    def artifacts(state: A2CState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
-        del evaluation
-        return show_policy(environment, policy, state.params, key, sizes.evaluation_episodes)
-
     def act(state: A2CState, observations: jax.Array) -> Distribution:
         return policy(state.params, observations)
 
-    return Experiment(
-        init=init,
-        update=update,
-        evaluate=evaluate,
-        steps=sizes.updates,
-        items_per_step=sizes.environments * sizes.rollout_steps,
-        items="environment steps",
+    return make_acting(
+        Agent(environment, act),
+        init,
+        update,
+        updates=sizes.updates,
+        items_per_update=sizes.environments * sizes.rollout_steps,
+        evaluation_episodes=sizes.evaluation_episodes,
         hyperparameters=hyperparameters,
         groups=sizes.groups,
-        evaluate_every=max(1, sizes.updates // 8),
-        watched=("evaluation",),
-        final=("evaluation",),
-        artifacts=artifacts,
-        agent=Agent(environment, act),
     )
 
 

@@ -9,10 +9,10 @@ from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
 from research.ranges import POSITIVE
 from research.rl.algorithms.ddpg import make_ddpg
-from research.rl.algorithms.off_policy_config import OffPolicyConfig, problems, sizes_of, small
+from research.rl.algorithms.off_policy_config import OffPolicyConfig, problems_of, sizes_of, smoke
 from research.rl.environments.registered import make_environment
 
-smoke = small
+__all__ = ["DDPGConfig", "make", "smoke", "validate"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class DDPGConfig(OffPolicyConfig):
 
 def validate(config: DDPGConfig) -> list[str]:
     """What is out of range or does not go together, a message each."""
-    return problems(config, {"exploration_deviation": POSITIVE})
+    return problems_of(config, {"exploration_deviation": POSITIVE})
 
 
 def make(config: DDPGConfig) -> Experiment:

@@ -14,15 +14,14 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from research.engine.artifacts import Artifact
-from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, mean
 from research.rl import priorities, replay
+from research.rl.acting import make_acting, scan_updates
 from research.rl.agent import Agent
+from research.rl.descent import step_down
 from research.rl.distributions import Categorical, draw_noise
 from research.rl.environments.environment import Environment
-from research.rl.evaluation import evaluate_policy
-from research.rl.pictures import show_policy
 from research.rl.priorities import Priorities
 from research.rl.q_learner import QLearner
 from research.rl.q_network import QNetwork, features
@@ -147,12 +146,12 @@ def make_dqn(
             return learn(learner, sizes, state, key)
 
         def learning(state: DQNState) -> tuple[DQNState, Metrics]:
-            return _scan(one_batch, state, jax.random.split(learn_key, sizes.gradient_steps))
+            return scan_updates(one_batch, state, jax.random.split(learn_key, sizes.gradient_steps))
 
         def waiting(state: DQNState) -> tuple[DQNState, Metrics]:
             return state, {"loss": mean(jnp.float32(0), jnp.bool_(False))}
 
-        state, played = _scan(one_step, state, jax.random.split(act_key, sizes.steps))
+        state, played = scan_updates(one_step, state, jax.random.split(act_key, sizes.steps))
         ready = state.updates >= sizes.warmup_updates
         state, learned = jax.lax.cond(ready, learning, waiting, state)
         updates = state.updates + 1
@@ -162,34 +161,18 @@ def make_dqn(
         )
         return state._replace(target_params=target_params, updates=updates), played | learned
 
-    def policy(parts: tuple[Any, Hyperparameters], observations: jax.Array) -> Categorical:
-        params, values = parts
-        return learner.exploring(params, observations, values, values["epsilon"])
+    def acting(state: DQNState, observations: jax.Array) -> Categorical:
+        values = state.hyperparameters
+        return learner.exploring(state.params, observations, values, values["epsilon"])
 
-    def evaluate(state: DQNState, batch: Batch, key: Key) -> Metrics:
-        del batch
-        parts = state.params, state.hyperparameters
-        episodes = sizes.evaluation_episodes
-        return evaluate_policy(environment, lambda seen: policy(parts, seen), key, episodes)
-
-    def artifacts(state: DQNState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
-        del evaluation
-        parts = state.params, state.hyperparameters
-        return show_policy(environment, policy, parts, key, sizes.evaluation_episodes)
-
-    return Experiment(
-        init=init,
-        update=update,
-        evaluate=evaluate,
-        steps=sizes.updates,
-        items_per_step=sizes.environments * sizes.steps,
-        items="environment steps",
+    return make_acting(
+        Agent(environment, acting),
+        init,
+        update,
+        updates=sizes.updates,
+        items_per_update=sizes.environments * sizes.steps,
+        evaluation_episodes=sizes.evaluation_episodes,
         hyperparameters=hyperparameters,
-        evaluate_every=max(1, sizes.updates // 8),
-        watched=("evaluation",),
-        final=("evaluation",),
-        artifacts=artifacts,
-        agent=Agent(environment, lambda s, seen: policy((s.params, s.hyperparameters), seen)),
     )
 
 
@@ -264,10 +247,11 @@ def learn(learner: QLearner, sizes: Sizes, state: DQNState, key: Key) -> tuple[D
         return jnp.mean(weight * losses), surprise
 
     (value, surprise), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
-    changes, opt_state = _transformation(values).update(gradient, state.opt_state)
     left = 1.0 - state.updates / sizes.updates if sizes.anneal else jnp.float32(1.0)
     rate = left * values["learning_rate"]
-    params = jax.tree.map(lambda param, change: param - rate * change, state.params, changes)
+    params, opt_state = step_down(
+        gradient, _transformation(values), rate, state.params, state.opt_state
+    )
     if ranks is not None:
         priority = (surprise + 1e-6) ** values["priority_exponent"]
         ranks = priorities.prioritise(ranks, place, priority)
@@ -279,9 +263,3 @@ def _transformation(values: Hyperparameters) -> optax.GradientTransformation:
     return optax.chain(
         optax.clip_by_global_norm(values["max_gradient_norm"]), optax.scale_by_adam()
     )
-
-
-def _scan(step: Any, state: DQNState, keys: Key) -> tuple[DQNState, Metrics]:
-    """A loop over steps, and the metrics of all of them together."""
-    state, metrics = jax.lax.scan(step, state, keys)
-    return state, jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), metrics)

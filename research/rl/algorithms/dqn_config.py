@@ -9,6 +9,7 @@ from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
 from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
 from research.rl.algorithms.dqn import Sizes, make_dqn
+from research.rl.algorithms.off_policy_config import ill_sized
 from research.rl.environments.registered import make_environment, unfit
 
 
@@ -81,12 +82,8 @@ def validate(config: DQNConfig) -> list[str]:
 
 def _ill_matched(config: DQNConfig) -> list[str]:
     """What does not go together, a message each."""
-    problems = []
     size = config.replay_size
-    if size % config.environments:
-        problems.append(f"--environments must divide --replay-size: {size} % {config.environments}")
-    if config.batch_size > size:
-        problems.append(f"--batch-size {config.batch_size} is more than --replay-size {size} holds")
+    problems = ill_sized(size, config.environments, config.batch_size)
     if config.lookahead * config.environments > size:
         problems.append(
             f"--replay-size {size} is too small for --lookahead {config.lookahead} in "

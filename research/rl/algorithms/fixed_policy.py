@@ -34,6 +34,7 @@ def make_fixed_policy(
         episodes: in one evaluation, at least two.
         hyperparameters: what the policy asks for; they are the state.
     """
+    agent = Agent(environment, policy)
 
     def init(key: Key, hyperparameters: Hyperparameters) -> Hyperparameters:
         del key
@@ -60,7 +61,7 @@ def make_fixed_policy(
 
     def artifacts(values: Hyperparameters, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
         del evaluation
-        return show_policy(environment, policy, values, key, episodes)
+        return show_policy(agent, values, key, episodes)
 
     return Experiment(
         init=init,
@@ -73,5 +74,5 @@ def make_fixed_policy(
         watched=("evaluation",),
         final=("evaluation",),
         artifacts=artifacts,
-        agent=Agent(environment, policy),
+        agent=agent,
     )

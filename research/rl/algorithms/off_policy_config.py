@@ -34,7 +34,7 @@ class OffPolicyConfig:
 AnyConfig = TypeVar("AnyConfig", bound=OffPolicyConfig)
 
 
-def problems(config: OffPolicyConfig, ranges: Mapping[str, Range]) -> list[str]:
+def problems_of(config: OffPolicyConfig, ranges: Mapping[str, Range]) -> list[str]:
     """What is out of range or does not go together, a message each.
 
     Args:
@@ -63,15 +63,20 @@ def problems(config: OffPolicyConfig, ranges: Mapping[str, Range]) -> list[str]:
     found += unfit(config.environment, continuous=True)
     if found:
         return found
-    size, environments = config.replay_size, config.environments
-    if size % environments:
-        found.append(f"--environments must divide --replay-size: {size} % {environments}")
-    if config.batch_size > size:
-        found.append(f"--batch-size {config.batch_size} is more than --replay-size {size} holds")
+    return ill_sized(config.replay_size, config.environments, config.batch_size)
+
+
+def ill_sized(replay_size: int, environments: int, batch_size: int) -> list[str]:
+    """Why a replay does not go with the environments or the minibatches, a message each."""
+    found = []
+    if replay_size % environments:
+        found.append(f"--environments must divide --replay-size: {replay_size} % {environments}")
+    if batch_size > replay_size:
+        found.append(f"--batch-size {batch_size} is more than --replay-size {replay_size} holds")
     return found
 
 
-def small(config: AnyConfig) -> AnyConfig:
+def smoke(config: AnyConfig) -> AnyConfig:
     """Thirty small updates."""
     short = replace(config, environments=2, steps_per_update=4, gradient_steps=2, batch_size=8)
     short = replace(short, units=16, replay_size=100, evaluation_episodes=4)

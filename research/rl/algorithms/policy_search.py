@@ -15,14 +15,13 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
-from research.engine.artifacts import Artifact
-from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.metrics import Count, Metrics, maximum, mean
+from research.rl.acting import make_acting
 from research.rl.agent import Agent
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
-from research.rl.evaluation import EpisodeReturns, evaluate_policy, run_episodes
-from research.rl.pictures import show_policy
+from research.rl.evaluation import EpisodeReturns, run_episodes
 from research.rl.q_network import features
 
 VectorPolicy = Callable[[jax.Array, jax.Array], Categorical]
@@ -216,35 +215,20 @@ def make_policy_search(
             "environment_steps": Count(steps.astype(jnp.float32)),
         }
 
-    def evaluate(state: PolicySearchState, batch: Batch, key: Key) -> Metrics:
-        del batch
-
-        def best(observations: jax.Array) -> Categorical:
-            return policy(state.best, observations)
-
-        told = evaluate_policy(environment, best, key, sizes.evaluation_episodes)
-        return told | {"environment_steps": mean(state.environment_steps.astype(jnp.float32))}
-
-    def artifacts(
-        state: PolicySearchState, evaluation: Evaluation, key: Key
-    ) -> dict[str, Artifact]:
-        del evaluation
-        return show_policy(environment, policy, state.best, key, sizes.evaluation_episodes)
-
     def act(state: PolicySearchState, observations: jax.Array) -> Categorical:
         return policy(state.best, observations)
 
-    return Experiment(
-        init=init,
-        update=update,
-        evaluate=evaluate,
-        steps=sizes.generations,
-        items_per_step=episodes,
-        items="episodes",
+    def told(state: PolicySearchState) -> Metrics:
+        return {"environment_steps": mean(state.environment_steps.astype(jnp.float32))}
+
+    return make_acting(
+        Agent(environment, act),
+        init,
+        update,
+        updates=sizes.generations,
+        items_per_update=episodes,
+        evaluation_episodes=sizes.evaluation_episodes,
         hyperparameters=hyperparameters,
-        evaluate_every=max(1, sizes.generations // 8),
-        watched=("evaluation",),
-        final=("evaluation",),
-        artifacts=artifacts,
-        agent=Agent(environment, act),
+        items="episodes",
+        told=told,
     )

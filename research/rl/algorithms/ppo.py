@@ -10,17 +10,16 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from research.engine.artifacts import Artifact
-from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
 from research.rl import losses
+from research.rl.acting import make_acting
 from research.rl.agent import Agent
-from research.rl.descent import descend
+from research.rl.descent import descend_over_groups
 from research.rl.distributions import Distribution
 from research.rl.environments.actions import clip_actions
-from research.rl.environments.environment import Box, Environment
-from research.rl.evaluation import evaluate_policy
+from research.rl.environments.environment import Environment
 from research.rl.examples import Examples, finished, make_examples
 from research.rl.minibatches import shuffled_minibatches
 from research.rl.network import PolicyAndValue, make_network
@@ -33,7 +32,6 @@ from research.rl.normalisation import (
     normalise,
     normalise_observations,
 )
-from research.rl.pictures import show_policy
 from research.rl.rollout import Episodes, Trajectory, collect, start
 
 
@@ -105,8 +103,7 @@ def make_ppo(
         hyperparameters: starting values of `learning_rate`, `discount`, `gae_lambda`,
             `clip_range`, `entropy_weight`, `value_weight`, `max_gradient_norm`.
     """
-    if isinstance(environment.action_space, Box):
-        environment = clip_actions(environment)
+    environment = clip_actions(environment)
     network = make_network(environment, sizes.units)
     shape = environment.observation_shape
 
@@ -167,33 +164,18 @@ def make_ppo(
         )
         return state, learning | ended
 
-    def evaluate(state: PPOState, batch: Batch, key: Key) -> Metrics:
-        del batch
-        parts, episodes = (state.params, state.statistics), sizes.evaluation_episodes
-        return evaluate_policy(environment, lambda seen: policy(parts, seen), key, episodes)
-
-    def artifacts(state: PPOState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
-        del evaluation
-        parts, episodes = (state.params, state.statistics), sizes.evaluation_episodes
-        return show_policy(environment, policy, parts, key, episodes)
-
     def act(state: PPOState, observations: jax.Array) -> Distribution:
         return policy((state.params, state.statistics), observations)
 
-    return Experiment(
-        init=init,
-        update=update,
-        evaluate=evaluate,
-        steps=sizes.updates,
-        items_per_step=sizes.environments * sizes.rollout_steps,
-        items="environment steps",
+    return make_acting(
+        Agent(environment, act),
+        init,
+        update,
+        updates=sizes.updates,
+        items_per_update=sizes.environments * sizes.rollout_steps,
+        evaluation_episodes=sizes.evaluation_episodes,
         hyperparameters=hyperparameters,
         groups=sizes.groups,
-        evaluate_every=max(1, sizes.updates // 8),
-        watched=("evaluation",),
-        final=("evaluation",),
-        artifacts=artifacts,
-        agent=Agent(environment, act),
     )
 
 
@@ -287,7 +269,7 @@ def learn(
         minibatch = examples if chosen is None else take(examples, chosen)
         # Over all groups: what is a good action does not depend on who else shares its group.
         minibatch = minibatch._replace(advantage=losses.normalised(minibatch.advantage))
-        return descend(
+        return descend_over_groups(
             lambda params, part: gradient_of(network, params, part, clip_range, hyperparameters),
             transformation,
             learning_rate,

@@ -23,20 +23,18 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from research.engine.artifacts import Artifact
-from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import over_groups, split
 from research.engine.metrics import Metrics, count, maximum, mean, merge
 from research.rl import losses
+from research.rl.acting import make_acting
 from research.rl.advantages import generalised_advantages
 from research.rl.agent import Agent
-from research.rl.descent import descend
+from research.rl.descent import descend_over_groups
 from research.rl.distributions import Distribution
 from research.rl.environments.actions import clip_actions
-from research.rl.environments.environment import Box, Environment
-from research.rl.evaluation import evaluate_policy
+from research.rl.environments.environment import Environment
 from research.rl.network import PolicyAndValue, make_network
-from research.rl.pictures import show_policy
 from research.rl.rollout import Episodes, Trajectory, collect, start
 
 
@@ -108,8 +106,7 @@ def make_reinforce(
         hyperparameters: starting values of `learning_rate`, `discount`, `value_weight`,
             `max_gradient_norm`.
     """
-    if isinstance(environment.action_space, Box):
-        environment = clip_actions(environment)
+    environment = clip_actions(environment)
     network = make_network(environment, sizes.units)
 
     def init(key: Key, hyperparameters: Hyperparameters) -> ReinforceState:
@@ -153,7 +150,7 @@ def make_reinforce(
         # So that a mean over all entries is one over the steps that count.
         steps = steps._replace(weight=steps.weight / jnp.mean(steps.weight))
         gradient_of = jax.grad(reinforce_loss, argnums=2, has_aux=True)
-        (params, opt_state), parts = descend(
+        (params, opt_state), parts = descend_over_groups(
             lambda params, part: gradient_of(network, sizes.baseline, params, part, values),
             _transformation(values),
             values["learning_rate"],
@@ -166,33 +163,23 @@ def make_reinforce(
         state = ReinforceState(params, opt_state, values, total)
         return state, {name: mean(value) for name, value in parts.items()} | played
 
-    def evaluate(state: ReinforceState, batch: Batch, key: Key) -> Metrics:
-        del batch
-        episodes = sizes.evaluation_episodes
-        found = evaluate_policy(environment, lambda seen: policy(state.params, seen), key, episodes)
-        return found | {"environment_steps": mean(state.environment_steps)}
-
-    def artifacts(state: ReinforceState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
-        del evaluation
-        return show_policy(environment, policy, state.params, key, sizes.evaluation_episodes)
-
     def act(state: ReinforceState, observations: jax.Array) -> Distribution:
         return policy(state.params, observations)
 
-    return Experiment(
-        init=init,
-        update=update,
-        evaluate=evaluate,
-        steps=sizes.updates,
-        items_per_step=sizes.environments,
-        items="episodes",
+    def told(state: ReinforceState) -> Metrics:
+        return {"environment_steps": mean(state.environment_steps)}
+
+    return make_acting(
+        Agent(environment, act),
+        init,
+        update,
+        updates=sizes.updates,
+        items_per_update=sizes.environments,
+        evaluation_episodes=sizes.evaluation_episodes,
         hyperparameters=hyperparameters,
+        items="episodes",
         groups=sizes.groups,
-        evaluate_every=max(1, sizes.updates // 8),
-        watched=("evaluation",),
-        final=("evaluation",),
-        artifacts=artifacts,
-        agent=Agent(environment, act),
+        told=told,
     )
 
 

@@ -8,11 +8,11 @@ from typing import Annotated
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
 from research.ranges import POSITIVE, Range
-from research.rl.algorithms.off_policy_config import OffPolicyConfig, problems, sizes_of, small
+from research.rl.algorithms.off_policy_config import OffPolicyConfig, problems_of, sizes_of, smoke
 from research.rl.algorithms.sac import make_sac
 from research.rl.environments.registered import make_environment
 
-smoke = small
+__all__ = ["SACConfig", "make", "smoke", "validate"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class SACConfig(OffPolicyConfig):
 
 def validate(config: SACConfig) -> list[str]:
     """What is out of range or does not go together, a message each."""
-    return problems(config, {"initial_temperature": POSITIVE, "target_entropy": Range()})
+    return problems_of(config, {"initial_temperature": POSITIVE, "target_entropy": Range()})
 
 
 def make(config: SACConfig) -> Experiment:

@@ -8,11 +8,11 @@ from typing import Annotated
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
 from research.ranges import AMOUNT, COUNT, POSITIVE, undivided
-from research.rl.algorithms.off_policy_config import OffPolicyConfig, problems, sizes_of, small
+from research.rl.algorithms.off_policy_config import OffPolicyConfig, problems_of, sizes_of, smoke
 from research.rl.algorithms.td3 import make_td3
 from research.rl.environments.registered import make_environment
 
-smoke = small
+__all__ = ["TD3Config", "make", "smoke", "validate"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def validate(config: TD3Config) -> list[str]:
         "smoothing_deviation": AMOUNT,
         "smoothing_limit": AMOUNT,
     }
-    return problems(config, ranges) + undivided("policy_delay", config, "gradient_steps")
+    return problems_of(config, ranges) + undivided("policy_delay", config, "gradient_steps")
 
 
 def make(config: TD3Config) -> Experiment:

@@ -22,7 +22,12 @@ def bounds(environment: Environment) -> Box:
 
 
 def clip_actions(environment: Environment) -> Environment:
-    """The environment, with every action moved to the nearest one within its bounds."""
+    """The environment, with every action moved to the nearest one within its bounds.
+
+    Where actions are numbers, which have no bounds, it is the environment itself.
+    """
+    if not isinstance(environment.action_space, Box):
+        return environment
     low, high = bounds(environment)
 
     def step(

@@ -1,0 +1,77 @@
+"""What every experiment that acts in an environment is made of, beside how it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+
+from research.engine.artifacts import Artifact
+from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key, State
+from research.engine.metrics import Metrics
+from research.rl.agent import Agent
+from research.rl.evaluation import evaluate_policy
+from research.rl.pictures import show_policy
+
+
+def make_acting(
+    agent: Agent,
+    init: Callable[[Key, Hyperparameters], State],
+    update: Callable[[State, Batch, Key], tuple[State, Metrics]],
+    *,
+    updates: int,
+    items_per_update: int,
+    evaluation_episodes: int,
+    hyperparameters: Mapping[str, float],
+    items: str = "environment steps",
+    groups: int = 1,
+    told: Callable[[State], Metrics] = lambda state: {},
+) -> Experiment:
+    """The experiment of an agent, evaluated eight times in a run by whole episodes.
+
+    Args:
+        agent: where, and how a state acts there.
+        init: as `Experiment.init`.
+        update: as `Experiment.update`.
+        updates: in a whole run.
+        items_per_update: how many `items` an update takes.
+        evaluation_episodes: episodes of either kind in one evaluation.
+        hyperparameters: starting values.
+        items: what is counted.
+        groups: as `Experiment.groups`.
+        told: state -> what an evaluation tells beside returns.
+    """
+
+    def evaluate(state: State, batch: Batch, key: Key) -> Metrics:
+        del batch
+        policy, episodes = agent.policy(state), evaluation_episodes
+        return evaluate_policy(agent.environment, policy, key, episodes) | told(state)
+
+    def artifacts(state: State, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
+        del evaluation
+        return show_policy(agent, state, key, evaluation_episodes)
+
+    return Experiment(
+        init=init,
+        update=update,
+        evaluate=evaluate,
+        steps=updates,
+        items_per_step=items_per_update,
+        items=items,
+        hyperparameters=hyperparameters,
+        groups=groups,
+        evaluate_every=max(1, updates // 8),
+        watched=("evaluation",),
+        final=("evaluation",),
+        artifacts=artifacts,
+        agent=agent,
+    )
+
+
+def scan_updates(
+    step: Callable[[Any, Any], tuple[Any, Metrics]], carry: Any, inputs: Any
+) -> tuple[Any, Metrics]:
+    """`jax.lax.scan` over steps that tell metrics, which are those of all steps together."""
+    carry, metrics = jax.lax.scan(step, carry, inputs)
+    return carry, jax.tree.map(lambda leaf: leaf.sum(axis=0), metrics)
