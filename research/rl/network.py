@@ -1,4 +1,4 @@
-"""Policy and value as two multilayer perceptrons."""
+"""Policy and value as two multilayer perceptrons; for small images, convolutions come first."""
 
 from __future__ import annotations
 
@@ -38,18 +38,29 @@ class Tower(nn.Module):
         units: units of each hidden layer.
         outputs: units of the last layer.
         last_scale: scale of the last layer's initial weights.
+        channels: of a 3 × 3 convolution before all else, with relu, for images (Young and Tian
+            2019, arXiv 1903.03176, section 4); 0 for none.
+        dimensions: axes of one input; more than one are made one before the dense layers.
     """
 
     units: tuple[int, ...]
     outputs: int
     last_scale: float
+    channels: int = 0
+    dimensions: int = 1
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        """The outputs, float32 `[..., outputs]`, for inputs `[..., features]`."""
-        hidden = inputs
+        """The outputs, float32 `[..., outputs]`, for inputs `[..., *input_shape]`."""
+        hidden, gain = inputs, math.sqrt(2.0)
+        if self.channels:
+            kernel_init = orthogonal(gain)
+            convolution = nn.Conv(self.channels, (3, 3), padding="VALID", kernel_init=kernel_init)
+            hidden = nn.relu(convolution(hidden))
+        if self.dimensions != 1:
+            hidden = hidden.reshape(*hidden.shape[: hidden.ndim - self.dimensions], -1)
         for units in self.units:
-            hidden = jnp.tanh(nn.Dense(units, kernel_init=orthogonal(math.sqrt(2.0)))(hidden))
+            hidden = jnp.tanh(nn.Dense(units, kernel_init=orthogonal(gain))(hidden))
         return nn.Dense(self.outputs, kernel_init=orthogonal(self.last_scale))(hidden)
 
 
@@ -67,6 +78,7 @@ class PolicyAndValue(nn.Module):
         continuous: whether actions are vectors.
         states: where an observation is the number of a state: how many there are.
         observation_dimensions: axes of an observation; 0 where it is a number.
+        channels: of a convolution that either begins with, for images; 0 for none.
     """
 
     actions: int
@@ -74,11 +86,13 @@ class PolicyAndValue(nn.Module):
     continuous: bool = False
     states: int | None = None
     observation_dimensions: int = 1
+    channels: int = 0
 
     def setup(self) -> None:
         """Two towers, and the deviations of vectors."""
-        self.policy_tower = Tower(self.units, self.actions, 0.01)
-        self.value_tower = Tower(self.units, 1, 1.0)
+        dimensions = 1 if self.states is not None else self.observation_dimensions
+        self.policy_tower = Tower(self.units, self.actions, 0.01, self.channels, dimensions)
+        self.value_tower = Tower(self.units, 1, 1.0, self.channels, dimensions)
         if self.continuous:
             self.log_deviation = self.param(
                 "log_deviation", nn.initializers.zeros, (self.actions,), jnp.float32
@@ -100,16 +114,15 @@ class PolicyAndValue(nn.Module):
         return self.policy(observation), self.value(observation)
 
     def _features(self, observation: jax.Array) -> jax.Array:
-        """float32 `[..., features]`."""
+        """float32 `[..., *input_shape]`: numbers of states become unit vectors."""
         if self.states is not None:
             return jax.nn.one_hot(observation, self.states)
-        if self.observation_dimensions == 1:
-            return observation
-        leading = observation.shape[: observation.ndim - self.observation_dimensions]
-        return observation.reshape(*leading, -1)
+        return observation
 
 
-def make_network(environment: Environment, units: tuple[int, ...]) -> PolicyAndValue:
+def make_network(
+    environment: Environment, units: tuple[int, ...], channels: int = 0
+) -> PolicyAndValue:
     """Policy and value for the observations and actions of an environment."""
     space = environment.action_space
     continuous = isinstance(space, Box)
@@ -119,4 +132,5 @@ def make_network(environment: Environment, units: tuple[int, ...]) -> PolicyAndV
         continuous=continuous,
         states=environment.states,
         observation_dimensions=len(environment.observation_shape),
+        channels=channels,
     )

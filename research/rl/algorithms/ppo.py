@@ -46,6 +46,7 @@ class Sizes:
         minibatch_size: examples in one gradient step; divides environments * rollout_steps.
         units: units of each hidden layer of the policy, and of the value function.
         updates: rollouts in a whole run.
+        channels: of a convolution before them, for images; 0 for none.
         groups: equal parts of the environments, and of each minibatch, which devices can share.
         anneal: whether learning rate and clip range fall linearly to 0 over the run.
         evaluation_episodes: episodes of either kind in one evaluation.
@@ -59,6 +60,7 @@ class Sizes:
     minibatch_size: int
     units: tuple[int, ...]
     updates: int
+    channels: int = 0
     groups: int = 1
     anneal: bool = True
     evaluation_episodes: int = 64
@@ -104,7 +106,7 @@ def make_ppo(
             `clip_range`, `entropy_weight`, `value_weight`, `max_gradient_norm`.
     """
     environment = clip_actions(environment)
-    network = make_network(environment, sizes.units)
+    network = make_network(environment, sizes.units, sizes.channels)
     shape = environment.observation_shape
 
     def init(key: Key, hyperparameters: Hyperparameters) -> PPOState:
