@@ -1,12 +1,14 @@
 """Which actions to try while action values are still being learned.
 
-Each function turns the values of one state's actions into probabilities of taking them.
+Most functions turn the values of one state's actions into probabilities of taking them.
 """
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+
+from research.engine.experiment import Hyperparameters
 
 
 def uniform(possible: jax.Array) -> jax.Array:
@@ -78,3 +80,16 @@ def decayed(initial: jax.Array | float, decay: jax.Array | float, times: jax.Arr
         times: int32, how often it was used.
     """
     return initial / (1.0 + decay * times.astype(jnp.float32))
+
+
+def exploration_rate(done: jax.Array, values: Hyperparameters) -> jax.Array:
+    """ε, falling in a line from 1 to `epsilon` over `exploration_fraction` of the run.
+
+    Args:
+        done: which part of the run has been made, from 0 to 1.
+        values: `epsilon` and `exploration_fraction`.
+
+    Source: Mnih et al. 2015 (doi 10.1038/nature14236), methods.
+    """
+    fallen = jnp.minimum(done / jnp.maximum(values["exploration_fraction"], 1e-6), 1.0)
+    return 1.0 + fallen * (values["epsilon"] - 1.0)

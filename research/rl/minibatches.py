@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Key
+
+Tree = TypeVar("Tree")
 
 
 def shuffled_minibatches(
@@ -35,3 +39,32 @@ def shuffled_minibatches(
     # a program for several devices. The condition always holds, and uses the other one.
     chosen = jnp.where(sorted_draws >= 0, order, 0)
     return chosen.reshape(groups, -1, size // groups).swapaxes(0, 1)
+
+
+def take(examples: Tree, chosen: jax.Array) -> Tree:
+    """The examples at `chosen` int32 `[groups, n]` of each group: leaves `[groups, n, ...]`.
+
+    Args:
+        examples: leaves `[groups, batch / groups, ...]`.
+        chosen: of `shuffled_minibatches`, one minibatch.
+    """
+    of_each_group = jax.vmap(lambda leaf, rows: leaf[rows])
+    taken: Tree = jax.tree.map(lambda leaf: of_each_group(leaf, chosen), examples)
+    return taken
+
+
+def undivided_rollout(environments: int, rollout_steps: int, minibatch_size: int) -> list[str]:
+    """Why a rollout cannot be cut into minibatches, one message at most; sizes below 1 pass.
+
+    Args:
+        environments: environments that are stepped together.
+        rollout_steps: steps in each of them.
+        minibatch_size: examples in one minibatch.
+    """
+    batch = environments * rollout_steps
+    if min(environments, rollout_steps, minibatch_size) < 1 or batch % minibatch_size == 0:
+        return []
+    return [
+        f"--minibatch-size must divide --environments times --rollout-steps ({batch}): "
+        f"{minibatch_size} does not"
+    ]

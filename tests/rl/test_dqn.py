@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from research.engine.experiment import Experiment
-from research.rl.algorithms.dqn import DQNState, Sizes, exploration_rate, make_dqn
+from research.rl.algorithms.dqn import DQNState, Sizes, make_dqn
 from research.rl.algorithms.dqn_config import DQNConfig, validate
 from research.rl.environments.environment import Environment
 from research.rl.q_learner import QLearner, bootstrap_target
@@ -112,12 +112,6 @@ def test_a_duelling_network_is_its_value_plus_what_is_better_than_the_mean() -> 
     (value,) = [n for n, leaf in params["params"].items() if leaf["bias"].shape == (1,)]
     params["params"][value]["bias"] += 2.0
     np.testing.assert_allclose(network.apply(params, seen)[..., 0], before + 2.0, atol=1e-5)
-
-
-def test_exploration_falls_in_a_line() -> None:
-    values = {"epsilon": jnp.float32(0.2), "exploration_fraction": jnp.float32(0.5)}
-    rates = [float(exploration_rate(jnp.float32(done), values)) for done in (0, 0.25, 0.5, 1)]
-    np.testing.assert_allclose(rates, [1.0, 0.6, 0.2, 0.2], atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from research.rl.agent import Agent
 from research.rl.descent import step_down
 from research.rl.distributions import Categorical, draw_noise
 from research.rl.environments.environment import Environment
+from research.rl.exploration import exploration_rate
 from research.rl.priorities import Priorities
 from research.rl.q_learner import QLearner
 from research.rl.q_network import QNetwork, features
@@ -174,19 +175,6 @@ def make_dqn(
         evaluation_episodes=sizes.evaluation_episodes,
         hyperparameters=hyperparameters,
     )
-
-
-def exploration_rate(done: jax.Array, values: Hyperparameters) -> jax.Array:
-    """ε, falling in a line from 1 to `epsilon` over `exploration_fraction` of the run.
-
-    Args:
-        done: which part of the run has been made, from 0 to 1.
-        values: `epsilon` and `exploration_fraction`.
-
-    Source: Mnih et al. 2015 (doi 10.1038/nature14236), methods.
-    """
-    fallen = jnp.minimum(done / jnp.maximum(values["exploration_fraction"], 1e-6), 1.0)
-    return 1.0 + fallen * (values["epsilon"] - 1.0)
 
 
 def act(

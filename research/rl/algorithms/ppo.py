@@ -21,7 +21,7 @@ from research.rl.distributions import Distribution
 from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
 from research.rl.examples import Examples, finished, make_examples
-from research.rl.minibatches import shuffled_minibatches
+from research.rl.minibatches import shuffled_minibatches, take
 from research.rl.network import PolicyAndValue, make_network
 from research.rl.normalisation import (
     Statistics,
@@ -289,9 +289,3 @@ def learn(
     carry = (state.params, state.opt_state)
     (params, opt_state), parts = jax.lax.scan(one_minibatch, carry, chosen, length=gradient_steps)
     return params, opt_state, {name: mean(values) for name, values in parts.items()}
-
-
-def take(examples: Examples, chosen: jax.Array) -> Examples:
-    """The examples at `chosen` int32 `[groups, n]` of each group: leaves `[groups, n, ...]`."""
-    of_each_group = jax.vmap(lambda leaf, rows: leaf[rows])
-    return jax.tree.map(lambda leaf: of_each_group(leaf, chosen), examples)

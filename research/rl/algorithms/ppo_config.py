@@ -11,6 +11,7 @@ from research.ranges import AMOUNT, COUNT, POSITIVE, Range
 from research.rl.algorithms.policy_gradient_config import PolicyGradientConfig, problems_of
 from research.rl.algorithms.ppo import Sizes, make_ppo
 from research.rl.environments.registered import make_environment, unfit
+from research.rl.minibatches import undivided_rollout
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,7 @@ def validate(config: PPOConfig) -> list[str]:
         "entropy_weight": AMOUNT,
     }
     problems = problems_of(config, ranges, "minibatch_size")
-    batch = config.environments * config.rollout_steps
-    if batch > 0 and config.minibatch_size > 0 and batch % config.minibatch_size:
-        problems.append(
-            f"--minibatch-size must divide --environments times --rollout-steps ({batch}): "
-            f"{config.minibatch_size} does not"
-        )
+    problems += undivided_rollout(config.environments, config.rollout_steps, config.minibatch_size)
     numbered = not unfit(config.environment) and bool(unfit(config.environment, numbered=False))
     if config.normalise_observations and numbered:
         problems.append(

@@ -24,25 +24,27 @@ class Kind(NamedTuple):
     Attributes:
         continuous: whether actions are vectors between bounds, instead of numbers.
         numbered: whether an observation is the number of a state.
+        image: whether it is an image, `[height, width, channels]`.
         unavailable: why it cannot be used here, or "".
     """
 
     continuous: bool = False
     numbered: bool = False
+    image: bool = False
     unavailable: str = ""
 
 
 GYMNAX: dict[str, Kind] = {
     "Acrobot-v1": Kind(),
-    "Asterix-MinAtar": Kind(),
+    "Asterix-MinAtar": Kind(image=True),
     "BernoulliBandit-misc": Kind(),
-    "Breakout-MinAtar": Kind(),
+    "Breakout-MinAtar": Kind(image=True),
     "CartPole-v1": Kind(),
     "Catch-bsuite": Kind(),
     "DeepSea-bsuite": Kind(),
     "DiscountingChain-bsuite": Kind(),
     "FourRooms-misc": Kind(),
-    "Freeway-MinAtar": Kind(),
+    "Freeway-MinAtar": Kind(image=True),
     "FrozenLake-misc": Kind(numbered=True),
     "GaussianBandit-misc": Kind(),
     "MNISTBandit-bsuite": Kind(unavailable="gymnax downloads its images from the network"),
@@ -54,9 +56,9 @@ GYMNAX: dict[str, Kind] = {
     "PointRobot-misc": Kind(continuous=True),
     "Pong-misc": Kind(),
     "Reacher-misc": Kind(continuous=True),
-    "Seaquest-MinAtar": Kind(),
+    "Seaquest-MinAtar": Kind(image=True),
     "SimpleBandit-bsuite": Kind(),
-    "SpaceInvaders-MinAtar": Kind(),
+    "SpaceInvaders-MinAtar": Kind(image=True),
     "Swimmer-misc": Kind(continuous=True),
     "UmbrellaChain-bsuite": Kind(),
 }
@@ -138,7 +140,11 @@ def make_environment(name: str) -> Environment:
 
 
 def unfit(
-    name: str, continuous: bool | None = None, numbered: bool | None = None, known: bool = False
+    name: str,
+    continuous: bool | None = None,
+    numbered: bool | None = None,
+    known: bool = False,
+    image: bool | None = None,
 ) -> list[str]:
     """One message where no environment of that name fits an algorithm; nothing is imported.
 
@@ -147,6 +153,7 @@ def unfit(
         continuous: whether the algorithm's actions are vectors; None where both will do.
         numbered: whether it needs numbers of states; None where either will do.
         known: whether it needs the model itself.
+        image: whether it needs images; None where anything will do.
     """
     everything = GYMNAX | dict.fromkeys(FINITE, Kind(numbered=True))
     fitting = [
@@ -156,6 +163,7 @@ def unfit(
         and continuous in (None, kind.continuous)
         and numbered in (None, kind.numbered)
         and (not known or other in FINITE)
+        and image in (None, kind.image)
     ]
     if name in fitting:
         return []
@@ -172,6 +180,10 @@ def unfit(
         has = "vectors" if kind.continuous else "numbers"
         needs = "vectors" if continuous else "numbers"
         return [f"{asked}: its actions are {has}, and this algorithm's are {needs}{those}"]
+    if image is not None and kind.image != image:
+        is_one = "are images" if kind.image else "are no images"
+        needs = "and this network is not for images" if kind.image else "as a convolution needs"
+        return [f"{asked}: its observations {is_one}, {needs}{those}"]
     if known and name not in FINITE:
         return [f"{asked}: its model is not known, and planning needs it{those}"]
     return [f"{asked}: its observations are not numbers of states, as a table needs{those}"]

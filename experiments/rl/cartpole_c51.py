@@ -1,0 +1,26 @@
+"""C51 balances a pole: it learns how returns are distributed, not only their mean.
+
+Each action has 51 probabilities, of returns from 0 to 100, which is what a pole that never falls
+comes to at discount .99; what follows is projected onto these returns, and learned by cross-entropy
+(Bellemare et al. 2017, arXiv 1707.06887). All else is as in rl/cartpole_dqn.
+
+Run: python launch.py run rl/cartpole_c51
+Expected: to be measured
+Time: to be measured
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from research.rl.algorithms.dqn_config import DQNConfig, make, smoke, validate
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(DQNConfig):
+    """What can be chosen."""
+
+    atoms: Annotated[int, "returns in a learned distribution (C51); 1 learns the mean"] = 51

@@ -1,0 +1,26 @@
+"""Double DQN balances a pole: one network chooses the action that follows, the other values it.
+
+The largest of several uncertain values is too large on average. Here the network that learns says
+which action is best in the next state, and the target network what it is worth (van Hasselt et al.
+2016, arXiv 1509.06461). All else is as in rl/cartpole_dqn.
+
+Run: python launch.py run rl/cartpole_double_dqn
+Expected: to be measured
+Time: to be measured
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from research.rl.algorithms.dqn_config import DQNConfig, make, smoke, validate
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(DQNConfig):
+    """What can be chosen."""
+
+    double: Annotated[bool, "let the learning network choose the action that follows"] = True

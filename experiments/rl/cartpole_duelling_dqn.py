@@ -1,0 +1,27 @@
+"""Duelling DQN balances a pole: how good it is to be here, and how much better one action is.
+
+After the first hidden layer the network parts into two streams of a hidden layer each: the value
+of the state, and the advantages of the actions, whose mean is taken away (Wang et al. 2016, arXiv
+1511.06581). As in that paper, targets are those of double DQN. All else is as in rl/cartpole_dqn.
+
+Run: python launch.py run rl/cartpole_duelling_dqn
+Expected: to be measured
+Time: to be measured
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from research.rl.algorithms.dqn_config import DQNConfig, make, smoke, validate
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(DQNConfig):
+    """What can be chosen."""
+
+    double: Annotated[bool, "let the learning network choose the action that follows"] = True
+    duelling: Annotated[bool, "learn values and advantages apart"] = True

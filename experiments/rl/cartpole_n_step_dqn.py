@@ -1,0 +1,26 @@
+"""DQN balances a pole by looking three steps ahead before it asks what follows.
+
+Targets are three rewards and the value after them, or fewer where the episode ends (Sutton & Barto
+2018, chapter 7; Hessel et al. 2018, arXiv 1710.02298). Nothing corrects for the actions that were
+tried to explore on the way. All else is as in rl/cartpole_dqn.
+
+Run: python launch.py run rl/cartpole_n_step_dqn
+Expected: to be measured
+Time: to be measured
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from research.rl.algorithms.dqn_config import DQNConfig, make, smoke, validate
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(DQNConfig):
+    """What can be chosen."""
+
+    lookahead: Annotated[int, "rewards summed before the value that follows (n-step)"] = 3

@@ -1,0 +1,26 @@
+"""DQN balances a pole by replaying more often what surprised it.
+
+Transitions are drawn in proportion to |δ|^.6, and weigh less the more often they are drawn: at
+first with exponent .4, in the end with 1, when nothing of the bias is left (Schaul et al. 2016,
+arXiv 1511.05952). All else is as in rl/cartpole_dqn.
+
+Run: python launch.py run rl/cartpole_prioritised_dqn
+Expected: to be measured
+Time: to be measured
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from research.rl.algorithms.dqn_config import DQNConfig, make, smoke, validate
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(DQNConfig):
+    """What can be chosen."""
+
+    prioritised: Annotated[bool, "replay what is surprising more often"] = True
