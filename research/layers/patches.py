@@ -8,6 +8,8 @@ of its own, are one batched product instead of a grouped convolution.
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -39,3 +41,18 @@ def convolve_patches(x: jax.Array, kernel: jax.Array) -> jax.Array:
         for column in range(kernel.shape[1])
     ]
     return jnp.concatenate(patches, axis=-1) @ kernel.reshape(-1, kernel.shape[3])
+
+
+def valid_convolution(
+    x: jax.Array, kernel: jax.Array, *window: Any, **window_options: Any
+) -> jax.Array:
+    """`convolve_patches` as flax's `nn.Conv` asks for it, with padding "VALID", in steps of one.
+
+    Args:
+        x: `[batch, height, width, inputs]`.
+        kernel: `[kernel height, kernel width, inputs, outputs]`.
+        *window: strides and padding: not looked at.
+        **window_options: nor these.
+    """
+    del window, window_options
+    return convolve_patches(x, kernel)

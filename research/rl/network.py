@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from research.layers.patches import valid_convolution
 from research.rl.distributions import Categorical, Distribution, Gaussian
 from research.rl.environments.environment import Box, Environment
 
@@ -55,8 +56,15 @@ class Tower(nn.Module):
         hidden, gain = inputs, math.sqrt(2.0)
         if self.channels:
             kernel_init = orthogonal(gain)
-            convolution = nn.Conv(self.channels, (3, 3), padding="VALID", kernel_init=kernel_init)
-            hidden = nn.relu(convolution(hidden))
+            hidden = nn.relu(
+                nn.Conv(
+                    self.channels,
+                    (3, 3),
+                    "VALID",
+                    kernel_init=kernel_init,
+                    conv_general_dilated=valid_convolution,
+                )(hidden)
+            )
         if self.dimensions != 1:
             hidden = hidden.reshape(*hidden.shape[: hidden.ndim - self.dimensions], -1)
         for units in self.units:

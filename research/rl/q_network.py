@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from research.layers.patches import convolve_patches
+from research.layers.patches import valid_convolution
 from research.rl.environments.environment import Environment
 
 
@@ -40,7 +38,9 @@ class QNetwork(nn.Module):
         hidden = observation
         if self.channels:
             hidden = self._rectified(
-                nn.Conv(self.channels, (3, 3), padding="VALID", conv_general_dilated=_valid)(hidden)
+                nn.Conv(
+                    self.channels, (3, 3), padding="VALID", conv_general_dilated=valid_convolution
+                )(hidden)
             )
         hidden = hidden.reshape(hidden.shape[0], -1)
         for units in self.units[:-1] if self.duelling else self.units:
@@ -60,12 +60,6 @@ class QNetwork(nn.Module):
             # Deviations by squares of differences: those of large means would cancel otherwise.
             hidden = nn.LayerNorm(use_fast_variance=False)(hidden)
         return nn.relu(hidden)
-
-
-def _valid(x: jax.Array, kernel: jax.Array, *window: Any, **window_options: Any) -> jax.Array:
-    """As flax asks for it; without padding and in steps of one, whatever is asked."""
-    del window, window_options
-    return convolve_patches(x, kernel)
 
 
 def features(environment: Environment, observation: jax.Array) -> jax.Array:
