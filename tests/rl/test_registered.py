@@ -1,16 +1,15 @@
-"""Every environment by name: fixed types, gymnasium's physics, and words for what does not fit."""
+"""Every environment by name: fixed types, and words for what does not fit."""
 
 from __future__ import annotations
 
 from functools import cache
 
-import gymnasium
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.rl.environments.environment import Box, Discrete
+from research.rl.environments.environment import Box
 from research.rl.environments.registered import FINITE, GYMNAX, make_environment, unfit
 
 USABLE = [name for name, kind in GYMNAX.items() if not kind.unavailable] + list(FINITE)
@@ -56,59 +55,6 @@ def test_types_are_a_fixed_point_of_stepping(name):
     if registered:
         assert registered.continuous == isinstance(space, Box)
         assert registered.numbered == (environment.states is not None)
-
-
-PHYSICS = {  # CartPole's lies in test_environment_adapter.py, with its endings
-    "MountainCar-v0": [0.5, 0.06],
-    "Pendulum-v1": [np.pi, 7.0],
-    "Acrobot-v1": [np.pi, np.pi, 10.0, 20.0],
-}
-
-
-def _place(name, state, place):
-    """A state of gymnax at a place in gymnasium's coordinates."""
-    fields = {
-        "MountainCar-v0": ("position", "velocity"),
-        "Pendulum-v1": ("theta", "theta_dot"),
-        "Acrobot-v1": ("joint_angle1", "joint_angle2", "velocity_1", "velocity_2"),
-    }[name]
-    return state.replace(
-        **{field: jnp.asarray(value) for field, value in zip(fields, place, strict=True)}
-    )
-
-
-def _oracle_step(oracle, place, action):
-    oracle.state = np.array(place, np.float64)
-    observation, reward, terminated, _, _ = oracle.step(action)
-    return observation, reward, terminated, np.array(oracle.state, np.float64)
-
-
-def _action(space, generator):
-    if isinstance(space, Discrete):
-        action = int(generator.integers(space.n))
-        return action, jnp.int32(action)
-    action = generator.uniform(space.low, space.high).astype(np.float32)
-    return action, jnp.asarray(action)
-
-
-@pytest.mark.parametrize("name", PHYSICS)
-def test_one_step_is_gymnasiums(name):
-    """From 200 random places, in float32."""
-    environment, oracle = made(name), gymnasium.make(name).unwrapped
-    oracle.reset(seed=0)
-    generator = np.random.default_rng(0)
-    state, _ = environment.reset(jax.random.key(0))
-    step = jax.jit(environment.step)
-    for _ in range(200):
-        place = generator.uniform(-1, 1, len(PHYSICS[name])) * PHYSICS[name]
-        place = place.astype(np.float32).astype(np.float64)
-        told, given = _action(environment.action_space, generator)
-        expected, reward, terminated, _ = _oracle_step(oracle, place, told)
-        here = _place(name, state, np.float32(place))
-        _, shown = step(jax.random.key(1), here, given)
-        np.testing.assert_allclose(shown.final_observation, expected, rtol=3e-6, atol=3e-6)
-        np.testing.assert_allclose(shown.reward, reward, rtol=1e-5, atol=1e-6)
-        assert bool(shown.terminated) == terminated
 
 
 def test_an_unknown_name_is_told_what_fits():

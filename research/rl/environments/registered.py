@@ -1,33 +1,33 @@
-"""Environments by name: gymnax's, CartPole drawn, and finite processes of our own."""
+"""Environments by name: gymnax's and finite processes of our own, bare or in wrappers."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import NamedTuple
 
-from research.rl.environments import (
-    acrobot_drawing,
-    cartpole_drawing,
-    mountain_car_drawing,
-    pendulum_drawing,
-)
+from research.rl.environments.drawings import RENDERERS
 from research.rl.environments.environment import Environment, Renderer
 from research.rl.environments.finite import LAKES, FiniteMDP, frozen_lake, three_states
+from research.rl.environments.lake_drawing import lake_renderer
 from research.rl.environments.maze import CLASSIC, Maze, maze_mdp, random_maze, read_maze
 from research.rl.environments.maze_drawing import maze_renderer
+from research.rl.environments.wrapping import parse_name, wrap_environment
 
 
 class Kind(NamedTuple):
     """What must be known of an environment before anything is imported or compiled.
 
     Attributes:
+        longest_episode: the steps after which every episode has ended.
         continuous: whether actions are vectors between bounds, instead of numbers.
         numbered: whether an observation is the number of a state.
         image: whether it is an image, `[height, width, channels]`.
         unavailable: why it cannot be used here, or "".
     """
 
+    longest_episode: int
     continuous: bool = False
     numbered: bool = False
     image: bool = False
@@ -35,57 +35,34 @@ class Kind(NamedTuple):
 
 
 GYMNAX: dict[str, Kind] = {
-    "Acrobot-v1": Kind(),
-    "Asterix-MinAtar": Kind(image=True),
-    "BernoulliBandit-misc": Kind(),
-    "Breakout-MinAtar": Kind(image=True),
-    "CartPole-v1": Kind(),
-    "Catch-bsuite": Kind(),
-    "DeepSea-bsuite": Kind(),
-    "DiscountingChain-bsuite": Kind(),
-    "FourRooms-misc": Kind(),
-    "Freeway-MinAtar": Kind(image=True),
-    "FrozenLake-misc": Kind(numbered=True),
-    "GaussianBandit-misc": Kind(),
-    "MNISTBandit-bsuite": Kind(unavailable="gymnax downloads its images from the network"),
-    "MemoryChain-bsuite": Kind(),
-    "MetaMaze-misc": Kind(),
-    "MountainCar-v0": Kind(),
-    "MountainCarContinuous-v0": Kind(continuous=True),
-    "Pendulum-v1": Kind(continuous=True),
-    "PointRobot-misc": Kind(continuous=True),
-    "Pong-misc": Kind(),
-    "Reacher-misc": Kind(continuous=True),
-    "Seaquest-MinAtar": Kind(image=True),
-    "SimpleBandit-bsuite": Kind(),
-    "SpaceInvaders-MinAtar": Kind(image=True),
-    "Swimmer-misc": Kind(continuous=True),
-    "UmbrellaChain-bsuite": Kind(),
+    "Acrobot-v1": Kind(500),
+    "Asterix-MinAtar": Kind(1000, image=True),
+    "BernoulliBandit-misc": Kind(100),
+    "Breakout-MinAtar": Kind(1000, image=True),
+    "CartPole-v1": Kind(500),
+    "Catch-bsuite": Kind(1000),
+    "DeepSea-bsuite": Kind(8),
+    "DiscountingChain-bsuite": Kind(100),
+    "FourRooms-misc": Kind(500),
+    "Freeway-MinAtar": Kind(2500, image=True),
+    "FrozenLake-misc": Kind(100, numbered=True),
+    "GaussianBandit-misc": Kind(100),
+    "MNISTBandit-bsuite": Kind(1, unavailable="gymnax downloads its images from the network"),
+    "MemoryChain-bsuite": Kind(1000),
+    "MetaMaze-misc": Kind(200),
+    "MountainCar-v0": Kind(200),
+    "MountainCarContinuous-v0": Kind(999, continuous=True),
+    "Pendulum-v1": Kind(200, continuous=True),
+    "PointRobot-misc": Kind(100, continuous=True),
+    "Pong-misc": Kind(1000),
+    "Reacher-misc": Kind(100, continuous=True),
+    "Seaquest-MinAtar": Kind(1000, image=True),
+    "SimpleBandit-bsuite": Kind(100),
+    "SpaceInvaders-MinAtar": Kind(1000, image=True),
+    "Swimmer-misc": Kind(500, continuous=True),
+    "UmbrellaChain-bsuite": Kind(100),
 }
 """Name in gymnax 1.0 -> what it is."""
-
-
-def _mountain_car(goal: float) -> Renderer:
-    return Renderer(
-        mountain_car_drawing.make_draw(goal),
-        mountain_car_drawing.PALETTE,
-        mountain_car_drawing.SECONDS,
-    )
-
-
-RENDERERS: dict[str, Renderer] = {
-    "Acrobot-v1": Renderer(acrobot_drawing.draw, acrobot_drawing.PALETTE, acrobot_drawing.SECONDS),
-    "CartPole-v1": Renderer(
-        cartpole_drawing.draw, cartpole_drawing.PALETTE, cartpole_drawing.SECONDS
-    ),
-    # The goals are those of the two environments' parameters.
-    "MountainCar-v0": _mountain_car(goal=0.5),
-    "MountainCarContinuous-v0": _mountain_car(goal=0.45),
-    "Pendulum-v1": Renderer(
-        pendulum_drawing.draw, pendulum_drawing.PALETTE, pendulum_drawing.SECONDS
-    ),
-}
-"""Name in gymnax -> how it is drawn."""
 
 
 class Finite(NamedTuple):
@@ -94,21 +71,25 @@ class Finite(NamedTuple):
     Attributes:
         mdp: the model.
         longest_episode: the steps after which an episode is cut.
-        maze: the map that it was made from; None where there is none.
+        renderer: draws it for people; None where nothing does.
     """
 
     mdp: FiniteMDP
     longest_episode: int
-    maze: Maze | None = None
+    renderer: Renderer | None = None
 
 
 def _maze(maze: Maze) -> Finite:
-    return Finite(maze_mdp(maze), 200, maze)
+    return Finite(maze_mdp(maze), 200, maze_renderer(maze))
+
+
+def _lake(rows: tuple[str, ...], longest_episode: int) -> Finite:
+    return Finite(frozen_lake(rows), longest_episode, lake_renderer(rows))
 
 
 FINITE: dict[str, Callable[[], Finite]] = {
-    "FrozenLake4x4-finite": lambda: Finite(frozen_lake(LAKES["4x4"]), 100),
-    "FrozenLake8x8-finite": lambda: Finite(frozen_lake(LAKES["8x8"]), 200),
+    "FrozenLake4x4-finite": lambda: _lake(LAKES["4x4"], 100),
+    "FrozenLake8x8-finite": lambda: _lake(LAKES["8x8"], 200),
     "Maze-finite": lambda: _maze(read_maze(CLASSIC)),
     "RandomMaze-finite": lambda: _maze(random_maze(8, 8, seed=0)),
     "ThreeStates-finite": lambda: Finite(three_states(), 100),
@@ -116,20 +97,34 @@ FINITE: dict[str, Callable[[], Finite]] = {
 """Name -> a process of our own."""
 
 
+@cache
+def _kinds() -> dict[str, Kind]:
+    made = {name: make().longest_episode for name, make in FINITE.items()}
+    return GYMNAX | {name: Kind(longest, numbered=True) for name, longest in made.items()}
+
+
 def make_environment(name: str) -> Environment:
-    """The environment called `name`, one of `GYMNAX` or `FINITE`, with its default parameters.
+    """The environment called `name`, with its default parameters, in the wrappers that follow it.
+
+    Args:
+        name: one of `GYMNAX` or `FINITE`, alone or with `WRAPPERS` and their values:
+            `Breakout-MinAtar:sticky=0.25:stack=4`.
 
     Raises:
         ValueError: there is none of that name, or it cannot be used here; with what fits.
     """
     if problems := unfit(name):
         raise ValueError(problems[0])
+    bare, wrappers = parse_name(name)
+    return wrap_environment(_make_bare(bare), wrappers)._replace(name=name)
+
+
+def _make_bare(name: str) -> Environment:
     # gymnax takes two seconds to import: only for those who ask for an environment.
     if name in FINITE:
         from research.rl.environments.finite_environment import make_finite_environment
 
-        mdp, longest_episode, maze = FINITE[name]()
-        renderer = maze_renderer(maze) if maze else None
+        mdp, longest_episode, renderer = FINITE[name]()
         return make_finite_environment(mdp, name, longest_episode, renderer)
     import gymnax
 
@@ -155,25 +150,30 @@ def unfit(
         known: whether it needs the model itself.
         image: whether it needs images; None where anything will do.
     """
-    everything = GYMNAX | dict.fromkeys(FINITE, Kind(numbered=True))
+    asked = f"--environment {name}"
+    try:
+        bare, wrappers = parse_name(name)
+    except ValueError as problem:
+        return [f"{asked}: {problem}"]
+    kinds = _kinds()
     fitting = [
         other
-        for other, kind in sorted(everything.items())
+        for other, kind in sorted(kinds.items())
         if not kind.unavailable
         and continuous in (None, kind.continuous)
         and numbered in (None, kind.numbered)
         and (not known or other in FINITE)
         and image in (None, kind.image)
     ]
-    if name in fitting:
-        return []
-    asked = f"--environment {name}"
+    if bare in fitting:
+        problems = _ill_wrapped(bare, wrappers, known)
+        return [f"{asked}: {problem}" for problem in problems[:1]]
     those = "; those that fit: " + ", ".join(fitting)
-    if name not in everything:
-        near = difflib.get_close_matches(name, fitting, n=1, cutoff=0.5)
+    if bare not in kinds:
+        near = difflib.get_close_matches(bare, fitting, n=1, cutoff=0.5)
         hint = f", did you mean {near[0]}?" if near else ""
         return [f"{asked}: there is no such environment{hint}{those}"]
-    kind = everything[name]
+    kind = kinds[bare]
     if kind.unavailable:
         return [f"{asked} cannot be used: {kind.unavailable}{those}"]
     if continuous is not None and kind.continuous != continuous:
@@ -184,6 +184,20 @@ def unfit(
         is_one = "are images" if kind.image else "are no images"
         needs = "and this network is not for images" if kind.image else "as a convolution needs"
         return [f"{asked}: its observations {is_one}, {needs}{those}"]
-    if known and name not in FINITE:
+    if known:
         return [f"{asked}: its model is not known, and planning needs it{those}"]
     return [f"{asked}: its observations are not numbers of states, as a table needs{those}"]
+
+
+def _ill_wrapped(bare: str, wrappers: Mapping[str, int | float], known: bool) -> list[str]:
+    """Which wrappers do not fit an environment, a message each."""
+    problems = []
+    if wrappers and known:
+        problems.append(f"a model is known of {bare} alone, and planning needs it: leave "
+                        f"{', '.join(wrappers)} out")  # fmt: skip
+    if "stack" in wrappers and _kinds()[bare].numbered:
+        problems.append("stack: its observations are numbers of states, which do not stack")
+    longest = _kinds()[bare].longest_episode
+    if wrappers.get("limit", 0) > longest:
+        problems.append(f"limit={wrappers['limit']}: its episodes end after {longest} steps anyway")
+    return problems
