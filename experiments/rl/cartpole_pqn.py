@@ -1,0 +1,27 @@
+"""PQN balances a pole: deep Q-learning that keeps nothing, neither a replay nor a target network.
+
+32 CartPole-v1 environments (gymnax) are played for 64 steps by an ε-greedy policy; the network,
+256-256 relu with layer normalisation, then learns Q(λ) returns from these 2,048 steps in 4 passes
+of 16 minibatches, and forgets them. ε falls from 1 to .2 in the first fifth of the run. A time
+limit is no failure: where an episode is cut after 500 steps, its last state keeps its value. The
+evaluation plays 64 episodes with the best actions (`episode_return`) and 64 with the last ε
+(`stochastic_episode_return`); the most that an episode can give is 500. Settings are those of the
+authors' code.
+
+Run: python launch.py run rl/cartpole_pqn
+Expected: to be measured
+Time: to be measured
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from research.rl.algorithms.pqn_config import PQNConfig, make, smoke, validate
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(PQNConfig):
+    """What can be chosen."""
