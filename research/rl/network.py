@@ -53,13 +53,11 @@ class Tower(nn.Module):
         return nn.Dense(self.outputs, kernel_init=orthogonal(self.last_scale))(hidden)
 
 
-class PolicyAndValue(nn.Module):
-    """A policy and a value function that share nothing.
+class ActingNetwork(nn.Module):
+    """What networks that act share: how observations come in, and how outputs become actions.
 
     Numbers are drawn by logits; vectors around a mean, with standard deviations that are learned
-    and the same everywhere, 1 at first. Scales as in Andrychowicz et al. 2021 (arXiv 2006.05990),
-    section 3.2: the last layer of the policy starts a hundred times smaller, so that the first
-    actions do not depend on what is observed.
+    and the same everywhere, 1 at first.
 
     Attributes:
         actions: the number of actions, or the length of an action.
@@ -76,30 +74,19 @@ class PolicyAndValue(nn.Module):
     observation_dimensions: int = 1
 
     def setup(self) -> None:
-        """Two towers, and the deviations of vectors."""
-        self.policy_tower = Tower(self.units, self.actions, 0.01)
-        self.value_tower = Tower(self.units, 1, 1.0)
+        """The deviations of vectors."""
         if self.continuous:
             self.log_deviation = self.param(
                 "log_deviation", nn.initializers.zeros, (self.actions,), jnp.float32
             )
 
-    def policy(self, observation: jax.Array) -> Distribution:
-        """Actions for observations `[..., *observation_shape]`."""
-        outputs = self.policy_tower(self._features(observation))
+    def distribution(self, outputs: jax.Array) -> Distribution:
+        """Actions from a last layer's outputs `[..., actions]`."""
         if self.continuous:
             return Gaussian(outputs, jnp.broadcast_to(self.log_deviation, outputs.shape))
         return Categorical(outputs)
 
-    def value(self, observation: jax.Array) -> jax.Array:
-        """Values, float32 `[...]`, for observations `[..., *observation_shape]`."""
-        return self.value_tower(self._features(observation))[..., 0]
-
-    def __call__(self, observation: jax.Array) -> tuple[Distribution, jax.Array]:
-        """Actions and values."""
-        return self.policy(observation), self.value(observation)
-
-    def _features(self, observation: jax.Array) -> jax.Array:
+    def features(self, observation: jax.Array) -> jax.Array:
         """float32 `[..., features]`."""
         if self.states is not None:
             return jax.nn.one_hot(observation, self.states)
@@ -109,14 +96,44 @@ class PolicyAndValue(nn.Module):
         return observation.reshape(*leading, -1)
 
 
+class PolicyAndValue(ActingNetwork):
+    """A policy and a value function that share nothing.
+
+    Scales as in Andrychowicz et al. 2021 (arXiv 2006.05990), section 3.2: the last layer of the
+    policy starts a hundred times smaller, so that the first actions do not depend on what is
+    observed.
+    """
+
+    def setup(self) -> None:
+        """Two towers, and the deviations of vectors."""
+        self.policy_tower = Tower(self.units, self.actions, 0.01)
+        self.value_tower = Tower(self.units, 1, 1.0)
+        super().setup()
+
+    def policy(self, observation: jax.Array) -> Distribution:
+        """Actions for observations `[..., *observation_shape]`."""
+        return self.distribution(self.policy_tower(self.features(observation)))
+
+    def value(self, observation: jax.Array) -> jax.Array:
+        """Values, float32 `[...]`, for observations `[..., *observation_shape]`."""
+        return self.value_tower(self.features(observation))[..., 0]
+
+    def __call__(self, observation: jax.Array) -> tuple[Distribution, jax.Array]:
+        """Actions and values."""
+        return self.policy(observation), self.value(observation)
+
+
 def make_network(environment: Environment, units: tuple[int, ...]) -> PolicyAndValue:
     """Policy and value for the observations and actions of an environment."""
+    return PolicyAndValue(units=units, **spaces(environment))
+
+
+def spaces(environment: Environment) -> dict[str, Any]:
+    """What an `ActingNetwork` must know of the environment, by the names of its attributes."""
     space = environment.action_space
-    continuous = isinstance(space, Box)
-    return PolicyAndValue(
-        actions=space.low.size if isinstance(space, Box) else space.n,
-        units=units,
-        continuous=continuous,
-        states=environment.states,
-        observation_dimensions=len(environment.observation_shape),
-    )
+    return {
+        "actions": space.low.size if isinstance(space, Box) else space.n,
+        "continuous": isinstance(space, Box),
+        "states": environment.states,
+        "observation_dimensions": len(environment.observation_shape),
+    }

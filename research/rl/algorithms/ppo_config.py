@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
@@ -28,6 +28,9 @@ class PPOConfig(PolicyGradientConfig):
     gae_lambda: Annotated[float, "decay of the advantage estimate's trace"] = 0.8
     clip_range: Annotated[float, "how far a probability ratio counts, at the start"] = 0.2
     entropy_weight: Annotated[float, "weight of the policy's entropy"] = 0.0
+
+
+Chosen = TypeVar("Chosen", bound=PPOConfig)
 
 
 def validate(config: PPOConfig) -> list[str]:
@@ -56,7 +59,7 @@ def validate(config: PPOConfig) -> list[str]:
     return problems
 
 
-def smoke(config: PPOConfig) -> PPOConfig:
+def smoke(config: Chosen) -> Chosen:
     """Thirty small updates."""
     small = replace(config, environments=8, rollout_steps=8, minibatch_size=32, epochs=2, units=16)
     return replace(small, environment_steps=30 * 8 * 8, evaluation_episodes=4)
@@ -64,7 +67,12 @@ def smoke(config: PPOConfig) -> PPOConfig:
 
 def make(config: PPOConfig) -> Experiment:
     """PPO in the chosen environment."""
-    sizes = Sizes(
+    return make_ppo(make_environment(config.environment), sizes_of(config), floats(config))
+
+
+def sizes_of(config: PPOConfig) -> Sizes:
+    """Shapes and loops."""
+    return Sizes(
         environments=config.environments,
         rollout_steps=config.rollout_steps,
         epochs=config.epochs,
@@ -77,4 +85,3 @@ def make(config: PPOConfig) -> Experiment:
         normalise_observations=config.normalise_observations,
         normalise_rewards=config.normalise_rewards,
     )
-    return make_ppo(make_environment(config.environment), sizes, floats(config))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from research.rl.environments import (
@@ -63,6 +63,33 @@ GYMNAX: dict[str, Kind] = {
 """Name in gymnax 1.0 -> what it is."""
 
 
+class Variant(NamedTuple):
+    """An environment of gymnax with other parameters than its own.
+
+    Attributes:
+        of: its name in gymnax.
+        parameters: which, and their values.
+    """
+
+    of: str
+    parameters: Mapping[str, int]
+
+
+def _memory_chain(length: int) -> Variant:
+    # An episode has one step more than are to be remembered over; gymnax's limit is 1,000.
+    return Variant(
+        "MemoryChain-bsuite", {"memory_length": length, "max_steps_in_episode": length + 1}
+    )
+
+
+VARIANTS: dict[str, Variant] = {
+    "MemoryChain10-bsuite": _memory_chain(10),
+    "MemoryChain30-bsuite": _memory_chain(30),
+    "MemoryChain100-bsuite": _memory_chain(100),
+}
+"""Name -> an environment of gymnax, and what is other about it."""
+
+
 def _mountain_car(goal: float) -> Renderer:
     return Renderer(
         mountain_car_drawing.make_draw(goal),
@@ -115,7 +142,7 @@ FINITE: dict[str, Callable[[], Finite]] = {
 
 
 def make_environment(name: str) -> Environment:
-    """The environment called `name`, one of `GYMNAX` or `FINITE`, with its default parameters.
+    """The environment called `name`: one of `GYMNAX` by default parameters, `VARIANTS`, `FINITE`.
 
     Raises:
         ValueError: there is none of that name, or it cannot be used here; with what fits.
@@ -133,7 +160,9 @@ def make_environment(name: str) -> Environment:
 
     from research.rl.environments.gymnax_adapter import adapt
 
-    environment, parameters = gymnax.make(name)
+    variant = VARIANTS.get(name, Variant(name, {}))
+    environment, parameters = gymnax.make(variant.of)
+    parameters = parameters.replace(**variant.parameters)
     return adapt(environment, parameters, name, RENDERERS.get(name))
 
 
@@ -148,7 +177,8 @@ def unfit(
         numbered: whether it needs numbers of states; None where either will do.
         known: whether it needs the model itself.
     """
-    everything = GYMNAX | dict.fromkeys(FINITE, Kind(numbered=True))
+    variants = {name: GYMNAX[variant.of] for name, variant in VARIANTS.items()}
+    everything = GYMNAX | variants | dict.fromkeys(FINITE, Kind(numbered=True))
     fitting = [
         other
         for other, kind in sorted(everything.items())

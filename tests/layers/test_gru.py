@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.sequence.gru import GRU, gru, init_gru
+from research.layers.gru import GRU, gru, init_gru
 
 UNITS, FEATURES, BATCH, TIME = 7, 3, 4, 20
 
