@@ -102,7 +102,6 @@ def _step(params: GRU, projected: jax.Array, hidden: jax.Array) -> jax.Array:
     gates = jax.nn.sigmoid(projected[..., : 2 * units] + recurrent[..., : 2 * units])
     reset, keep = gates[..., :units], gates[..., units:]
     candidate = jnp.tanh(
-        projected[..., 2 * units :]
-        + reset * (recurrent[..., 2 * units :] + params.recurrent_bias)
+        projected[..., 2 * units :] + reset * (recurrent[..., 2 * units :] + params.recurrent_bias)
     )
     return (1.0 - keep) * candidate + keep * hidden

@@ -25,9 +25,7 @@ class Agent(NamedTuple):
     policy: Callable[[State], Policy]
 
 
-def reactive(
-    environment: Environment, act: Callable[[State, jax.Array], Distribution]
-) -> Agent:
+def reactive(environment: Environment, act: Callable[[State, jax.Array], Distribution]) -> Agent:
     """An agent without memory.
 
     Args:

@@ -147,6 +147,4 @@ def make_recurrent_network(
     environment: Environment, units: tuple[int, ...], memory_units: int
 ) -> RecurrentPolicyAndValue:
     """Policy and value that remember, for the observations and actions of an environment."""
-    return RecurrentPolicyAndValue(
-        units=units, memory_units=memory_units, **spaces(environment)
-    )
+    return RecurrentPolicyAndValue(units=units, memory_units=memory_units, **spaces(environment))

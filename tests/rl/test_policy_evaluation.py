@@ -80,7 +80,9 @@ def test_greedy_and_stochastic(lever):
         return Categorical(jnp.log(jnp.tile(jnp.array([0.3, 0.7]), (len(observations), 1))))
 
     metrics = read(
-        jax.jit(lambda key: evaluate_policy(lever, memoryless(policy), key, 4000))(jax.random.key(3))
+        jax.jit(lambda key: evaluate_policy(lever, memoryless(policy), key, 4000))(
+            jax.random.key(3)
+        )
     )
     assert metrics["episode_return"] == 1.0
     assert abs(metrics["stochastic_episode_return"] - 0.7) < 4 * (0.21 / 4000) ** 0.5

@@ -13,8 +13,8 @@ from research.rl.agent import reactive
 from research.rl.distributions import Categorical
 from research.rl.environments import cartpole_drawing
 from research.rl.environments.environment import Renderer
-from research.rl.policy import memoryless
 from research.rl.pictures import animate, first_episode, play_episode, show_policy
+from research.rl.policy import memoryless
 
 STILL = memoryless(lambda seen: Categorical(jnp.array([1.0, 0.0])))
 CART, POLE = 2, 3

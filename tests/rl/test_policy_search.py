@@ -27,8 +27,8 @@ from research.rl.algorithms.policy_search import (
     make_vector_policy,
     play,
 )
-from research.rl.environments.environment import Discrete, Environment, TimeStep
 from research.rl.distributions import Categorical
+from research.rl.environments.environment import Discrete, Environment, TimeStep
 from research.rl.evaluation import run_episodes
 from research.rl.policy import memoryless
 from tests.rl.searches import SEARCHES, VALUES, traced

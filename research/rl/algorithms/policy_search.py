@@ -147,7 +147,6 @@ def play(
     Returns:
         Leaves `[candidates, episodes]`.
     """
-
     rivals = memoryless(lambda observations: jax.vmap(policy)(vectors, observations))
     return run_episodes(environment, rivals, key, episodes, rivals=len(vectors))
 

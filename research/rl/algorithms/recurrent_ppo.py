@@ -47,9 +47,7 @@ def make_recurrent_ppo(
     def init(key: Key, observation: jax.Array) -> Any:
         return network.init(key, network.initial, observation, method="step")
 
-    def act(
-        params: Any, memory: Memory, observations: jax.Array
-    ) -> tuple[Memory, Distribution]:
+    def act(params: Any, memory: Memory, observations: jax.Array) -> tuple[Memory, Distribution]:
         memory, (said, _) = network.apply(params, memory, observations, method="step")
         return memory, said
 
@@ -86,15 +84,11 @@ def make_sequences(
     """
     ended = trajectory.terminated | trajectory.truncated
     fresh = jnp.concatenate([jnp.zeros_like(ended[:1]), ended[:-1]])
-    shown = Sequences(
-        jnp.swapaxes(trajectory.observation, 0, 1), memory, jnp.swapaxes(fresh, 0, 1)
-    )
+    shown = Sequences(jnp.swapaxes(trajectory.observation, 0, 1), memory, jnp.swapaxes(fresh, 0, 1))
     after, (said, value) = network.apply(params, shown, method="replay")
     # In time's order as the trajectory is, and one step further from each.
     after, said, value = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), (after, said, value))
-    _, (_, final_value) = network.apply(
-        params, after, trajectory.final_observation, method="step"
-    )
+    _, (_, final_value) = network.apply(params, after, trajectory.final_observation, method="step")
     examples = judged(trajectory, None, said, value, final_value, hyperparameters)
     by_environment = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), examples)
     return by_environment._replace(observation=shown)
