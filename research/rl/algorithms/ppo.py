@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -246,17 +245,17 @@ def ppo_loss(
     examples: Examples,
     clip_range: jax.Array,
     hyperparameters: Hyperparameters,
-    clip_values: bool = False,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """The objective on one minibatch, or on one group of it, and its parts.
 
     Args:
         network: policy and value function.
         params: its parameters.
-        examples: leaves `[batch, ...]`, advantages as they should count: normalised.
+        examples: leaves `[batch, ...]`, advantages as they should count: normalised; where they
+            hold `value`, what the value function said, its error is that of
+            `losses.clipped_value_error`.
         clip_range: ε, scalar.
         hyperparameters: `value_weight` and `entropy_weight`.
-        clip_values: whether the value's error is that of `losses.clipped_value_error`.
 
     Returns:
         The loss: policy + value_weight * value - entropy_weight * entropy (Schulman et al. 2017,
@@ -266,10 +265,10 @@ def ppo_loss(
     log_ratio = said.log_probability(examples.action) - examples.log_probability
     surrogate = losses.clipped_surrogate(log_ratio, examples.advantage, clip_range)
     policy_loss = jnp.mean(surrogate)
-    if clip_values:
-        error = losses.clipped_value_error(value, examples.target, examples.value, clip_range)
-    else:
+    if examples.value is None:
         error = losses.value_error(value, examples.target)
+    else:
+        error = losses.clipped_value_error(value, examples.target, examples.value, clip_range)
     value_loss = jnp.mean(error)
     entropy = jnp.mean(said.entropy())
     loss = (
@@ -310,8 +309,9 @@ def learn(
     learning_rate = left * hyperparameters["learning_rate"]
     clip_range = left * hyperparameters["clip_range"]
     transformation = _gradient_transformation(hyperparameters["max_gradient_norm"])
-    loss = partial(ppo_loss, clip_values=sizes.clip_values)
-    gradient_of = jax.grad(loss, argnums=1, has_aux=True)
+    gradient_of = jax.grad(ppo_loss, argnums=1, has_aux=True)
+    if not sizes.clip_values:
+        examples = examples._replace(value=None)
 
     def one_minibatch(carry: tuple, chosen: jax.Array | None) -> tuple[tuple, dict[str, jax.Array]]:
         minibatch = examples if chosen is None else take(examples, chosen)
