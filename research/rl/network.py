@@ -1,4 +1,4 @@
-"""Policy and value as two multilayer perceptrons."""
+"""Policy and value as two multilayer perceptrons; for small images, convolutions come first."""
 
 from __future__ import annotations
 
@@ -38,18 +38,29 @@ class Tower(nn.Module):
         units: units of each hidden layer.
         outputs: units of the last layer.
         last_scale: scale of the last layer's initial weights.
+        channels: of a 3 × 3 convolution before all else, with relu, for images (Young and Tian
+            2019, arXiv 1903.03176, section 4); 0 for none.
+        dimensions: axes of one input; more than one are made one before the dense layers.
     """
 
     units: tuple[int, ...]
     outputs: int
     last_scale: float
+    channels: int = 0
+    dimensions: int = 1
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        """The outputs, float32 `[..., outputs]`, for inputs `[..., features]`."""
-        hidden = inputs
+        """The outputs, float32 `[..., outputs]`, for inputs `[..., *input_shape]`."""
+        hidden, gain = inputs, math.sqrt(2.0)
+        if self.channels:
+            kernel_init = orthogonal(gain)
+            convolution = nn.Conv(self.channels, (3, 3), padding="VALID", kernel_init=kernel_init)
+            hidden = nn.relu(convolution(hidden))
+        if self.dimensions != 1:
+            hidden = hidden.reshape(*hidden.shape[: hidden.ndim - self.dimensions], -1)
         for units in self.units:
-            hidden = jnp.tanh(nn.Dense(units, kernel_init=orthogonal(math.sqrt(2.0)))(hidden))
+            hidden = jnp.tanh(nn.Dense(units, kernel_init=orthogonal(gain))(hidden))
         return nn.Dense(self.outputs, kernel_init=orthogonal(self.last_scale))(hidden)
 
 
@@ -65,6 +76,7 @@ class ActingNetwork(nn.Module):
         continuous: whether actions are vectors.
         states: where an observation is the number of a state: how many there are.
         observation_dimensions: axes of an observation; 0 where it is a number.
+        channels: of a convolution that either begins with, for images; 0 for none.
     """
 
     actions: int
@@ -72,6 +84,7 @@ class ActingNetwork(nn.Module):
     continuous: bool = False
     states: int | None = None
     observation_dimensions: int = 1
+    channels: int = 0
 
     def setup(self) -> None:
         """The deviations of vectors."""
@@ -80,6 +93,11 @@ class ActingNetwork(nn.Module):
                 "log_deviation", nn.initializers.zeros, (self.actions,), jnp.float32
             )
 
+    @property
+    def input_dimensions(self) -> int:
+        """Axes of what `features` makes of one observation."""
+        return 1 if self.states is not None else self.observation_dimensions
+
     def distribution(self, outputs: jax.Array) -> Distribution:
         """Actions from a last layer's outputs `[..., actions]`."""
         if self.continuous:
@@ -87,13 +105,10 @@ class ActingNetwork(nn.Module):
         return Categorical(outputs)
 
     def features(self, observation: jax.Array) -> jax.Array:
-        """float32 `[..., features]`."""
+        """float32 `[..., *input_shape]`: numbers of states become unit vectors."""
         if self.states is not None:
             return jax.nn.one_hot(observation, self.states)
-        if self.observation_dimensions == 1:
-            return observation
-        leading = observation.shape[: observation.ndim - self.observation_dimensions]
-        return observation.reshape(*leading, -1)
+        return observation
 
 
 class PolicyAndValue(ActingNetwork):
@@ -106,8 +121,9 @@ class PolicyAndValue(ActingNetwork):
 
     def setup(self) -> None:
         """Two towers, and the deviations of vectors."""
-        self.policy_tower = Tower(self.units, self.actions, 0.01)
-        self.value_tower = Tower(self.units, 1, 1.0)
+        dimensions = self.input_dimensions
+        self.policy_tower = Tower(self.units, self.actions, 0.01, self.channels, dimensions)
+        self.value_tower = Tower(self.units, 1, 1.0, self.channels, dimensions)
         super().setup()
 
     def policy(self, observation: jax.Array) -> Distribution:
@@ -123,9 +139,11 @@ class PolicyAndValue(ActingNetwork):
         return self.policy(observation), self.value(observation)
 
 
-def make_network(environment: Environment, units: tuple[int, ...]) -> PolicyAndValue:
+def make_network(
+    environment: Environment, units: tuple[int, ...], channels: int = 0
+) -> PolicyAndValue:
     """Policy and value for the observations and actions of an environment."""
-    return PolicyAndValue(units=units, **spaces(environment))
+    return PolicyAndValue(units=units, channels=channels, **spaces(environment))
 
 
 def spaces(environment: Environment) -> dict[str, Any]:

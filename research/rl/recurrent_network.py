@@ -50,22 +50,28 @@ class RecurrentTower(nn.Module):
         memory_units: of the GRU.
         outputs: units of the last layer.
         last_scale: scale of the last layer's initial weights.
+        channels: of a convolution before all else, and
+        dimensions: axes of one input, both as `research.rl.network.Tower` has them.
     """
 
     units: tuple[int, ...]
     memory_units: int
     outputs: int
     last_scale: float
+    channels: int = 0
+    dimensions: int = 1
 
     def setup(self) -> None:
         """What lies before the GRU, the GRU, and what lies after it."""
         *before, features = self.units
-        self.encoder = Tower(tuple(before), features, math.sqrt(2.0))
+        self.encoder = Tower(
+            tuple(before), features, math.sqrt(2.0), self.channels, self.dimensions
+        )
         self.gru = self.param("gru", init_gru, features, self.memory_units)
         self.readout = Tower((), self.outputs, self.last_scale)
 
     def step(self, inputs: jax.Array, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Outputs `[..., outputs]` and the hidden state after one input `[..., features]`."""
+        """Outputs `[..., outputs]` and the hidden state after one input `[..., *input_shape]`."""
         hidden = gru_step(self.gru, self._encoded(inputs), hidden)
         return self.readout(hidden), hidden
 
@@ -75,7 +81,7 @@ class RecurrentTower(nn.Module):
         """Outputs and hidden states after each input, both `[batch, time, ...]`.
 
         Args:
-            inputs: `[batch, time, features]`.
+            inputs: `[batch, time, *input_shape]`.
             hidden: before the first of them, `[batch, memory_units]`.
             fresh: bool `[batch, time]`, whether the GRU begins anew with that input.
         """
@@ -100,8 +106,9 @@ class RecurrentPolicyAndValue(ActingNetwork):
 
     def setup(self) -> None:
         """Two towers, and the deviations of vectors."""
-        self.policy_tower = RecurrentTower(self.units, self.memory_units, self.actions, 0.01)
-        self.value_tower = RecurrentTower(self.units, self.memory_units, 1, 1.0)
+        sizes, image = (self.units, self.memory_units), (self.channels, self.input_dimensions)
+        self.policy_tower = RecurrentTower(*sizes, self.actions, 0.01, *image)
+        self.value_tower = RecurrentTower(*sizes, 1, 1.0, *image)
         super().setup()
 
     @property
@@ -144,7 +151,9 @@ class RecurrentPolicyAndValue(ActingNetwork):
 
 
 def make_recurrent_network(
-    environment: Environment, units: tuple[int, ...], memory_units: int
+    environment: Environment, units: tuple[int, ...], memory_units: int, channels: int = 0
 ) -> RecurrentPolicyAndValue:
     """Policy and value that remember, for the observations and actions of an environment."""
-    return RecurrentPolicyAndValue(units=units, memory_units=memory_units, **spaces(environment))
+    return RecurrentPolicyAndValue(
+        units=units, memory_units=memory_units, channels=channels, **spaces(environment)
+    )

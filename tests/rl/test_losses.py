@@ -113,9 +113,9 @@ def test_gradient_of_the_clipped_value_error(value, slope):
 def test_clipped_value_error_equals_torch():
     torch = pytest.importorskip("torch", reason="requirements-oracles.txt is not installed")
     value, target, old = np.random.default_rng(0).normal(size=(3, 200)).astype(np.float32)
-    ours, slope = jax.vmap(
-        jax.value_and_grad(losses.clipped_value_error), in_axes=(0, 0, 0, None)
-    )(value, target, old, 0.3)
+    ours, slope = jax.vmap(jax.value_and_grad(losses.clipped_value_error), in_axes=(0, 0, 0, None))(
+        value, target, old, 0.3
+    )
     moved = torch.tensor(value, requires_grad=True)
     near = torch.tensor(old) + (moved - torch.tensor(old)).clamp(-0.3, 0.3)
     theirs = torch.max((moved - torch.tensor(target)) ** 2, (near - torch.tensor(target)) ** 2)

@@ -44,6 +44,7 @@ class Sizes:
         rollout_steps: steps in each of them between two updates.
         units: units of each hidden layer of the policy, and of the value function.
         updates: rollouts in a whole run.
+        channels: of a convolution before them, for images; 0 for none.
         groups: equal parts of the environments, which devices can share.
         normalise_advantages: whether those of an update have mean 0 and deviation 1.
         anneal: whether the learning rate falls linearly to 0 over the run.
@@ -54,6 +55,7 @@ class Sizes:
     rollout_steps: int
     units: tuple[int, ...]
     updates: int
+    channels: int = 0
     groups: int = 1
     normalise_advantages: bool = False
     anneal: bool = False
@@ -90,7 +92,7 @@ def make_a2c(
             `entropy_weight`, `value_weight`, `max_gradient_norm`.
     """
     environment = clip_actions(environment)
-    network = make_network(environment, sizes.units)
+    network = make_network(environment, sizes.units, sizes.channels)
 
     def init(key: Key, hyperparameters: Hyperparameters) -> A2CState:
         params_key, environment_key = jax.random.split(key)

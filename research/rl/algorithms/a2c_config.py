@@ -49,6 +49,7 @@ def make(config: A2CConfig) -> Experiment:
         environments=config.environments,
         rollout_steps=config.rollout_steps,
         units=(config.units,) * config.layers,
+        channels=config.channels,
         updates=config.environment_steps // (config.environments * config.rollout_steps),
         groups=config.groups,
         normalise_advantages=config.normalise_advantages,

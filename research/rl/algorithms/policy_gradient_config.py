@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from research.ranges import COUNT, POSITIVE, Range, out_of_range, undivided
+from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
 from research.rl.environments.registered import unfit
 
 
@@ -18,6 +18,7 @@ class PolicyGradientConfig:
     groups: Annotated[int, "equal parts of the environments, which devices can share"] = 1
     units: Annotated[int, "units of each hidden layer"] = 64
     layers: Annotated[int, "hidden layers of the policy, and of the value function"] = 2
+    channels: Annotated[int, "of a 3 x 3 convolution before them, for images; 0 for none"] = 0
     evaluation_episodes: Annotated[int, "episodes of either kind in one evaluation"] = 64
     learning_rate: Annotated[float, "the optimiser's step size at the start"] = 1e-3
     discount: Annotated[float, "weight of the next step's value"] = 0.99
@@ -30,6 +31,7 @@ SHARED_RANGES = {
     "groups": COUNT,
     "units": COUNT,
     "layers": COUNT,
+    "channels": AMOUNT,
     "evaluation_episodes": COUNT,
     "learning_rate": POSITIVE,
     "discount": Range(0, 1),

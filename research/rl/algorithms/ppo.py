@@ -47,6 +47,7 @@ class Sizes:
         minibatch_size: examples in one gradient step; divides environments * rollout_steps.
         units: units of each hidden layer of the policy, and of the value function.
         updates: rollouts in a whole run.
+        channels: of a convolution before them, for images; 0 for none.
         groups: equal parts of the environments, and of each minibatch, which devices can share.
         anneal: whether learning rate and clip range fall linearly to 0 over the run.
         evaluation_episodes: episodes of either kind in one evaluation.
@@ -61,6 +62,7 @@ class Sizes:
     minibatch_size: int
     units: tuple[int, ...]
     updates: int
+    channels: int = 0
     groups: int = 1
     anneal: bool = True
     evaluation_episodes: int = 64
@@ -116,7 +118,7 @@ def make_ppo(
     environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float]
 ) -> Experiment:
     """PPO in `environment` of a policy without memory; see `make_proximal`."""
-    network = make_network(environment, sizes.units)
+    network = make_network(environment, sizes.units, sizes.channels)
 
     def act(params: Any, memory: None, observations: jax.Array) -> tuple[None, Distribution]:
         return memory, network.apply(params, observations, method="policy")

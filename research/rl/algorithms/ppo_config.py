@@ -78,6 +78,7 @@ def sizes_of(config: PPOConfig) -> Sizes:
         epochs=config.epochs,
         minibatch_size=config.minibatch_size,
         units=(config.units,) * config.layers,
+        channels=config.channels,
         updates=config.environment_steps // (config.environments * config.rollout_steps),
         groups=config.groups,
         anneal=config.anneal,

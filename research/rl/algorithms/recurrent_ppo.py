@@ -42,7 +42,7 @@ def make_recurrent_ppo(
         memory_units: units of each GRU.
         hyperparameters: as `make_proximal`.
     """
-    network = make_recurrent_network(environment, sizes.units, memory_units)
+    network = make_recurrent_network(environment, sizes.units, memory_units, sizes.channels)
 
     def init(key: Key, observation: jax.Array) -> Any:
         return network.init(key, network.initial, observation, method="step")

@@ -49,6 +49,7 @@ class Sizes:
         updates: in a whole run.
         baseline: whether V(s) is learned and taken from the returns.
         normalise_returns: whether what the gradient is weighted by has mean 0 and deviation 1.
+        channels: of a convolution before them, for images; 0 for none.
         groups: equal parts of the episodes, which devices can share.
         evaluation_episodes: episodes of either kind in one evaluation.
     """
@@ -58,6 +59,7 @@ class Sizes:
     updates: int
     baseline: bool = False
     normalise_returns: bool = True
+    channels: int = 0
     groups: int = 1
     evaluation_episodes: int = 64
 
@@ -108,7 +110,7 @@ def make_reinforce(
             `max_gradient_norm`.
     """
     environment = clip_actions(environment)
-    network = make_network(environment, sizes.units)
+    network = make_network(environment, sizes.units, sizes.channels)
 
     def init(key: Key, hyperparameters: Hyperparameters) -> ReinforceState:
         observation = jax.eval_shape(environment.reset, key)[1]

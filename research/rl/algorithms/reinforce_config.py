@@ -37,6 +37,7 @@ def make(config: ReinforceConfig) -> Experiment:
     sizes = Sizes(
         environments=config.environments,
         units=(config.units,) * config.layers,
+        channels=config.channels,
         updates=config.episodes // config.environments,
         baseline=config.baseline,
         normalise_returns=config.normalise_returns,

@@ -1,0 +1,30 @@
+"""PPO plays Breakout on a screen of 10 x 10 cells, game and learning in one program.
+
+MinAtar's Breakout (gymnax, without sticky actions): a ball, a paddle and three rows of bricks.
+Sixty-four games are played for 128 steps; a policy and a value network, each a 3 x 3 convolution of
+16 channels and a dense layer of 128, then learn from these 8,192 steps in four passes of eight
+minibatches. Learning rate and clip range fall to 0 over ten million steps. The evaluation plays 64
+games with the most probable actions (`episode_return`) and 64 with drawn ones
+(`stochastic_episode_return`).
+
+Run: python launch.py run rl/breakout_ppo --seeds 4
+Expected: evaluation stochastic_episode_return TODO (gymnax: 28)
+Time: TODO
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from research.rl.algorithms.ppo_config import make, smoke, validate
+from research.rl.algorithms.ppo_minatar_config import MinAtarPPOConfig
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(MinAtarPPOConfig):
+    """What can be chosen."""
+
+    environment: Annotated[str, "where; actions are numbers or vectors"] = "Breakout-MinAtar"
