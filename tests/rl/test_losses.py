@@ -89,8 +89,8 @@ def _slow_clipped_value_error(value, target, old_value, clip_range):
     clip_range=st.floats(0.0625, 2, width=32),
 )
 def test_clipped_value_error(value, target, old_value, clip_range):
-    numbers = map(jnp.float32, (value, target, old_value))
-    actual = losses.clipped_value_error(*numbers, clip_range)
+    now, aim, before = map(jnp.float32, (value, target, old_value))
+    actual = losses.clipped_value_error(now, aim, before, clip_range)
     expected = _slow_clipped_value_error(value, target, old_value, clip_range)
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
