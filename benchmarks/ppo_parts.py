@@ -18,10 +18,10 @@ import jax.numpy as jnp
 
 from research.engine.environment import fix_pool
 from research.engine.keys import stream
-from research.rl.algorithms.ppo import Sizes, make_ppo, take
+from research.rl.algorithms.ppo import Sizes, make_ppo
 from research.rl.environments.registered import make_environment
 from research.rl.examples import Examples
-from research.rl.minibatches import shuffled_minibatches
+from research.rl.minibatches import shuffled_minibatches, take
 from research.rl.rollout import collect, start, step_all
 
 VALUES = {"learning_rate": 1e-3, "discount": 0.99, "gae_lambda": 0.95, "clip_range": 0.2,
@@ -77,7 +77,7 @@ def parts(environments: int, repeats: int) -> dict[str, float]:
         order = shuffled_minibatches(key, batch, batch // 4, 4, 1)
 
         def one_minibatch(total: jax.Array, chosen: jax.Array) -> Any:
-            return total + sum(leaf.sum() for leaf in take(examples, chosen)), None
+            return total + sum(leaf.sum() for leaf in jax.tree.leaves(take(examples, chosen))), None
 
         return jax.lax.scan(one_minibatch, total, order)[0]
 

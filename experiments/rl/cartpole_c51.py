@@ -24,3 +24,5 @@ class Config(DQNConfig):
     """What can be chosen."""
 
     atoms: Annotated[int, "returns in a learned distribution (C51); 1 learns the mean"] = 51
+    learning_rate: Annotated[float, "Adam's step size"] = 1e-3
+    discount: Annotated[float, "weight of the next step's value"] = 0.98

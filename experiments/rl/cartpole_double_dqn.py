@@ -24,3 +24,5 @@ class Config(DQNConfig):
     """What can be chosen."""
 
     double: Annotated[bool, "let the learning network choose the action that follows"] = True
+    learning_rate: Annotated[float, "Adam's step size"] = 1e-3
+    discount: Annotated[float, "weight of the next step's value"] = 0.98

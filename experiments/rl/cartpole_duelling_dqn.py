@@ -25,3 +25,5 @@ class Config(DQNConfig):
 
     double: Annotated[bool, "let the learning network choose the action that follows"] = True
     duelling: Annotated[bool, "learn values and advantages apart"] = True
+    learning_rate: Annotated[float, "Adam's step size"] = 1e-3
+    discount: Annotated[float, "weight of the next step's value"] = 0.98

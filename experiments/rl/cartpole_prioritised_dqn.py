@@ -24,3 +24,5 @@ class Config(DQNConfig):
     """What can be chosen."""
 
     prioritised: Annotated[bool, "replay what is surprising more often"] = True
+    learning_rate: Annotated[float, "Adam's step size"] = 1e-3
+    discount: Annotated[float, "weight of the next step's value"] = 0.98

@@ -28,3 +28,5 @@ class Config(DQNConfig):
     prioritised: Annotated[bool, "replay what is surprising more often"] = True
     lookahead: Annotated[int, "rewards summed before the value that follows (n-step)"] = 3
     atoms: Annotated[int, "returns in a learned distribution (C51); 1 learns the mean"] = 51
+    learning_rate: Annotated[float, "Adam's step size"] = 1e-3
+    discount: Annotated[float, "weight of the next step's value"] = 0.98

@@ -1,6 +1,7 @@
 """PPO plays Space Invaders on a screen of 10 x 10 cells, game and learning in one program.
 
-MinAtar's Space Invaders (gymnax, without sticky actions): a cannon against a descending block of aliens that shoot back.
+MinAtar's Space Invaders (gymnax, without sticky actions): a cannon below a block
+of aliens that come down and shoot.
 Sixty-four games are played for 128 steps; a policy and a value network, each a 3 x 3 convolution of
 16 channels and a dense layer of 128, then learn from these 8,192 steps in four passes of eight
 minibatches. Learning rate and clip range fall to 0 over ten million steps. The evaluation plays 64

@@ -10,7 +10,7 @@ import jax
 from research.engine.experiment import State
 from research.rl.distributions import Distribution
 from research.rl.environments.environment import Environment
-from research.rl.rollout import Policy
+from research.rl.policy import Policy, memoryless
 
 
 class Agent(NamedTuple):
@@ -18,12 +18,20 @@ class Agent(NamedTuple):
 
     Attributes:
         environment: where, wrapped as the policy knows it: what its actions mean is part of that.
-        act: (state, observations `[..., *observation_shape]`) -> distributions of actions.
+        policy: a state of the experiment -> what it does.
     """
 
     environment: Environment
-    act: Callable[[State, jax.Array], Distribution]
+    policy: Callable[[State], Policy]
 
-    def policy(self, state: State) -> Policy:
-        """The policy of one state of the experiment."""
-        return lambda observations: self.act(state, observations)
+
+def reactive(environment: Environment, act: Callable[[State, jax.Array], Distribution]) -> Agent:
+    """An agent without memory.
+
+    Args:
+        environment: where.
+        act: (state, observations `[..., *observation_shape]`) -> distributions of actions.
+    """
+    return Agent(
+        environment, lambda state: memoryless(lambda observations: act(state, observations))
+    )

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 
 from research.engine.experiment import Key
 from research.engine.metrics import Metrics, count, mean
-from research.rl.distributions import draw_noise
+from research.rl.distributions import Distribution, draw_noise
 from research.rl.environments.environment import Environment
-from research.rl.rollout import Policy
+from research.rl.policy import Policy, blank
 
 
 class EpisodeReturns(NamedTuple):
@@ -29,11 +29,22 @@ class EpisodeReturns(NamedTuple):
     finished: jax.Array
 
 
+Choice = Callable[[Distribution, Key], jax.Array]
+"""(distributions `[...]` of actions, key) -> an action of each."""
+
+
+def most_probable(said: Distribution, key: Key) -> jax.Array:
+    """The most probable action of each; nothing is drawn."""
+    del key
+    return said.mode()
+
+
 def run_episodes(
     environment: Environment,
-    act: Callable[[jax.Array, Key], jax.Array],
+    policy: Policy,
     key: Key,
     episodes: int,
+    choose: Choice = most_probable,
     rivals: int | None = None,
 ) -> EpisodeReturns:
     """Plays one episode in each of `episodes` environments, or in those of each of some rivals.
@@ -44,12 +55,13 @@ def run_episodes(
 
     Args:
         environment: where.
-        act: (observations `[episodes, ...]`, key) -> actions `[episodes, ...]`.
+        policy: what is done there.
         key: for resets, steps and actions.
         episodes: how many.
+        choose: which of a distribution's actions is taken.
         rivals: policies that are compared. All start in the same states, and chance deals them
-            the same in each step, so that equal ones come out equal. Observations, actions and
-            what is returned are then `[rivals, episodes, ...]`.
+            the same in each step, so that equal ones come out equal. Observations, actions,
+            memory and what is returned are then `[rivals, episodes, ...]`.
     """
     reset_key, loop_key = jax.random.split(key)
     states, observations = jax.vmap(environment.reset)(jax.random.split(reset_key, episodes))
@@ -65,13 +77,15 @@ def run_episodes(
     )
 
     def unfinished(carry: tuple) -> jax.Array:
-        step, _, _, sums = carry
+        step, *_, sums = carry
         return (step < environment.longest_episode) & ~jnp.all(sums.finished)
 
     def play(carry: tuple) -> tuple:
-        step, states, observations, sums = carry
+        step, states, observations, memory, sums = carry
         action_key, environment_key = jax.random.split(jax.random.fold_in(loop_key, step))
-        actions = act(observations, action_key)
+        # Never blank again: what follows an environment's first episode is not counted.
+        memory, said = policy.act(memory, observations)
+        actions = choose(said, action_key)
         keys = jax.random.split(environment_key, episodes)
         states, shown = step_all(keys, states, actions)
         counted = ~sums.finished
@@ -80,34 +94,30 @@ def run_episodes(
             sums.episode_length + counted.astype(jnp.int32),
             sums.finished | shown.terminated | shown.truncated,
         )
-        return step + 1, states, shown.observation, sums
+        return step + 1, states, shown.observation, memory, sums
 
-    start = (jnp.int32(0), states, observations, nothing)
+    start = (jnp.int32(0), states, observations, blank(policy.initial, shape), nothing)
     return jax.lax.while_loop(unfinished, play, start)[-1]
 
 
-def half_greedy(
-    environment: Environment, policy: Policy, episodes: int
-) -> Callable[[jax.Array, Key], jax.Array]:
-    """Acts with the most probable actions in the first half of the environments; draws the others.
+def half_greedy(environment: Environment, episodes: int) -> Choice:
+    """Takes the most probable actions in the first half of the environments; draws the others.
 
     Args:
         environment: where.
-        policy: observations -> distributions of actions.
         episodes: half as many as there are environments.
 
     Returns:
         What `run_episodes` asks for, for `2 * episodes` environments.
     """
 
-    def act(observations: jax.Array, key: Key) -> jax.Array:
-        said = policy(observations)
+    def choose(said: Distribution, key: Key) -> jax.Array:
         best = said.mode()
         drawn = said.sample(draw_noise(key, environment.action_space, (2 * episodes,)))
         greedy = jnp.arange(2 * episodes) < episodes
         return jnp.where(greedy.reshape(-1, *[1] * (best.ndim - 1)), best, drawn)
 
-    return act
+    return choose
 
 
 def evaluate_policy(environment: Environment, policy: Policy, key: Key, episodes: int) -> Metrics:
@@ -115,7 +125,7 @@ def evaluate_policy(environment: Environment, policy: Policy, key: Key, episodes
 
     Args:
         environment: where.
-        policy: observations -> distributions of actions.
+        policy: what is done there.
         key: for everything that is drawn.
         episodes: how many of either kind.
 
@@ -124,10 +134,9 @@ def evaluate_policy(environment: Environment, policy: Policy, key: Key, episodes
         the mean of: `episodes`, `stochastic_episodes`.
     """
     greedy = jnp.arange(2 * episodes) < episodes
-    act = half_greedy(environment, policy, episodes)
-
     # Both kinds in one loop: half the time of two.
-    played = run_episodes(environment, act, key, 2 * episodes)
+    choose = half_greedy(environment, episodes)
+    played = run_episodes(environment, policy, key, 2 * episodes, choose)
     return {
         "episode_return": mean(played.episode_return, greedy & played.finished),
         "stochastic_episode_return": mean(played.episode_return, ~greedy & played.finished),

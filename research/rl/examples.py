@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from research.engine.experiment import Hyperparameters
 from research.engine.metrics import Metrics, count, maximum, mean
 from research.rl.advantages import generalised_advantages
+from research.rl.distributions import Distribution
 from research.rl.network import PolicyAndValue
 from research.rl.rollout import Trajectory
 
@@ -17,19 +18,25 @@ from research.rl.rollout import Trajectory
 class Examples(NamedTuple):
     """What the gradient steps learn from, leaves `[batch, ...]`.
 
+    What is remembered over several steps is learned from whole pieces of time: leaves are
+    `[batch, time, ...]` then.
+
     Attributes:
-        observation: `[batch, *observation_shape]`.
+        observation: what a network is shown to say actions and values: `[batch,
+            *observation_shape]`, or a pytree.
         action: int32 `[batch]`, or float32 `[batch, dimensions]`.
         log_probability: float32 `[batch]`, of the action under the policy that took it.
         advantage: float32 `[batch]`.
         target: float32 `[batch]`, what the value function should have said.
+        value: float32 `[batch]`, what it said; None where that is not asked for.
     """
 
-    observation: jax.Array
+    observation: Any
     action: jax.Array
     log_probability: jax.Array
     advantage: jax.Array
     target: jax.Array
+    value: jax.Array | None = None
 
 
 def make_examples(
@@ -47,6 +54,29 @@ def make_examples(
     both = jnp.stack([trajectory.observation, trajectory.final_observation])
     value, final_value = network.apply(params, both, method="value")
     said = network.apply(params, trajectory.observation, method="policy")
+    shown = trajectory.observation
+    examples = judged(trajectory, shown, said, value, final_value, hyperparameters)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), examples)
+
+
+def judged(
+    trajectory: Trajectory,
+    shown: Any,
+    said: Distribution,
+    value: jax.Array,
+    final_value: jax.Array,
+    hyperparameters: Hyperparameters,
+) -> Examples:
+    """The examples of a trajectory, leaves `[time, environments, ...]`.
+
+    Args:
+        trajectory: what happened.
+        shown: `Examples.observation`.
+        said: the actions' distributions where they were taken.
+        value: float32 `[time, environments]`, V of what was acted on.
+        final_value: float32 `[time, environments]`, V of what the action led to, in its episode.
+        hyperparameters: `discount` and `gae_lambda`.
+    """
     advantage = generalised_advantages(
         trajectory.reward,
         value,
@@ -56,14 +86,14 @@ def make_examples(
         hyperparameters["discount"],
         hyperparameters["gae_lambda"],
     )
-    examples = Examples(
-        observation=trajectory.observation,
+    return Examples(
+        observation=shown,
         action=trajectory.action,
         log_probability=said.log_probability(trajectory.action),
         advantage=advantage,
         target=advantage + value,
+        value=value,
     )
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), examples)
 
 
 def finished(trajectory: Trajectory) -> Metrics:

@@ -12,6 +12,7 @@ from research.engine.experiment import State
 from research.rl.agent import Agent
 from research.rl.environments.environment import Box
 from research.rl.evaluation import EpisodeReturns, half_greedy
+from research.rl.policy import Memory, blank
 
 NAMES = (
     "Acrobot-v1",
@@ -53,15 +54,19 @@ def play_in_gymnasium(agent: Agent, state: State, seed: int, episodes: int) -> E
     key = keys.stream(seed, "play")
 
     @jax.jit
-    def choose(state: State, seen: jax.Array, step: jax.Array) -> jax.Array:
-        act = half_greedy(agent.environment, agent.policy(state), episodes)
-        return act(seen, keys.at_step(key, step))
+    def choose(
+        state: State, memory: Memory, seen: jax.Array, step: jax.Array
+    ) -> tuple[Memory, jax.Array]:
+        memory, said = agent.policy(state).act(memory, seen)
+        return memory, half_greedy(agent.environment, episodes)(said, keys.at_step(key, step))
 
     returns = np.zeros(len(worlds), np.float32)
     lengths = np.zeros(len(worlds), np.int32)
     going = np.ones(len(worlds), bool)
+    memory = blank(agent.policy(state).initial, (len(worlds),))
     while going.any():
-        actions = np.asarray(choose(state, seen, np.int32(lengths.max())))
+        memory, chosen = choose(state, memory, seen, np.int32(lengths.max()))
+        actions = np.asarray(chosen)
         for number in np.flatnonzero(going):
             world = worlds[number]
             action = translate(actions[number], space, world.action_space)

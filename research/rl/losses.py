@@ -57,6 +57,29 @@ def value_error(value: jax.Array, target: jax.Array) -> jax.Array:
     return jnp.square(value - target)
 
 
+def clipped_value_error(
+    value: jax.Array, target: jax.Array, old_value: jax.Array, clip_range: jax.Array | float
+) -> jax.Array:
+    """The larger of the squared errors of V(s) and of V(s) no further than ε from what it was.
+
+    A value that has moved by more than ε towards its target is pulled no further.
+
+    Args:
+        value: float32 `[...]`.
+        target: float32 `[...]`.
+        old_value: float32 `[...]`, V(s) before the update.
+        clip_range: ε, scalar, in the unit of values.
+
+    Returns:
+        float32 `[...]`, max[(V - V_target)², (V_old + clip(V - V_old, -ε, ε) - V_target)²].
+
+    Source: Schulman et al., OpenAI Baselines (github.com/openai/baselines), ppo2; Engstrom et al.
+        2020 (arXiv 2005.12729), section 3; not in the paper on PPO.
+    """
+    near = old_value + jnp.clip(value - old_value, -clip_range, clip_range)
+    return jnp.maximum(value_error(value, target), value_error(near, target))
+
+
 def approximate_kl(log_ratio: jax.Array) -> jax.Array:
     """An unbiased estimate of KL(π_old, π) from actions of π_old that is never negative.
 

@@ -72,13 +72,11 @@ class Tower(nn.Module):
         return nn.Dense(self.outputs, kernel_init=orthogonal(self.last_scale))(hidden)
 
 
-class PolicyAndValue(nn.Module):
-    """A policy and a value function that share nothing.
+class ActingNetwork(nn.Module):
+    """What networks that act share: how observations come in, and how outputs become actions.
 
     Numbers are drawn by logits; vectors around a mean, with standard deviations that are learned
-    and the same everywhere, 1 at first. Scales as in Andrychowicz et al. 2021 (arXiv 2006.05990),
-    section 3.2: the last layer of the policy starts a hundred times smaller, so that the first
-    actions do not depend on what is observed.
+    and the same everywhere, 1 at first.
 
     Attributes:
         actions: the number of actions, or the length of an action.
@@ -97,48 +95,71 @@ class PolicyAndValue(nn.Module):
     channels: int = 0
 
     def setup(self) -> None:
-        """Two towers, and the deviations of vectors."""
-        dimensions = 1 if self.states is not None else self.observation_dimensions
-        self.policy_tower = Tower(self.units, self.actions, 0.01, self.channels, dimensions)
-        self.value_tower = Tower(self.units, 1, 1.0, self.channels, dimensions)
+        """The deviations of vectors."""
         if self.continuous:
             self.log_deviation = self.param(
                 "log_deviation", nn.initializers.zeros, (self.actions,), jnp.float32
             )
 
-    def policy(self, observation: jax.Array) -> Distribution:
-        """Actions for observations `[..., *observation_shape]`."""
-        outputs = self.policy_tower(self._features(observation))
+    @property
+    def input_dimensions(self) -> int:
+        """Axes of what `features` makes of one observation."""
+        return 1 if self.states is not None else self.observation_dimensions
+
+    def distribution(self, outputs: jax.Array) -> Distribution:
+        """Actions from a last layer's outputs `[..., actions]`."""
         if self.continuous:
             return Gaussian(outputs, jnp.broadcast_to(self.log_deviation, outputs.shape))
         return Categorical(outputs)
 
-    def value(self, observation: jax.Array) -> jax.Array:
-        """Values, float32 `[...]`, for observations `[..., *observation_shape]`."""
-        return self.value_tower(self._features(observation))[..., 0]
-
-    def __call__(self, observation: jax.Array) -> tuple[Distribution, jax.Array]:
-        """Actions and values."""
-        return self.policy(observation), self.value(observation)
-
-    def _features(self, observation: jax.Array) -> jax.Array:
+    def features(self, observation: jax.Array) -> jax.Array:
         """float32 `[..., *input_shape]`: numbers of states become unit vectors."""
         if self.states is not None:
             return jax.nn.one_hot(observation, self.states)
         return observation
 
 
+class PolicyAndValue(ActingNetwork):
+    """A policy and a value function that share nothing.
+
+    Scales as in Andrychowicz et al. 2021 (arXiv 2006.05990), section 3.2: the last layer of the
+    policy starts a hundred times smaller, so that the first actions do not depend on what is
+    observed.
+    """
+
+    def setup(self) -> None:
+        """Two towers, and the deviations of vectors."""
+        dimensions = self.input_dimensions
+        self.policy_tower = Tower(self.units, self.actions, 0.01, self.channels, dimensions)
+        self.value_tower = Tower(self.units, 1, 1.0, self.channels, dimensions)
+        super().setup()
+
+    def policy(self, observation: jax.Array) -> Distribution:
+        """Actions for observations `[..., *observation_shape]`."""
+        return self.distribution(self.policy_tower(self.features(observation)))
+
+    def value(self, observation: jax.Array) -> jax.Array:
+        """Values, float32 `[...]`, for observations `[..., *observation_shape]`."""
+        return self.value_tower(self.features(observation))[..., 0]
+
+    def __call__(self, observation: jax.Array) -> tuple[Distribution, jax.Array]:
+        """Actions and values."""
+        return self.policy(observation), self.value(observation)
+
+
 def make_network(
     environment: Environment, units: tuple[int, ...], channels: int = 0
 ) -> PolicyAndValue:
     """Policy and value for the observations and actions of an environment."""
+    return PolicyAndValue(units=units, channels=channels, **spaces(environment))
+
+
+def spaces(environment: Environment) -> dict[str, Any]:
+    """What an `ActingNetwork` must know of the environment, by the names of its attributes."""
     space = environment.action_space
-    continuous = isinstance(space, Box)
-    return PolicyAndValue(
-        actions=space.low.size if isinstance(space, Box) else space.n,
-        units=units,
-        continuous=continuous,
-        states=environment.states,
-        observation_dimensions=len(environment.observation_shape),
-        channels=channels,
-    )
+    return {
+        "actions": space.low.size if isinstance(space, Box) else space.n,
+        "continuous": isinstance(space, Box),
+        "states": environment.states,
+        "observation_dimensions": len(environment.observation_shape),
+    }

@@ -13,7 +13,7 @@ from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, empty_like, mean
 from research.rl import replay
 from research.rl.acting import make_acting, scan_updates
-from research.rl.agent import Agent
+from research.rl.agent import reactive
 from research.rl.distributions import Distribution, draw_noise
 from research.rl.environments.actions import bounds, scale_actions
 from research.rl.environments.environment import Environment
@@ -134,7 +134,7 @@ def make_off_policy(
         return algorithm.policy(state.learned, observations, state.hyperparameters)
 
     return make_acting(
-        Agent(environment, acting),
+        reactive(environment, acting),
         init,
         update,
         updates=sizes.updates,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +13,7 @@ from research.engine.experiment import Key, State
 from research.rl.agent import Agent
 from research.rl.environments.environment import Environment, Renderer
 from research.rl.evaluation import half_greedy, run_episodes
+from research.rl.policy import Policy
 
 LONGEST = 1000
 """Steps of an episode that are shown at most."""
@@ -41,13 +41,15 @@ class Played(NamedTuple):
 
 
 def play_episode(
-    environment: Environment, act: Callable[[jax.Array], jax.Array], key: Key, longest: int
+    environment: Environment, policy: Policy, key: Key, longest: int
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """`longest` steps of one environment, which goes on with another episode after the first.
+    """`longest` steps of the most probable actions in one environment.
+
+    It goes on with another episode after the first, in which nothing of the first is forgotten.
 
     Args:
         environment: where.
-        act: observation -> action.
+        policy: what is done there.
         key: for the reset and the steps.
         longest: how many steps.
 
@@ -58,18 +60,20 @@ def play_episode(
     reset_key, step_key = jax.random.split(key)
 
     def play(carry: tuple, step: jax.Array) -> tuple[tuple, tuple]:
-        state, observation = carry
+        state, observation, memory = carry
         key = jax.random.fold_in(step_key, step)
-        state, shown = environment.step(key, state, act(observation))
+        memory, said = policy.act(memory, observation)
+        state, shown = environment.step(key, state, said.mode())
         ended = shown.terminated | shown.truncated
-        return (state, shown.observation), (
+        return (state, shown.observation, memory), (
             observation,
             shown.final_observation,
             shown.reward,
             ended,
         )
 
-    return jax.lax.scan(play, environment.reset(reset_key), jnp.arange(longest))[1]
+    begun = (*environment.reset(reset_key), policy.initial)
+    return jax.lax.scan(play, begun, jnp.arange(longest))[1]
 
 
 def first_episode(
@@ -96,14 +100,9 @@ def show_policy(agent: Agent, state: State, key: Key, episodes: int) -> dict[str
 
     def play(state: State, key: Key) -> Any:
         one_key, many_key = jax.random.split(key)
-
-        def greedy(observation: jax.Array) -> jax.Array:
-            return agent.act(state, observation).mode()
-
-        act = half_greedy(environment, agent.policy(state), episodes)
-
-        one = play_episode(environment, greedy, one_key, longest) if environment.renderer else ()
-        return one, run_episodes(environment, act, many_key, 2 * episodes)
+        policy, choose = agent.policy(state), half_greedy(environment, episodes)
+        one = play_episode(environment, policy, one_key, longest) if environment.renderer else ()
+        return one, run_episodes(environment, policy, many_key, 2 * episodes, choose)
 
     one, many = jax.device_get(jax.jit(play)(state, key))
     made: dict[str, Artifact] = {}

@@ -15,7 +15,8 @@ from research.rl.distributions import Distribution
 from research.rl.environments.environment import Renderer
 from research.rl.evaluation import EpisodeReturns, half_greedy, run_episodes
 from research.rl.pictures import Played, animate, first_episode
-from research.rl.rollout import Policy, Trajectory, collect, start
+from research.rl.policy import Memory, Policy
+from research.rl.rollout import Trajectory, collect, start
 
 
 class Surest(NamedTuple):
@@ -47,7 +48,12 @@ class Surest(NamedTuple):
 
 def surest(policy: Policy) -> Policy:
     """The policy that takes the most probable actions of another."""
-    return lambda observations: Surest(policy(observations))
+
+    def act(memory: Memory, observations: jax.Array) -> tuple[Memory, Distribution]:
+        memory, said = policy.act(memory, observations)
+        return memory, Surest(said)
+
+    return policy._replace(act=act)
 
 
 def play(agent: Agent, state: State, key: Key, episodes: int, *, stochastic: bool) -> list[Played]:
@@ -68,7 +74,7 @@ def play(agent: Agent, state: State, key: Key, episodes: int, *, stochastic: boo
         return collect(
             environment,
             policy if stochastic else surest(policy),
-            start(environment, start_key, episodes),
+            start(environment, start_key, episodes, policy.initial),
             step_key,
             environment.longest_episode,
         )[1]
@@ -90,8 +96,8 @@ def count(agent: Agent, state: State, key: Key, episodes: int) -> EpisodeReturns
     """
 
     def count_all(state: State, key: Key) -> EpisodeReturns:
-        act = half_greedy(agent.environment, agent.policy(state), episodes)
-        return run_episodes(agent.environment, act, key, 2 * episodes)
+        choose = half_greedy(agent.environment, episodes)
+        return run_episodes(agent.environment, agent.policy(state), key, 2 * episodes, choose)
 
     return jax.device_get(jax.jit(count_all)(state, key))
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Key
-from research.rl.distributions import Distribution, draw_noise
+from research.rl.distributions import draw_noise
 from research.rl.environments.environment import Environment, EnvironmentState
-
-Policy = Callable[[jax.Array], Distribution]
-"""observations `[environments, *observation_shape]` -> a distribution of actions for each."""
+from research.rl.policy import Memory, Policy, blank, forget
 
 
 class Episodes(NamedTuple):
@@ -24,12 +21,15 @@ class Episodes(NamedTuple):
         observations: float32 `[environments, *observation_shape]`, what is acted on next.
         episode_return: float32 `[environments]`, rewards of the running episode so far.
         episode_length: int32 `[environments]`, its steps so far.
+        memory: what the policy remembers of the running episode, leaves `[environments, ...]`;
+            None where it has no memory.
     """
 
     states: EnvironmentState
     observations: jax.Array
     episode_return: jax.Array
     episode_length: jax.Array
+    memory: Memory = None
 
 
 class Trajectory(NamedTuple):
@@ -56,21 +56,24 @@ class Trajectory(NamedTuple):
     episode_length: jax.Array
 
 
-def start(environment: Environment, key: Key, environments: int) -> Episodes:
-    """Fresh episodes in `environments` environments."""
+def start(
+    environment: Environment, key: Key, environments: int, initial: Memory = None
+) -> Episodes:
+    """Fresh episodes in `environments` environments, of a policy that begins one with `initial`."""
     states, observations = jax.vmap(environment.reset)(jax.random.split(key, environments))
     return Episodes(
         states,
         observations,
         jnp.zeros(environments, jnp.float32),
         jnp.zeros(environments, jnp.int32),
+        blank(initial, (environments,)),
     )
 
 
 def collect(
     environment: Environment, policy: Policy, episodes: Episodes, key: Key, steps: int
 ) -> tuple[Episodes, Trajectory]:
-    """Acts for `steps` steps with actions drawn from the policy.
+    """Acts for `steps` steps with actions drawn from the policy, which forgets where one ends.
 
     Returns:
         The environments as they stand afterwards, and what happened.
@@ -83,8 +86,10 @@ def collect(
 
     def act(episodes: Episodes, drawn: tuple[jax.Array, jax.Array]) -> tuple[Episodes, Trajectory]:
         step_noise, step_keys = drawn
-        action = policy(episodes.observations).sample(step_noise)
-        return step_all(environment, episodes, action, step_keys)
+        memory, said = policy.act(episodes.memory, episodes.observations)
+        episodes, seen = step_all(environment, episodes, said.sample(step_noise), step_keys)
+        memory = forget(memory, policy.initial, seen.terminated | seen.truncated)
+        return episodes._replace(memory=memory), seen
 
     return jax.lax.scan(act, episodes, (noise, keys))
 
@@ -101,7 +106,8 @@ def step_all(
         keys: a key for each, `[environments]`.
 
     Returns:
-        The environments afterwards, and what happened: leaves `[environments, ...]`.
+        The environments afterwards, but for what a policy remembers, and what happened: leaves
+        `[environments, ...]`.
     """
     states, step = jax.vmap(environment.step)(keys, episodes.states, action)
     episode_return = episodes.episode_return + step.reward
@@ -112,6 +118,7 @@ def step_all(
         step.observation,
         jnp.where(done, 0.0, episode_return),
         jnp.where(done, 0, episode_length),
+        episodes.memory,
     )
     return after, Trajectory(
         observation=episodes.observations,

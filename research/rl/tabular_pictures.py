@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax
 import numpy as np
 
 from research.engine.artifacts import Artifact, Lines
-from research.engine.experiment import Key
-from research.rl.environments.environment import Environment
+from research.engine.experiment import Key, State
+from research.rl.agent import Agent
 from research.rl.environments.finite import FiniteMDP, exact_value, solve
 from research.rl.pictures import animate, first_episode, play_episode
 
 
 def show_table(
-    environment: Environment,
-    greedy: Callable[[jax.Array, jax.Array], jax.Array],
-    q_value: jax.Array,
-    key: Key,
-    mdp: FiniteMDP | None,
-    discount: float,
+    agent: Agent, state: State, key: Key, mdp: FiniteMDP | None, discount: float
 ) -> dict[str, Artifact]:
     """An episode, where the environment can be drawn, and values beside the exact ones.
 
     Args:
-        environment: where.
-        greedy: (q_value, observation) -> the best action.
-        q_value: float32 `[states, actions]`.
+        agent: where, and how a state acts there.
+        state: holds `q_value`, float32 `[states, actions]`.
         key: for the episode.
         mdp: the model, where it is known.
         discount: γ of the values.
     """
     made: dict[str, Artifact] = {}
+    environment = agent.environment
     if environment.renderer:
 
-        def play(q_value: jax.Array, key: Key) -> tuple:
+        def play(state: State, key: Key) -> tuple:
             longest = environment.longest_episode
-            return play_episode(environment, lambda seen: greedy(q_value, seen), key, longest)
+            return play_episode(environment, agent.policy(state), key, longest)
 
-        played = first_episode(*jax.device_get(jax.jit(play)(q_value, key)))
+        played = first_episode(*jax.device_get(jax.jit(play)(state, key)))
         made["episode"] = animate(played, environment.renderer)
     if mdp is not None:
-        made["values"] = compare_values(mdp, np.asarray(q_value), discount)
+        made["values"] = compare_values(mdp, np.asarray(state.q_value), discount)
     return made
 
 

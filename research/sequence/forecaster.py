@@ -20,8 +20,8 @@ from research.engine.experiment import (
 )
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean
+from research.layers.gru import GRU, gru, init_gru
 from research.optimization.optimizers import make_optimizer
-from research.sequence.gru import GRU, gru, init_gru
 from research.sequence.pictures import show_forecasts
 from research.sequence.series import Sizes, held_out, make_streams
 

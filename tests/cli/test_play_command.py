@@ -29,7 +29,7 @@ ACTOR = '''
     from research.engine.experiment import Experiment
     from research.engine.hyperparameters import floats
     from research.engine.metrics import mean
-    from research.rl.agent import Agent
+    from research.rl.agent import reactive
     from research.rl.distributions import Categorical
     from research.rl.environments.environment import Discrete, Environment, Renderer, TimeStep
 
@@ -92,7 +92,7 @@ ACTOR = '''
 
         return Experiment(
             init, update, evaluate, config.steps, 1, "steps", floats(config),
-            watched=("evaluation",), final=("evaluation",), agent=Agent(environment, act),
+            watched=("evaluation",), final=("evaluation",), agent=reactive(environment, act),
         )
 '''
 

@@ -56,6 +56,46 @@ def clock():
     return _clock
 
 
+class Echo(NamedTuple):
+    time: jax.Array
+    cue: jax.Array
+
+
+def _echo(length: int, *, ends: str) -> Environment:
+    """An episode of `length` steps, each of which pays 1 or each -1, as its first observation says.
+
+    All later observations are 0, the last one too: what is to come must be remembered.
+    """
+
+    def reset(key):
+        cue = 2.0 * jax.random.bernoulli(key).astype(jnp.float32) - 1.0
+        return Echo(jnp.int32(0), cue), cue[None]
+
+    def step(key, state, action):
+        time = state.time + 1
+        done = time >= length
+        fresh, first = reset(key)
+        after = jax.tree.map(
+            lambda new, old: jnp.where(done, new, old), fresh, Echo(time, state.cue)
+        )
+        nothing = jnp.zeros(1, jnp.float32)
+        return after, TimeStep(
+            observation=jnp.where(done, first, nothing),
+            reward=state.cue,
+            terminated=done if ends == "terminated" else jnp.bool_(False),
+            truncated=done if ends == "truncated" else jnp.bool_(False),
+            final_observation=nothing,
+        )
+
+    return Environment("echo", reset, step, (1,), Discrete(2), 50)
+
+
+@pytest.fixture(scope="session")
+def echo():
+    """Makes an echo: see `_echo`."""
+    return _echo
+
+
 @pytest.fixture(scope="session")
 def lever():
     """An environment of one-step episodes: action 1 pays 1, action 0 nothing."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.rl.agent import Agent
+from research.rl.agent import reactive
 from research.rl.distributions import Categorical, Gaussian
 from research.rl.environments.actions import clip_actions, scale_actions
 from research.rl.environments.environment import Box, Discrete
@@ -46,7 +46,7 @@ def gymnasiums_returns(name, seed, episodes, act):
 
 
 def test_a_pole_is_balanced_as_a_loop_of_ones_own_balances_it():
-    agent = Agent(make_environment("CartPole-v1"), balance)
+    agent = reactive(make_environment("CartPole-v1"), balance)
     found = play_in_gymnasium(agent, jnp.float32(1.0), 5, 4)
     expected = gymnasiums_returns("CartPole-v1", 5, 4, lambda seen: int(seen[2] + seen[3] > 0))
     assert found.episode_return[:4].tolist() == expected and min(expected) > 150
@@ -56,19 +56,19 @@ def test_a_pole_is_balanced_as_a_loop_of_ones_own_balances_it():
 
 
 def test_the_two_environments_of_a_name_are_alike():
-    agent = Agent(make_environment("CartPole-v1"), balance)
+    agent = reactive(make_environment("CartPole-v1"), balance)
     here = count(agent, jnp.float32(1.0), jax.random.key(0), 16).episode_return[:16]
     there = play_in_gymnasium(agent, jnp.float32(1.0), 0, 16).episode_return[:16]
     error = np.sqrt(here.var(ddof=1) / 16 + there.var(ddof=1) / 16)
     assert abs(here.mean() - there.mean()) < 5 * error
-    wrong = agent._replace(act=lambda state, seen: balance(-state, seen))
+    wrong = reactive(agent.environment, lambda state, seen: balance(-state, seen))
     assert play_in_gymnasium(wrong, jnp.float32(1.0), 0, 4).episode_return[:4].max() < 15
 
 
 @pytest.mark.parametrize(("wrap", "push"), [(clip_actions, 1.0), (scale_actions, 1.0),
                                             (clip_actions, 40.0)])  # fmt: skip
 def test_a_car_with_an_engine_of_any_strength_is_driven_up_a_hill(wrap, push):
-    agent = Agent(wrap(make_environment("MountainCarContinuous-v0")), swing)
+    agent = reactive(wrap(make_environment("MountainCarContinuous-v0")), swing)
     found = play_in_gymnasium(agent, jnp.float32(push), 0, 1)
     assert found.episode_return[0] > 85 and found.episode_length[0] < 200
     # What is not clipped would cost .1 · 40² a step.
@@ -80,7 +80,7 @@ def test_a_car_with_an_engine_of_any_strength_is_driven_up_a_hill(wrap, push):
 
 def test_actions_of_a_scaled_environment_reach_its_bounds():
     pendulum = make_environment("Pendulum-v1")
-    agent = Agent(scale_actions(pendulum), lambda s, seen: Gaussian(seen[..., :1] * 0 + s, s))
+    agent = reactive(scale_actions(pendulum), lambda s, seen: Gaussian(seen[..., :1] * 0 + s, s))
     found = play_in_gymnasium(agent, jnp.float32([1.0]), 3, 1)
     (full,) = gymnasiums_returns("Pendulum-v1", 3, 1, lambda seen: np.float32([2.0]))
     (half,) = gymnasiums_returns("Pendulum-v1", 3, 1, lambda seen: np.float32([1.0]))

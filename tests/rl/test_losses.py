@@ -66,3 +66,59 @@ def test_normalised():
 
 def test_value_error():
     np.testing.assert_allclose(losses.value_error(jnp.float32(3), jnp.float32(1)), 4)
+
+
+def _slow_clipped_value_error(value, target, old_value, clip_range):
+    """By cases: on the far side of the clip only what is further off than the clip counts."""
+    value, target, old_value = map(np.float64, (value, target, old_value))
+    if value > old_value + clip_range:
+        edge = old_value + clip_range
+    elif value < old_value - clip_range:
+        edge = old_value - clip_range
+    else:
+        return (value - target) ** 2
+    further = abs(edge - target) > abs(value - target)
+    return (edge - target) ** 2 if further else (value - target) ** 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    value=st.floats(-5, 5, width=32),
+    target=st.floats(-5, 5, width=32),
+    old_value=st.floats(-5, 5, width=32),
+    clip_range=st.floats(0.0625, 2, width=32),
+)
+def test_clipped_value_error(value, target, old_value, clip_range):
+    now, aim, before = map(jnp.float32, (value, target, old_value))
+    actual = losses.clipped_value_error(now, aim, before, clip_range)
+    expected = _slow_clipped_value_error(value, target, old_value, clip_range)
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("value", "slope"),
+    [
+        (0.1, -1.8),  # within reach: the slope of (V - 1)²
+        (0.5, 0.0),  # moved enough towards the target: no more pull
+        (-0.5, -3.0),  # the wrong way: pulled back in full
+        (1.9, 1.8),  # past the target by more than what is left at the clip: in full again
+    ],
+)
+def test_gradient_of_the_clipped_value_error(value, slope):
+    """V was 0, its target is 1, ε is .2."""
+    gradient = jax.grad(losses.clipped_value_error)(jnp.float32(value), 1.0, 0.0, 0.2)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-5)
+
+
+def test_clipped_value_error_equals_torch():
+    torch = pytest.importorskip("torch", reason="requirements-oracles.txt is not installed")
+    value, target, old = np.random.default_rng(0).normal(size=(3, 200)).astype(np.float32)
+    ours, slope = jax.vmap(jax.value_and_grad(losses.clipped_value_error), in_axes=(0, 0, 0, None))(
+        value, target, old, 0.3
+    )
+    moved = torch.tensor(value, requires_grad=True)
+    near = torch.tensor(old) + (moved - torch.tensor(old)).clamp(-0.3, 0.3)
+    theirs = torch.max((moved - torch.tensor(target)) ** 2, (near - torch.tensor(target)) ** 2)
+    theirs.sum().backward()
+    np.testing.assert_allclose(ours, theirs.detach().numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(slope, moved.grad.numpy(), rtol=1e-4, atol=1e-5)

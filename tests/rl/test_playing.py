@@ -10,7 +10,7 @@ import pytest
 from experiments.rl import cartpole_dqn, cartpole_ppo, maze_q_learning
 from research.engine import metrics
 from research.engine.hyperparameters import traced
-from research.rl.agent import Agent
+from research.rl.agent import reactive
 from research.rl.distributions import Categorical, Gaussian
 from research.rl.environments.environment import Renderer
 from research.rl.pictures import animate
@@ -20,7 +20,7 @@ QUARTERS = jnp.log(jnp.array([0.25, 0.75]))
 
 
 def lever_agent(lever):
-    return Agent(lever, lambda state, observations: Categorical(state * observations))
+    return reactive(lever, lambda state, observations: Categorical(state * observations))
 
 
 def test_most_probable_actions_and_drawn_ones(lever):
@@ -39,7 +39,7 @@ def test_most_probable_actions_and_drawn_ones(lever):
 
 def test_each_episode_is_whole_and_no_longer(clock):
     environment = clock(lambda episode: 3 + episode % 4, ends="truncated")
-    agent = Agent(environment, lambda state, seen: Categorical(seen * jnp.zeros(2)))
+    agent = reactive(environment, lambda state, seen: Categorical(seen * jnp.zeros(2)))
     played = play(agent, None, jax.random.key(0), 40, stochastic=False)
     assert {one.length for one in played} == {3, 4, 5, 6}
     assert all(one.episode_return == one.length and one.finished for one in played)
@@ -68,7 +68,7 @@ def test_the_surest_of_a_distribution_is_drawn_whatever_the_noise():
 
 def test_a_film_shows_episodes_one_after_another(clock):
     environment = clock(lambda episode: 3 + episode % 4, ends="terminated")
-    agent = Agent(environment, lambda state, seen: Categorical(seen * jnp.zeros(2)))
+    agent = reactive(environment, lambda state, seen: Categorical(seen * jnp.zeros(2)))
     drawer = Renderer(lambda o: o[:, :, None].astype(np.uint8), np.zeros((8, 3), np.uint8), 0.5)
     played = play(agent, None, jax.random.key(2), 3, stochastic=False)
     made = film(played, drawer)

@@ -10,14 +10,14 @@ from research.engine.metrics import read
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
 from research.rl.evaluation import evaluate_policy, run_episodes
+from research.rl.policy import memoryless
 
 
 def _lengths(episode):
     return 1 + episode % 17
 
 
-def _still(observations, key):
-    return jnp.zeros(observations.shape[0], jnp.int32)
+STILL = memoryless(lambda seen: Categorical(jnp.zeros((len(seen), 2))))
 
 
 def _expected_lengths(environment: Environment, key, episodes):
@@ -30,7 +30,7 @@ def _expected_lengths(environment: Environment, key, episodes):
 def test_each_environment_counts_once(clock):
     environment = clock(_lengths, ends="terminated")
     key = jax.random.key(5)
-    played = jax.jit(lambda key: run_episodes(environment, _still, key, 32))(key)
+    played = jax.jit(lambda key: run_episodes(environment, STILL, key, 32))(key)
     expected = _expected_lengths(environment, key, 32)
     assert len(set(expected)) > 5
     np.testing.assert_array_equal(played.episode_length, expected)
@@ -54,20 +54,17 @@ def test_each_environment_counts_once(clock):
 
 def test_truncated_episodes_count_too(clock):
     environment = clock(9, ends="truncated")
-    played = jax.jit(lambda key: run_episodes(environment, _still, key, 4))(jax.random.key(0))
+    played = jax.jit(lambda key: run_episodes(environment, STILL, key, 4))(jax.random.key(0))
     np.testing.assert_array_equal(played.episode_return, 9)
 
 
 def test_bounded_where_episodes_do_not_end(clock):
     environment = clock(10**6, ends="terminated")
-    played = jax.jit(lambda key: run_episodes(environment, _still, key, 4))(jax.random.key(0))
+    played = jax.jit(lambda key: run_episodes(environment, STILL, key, 4))(jax.random.key(0))
     np.testing.assert_array_equal(played.episode_length, environment.longest_episode)
     assert not played.finished.any()
 
-    def policy(observations):
-        return Categorical(jnp.zeros((8, 2)))
-
-    metrics = jax.jit(lambda key: evaluate_policy(environment, policy, key, 4))(jax.random.key(0))
+    metrics = jax.jit(lambda key: evaluate_policy(environment, STILL, key, 4))(jax.random.key(0))
     assert read(metrics) == {
         "episode_return": None,
         "stochastic_episode_return": None,
@@ -83,7 +80,9 @@ def test_greedy_and_stochastic(lever):
         return Categorical(jnp.log(jnp.tile(jnp.array([0.3, 0.7]), (len(observations), 1))))
 
     metrics = read(
-        jax.jit(lambda key: evaluate_policy(lever, policy, key, 4000))(jax.random.key(3))
+        jax.jit(lambda key: evaluate_policy(lever, memoryless(policy), key, 4000))(
+            jax.random.key(3)
+        )
     )
     assert metrics["episode_return"] == 1.0
     assert abs(metrics["stochastic_episode_return"] - 0.7) < 4 * (0.21 / 4000) ** 0.5

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.rl.agent import Agent
+from research.rl.agent import reactive
 from research.rl.distributions import Categorical
 from research.rl.environments import cartpole_drawing
 from research.rl.environments.environment import Renderer
 from research.rl.pictures import animate, first_episode, play_episode, show_policy
+from research.rl.policy import memoryless
 
+STILL = memoryless(lambda seen: Categorical(jnp.array([1.0, 0.0])))
 CART, POLE = 2, 3
 """Which ramp of the palette, counted from 1."""
 
@@ -28,14 +30,14 @@ def ink(frame, ramp):
 def test_the_first_episode_is_played_to_its_end_and_no_further(clock):
     environment = clock(7, ends="truncated")
     played = jax.jit(
-        lambda key: play_episode(environment, lambda o: jnp.int32(0), key, 20)
+        lambda key: play_episode(environment, STILL, key, 20)
     )(jax.random.key(0))  # fmt: skip
     episode = first_episode(*map(np.asarray, played))
     assert episode.finished and episode.episode_return == 7
     assert len(episode.observations) == 8
     np.testing.assert_array_equal(episode.observations[:7, 0], np.arange(7))
 
-    cut = jax.jit(lambda key: play_episode(environment, lambda o: jnp.int32(0), key, 5))
+    cut = jax.jit(lambda key: play_episode(environment, STILL, key, 5))
     episode = first_episode(*map(np.asarray, cut(jax.random.key(0))))
     assert not episode.finished and episode.episode_return == 5
 
@@ -45,7 +47,7 @@ def test_returns_are_those_of_either_way_to_act(lever):
         return Categorical(params * observations)  # logits [a, b] for an observation of 1
 
     params = jnp.log(jnp.array([0.25, 0.75]))
-    made = show_policy(Agent(lever, policy), params, jax.random.key(3), 400)
+    made = show_policy(reactive(lever, policy), params, jax.random.key(3), 400)
     assert list(made) == ["returns"], "nothing draws this environment"
     greedy, drawn = made["returns"].values
     assert (greedy == 1).all()
@@ -77,7 +79,7 @@ def test_speed_is_not_drawn_and_position_is():
 def test_an_animation_takes_the_time_that_the_world_takes(clock, seconds, shown, frame_seconds):
     environment = clock(7, ends="terminated")
     drawer = Renderer(lambda o: o[:, :, None].astype(np.uint8), np.zeros((8, 3), np.uint8), seconds)
-    played = play_episode(environment, lambda o: jnp.int32(0), jax.random.key(0), 9)
+    played = play_episode(environment, STILL, jax.random.key(0), 9)
     animation = animate(first_episode(*map(np.asarray, played)), drawer)
     assert len(animation.frames) == shown and animation.seconds == frame_seconds
     assert animation.frames[1, 0, 0] == round(frame_seconds / seconds)

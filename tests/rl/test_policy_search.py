@@ -27,8 +27,10 @@ from research.rl.algorithms.policy_search import (
     make_vector_policy,
     play,
 )
+from research.rl.distributions import Categorical
 from research.rl.environments.environment import Discrete, Environment, TimeStep
 from research.rl.evaluation import run_episodes
+from research.rl.policy import memoryless
 from tests.rl.searches import SEARCHES, VALUES, traced
 
 
@@ -86,7 +88,8 @@ def test_luck_does_not_unseat_the_best() -> None:
     # All rivals are dealt the same, so that equals come out equal, and the first one stays.
     _, _, _, best = tried(dice(), "random")
     np.testing.assert_array_equal(best, np.broadcast_to(best[0], best.shape))
-    fortunes = run_episodes(dice(), lambda seen, key: seen[..., 0], jax.random.key(0), 64, 3)
+    still = memoryless(lambda seen: Categorical(seen * jnp.zeros(2)))
+    fortunes = run_episodes(dice(), still, jax.random.key(0), 64, rivals=3)
     assert fortunes.episode_return.shape == (3, 64)
     np.testing.assert_array_equal(fortunes.episode_return[0], fortunes.episode_return[2])
     assert 0.2 < float(jnp.mean(fortunes.episode_return)) < 0.8

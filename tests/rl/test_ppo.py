@@ -17,6 +17,7 @@ from research.rl.algorithms.ppo import Sizes, learn, make_ppo, ppo_loss
 from research.rl.examples import Examples, make_examples
 from research.rl.losses import normalised
 from research.rl.network import PolicyAndValue
+from research.rl.policy import memoryless
 from research.rl.rollout import collect, start
 
 HYPERPARAMETERS = {
@@ -85,9 +86,9 @@ def test_examples_are_the_trajectory(clock):
         return network.apply(params, observations, method="policy")
 
     episodes = start(environment, jax.random.key(1), 3)
-    _, trajectory = jax.jit(lambda key: collect(environment, policy, episodes, key, 10))(
-        jax.random.key(2)
-    )
+    _, trajectory = jax.jit(
+        lambda key: collect(environment, memoryless(policy), episodes, key, 10)
+    )(jax.random.key(2))
     examples = jax.jit(partial(make_examples, network))(params, trajectory, _traced())
     assert examples.observation.shape == (30, 1)
 

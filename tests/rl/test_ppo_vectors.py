@@ -15,6 +15,7 @@ from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Box, Discrete, Environment, TimeStep
 from research.rl.examples import make_examples
 from research.rl.network import PolicyAndValue, make_network
+from research.rl.policy import memoryless
 from research.rl.rollout import collect, start
 
 BEST = np.array([0.5, -1.0], np.float32)
@@ -86,7 +87,7 @@ def test_what_was_drawn_is_learned_from_and_what_was_clipped_is_done() -> None:
     params["params"]["log_deviation"] = jnp.log(jnp.float32(deviation))
     policy = partial(network.apply, params, method="policy")
     episodes = start(environment, jax.random.key(1), 50)
-    _, trajectory = collect(environment, policy, episodes, jax.random.key(2), 4)
+    _, trajectory = collect(environment, memoryless(policy), episodes, jax.random.key(2), 4)
     examples = make_examples(network, params, trajectory, VALUES)
     action = np.asarray(examples.action)
     assert action.shape == (200, 2) and np.abs(action).max() > 1

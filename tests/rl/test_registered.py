@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from research.rl.environments.environment import Box
-from research.rl.environments.registered import FINITE, GYMNAX, make_environment, unfit
+from research.rl.environments.registered import FINITE, GYMNAX, VARIANTS, make_environment, unfit
 
-USABLE = [name for name, kind in GYMNAX.items() if not kind.unavailable] + list(FINITE)
+USABLE = [name for name, kind in GYMNAX.items() if not kind.unavailable]
+USABLE += [*VARIANTS, *FINITE]
 
 
 @cache
@@ -55,6 +56,29 @@ def test_types_are_a_fixed_point_of_stepping(name):
     if registered:
         assert registered.continuous == isinstance(space, Box)
         assert registered.numbered == (environment.states is not None)
+
+
+@pytest.mark.parametrize(("name", "length"), [("MemoryChain-bsuite", 5),
+                                              ("MemoryChain30-bsuite", 30)])  # fmt: skip
+def test_a_chain_asks_at_its_end_for_what_was_shown_at_its_start(name, length):
+    """Stepped by hand: the bit is seen at first, and pays 1 or -1 in the last step alone."""
+    environment = made(name)
+    step = jax.jit(environment.step)
+    for seed in range(4):
+        state, seen = environment.reset(jax.random.key(seed))
+        cue = float(seen[2])
+        assert abs(cue) == 1
+        for time in range(length + 1):
+            # What is shown after the first step still shows the bit; nothing does after that.
+            assert float(seen[2]) == (cue if time < 2 else 0)
+            right = seed % 2 == 0
+            state, shown = step(jax.random.key(9), state, jnp.int32((cue > 0) == right))
+            last = time == length
+            assert bool(shown.terminated) == last and not shown.truncated
+            assert float(shown.reward) == (1 if right else -1) * last
+            seen = shown.observation
+    if name in VARIANTS:
+        assert environment.longest_episode == length + 1
 
 
 def test_an_unknown_name_is_told_what_fits():

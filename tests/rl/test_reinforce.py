@@ -23,6 +23,7 @@ from research.rl.algorithms.reinforce import (
 from research.rl.algorithms.reinforce_config import ReinforceConfig, validate
 from research.rl.environments.environment import Environment
 from research.rl.network import PolicyAndValue
+from research.rl.policy import memoryless
 from research.rl.rollout import Trajectory, collect, start
 
 HYPERPARAMETERS = {
@@ -52,7 +53,7 @@ def played(environment: Environment, network: PolicyAndValue, params, episodes: 
     def play(key: jax.Array) -> Trajectory:
         policy = partial(network.apply, params, method="policy")
         fresh = start(environment, key, episodes)
-        return collect(environment, policy, fresh, jax.random.key(2), steps)[1]
+        return collect(environment, memoryless(policy), fresh, jax.random.key(2), steps)[1]
 
     return play(jax.random.key(1))
 

@@ -24,13 +24,14 @@ from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
 from research.rl import losses
 from research.rl.acting import make_acting
-from research.rl.agent import Agent
+from research.rl.agent import reactive
 from research.rl.descent import descend_over_groups
 from research.rl.distributions import Distribution
 from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
 from research.rl.examples import Examples, finished, make_examples
 from research.rl.network import PolicyAndValue, make_network
+from research.rl.policy import memoryless
 from research.rl.rollout import Episodes, collect, start
 
 
@@ -117,7 +118,7 @@ def make_a2c(
         def play(episodes: Episodes, key: Key) -> tuple[Metrics, tuple[Episodes, Examples]]:
             episodes, trajectory = collect(
                 environment,
-                lambda seen: policy(state.params, seen),
+                memoryless(lambda seen: policy(state.params, seen)),
                 episodes,
                 key,
                 sizes.rollout_steps,
@@ -148,7 +149,7 @@ def make_a2c(
         return policy(state.params, observations)
 
     return make_acting(
-        Agent(environment, act),
+        reactive(environment, act),
         init,
         update,
         updates=sizes.updates,

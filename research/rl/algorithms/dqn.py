@@ -18,7 +18,7 @@ from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, mean
 from research.rl import priorities, replay
 from research.rl.acting import make_acting, scan_updates
-from research.rl.agent import Agent
+from research.rl.agent import reactive
 from research.rl.descent import step_down
 from research.rl.distributions import Categorical, draw_noise
 from research.rl.environments.environment import Environment
@@ -167,7 +167,7 @@ def make_dqn(
         return learner.exploring(state.params, observations, values, values["epsilon"])
 
     return make_acting(
-        Agent(environment, acting),
+        reactive(environment, acting),
         init,
         update,
         updates=sizes.updates,

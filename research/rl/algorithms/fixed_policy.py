@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, maximum, mean
-from research.rl.agent import Agent
+from research.rl.agent import reactive
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
 from research.rl.evaluation import run_episodes
@@ -34,7 +34,7 @@ def make_fixed_policy(
         episodes: in one evaluation, at least two.
         hyperparameters: what the policy asks for; they are the state.
     """
-    agent = Agent(environment, policy)
+    agent = reactive(environment, policy)
 
     def init(key: Key, hyperparameters: Hyperparameters) -> Hyperparameters:
         del key
@@ -46,12 +46,7 @@ def make_fixed_policy(
 
     def evaluate(values: Hyperparameters, batch: Batch, key: Key) -> Metrics:
         del batch
-
-        def act(observations: jax.Array, key: Key) -> jax.Array:
-            del key
-            return policy(values, observations).mode()
-
-        played = run_episodes(environment, act, key, episodes)
+        played = run_episodes(environment, agent.policy(values), key, episodes)
         return {
             "episode_return": mean(played.episode_return, played.finished),
             "return_deviation": mean(jnp.std(played.episode_return, ddof=1)),

@@ -18,10 +18,11 @@ from jax.flatten_util import ravel_pytree
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.metrics import Count, Metrics, maximum, mean
 from research.rl.acting import make_acting
-from research.rl.agent import Agent
+from research.rl.agent import reactive
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
 from research.rl.evaluation import EpisodeReturns, run_episodes
+from research.rl.policy import memoryless
 from research.rl.q_network import features
 
 VectorPolicy = Callable[[jax.Array, jax.Array], Categorical]
@@ -146,12 +147,8 @@ def play(
     Returns:
         Leaves `[candidates, episodes]`.
     """
-
-    def act(observations: jax.Array, key: Key) -> jax.Array:
-        del key
-        return jax.vmap(policy)(vectors, observations).mode()
-
-    return run_episodes(environment, act, key, episodes, rivals=len(vectors))
+    rivals = memoryless(lambda observations: jax.vmap(policy)(vectors, observations))
+    return run_episodes(environment, rivals, key, episodes, rivals=len(vectors))
 
 
 def make_policy_search(
@@ -222,7 +219,7 @@ def make_policy_search(
         return {"environment_steps": mean(state.environment_steps.astype(jnp.float32))}
 
     return make_acting(
-        Agent(environment, act),
+        reactive(environment, act),
         init,
         update,
         updates=sizes.generations,

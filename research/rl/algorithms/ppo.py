@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
 from research.rl.examples import Examples, finished, make_examples
 from research.rl.minibatches import shuffled_minibatches, take
-from research.rl.network import PolicyAndValue, make_network
+from research.rl.network import ActingNetwork, make_network
 from research.rl.normalisation import (
     Statistics,
     discounted_sums,
@@ -32,6 +32,7 @@ from research.rl.normalisation import (
     normalise,
     normalise_observations,
 )
+from research.rl.policy import Memory, Policy
 from research.rl.rollout import Episodes, Trajectory, collect, start
 
 
@@ -52,6 +53,7 @@ class Sizes:
         evaluation_episodes: episodes of either kind in one evaluation.
         normalise_observations: whether the networks see them with mean 0 and deviation 1.
         normalise_rewards: whether they are divided by the deviation of discounted returns.
+        clip_values: whether the value function's error is `losses.clipped_value_error`.
     """
 
     environments: int
@@ -66,6 +68,7 @@ class Sizes:
     evaluation_episodes: int = 64
     normalise_observations: bool = False
     normalise_rewards: bool = False
+    clip_values: bool = False
 
 
 class PPOState(NamedTuple):
@@ -91,8 +94,47 @@ class PPOState(NamedTuple):
     running: jax.Array | None
 
 
+class Learner(NamedTuple):
+    """What acts and learns: all that differs between networks that remember and that do not.
+
+    Attributes:
+        network: shown `Examples.observation`, it says actions and values.
+        init: (key, an observation) -> its parameters.
+        act: (parameters, memory, observations `[..., *observation_shape]`) -> the memory
+            afterwards, and distributions of actions.
+        make_examples: (parameters, memory before the first step, trajectory, hyperparameters) ->
+            examples, of each environment's step or of each environment.
+        initial: the memory of one environment where an episode begins; None without memory.
+    """
+
+    network: ActingNetwork
+    init: Callable[[Key, jax.Array], Any]
+    act: Callable[[Any, Memory, jax.Array], tuple[Memory, Distribution]]
+    make_examples: Callable[[Any, Memory, Trajectory, Hyperparameters], Examples]
+    initial: Memory = None
+
+
 def make_ppo(
     environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float]
+) -> Experiment:
+    """PPO in `environment` of a policy without memory; see `make_proximal`."""
+    network = make_network(environment, sizes.units, sizes.channels)
+
+    def act(params: Any, memory: None, observations: jax.Array) -> tuple[None, Distribution]:
+        return memory, network.apply(params, observations, method="policy")
+
+    def examples(
+        params: Any, memory: None, trajectory: Trajectory, hyperparameters: Hyperparameters
+    ) -> Examples:
+        del memory
+        return make_examples(network, params, trajectory, hyperparameters)
+
+    learner = Learner(network, network.init, act, examples)
+    return make_proximal(environment, sizes, hyperparameters, learner)
+
+
+def make_proximal(
+    environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float], learner: Learner
 ) -> Experiment:
     """PPO in `environment`: one update is one rollout and all gradient steps on it.
 
@@ -104,15 +146,15 @@ def make_ppo(
         sizes: shapes and loops.
         hyperparameters: starting values of `learning_rate`, `discount`, `gae_lambda`,
             `clip_range`, `entropy_weight`, `value_weight`, `max_gradient_norm`.
+        learner: what acts and learns.
     """
     environment = clip_actions(environment)
-    network = make_network(environment, sizes.units, sizes.channels)
     shape = environment.observation_shape
 
     def init(key: Key, hyperparameters: Hyperparameters) -> PPOState:
         params_key, environment_key = jax.random.split(key)
-        episodes = start(environment, environment_key, sizes.environments)
-        params = network.init(params_key, jnp.zeros_like(episodes.observations[0]))
+        episodes = start(environment, environment_key, sizes.environments, learner.initial)
+        params = learner.init(params_key, jnp.zeros_like(episodes.observations[0]))
         return PPOState(
             params=params,
             opt_state=_gradient_transformation(hyperparameters["max_gradient_norm"]).init(params),
@@ -126,26 +168,27 @@ def make_ppo(
             running=jnp.zeros(sizes.environments) if sizes.normalise_rewards else None,
         )
 
-    def policy(parts: tuple[Any, Statistics], observations: jax.Array) -> Distribution:
-        params, statistics = parts
-        seen = normalise_observations(observations, statistics.observations)
-        said: Distribution = network.apply(params, seen, method="policy")
-        return said
+    def policy(state: PPOState) -> Policy:
+        def act(memory: Memory, observations: jax.Array) -> tuple[Memory, Distribution]:
+            seen = normalise_observations(observations, state.statistics.observations)
+            return learner.act(state.params, memory, seen)
+
+        return Policy(act, learner.initial)
 
     def update(state: PPOState, batch: Batch, key: Key) -> tuple[PPOState, Metrics]:
         del batch
         rollout_key, shuffle_key = jax.random.split(key)
-        acting = state.params, state.statistics
+        acting = policy(state)
 
         def play(part: tuple[Episodes, jax.Array | None], key: Key) -> tuple[Any, Any]:
-            episodes, running = part
-            episodes, trajectory = collect(
-                environment, lambda seen: policy(acting, seen), episodes, key, sizes.rollout_steps
-            )
+            begun, running = part
+            episodes, trajectory = collect(environment, acting, begun, key, sizes.rollout_steps)
             discount = state.hyperparameters["discount"]
             statistics, running = _seen(sizes, trajectory, running, discount)
             normal = normalise(trajectory, state.statistics)
-            examples = make_examples(network, state.params, normal, state.hyperparameters)
+            examples = learner.make_examples(
+                state.params, begun.memory, normal, state.hyperparameters
+            )
             return (finished(trajectory), statistics), (episodes, running, examples)
 
         (ended, statistics), (episodes, running, examples) = over_groups(
@@ -155,7 +198,7 @@ def make_ppo(
             rollout_key,
             _merge,
         )
-        params, opt_state, learning = learn(network, sizes, state, examples, shuffle_key)
+        params, opt_state, learning = learn(learner.network, sizes, state, examples, shuffle_key)
         state = state._replace(
             params=params,
             opt_state=opt_state,
@@ -166,11 +209,8 @@ def make_ppo(
         )
         return state, learning | ended
 
-    def act(state: PPOState, observations: jax.Array) -> Distribution:
-        return policy((state.params, state.statistics), observations)
-
     return make_acting(
-        Agent(environment, act),
+        Agent(environment, policy),
         init,
         update,
         updates=sizes.updates,
@@ -202,7 +242,7 @@ def _merge(
 
 
 def ppo_loss(
-    network: PolicyAndValue,
+    network: ActingNetwork,
     params: Any,
     examples: Examples,
     clip_range: jax.Array,
@@ -213,7 +253,9 @@ def ppo_loss(
     Args:
         network: policy and value function.
         params: its parameters.
-        examples: leaves `[batch, ...]`, advantages as they should count: normalised.
+        examples: leaves `[batch, ...]`, advantages as they should count: normalised; where they
+            hold `value`, what the value function said, its error is that of
+            `losses.clipped_value_error`.
         clip_range: ε, scalar.
         hyperparameters: `value_weight` and `entropy_weight`.
 
@@ -225,7 +267,11 @@ def ppo_loss(
     log_ratio = said.log_probability(examples.action) - examples.log_probability
     surrogate = losses.clipped_surrogate(log_ratio, examples.advantage, clip_range)
     policy_loss = jnp.mean(surrogate)
-    value_loss = jnp.mean(losses.value_error(value, examples.target))
+    if examples.value is None:
+        error = losses.value_error(value, examples.target)
+    else:
+        error = losses.clipped_value_error(value, examples.target, examples.value, clip_range)
+    value_loss = jnp.mean(error)
     entropy = jnp.mean(said.entropy())
     loss = (
         policy_loss
@@ -246,7 +292,7 @@ def _gradient_transformation(max_gradient_norm: jax.Array) -> optax.GradientTran
 
 
 def learn(
-    network: PolicyAndValue, sizes: Sizes, state: PPOState, examples: Examples, key: Key
+    network: ActingNetwork, sizes: Sizes, state: PPOState, examples: Examples, key: Key
 ) -> tuple[Any, optax.OptState, Metrics]:
     """All gradient steps on one rollout.
 
@@ -254,7 +300,7 @@ def learn(
         network: policy and value function.
         sizes: `epochs`, `minibatch_size`, `groups`, and what a rollout and a run are.
         state: whose parameters learn.
-        examples: leaves `[groups, batch / groups, ...]`.
+        examples: leaves `[groups, batch / groups, ...]`, of one step each or of whole rollouts.
         key: for the order of the minibatches.
 
     Returns:
@@ -266,6 +312,8 @@ def learn(
     clip_range = left * hyperparameters["clip_range"]
     transformation = _gradient_transformation(hyperparameters["max_gradient_norm"])
     gradient_of = jax.grad(ppo_loss, argnums=1, has_aux=True)
+    if not sizes.clip_values:
+        examples = examples._replace(value=None)
 
     def one_minibatch(carry: tuple, chosen: jax.Array | None) -> tuple[tuple, dict[str, jax.Array]]:
         minibatch = examples if chosen is None else take(examples, chosen)
@@ -281,11 +329,13 @@ def learn(
             key,
         )
 
-    batch = sizes.environments * sizes.rollout_steps
-    gradient_steps = sizes.epochs * batch // sizes.minibatch_size
+    steps = sizes.environments * sizes.rollout_steps
+    gradient_steps = sizes.epochs * steps // sizes.minibatch_size
     chosen = None  # a pass of one minibatch has no order
-    if sizes.minibatch_size != batch:
-        chosen = shuffled_minibatches(key, batch, sizes.minibatch_size, sizes.epochs, sizes.groups)
+    if sizes.minibatch_size != steps:
+        rows = sizes.groups * examples.advantage.shape[1]
+        size = sizes.minibatch_size * rows // steps
+        chosen = shuffled_minibatches(key, rows, size, sizes.epochs, sizes.groups)
     carry = (state.params, state.opt_state)
     (params, opt_state), parts = jax.lax.scan(one_minibatch, carry, chosen, length=gradient_steps)
     return params, opt_state, {name: mean(values) for name, values in parts.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
@@ -31,6 +31,9 @@ class PPOConfig(PolicyGradientConfig):
     entropy_weight: Annotated[float, "weight of the policy's entropy"] = 0.0
 
 
+Chosen = TypeVar("Chosen", bound=PPOConfig)
+
+
 def validate(config: PPOConfig) -> list[str]:
     """What is out of range, a message each."""
     ranges = {
@@ -52,7 +55,7 @@ def validate(config: PPOConfig) -> list[str]:
     return problems
 
 
-def smoke(config: PPOConfig) -> PPOConfig:
+def smoke(config: Chosen) -> Chosen:
     """Thirty small updates."""
     small = replace(config, environments=8, rollout_steps=8, minibatch_size=32, epochs=2, units=16)
     return replace(small, environment_steps=30 * 8 * 8, evaluation_episodes=4)
@@ -60,7 +63,12 @@ def smoke(config: PPOConfig) -> PPOConfig:
 
 def make(config: PPOConfig) -> Experiment:
     """PPO in the chosen environment."""
-    sizes = Sizes(
+    return make_ppo(make_environment(config.environment), sizes_of(config), floats(config))
+
+
+def sizes_of(config: PPOConfig) -> Sizes:
+    """Shapes and loops."""
+    return Sizes(
         environments=config.environments,
         rollout_steps=config.rollout_steps,
         epochs=config.epochs,
@@ -74,4 +82,3 @@ def make(config: PPOConfig) -> Experiment:
         normalise_observations=config.normalise_observations,
         normalise_rewards=config.normalise_rewards,
     )
-    return make_ppo(make_environment(config.environment), sizes, floats(config))

@@ -27,13 +27,14 @@ from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
 from research.rl.acting import make_acting
 from research.rl.advantages import generalised_advantages
-from research.rl.agent import Agent
+from research.rl.agent import reactive
 from research.rl.descent import descend_over_groups
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
 from research.rl.examples import finished
 from research.rl.exploration import exploration_rate
 from research.rl.minibatches import shuffled_minibatches, take
+from research.rl.policy import memoryless
 from research.rl.q_learner import QLearner
 from research.rl.q_network import QNetwork, features
 from research.rl.rollout import Episodes, Trajectory, collect, start
@@ -143,7 +144,7 @@ def make_pqn(
         def play(episodes: Episodes, key: Key) -> tuple[Metrics, tuple[Episodes, Valued]]:
             episodes, trajectory = collect(
                 environment,
-                lambda seen: learner.exploring(state.params, seen, values, epsilon),
+                memoryless(lambda seen: learner.exploring(state.params, seen, values, epsilon)),
                 episodes,
                 key,
                 sizes.rollout_steps,
@@ -163,7 +164,7 @@ def make_pqn(
         return learner.exploring(state.params, observations, values, values["epsilon"])
 
     return make_acting(
-        Agent(environment, acting),
+        reactive(environment, acting),
         init,
         update,
         updates=sizes.updates,

@@ -29,12 +29,13 @@ from research.engine.metrics import Metrics, count, maximum, mean, merge
 from research.rl import losses
 from research.rl.acting import make_acting
 from research.rl.advantages import generalised_advantages
-from research.rl.agent import Agent
+from research.rl.agent import reactive
 from research.rl.descent import descend_over_groups
 from research.rl.distributions import Distribution
 from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
 from research.rl.network import PolicyAndValue, make_network
+from research.rl.policy import memoryless
 from research.rl.rollout import Episodes, Trajectory, collect, start
 
 
@@ -135,7 +136,7 @@ def make_reinforce(
         def play(episodes: Episodes, key: Key) -> tuple[Metrics, Steps]:
             _, trajectory = collect(
                 environment,
-                lambda seen: policy(state.params, seen),
+                memoryless(lambda seen: policy(state.params, seen)),
                 episodes,
                 key,
                 environment.longest_episode,
@@ -172,7 +173,7 @@ def make_reinforce(
         return {"environment_steps": mean(state.environment_steps)}
 
     return make_acting(
-        Agent(environment, act),
+        reactive(environment, act),
         init,
         update,
         updates=sizes.updates,

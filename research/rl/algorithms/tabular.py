@@ -17,7 +17,7 @@ from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, mean
 from research.rl import exploration
-from research.rl.agent import Agent
+from research.rl.agent import reactive
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment, EnvironmentState
 from research.rl.environments.finite import FiniteMDP, known_figures
@@ -204,24 +204,18 @@ def make_tabular(
         state, metrics = jax.lax.scan(learn, state, jax.random.split(key, sizes.steps))
         return state, jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), metrics)
 
-    def greedy(q_value: jax.Array, observations: jax.Array) -> jax.Array:
-        possible = jnp.asarray(allowed)[observations]
-        values = jnp.where(possible, q_value[observations], -jnp.inf)
-        return jnp.argmax(values, axis=-1).astype(jnp.int32)
-
     def act_greedily(state: TabularState, observations: jax.Array) -> Categorical:
         # What is learned is the value of the best actions: exploring belongs to learning alone.
-        best = greedy(state.q_value, observations)
+        possible = jnp.asarray(allowed)[observations]
+        best = jnp.argmax(jnp.where(possible, state.q_value[observations], -jnp.inf), axis=-1)
         return Categorical(jnp.log(jax.nn.one_hot(best, environment.actions)))
+
+    agent = reactive(environment, act_greedily)
 
     def evaluate(state: TabularState, batch: Batch, key: Key) -> Metrics:
         del batch
 
-        def best(observations: jax.Array, key: Key) -> jax.Array:
-            del key
-            return greedy(state.q_value, observations)
-
-        played = run_episodes(environment, best, key, sizes.evaluation_episodes)
+        played = run_episodes(environment, agent.policy(state), key, sizes.evaluation_episodes)
         return {
             "episode_return": mean(played.episode_return, played.finished),
             "episode_length": mean(played.episode_length.astype(jnp.float32), played.finished),
@@ -237,7 +231,7 @@ def make_tabular(
     def artifacts(state: TabularState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
         del evaluation
         discount = float(state.hyperparameters["discount"])
-        return show_table(environment, greedy, state.q_value, key, mdp, discount)
+        return show_table(agent, state, key, mdp, discount)
 
     return Experiment(
         init=init,
@@ -252,5 +246,5 @@ def make_tabular(
         final=("evaluation",),
         measure=measure,
         artifacts=artifacts,
-        agent=Agent(environment, act_greedily),
+        agent=agent,
     )

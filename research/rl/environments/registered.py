@@ -65,6 +65,40 @@ GYMNAX: dict[str, Kind] = {
 """Name in gymnax 1.0 -> what it is."""
 
 
+class Variant(NamedTuple):
+    """An environment of gymnax with other parameters than its own.
+
+    Attributes:
+        of: its name in gymnax.
+        parameters: which, and their values.
+    """
+
+    of: str
+    parameters: Mapping[str, int]
+
+    @property
+    def kind(self) -> Kind:
+        """That of the environment itself, but for a limit of its own."""
+        kind = GYMNAX[self.of]
+        limit = self.parameters.get("max_steps_in_episode", kind.longest_episode)
+        return kind._replace(longest_episode=limit)
+
+
+def _memory_chain(length: int) -> Variant:
+    # An episode has one step more than are to be remembered over; gymnax's limit is 1,000.
+    return Variant(
+        "MemoryChain-bsuite", {"memory_length": length, "max_steps_in_episode": length + 1}
+    )
+
+
+VARIANTS: dict[str, Variant] = {
+    "MemoryChain10-bsuite": _memory_chain(10),
+    "MemoryChain30-bsuite": _memory_chain(30),
+    "MemoryChain100-bsuite": _memory_chain(100),
+}
+"""Name -> an environment of gymnax, and what is other about it."""
+
+
 class Finite(NamedTuple):
     """A process whose model is known.
 
@@ -100,14 +134,15 @@ FINITE: dict[str, Callable[[], Finite]] = {
 @cache
 def _kinds() -> dict[str, Kind]:
     made = {name: make().longest_episode for name, make in FINITE.items()}
-    return GYMNAX | {name: Kind(longest, numbered=True) for name, longest in made.items()}
+    finite = {name: Kind(longest, numbered=True) for name, longest in made.items()}
+    return GYMNAX | {name: variant.kind for name, variant in VARIANTS.items()} | finite
 
 
 def make_environment(name: str) -> Environment:
     """The environment called `name`, with its default parameters, in the wrappers that follow it.
 
     Args:
-        name: one of `GYMNAX` or `FINITE`, alone or with `WRAPPERS` and their values:
+        name: one of `GYMNAX`, `VARIANTS` or `FINITE`, alone or with `WRAPPERS` and their values:
             `Breakout-MinAtar:sticky=0.25:stack=4`.
 
     Raises:
@@ -130,7 +165,9 @@ def _make_bare(name: str) -> Environment:
 
     from research.rl.environments.gymnax_adapter import adapt
 
-    environment, parameters = gymnax.make(name)
+    variant = VARIANTS.get(name, Variant(name, {}))
+    environment, parameters = gymnax.make(variant.of)
+    parameters = parameters.replace(**variant.parameters)
     return adapt(environment, parameters, name, RENDERERS.get(name))
 
 

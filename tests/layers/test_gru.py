@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.sequence.gru import GRU, gru, init_gru
+from research.layers.gru import GRU, gru, gru_step, init_gru
 
 UNITS, FEATURES, BATCH, TIME = 7, 3, 4, 20
 
@@ -85,3 +85,39 @@ def test_carried_state_continues_as_if_uncut(case, cut):
     np.testing.assert_allclose(end, last, rtol=1e-6, atol=1e-6)
     forgotten, _ = gru(params, inputs[:, cut:], jnp.zeros_like(hidden))  # control
     assert float(jnp.abs(forgotten[:, 0] - whole[:, cut]).max()) > 0.05
+
+
+def test_a_step_is_a_sequence_of_one(case):
+    params, inputs, hidden = case
+    whole, _ = gru(params, inputs, hidden)
+    for time in range(3):
+        hidden = gru_step(params, inputs[:, time], hidden)
+        np.testing.assert_allclose(hidden, whole[:, time], rtol=1e-6, atol=1e-6)
+    # Any leading axes, or none.
+    alone = gru_step(params, inputs[0, 3], hidden[0])
+    np.testing.assert_allclose(alone, whole[0, 3], rtol=1e-6, atol=1e-6)
+    both = gru_step(params, inputs[:2, None, 3], hidden[:2, None])
+    np.testing.assert_allclose(both[:, 0], whole[:2, 3], rtol=1e-6, atol=1e-6)
+
+
+def test_a_fresh_step_knows_nothing_of_those_before(case):
+    """Cut where it begins anew, each row by itself; what came before has no gradient either."""
+    params, inputs, hidden = case
+    fresh = np.zeros((BATCH, TIME), bool)
+    fresh[0, 5] = fresh[1, 0] = fresh[2, [3, 4]] = True
+    outputs, last = gru(params, inputs, hidden, jnp.asarray(fresh))
+    step = jax.jit(gru_step)
+    for row in range(BATCH):
+        state, expected = hidden[row], []
+        for time in range(TIME):
+            if fresh[row, time]:
+                state = jnp.zeros_like(state)
+            state = step(params, inputs[row, time], state)
+            expected.append(state)
+        np.testing.assert_allclose(outputs[row], jnp.stack(expected), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(last, outputs[:, -1])
+    through, _ = gru(params, inputs, hidden)  # control
+    assert float(jnp.abs(through[0, 5] - outputs[0, 5]).max()) > 0.05
+    np.testing.assert_array_equal(through[3], outputs[3])
+    later = jax.grad(lambda inputs: gru(params, inputs, hidden, fresh)[0][0, 5:].sum())(inputs)
+    assert not later[0, :5].any() and later[0, 5:].any(axis=-1).all()

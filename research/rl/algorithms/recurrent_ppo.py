@@ -1,0 +1,94 @@
+"""Proximal policy optimisation (Schulman et al. 2017, arXiv 1707.06347) of a policy that remembers.
+
+Memory is carried from step to step and from rollout to rollout, and is blank where an episode
+begins. What is learned from is whole rollouts of environments, replayed from what was remembered
+before their first step, blank in the same places; gradients end at a rollout's start. A minibatch
+is some of the environments: order within a sequence is never shuffled. All else is `ppo.py`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from research.engine.experiment import Experiment, Hyperparameters, Key
+from research.rl.algorithms.ppo import Learner, Sizes, make_proximal
+from research.rl.distributions import Distribution
+from research.rl.environments.environment import Environment
+from research.rl.examples import Examples, judged
+from research.rl.recurrent_network import (
+    Memory,
+    RecurrentPolicyAndValue,
+    Sequences,
+    make_recurrent_network,
+)
+from research.rl.rollout import Trajectory
+
+
+def make_recurrent_ppo(
+    environment: Environment,
+    sizes: Sizes,
+    memory_units: int,
+    hyperparameters: Mapping[str, float],
+) -> Experiment:
+    """PPO in `environment` of a policy with a GRU; see `research.rl.algorithms.ppo`.
+
+    Args:
+        environment: where.
+        sizes: shapes and loops; `minibatch_size` is a multiple of `rollout_steps`.
+        memory_units: units of each GRU.
+        hyperparameters: as `make_proximal`.
+    """
+    network = make_recurrent_network(environment, sizes.units, memory_units, sizes.channels)
+
+    def init(key: Key, observation: jax.Array) -> Any:
+        return network.init(key, network.initial, observation, method="step")
+
+    def act(params: Any, memory: Memory, observations: jax.Array) -> tuple[Memory, Distribution]:
+        memory, (said, _) = network.apply(params, memory, observations, method="step")
+        return memory, said
+
+    def examples(
+        params: Any, memory: Memory, trajectory: Trajectory, hyperparameters: Hyperparameters
+    ) -> Examples:
+        return make_sequences(network, params, memory, trajectory, hyperparameters)
+
+    learner = Learner(network, init, act, examples, network.initial)
+    return make_proximal(environment, sizes, hyperparameters, learner)
+
+
+def make_sequences(
+    network: RecurrentPolicyAndValue,
+    params: Any,
+    memory: Memory,
+    trajectory: Trajectory,
+    hyperparameters: Hyperparameters,
+) -> Examples:
+    """Turns `[time, environments]` steps into one example an environment.
+
+    V(final_observation) is said with what was remembered of the episode that the observation
+    ends, never of the one that follows.
+
+    Args:
+        network: policy and value function.
+        params: its parameters, those that acted.
+        memory: what it remembered before the first step, leaves `[environments, ...]`.
+        trajectory: what happened.
+        hyperparameters: `discount` and `gae_lambda`.
+
+    Returns:
+        Leaves `[environments, time, ...]`; `Examples.observation` is a `Sequences`.
+    """
+    ended = trajectory.terminated | trajectory.truncated
+    fresh = jnp.concatenate([jnp.zeros_like(ended[:1]), ended[:-1]])
+    shown = Sequences(jnp.swapaxes(trajectory.observation, 0, 1), memory, jnp.swapaxes(fresh, 0, 1))
+    after, (said, value) = network.apply(params, shown, method="replay")
+    # In time's order as the trajectory is, and one step further from each.
+    after, said, value = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), (after, said, value))
+    _, (_, final_value) = network.apply(params, after, trajectory.final_observation, method="step")
+    examples = judged(trajectory, None, said, value, final_value, hyperparameters)
+    by_environment = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), examples)
+    return by_environment._replace(observation=shown)

@@ -1,0 +1,64 @@
+"""How is acted: by what is observed now, and by what is remembered of the episode so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+from research.rl.distributions import Distribution
+
+Memory: TypeAlias = Any
+"""A pytree, leaves `[environments, ...]`: what is carried from one step of an episode to the next.
+
+None where nothing is carried.
+"""
+
+
+class Policy(NamedTuple):
+    """What is done in an environment. One without memory is the one whose memory is None.
+
+    Attributes:
+        act: (memory, observations `[..., *observation_shape]`) -> the memory afterwards, and a
+            distribution of actions for each observation.
+        initial: the memory of one environment where an episode begins.
+    """
+
+    act: Callable[[Memory, jax.Array], tuple[Memory, Distribution]]
+    initial: Memory = None
+
+
+def memoryless(act: Callable[[jax.Array], Distribution]) -> Policy:
+    """The policy that knows only what it observes now.
+
+    Args:
+        act: observations `[..., *observation_shape]` -> a distribution of actions for each.
+    """
+    return Policy(lambda memory, observations: (memory, act(observations)))
+
+
+def blank(initial: Memory, shape: tuple[int, ...]) -> Memory:
+    """The memory of `[*shape]` environments in each of which an episode begins.
+
+    Args:
+        initial: of one of them.
+        shape: how many.
+    """
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*shape, *leaf.shape)), initial)
+
+
+def forget(memory: Memory, initial: Memory, ended: jax.Array) -> Memory:
+    """The memory, blank wherever an episode has ended.
+
+    Args:
+        memory: leaves `[*ended.shape, ...]`.
+        initial: of one environment where an episode begins.
+        ended: bool `[...]`.
+    """
+
+    def choose(leaf: jax.Array, first: jax.Array) -> jax.Array:
+        return jnp.where(ended.reshape(*ended.shape, *[1] * first.ndim), first, leaf)
+
+    return jax.tree.map(choose, memory, initial)

@@ -1,0 +1,159 @@
+"""A policy and a value function that remember: each a network with a GRU of its own."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from research.layers.gru import gru, gru_step, init_gru
+from research.rl.distributions import Distribution
+from research.rl.environments.environment import Environment
+from research.rl.network import ActingNetwork, Tower, spaces
+
+
+class Memory(NamedTuple):
+    """What is remembered of an episode; all 0 where one begins.
+
+    Attributes:
+        policy: float32 `[..., memory_units]`, the hidden state of the policy's GRU.
+        value: the same of the value function's.
+    """
+
+    policy: jax.Array
+    value: jax.Array
+
+
+class Sequences(NamedTuple):
+    """What was seen in pieces of time, each one environment's, and what was known before it.
+
+    Attributes:
+        observation: `[batch, time, *observation_shape]`.
+        memory: before the first step, leaves `[batch, memory_units]`.
+        fresh: bool `[batch, time]`, whether an episode began with that step. Not told of the first:
+            `memory` knows.
+    """
+
+    observation: jax.Array
+    memory: Memory
+    fresh: jax.Array
+
+
+class RecurrentTower(nn.Module):
+    """Dense layers with tanh, then a GRU, then a linear layer.
+
+    Attributes:
+        units: units of each layer before the GRU, at least one.
+        memory_units: of the GRU.
+        outputs: units of the last layer.
+        last_scale: scale of the last layer's initial weights.
+        channels: of a convolution before all else, and
+        dimensions: axes of one input, both as `research.rl.network.Tower` has them.
+    """
+
+    units: tuple[int, ...]
+    memory_units: int
+    outputs: int
+    last_scale: float
+    channels: int = 0
+    dimensions: int = 1
+
+    def setup(self) -> None:
+        """What lies before the GRU, the GRU, and what lies after it."""
+        *before, features = self.units
+        self.encoder = Tower(
+            tuple(before), features, math.sqrt(2.0), self.channels, self.dimensions
+        )
+        self.gru = self.param("gru", init_gru, features, self.memory_units)
+        self.readout = Tower((), self.outputs, self.last_scale)
+
+    def step(self, inputs: jax.Array, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Outputs `[..., outputs]` and the hidden state after one input `[..., *input_shape]`."""
+        hidden = gru_step(self.gru, self._encoded(inputs), hidden)
+        return self.readout(hidden), hidden
+
+    def __call__(
+        self, inputs: jax.Array, hidden: jax.Array, fresh: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        """Outputs and hidden states after each input, both `[batch, time, ...]`.
+
+        Args:
+            inputs: `[batch, time, *input_shape]`.
+            hidden: before the first of them, `[batch, memory_units]`.
+            fresh: bool `[batch, time]`, whether the GRU begins anew with that input.
+        """
+        hiddens, _ = gru(self.gru, self._encoded(inputs), hidden, fresh)
+        return self.readout(hiddens), hiddens
+
+    def _encoded(self, inputs: jax.Array) -> jax.Array:
+        return jnp.tanh(self.encoder(inputs))
+
+
+class RecurrentPolicyAndValue(ActingNetwork):
+    """A policy and a value function that share nothing, a memory neither.
+
+    Ni et al. 2022 (arXiv 2110.05038), section 4, found two memories to do better than one that is
+    shared. Scales are those of `research.rl.network.PolicyAndValue`.
+
+    Attributes:
+        memory_units: units of either GRU.
+    """
+
+    memory_units: int = 64
+
+    def setup(self) -> None:
+        """Two towers, and the deviations of vectors."""
+        sizes, image = (self.units, self.memory_units), (self.channels, self.input_dimensions)
+        self.policy_tower = RecurrentTower(*sizes, self.actions, 0.01, *image)
+        self.value_tower = RecurrentTower(*sizes, 1, 1.0, *image)
+        super().setup()
+
+    @property
+    def initial(self) -> Memory:
+        """The memory of one environment where an episode begins."""
+        zeros = jnp.zeros(self.memory_units, jnp.float32)
+        return Memory(zeros, zeros)
+
+    def step(
+        self, memory: Memory, observation: jax.Array
+    ) -> tuple[Memory, tuple[Distribution, jax.Array]]:
+        """One step of each of several episodes.
+
+        Args:
+            memory: leaves `[..., memory_units]`, of what came before.
+            observation: `[..., *observation_shape]`.
+
+        Returns:
+            The memory afterwards, actions, and values float32 `[...]`.
+        """
+        features = self.features(observation)
+        outputs, policy = self.policy_tower.step(features, memory.policy)
+        value, valued = self.value_tower.step(features, memory.value)
+        return Memory(policy, valued), (self.distribution(outputs), value[..., 0])
+
+    def __call__(self, seen: Sequences) -> tuple[Distribution, jax.Array]:
+        """Actions and values, leaves `[batch, time, ...]`."""
+        _, said = self.replay(seen)
+        return said
+
+    def replay(self, seen: Sequences) -> tuple[Memory, tuple[Distribution, jax.Array]]:
+        """As `step` has it step by step: the memory after each, actions and values.
+
+        Leaves are `[batch, time, ...]`.
+        """
+        features = self.features(seen.observation)
+        outputs, policy = self.policy_tower(features, seen.memory.policy, seen.fresh)
+        value, valued = self.value_tower(features, seen.memory.value, seen.fresh)
+        return Memory(policy, valued), (self.distribution(outputs), value[..., 0])
+
+
+def make_recurrent_network(
+    environment: Environment, units: tuple[int, ...], memory_units: int, channels: int = 0
+) -> RecurrentPolicyAndValue:
+    """Policy and value that remember, for the observations and actions of an environment."""
+    return RecurrentPolicyAndValue(
+        units=units, memory_units=memory_units, channels=channels, **spaces(environment)
+    )
