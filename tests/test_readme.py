@@ -29,7 +29,8 @@ def records() -> dict[str, list[float]]:
         result = json.loads(path.read_text())
         name = result["experiment"]
         figure = FIGURE.get(name) or FIGURE[name.split("/")[0]]
-        found[name].append(result["metrics"][figure])
+        members = result.get("members", [result])  # a population is one record of many seeds
+        found[name] += [member["metrics"][figure] for member in members]
     return found
 
 

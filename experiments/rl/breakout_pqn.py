@@ -7,8 +7,8 @@ minibatches. ε falls from 1 to .05 in the first tenth of the run. An episode is
 steps, and its last state keeps its value. Settings are those of the paper for MinAtar.
 
 Run: python launch.py run rl/breakout_pqn
-Expected: to be measured
-Time: to be measured
+Expected: evaluation episode_return 74, from 40 to 94 over 3 seeds (PPO, gymnax: 28)
+Time: 47 s for three seeds on an H200; hours on two cores
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ steps after the first an action must name it, for a return of 1 or -1. Nothing t
 tells it: a policy without memory has a return of 0 on average (`rl/memory_chain_ppo`). Sixteen
 environments are played for 64 steps; a policy and a value function, a dense layer of 32 (tanh) and
 a GRU of 32 each, then learn from these sixteen sequences in four passes of four at a time. The
-hidden states are carried from rollout to rollout and are 0 where an episode begins; gradients flow through
-a whole rollout. The evaluation plays 64 episodes with the most probable actions and 64 with drawn
-ones.
+hidden states are carried from rollout to rollout and are 0 where an episode begins; gradients flow
+through a whole rollout. The evaluation plays 64 episodes with the most probable actions and 64 with
+drawn ones.
 
 Run: python launch.py run rl/memory_chain_recurrent_ppo
 Expected: evaluation episode_return 1, the most there is
