@@ -44,7 +44,9 @@ def test_a_record_is_verified_by_replaying_it(record: Path) -> None:
     identity = read_identity(record)
     platform = ledger.read(record / "ledger.jsonl").header["fingerprint"]["platform"]
     if platform != jax.default_backend():
-        pytest.skip(f"made on another platform, {platform}: a chaotic run is not within a tolerance")
+        pytest.skip(
+            f"made on another platform, {platform}: a chaotic run is not within a tolerance"
+        )
     try:
         with opened_run(named_of(identity, ROOT), identity, "auto", ROOT) as ready:
             verdict = verify(ready.program, identity, record, ready.surroundings, Silence())

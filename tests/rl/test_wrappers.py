@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from gymnasium.wrappers import FrameStackObservation
 
+from research.rl.distributions import Categorical
 from research.rl.environments.environment import Box, Discrete, Environment, Renderer, TimeStep
 from research.rl.environments.frame_stacking import stack_frames
 from research.rl.environments.sticky_actions import stick_actions
 from research.rl.environments.time_limit import limit_episodes
 from research.rl.evaluation import run_episodes
+from research.rl.policy import memoryless
 
 WIDE = Box(np.full(1, -1e9, np.float32), np.full(1, 1e9, np.float32))
 
@@ -242,7 +244,8 @@ def test_a_cut_episode_is_followed_by_one_that_chance_begins(clock):
 def test_an_evaluation_ends_with_the_limit(clock):
     environment = limit_episodes(clock(40, ends="terminated"), 6)
     assert environment.longest_episode == 6
-    found = run_episodes(environment, lambda o, k: jnp.zeros(3, jnp.int32), jax.random.key(0), 3)
+    still = memoryless(lambda seen: Categorical(jnp.zeros((len(seen), 2))))
+    found = run_episodes(environment, still, jax.random.key(0), 3)
     assert found.finished.all() and (found.episode_return == 6).all()
 
 
