@@ -192,4 +192,7 @@ def test_records_are_complete_and_say_their_result():
         result = json.loads(path.read_text())
         found = summarize(path.parent)
         assert found.state == "complete" and found.step == result["step"]
-        assert found.members[0].metrics == figures_of(result["metrics"])
+        members = result.get("members", [result])  # of a population, or a run alone
+        assert [member.metrics for member in found.members] == [
+            figures_of(member["metrics"]) for member in members
+        ]

@@ -89,9 +89,18 @@ def test_the_flag_stands_at_the_goal_of_each(name, goal):
     assert abs(columns.min() - mountain_car_drawing.place_of(goal)[0]) < 2
 
 
-@pytest.mark.parametrize("name", sorted(RENDERERS))
-def test_speed_is_not_drawn(name):
-    size = {"Acrobot-v1": 6, "CartPole-v1": 4, "Pendulum-v1": 3}.get(name, 2)
+MOVING = {
+    "Acrobot-v1": 6,
+    "CartPole-v1": 4,
+    "MountainCar-v0": 2,
+    "MountainCarContinuous-v0": 2,
+    "Pendulum-v1": 3,
+}
+"""What is drawn in physics -> how many numbers an observation has, the last of them a speed."""
+
+
+@pytest.mark.parametrize(("name", "size"), MOVING.items())
+def test_speed_is_not_drawn(name, size):
     observation = np.zeros((2, size), np.float32)
     # Cosines of angles that are 0.
     cosines = {"Acrobot-v1": [0, 2], "Pendulum-v1": [0]}.get(name, [])
