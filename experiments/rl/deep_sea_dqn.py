@@ -28,7 +28,7 @@ class Config(DQNConfig):
     """What can be chosen."""
 
     environment: Annotated[str, "where; actions are numbers"] = "DeepSea20-bsuite"
-    environment_steps: Annotated[int, "steps in all environments together"] = 1_000_000
+    environment_steps: Annotated[int, "steps in all environments together"] = 300_000
     environments: Annotated[int, "environments stepped together"] = 32
     steps_per_update: Annotated[int, "steps in each environment between learning"] = 40
     gradient_steps: Annotated[int, "minibatches in one update"] = 20

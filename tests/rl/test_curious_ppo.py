@@ -150,23 +150,16 @@ def test_advantages_of_both_rewards_against_a_loop():
 
 
 def test_intrinsic_returns_go_on_over_rollouts_and_ends(clock):
-    """Discounted errors of an environment are never set to 0: by hand over two rollouts."""
+    """Discounted errors are never set to 0: what there was before a rollout is worth .8^16 of it
+    after sixteen steps, in which three episodes ended. Cut at ends (the control) it would be 0.
+    """
     experiment = curious(clock(5, ends="terminated"))
     update = jax.jit(experiment.update, static_argnums=1)
-    state = jax.jit(experiment.init)(jax.random.key(0), traced(predictor_learning_rate=0.0))
+    state = jax.jit(experiment.init)(jax.random.key(0), traced())
     once, told = update(state, None, jax.random.key(1))
-    # Times are the same in all environments, and so are errors: before there is a deviation to
-    # divide by, the reward is the error itself.
-    np.testing.assert_array_equal(once.curiosity.running, once.curiosity.running[0])
-    assert float(told["intrinsic_reward"].weight) == 64
-    share = (1 - 0.8**16) / 0.2 * read(told)["intrinsic_reward"]
-    cut = 0.8  # in the sixteenth step an episode is one step old: little more than one error
-    assert float(once.curiosity.running[0]) > 0.5 * share > (1 + cut) * 0.1 * share
-    fresh = once._replace(
-        curiosity=once.curiosity._replace(
-            running=jnp.zeros(4), observations=once.curiosity.observations
-        )
-    )
+    assert read(told)["episodes"] == 12
+    assert (np.asarray(once.curiosity.running) > 0).all()
+    fresh = once._replace(curiosity=once.curiosity._replace(running=jnp.zeros(4)))
     (twice, _), (anew, _) = (update(s, None, jax.random.key(2)) for s in (once, fresh))
     np.testing.assert_allclose(
         twice.curiosity.running - anew.curiosity.running,
