@@ -9,9 +9,8 @@ it errs, few have been. That reward has a value function and a discount of its o
 go on over ends of episodes. Thirty-two environments are played for 40 steps; policy and values,
 64-64 tanh each, then learn in four passes of minibatches of 320, the predictor, two layers deeper
 than the random network of 64-64 relu, in one. `train/intrinsic_reward` shows how much is still new.
-With `--intrinsic-weight 0` nothing draws the diver down: W0. ε-greedy DQN does not get there either:
-`rl/deep_sea_dqn`. The evaluation plays 64 episodes with the most probable actions and 64 with drawn
-ones.
+ε-greedy DQN does not get there: `rl/deep_sea_dqn`. The evaluation plays 64 episodes with the most
+probable actions and 64 with drawn ones.
 
 Run: python launch.py run rl/deep_sea_curiosity
 Expected: evaluation episode_return 0.99, the most there is

@@ -9,8 +9,8 @@ in the first half. The evaluation plays 64 episodes with the best actions (`epis
 with the last ε (`stochastic_episode_return`).
 
 Run: python launch.py run rl/deep_sea_dqn
-Expected: evaluation episode_return EXPECTED; the most there is is 0.99
-Time: TIME
+Expected: evaluation episode_return 0, or little less; the most there is is 0.99
+Time: 15 s
 """
 
 from __future__ import annotations
@@ -32,6 +32,6 @@ class Config(DQNConfig):
     environments: Annotated[int, "environments stepped together"] = 32
     steps_per_update: Annotated[int, "steps in each environment between learning"] = 40
     gradient_steps: Annotated[int, "minibatches in one update"] = 20
-    replay_size: Annotated[int, "environment steps that are remembered"] = 102_400
+    replay_size: Annotated[int, "environment steps that are remembered"] = 10_240
     units: Annotated[int, "units of each hidden layer"] = 64
     learning_rate: Annotated[float, "Adam's step size"] = 1e-3
