@@ -1,4 +1,4 @@
-"""Policies that are vectors: each holds the parameters of a small network, and is played as such."""
+"""Policies that are vectors: each holds the parameters of a small network, and is played so."""
 
 from __future__ import annotations
 
