@@ -38,6 +38,10 @@ def main() -> None:
     parser.add_argument("algorithm", choices=["ppo", "dqn"])
     parser.add_argument("--seconds", type=float, default=2.0, help="about the length of a round")
     options = parser.parse_args()
+    if options.library == "stable_baselines3":
+        import torch
+
+        torch.set_num_threads(1)  # nets this small are many times slower on several
     agent = make(options.library, options.algorithm)
     per_update = 512 if options.algorithm == "ppo" else 100
     if options.algorithm == "dqn":

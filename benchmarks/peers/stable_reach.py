@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
+import torch
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 
@@ -17,6 +18,7 @@ SEEDS, TURN, TOTAL, EPISODES = 8, 5_120, 102_400, 16
 
 def main() -> None:
     """Train for 102,400 steps of each seed, or until stopped."""
+    torch.set_num_threads(1)  # nets this small are many times slower on several
     library = import_module(sys.argv[1])
     rate = [1.0]
     agents = [
