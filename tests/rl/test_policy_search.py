@@ -24,13 +24,13 @@ from research.rl.algorithms.policy_search import (
     PolicySearchState,
     Sizes,
     make_policy_search,
-    make_vector_policy,
     play,
 )
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Discrete, Environment, TimeStep
 from research.rl.evaluation import run_episodes
 from research.rl.policy import memoryless
+from research.rl.vector_policy import make_vector_policy
 from tests.rl.searches import SEARCHES, VALUES, traced
 
 

@@ -1,0 +1,84 @@
+"""Who is measured at reinforcement learning, and the table of who is how fast."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from benchmarks.spread import median_and_range, ratios, verdict
+from benchmarks.worker import ROOT, Worker
+
+PEERS = ROOT / "benchmarks" / "peers"
+
+
+def encore(
+    title: str,
+    name: str,
+    settings: Mapping[str, object],
+    seconds: float,
+    *,
+    members: int = 1,
+    width: int = 0,
+    devices: int = 1,
+    pool: int = 0,
+) -> Worker:
+    """A named experiment of Encore; a pool of another size than Encore's has other bits."""
+    command = ["-m", "benchmarks.peers.encore_program", name, "--seconds", str(seconds)]
+    command += ["--members", str(members), "--width", str(width), "--devices", str(devices)]
+    command += ["--pool", str(pool)] if pool else []
+    command += ["--set", *(f"{field}={value!r}" for field, value in settings.items())]
+    return Worker(title, sys.executable, command)
+
+
+def peer(title: str, python: str | None, script: str, *options: object, pool: int = 0) -> Worker:
+    """A script of `benchmarks/peers`, with XLA's pool as it comes or of a given size."""
+    command = [str(PEERS / script), *(str(option) for option in options)]
+    return Worker(title, python, command, {"NPROC": str(pool)} if pool else None)
+
+
+def plain(title: str, *options: object) -> Worker:
+    """The yardstick, in this environment."""
+    command = ["-m", "benchmarks.peers.plain_ppo", *(str(option) for option in options)]
+    return Worker(title, sys.executable, command)
+
+
+def head(against: str) -> list[str]:
+    """The head of a table that compares with `against`."""
+    return ["who", "version", "environment steps/s", f"× {against}", "goal", "first step, s"]
+
+
+def rows(workers: Sequence[Worker], against: Worker, goals: Mapping[str, float]) -> list[list[str]]:
+    """A line a worker: its rate, how it stands to that of `against`, and its goal by its name."""
+    lines = []
+    for worker in workers:
+        if worker.reason:
+            lines.append([worker.name, "—", worker.reason, "—", "—", "—"])
+            continue
+        compared = ratios(worker.rates, against.rates) if against.rates else []
+        goal = goals.get(worker.name)
+        judged = f"≥ {goal:g}: {verdict(compared, goal)}" if goal else "—"
+        rate, ratio = median_and_range(worker.rates), median_and_range(compared)
+        lines.append([worker.name, worker.what, rate, ratio, judged, f"{worker.first_seconds:.1f}"])
+    return lines
+
+
+def arguments(description: str | None, questions: Sequence[str]) -> argparse.Namespace:
+    """What every benchmark here is told: the peers' interpreters, rounds, and which table."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawTextHelpFormatter
+    )
+    of = "interpreter of an environment with"
+    parser.add_argument(
+        "--rejax-python", default=os.environ.get("REJAX_PYTHON"), metavar="PYTHON",
+        help=f"{of} rejax [REJAX_PYTHON]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--stable-python", default=os.environ.get("STABLE_PYTHON"), metavar="PYTHON",
+        help=f"{of} stable-baselines3 and sbx [STABLE_PYTHON]",
+    )  # fmt: skip
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=2.0, help="about the length of a round")
+    parser.add_argument("--only", choices=questions, nargs="+", default=list(questions))
+    return parser.parse_args()
