@@ -33,7 +33,7 @@ def orthogonal(scale: float) -> Initializer:
 
 
 class Tower(nn.Module):
-    """Dense layers with tanh between them, and a linear one last.
+    """Dense layers with tanh, or another function, between them, and a linear one last.
 
     Attributes:
         units: units of each hidden layer.
@@ -42,6 +42,7 @@ class Tower(nn.Module):
         channels: of a 3 × 3 convolution before all else, with relu, for images (Young and Tian
             2019, arXiv 1903.03176, section 4); 0 for none.
         dimensions: axes of one input; more than one are made one before the dense layers.
+        activation: what comes between dense layers.
     """
 
     units: tuple[int, ...]
@@ -49,6 +50,7 @@ class Tower(nn.Module):
     last_scale: float
     channels: int = 0
     dimensions: int = 1
+    activation: Callable[[jax.Array], jax.Array] = jnp.tanh
 
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
@@ -68,7 +70,7 @@ class Tower(nn.Module):
         if self.dimensions != 1:
             hidden = hidden.reshape(*hidden.shape[: hidden.ndim - self.dimensions], -1)
         for units in self.units:
-            hidden = jnp.tanh(nn.Dense(units, kernel_init=orthogonal(gain))(hidden))
+            hidden = self.activation(nn.Dense(units, kernel_init=orthogonal(gain))(hidden))
         return nn.Dense(self.outputs, kernel_init=orthogonal(self.last_scale))(hidden)
 
 
@@ -145,6 +147,27 @@ class PolicyAndValue(ActingNetwork):
     def __call__(self, observation: jax.Array) -> tuple[Distribution, jax.Array]:
         """Actions and values."""
         return self.policy(observation), self.value(observation)
+
+
+class PolicyAndTwoValues(PolicyAndValue):
+    """A policy and two value functions that share nothing: of the task, and of curiosity.
+
+    Policy and value of the task begin as those of `PolicyAndValue` with the same key.
+    """
+
+    def setup(self) -> None:
+        """A third tower."""
+        self.intrinsic_tower = Tower(self.units, 1, 1.0, self.channels, self.input_dimensions)
+        super().setup()
+
+    def intrinsic_value(self, observation: jax.Array) -> jax.Array:
+        """Values of what is new, float32 `[...]`, for observations `[..., *observation_shape]`."""
+        return self.intrinsic_tower(self.features(observation))[..., 0]
+
+    def __call__(self, observation: jax.Array) -> tuple[Distribution, jax.Array]:
+        """Actions, and both values `[..., 2]`, that of the task first."""
+        both = self.value(observation), self.intrinsic_value(observation)
+        return self.policy(observation), jnp.stack(both, axis=-1)
 
 
 def make_network(

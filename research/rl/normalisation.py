@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from research.rl.rollout import Trajectory
 
 LARGEST = 10.0
-"""No normalised number is larger, or smaller than its negative."""
+"""No normalised number is larger, or smaller than its negative, unless told otherwise."""
 
 
 class Moments(NamedTuple):
@@ -94,12 +94,20 @@ def deviation(moments: Moments) -> jax.Array:
     return jnp.where(moments.number > 0, jnp.sqrt(variance + 1e-8), 1.0)
 
 
-def normalise_observations(observations: jax.Array, moments: Moments | None) -> jax.Array:
-    """Observations `[..., *shape]` with mean 0 and standard deviation 1; as they are if None."""
+def normalise_observations(
+    observations: jax.Array, moments: Moments | None, largest: float = LARGEST
+) -> jax.Array:
+    """Observations `[..., *shape]` with mean 0 and standard deviation 1; as they are if None.
+
+    Args:
+        observations: float32 `[..., *shape]`.
+        moments: of what was seen.
+        largest: what none is larger than, nor smaller than its negative.
+    """
     if moments is None:
         return observations
     normal = (observations - moments.mean) / deviation(moments)
-    return jnp.clip(normal, -LARGEST, LARGEST)
+    return jnp.clip(normal, -largest, largest)
 
 
 def scale_rewards(rewards: jax.Array, moments: Moments | None) -> jax.Array:

@@ -32,6 +32,7 @@ ALIKE = {
     "rl/acrobot_dqn": "rl/cartpole_dqn",
     "rl/mountain_car_dqn": "rl/cartpole_dqn",
     "rl/breakout_dqn": "rl/cartpole_dqn",
+    "rl/deep_sea_dqn": "rl/cartpole_dqn",
     "rl/breakout_pqn": "rl/cartpole_pqn",
     "rl/acrobot_ppo": "rl/mountain_car_ppo",
     "rl/memory_chain_ppo": "rl/memory_chain_recurrent_ppo",

@@ -81,6 +81,38 @@ def test_a_chain_asks_at_its_end_for_what_was_shown_at_its_start(name, length):
         assert environment.longest_episode == length + 1
 
 
+@pytest.mark.parametrize(("name", "size"), [("DeepSea-bsuite", 8), ("DeepSea20-bsuite", 20)])
+def test_the_treasure_lies_as_deep_as_the_sea(name, size):
+    """The way right, cell by cell, found by trying: 1 at the bottom, less the cost of every step;
+    one step astray (the control) and there is none. Drawn is where the diver is.
+    """
+    environment = made(name)
+    step = jax.jit(environment.step)
+
+    def dive(astray=None):
+        state, seen = environment.reset(jax.random.key(0))
+        total, way = 0.0, [np.asarray(seen)]
+        for row in range(size):
+            right = int(state.action_mapping[state.row, state.column])
+            action = 1 - right if row == astray else right
+            state, shown = step(jax.random.key(row), state, jnp.int32(action))
+            assert bool(shown.terminated) == (row == size - 1) and not shown.truncated
+            total += float(shown.reward)
+            way.append(np.asarray(shown.observation))
+        return total, way
+
+    best, way = dive()
+    assert best == pytest.approx(0.99, abs=1e-5)
+    assert dive(astray=size // 2)[0] == pytest.approx(-0.01 * (size - 1) / size, abs=1e-5)
+    assert environment.longest_episode == size and environment.observation_shape == (size, size)
+    assert [tuple(np.argwhere(seen)[0]) for seen in way[:-1]] == [(k, k) for k in range(size)]
+    frames = environment.renderer.draw(np.stack(way[:-1]))
+    cell = frames.shape[1] // size
+    for k, frame in enumerate(frames):
+        rows, columns = np.nonzero(frame == 4)
+        assert {*(rows // cell), *(columns // cell)} == {k}
+
+
 def test_an_unknown_name_is_told_what_fits():
     (problem,) = unfit("Cartpole-v1")
     assert "did you mean CartPole-v1?" in problem and "Pendulum-v1" in problem

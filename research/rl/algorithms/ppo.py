@@ -16,16 +16,19 @@ from research.engine.metrics import Metrics, mean, merge
 from research.rl import losses
 from research.rl.acting import make_acting
 from research.rl.agent import Agent
+from research.rl.algorithms.ppo_loss import ppo_loss
 from research.rl.descent import descend_over_groups
 from research.rl.distributions import Distribution
 from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
 from research.rl.examples import Examples, finished, make_examples
 from research.rl.minibatches import shuffled_minibatches, take
-from research.rl.network import ActingNetwork, make_network
+from research.rl.network import ActingNetwork, PolicyAndValue, make_network
 from research.rl.normalisation import (
+    Moments,
     Statistics,
     discounted_sums,
+    merge_moments,
     merge_statistics,
     moments_of,
     no_moments,
@@ -118,7 +121,12 @@ def make_ppo(
     environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float]
 ) -> Experiment:
     """PPO in `environment` of a policy without memory; see `make_proximal`."""
-    network = make_network(environment, sizes.units, sizes.channels)
+    learner = memoryless_learner(make_network(environment, sizes.units, sizes.channels))
+    return make_proximal(environment, sizes, hyperparameters, learner)
+
+
+def memoryless_learner(network: PolicyAndValue) -> Learner:
+    """What acts and learns by what is observed now."""
 
     def act(params: Any, memory: None, observations: jax.Array) -> tuple[None, Distribution]:
         return memory, network.apply(params, observations, method="policy")
@@ -129,8 +137,7 @@ def make_ppo(
         del memory
         return make_examples(network, params, trajectory, hyperparameters)
 
-    learner = Learner(network, network.init, act, examples)
-    return make_proximal(environment, sizes, hyperparameters, learner)
+    return Learner(network, network.init, act, examples)
 
 
 def make_proximal(
@@ -149,65 +156,33 @@ def make_proximal(
         learner: what acts and learns.
     """
     environment = clip_actions(environment)
-    shape = environment.observation_shape
 
     def init(key: Key, hyperparameters: Hyperparameters) -> PPOState:
-        params_key, environment_key = jax.random.split(key)
-        episodes = start(environment, environment_key, sizes.environments, learner.initial)
-        params = learner.init(params_key, jnp.zeros_like(episodes.observations[0]))
-        return PPOState(
-            params=params,
-            opt_state=_gradient_transformation(hyperparameters["max_gradient_norm"]).init(params),
-            hyperparameters=hyperparameters,
-            episodes=episodes,
-            updates=jnp.int32(0),
-            statistics=Statistics(
-                no_moments(shape) if sizes.normalise_observations else None,
-                no_moments(()) if sizes.normalise_rewards else None,
-            ),
-            running=jnp.zeros(sizes.environments) if sizes.normalise_rewards else None,
-        )
+        return begin(environment, sizes, learner, key, hyperparameters)
 
     def policy(state: PPOState) -> Policy:
-        def act(memory: Memory, observations: jax.Array) -> tuple[Memory, Distribution]:
-            seen = normalise_observations(observations, state.statistics.observations)
-            return learner.act(state.params, memory, seen)
-
-        return Policy(act, learner.initial)
+        return policy_of(learner, state)
 
     def update(state: PPOState, batch: Batch, key: Key) -> tuple[PPOState, Metrics]:
         del batch
         rollout_key, shuffle_key = jax.random.split(key)
-        acting = policy(state)
 
-        def play(part: tuple[Episodes, jax.Array | None], key: Key) -> tuple[Any, Any]:
-            begun, running = part
-            episodes, trajectory = collect(environment, acting, begun, key, sizes.rollout_steps)
-            discount = state.hyperparameters["discount"]
-            statistics, running = _seen(sizes, trajectory, running, discount)
+        def judge(
+            begun: Episodes, trajectory: Trajectory, after: Episodes, carried: None
+        ) -> Judged:
+            del after, carried
             normal = normalise(trajectory, state.statistics)
             examples = learner.make_examples(
                 state.params, begun.memory, normal, state.hyperparameters
             )
-            return (finished(trajectory), statistics), (episodes, running, examples)
+            return Judged(examples, {})
 
-        (ended, statistics), (episodes, running, examples) = over_groups(
-            play,
-            sizes.groups,
-            split((state.episodes, state.running), sizes.groups),
-            rollout_key,
-            _merge,
+        after, judged = play(environment, sizes, policy(state), state, judge, rollout_key)
+        params, opt_state, learning = learn(
+            learner.network, sizes, state, judged.examples, shuffle_key
         )
-        params, opt_state, learning = learn(learner.network, sizes, state, examples, shuffle_key)
-        state = state._replace(
-            params=params,
-            opt_state=opt_state,
-            episodes=join(episodes),
-            updates=state.updates + 1,
-            statistics=merge_statistics(state.statistics, statistics),
-            running=join(running),
-        )
-        return state, learning | ended
+        after = after._replace(params=params, opt_state=opt_state, updates=state.updates + 1)
+        return after, learning | judged.metrics
 
     return make_acting(
         Agent(environment, policy),
@@ -219,6 +194,109 @@ def make_proximal(
         hyperparameters=hyperparameters,
         groups=sizes.groups,
     )
+
+
+def begin(
+    environment: Environment,
+    sizes: Sizes,
+    learner: Learner,
+    key: Key,
+    hyperparameters: Hyperparameters,
+) -> PPOState:
+    """What PPO starts from."""
+    params_key, environment_key = jax.random.split(key)
+    episodes = start(environment, environment_key, sizes.environments, learner.initial)
+    params = learner.init(params_key, jnp.zeros_like(episodes.observations[0]))
+    return PPOState(
+        params=params,
+        opt_state=_gradient_transformation(hyperparameters["max_gradient_norm"]).init(params),
+        hyperparameters=hyperparameters,
+        episodes=episodes,
+        updates=jnp.int32(0),
+        statistics=Statistics(
+            no_moments(environment.observation_shape) if sizes.normalise_observations else None,
+            no_moments(()) if sizes.normalise_rewards else None,
+        ),
+        running=jnp.zeros(sizes.environments) if sizes.normalise_rewards else None,
+    )
+
+
+def policy_of(learner: Learner, state: PPOState) -> Policy:
+    """How a state acts."""
+
+    def act(memory: Memory, observations: jax.Array) -> tuple[Memory, Distribution]:
+        seen = normalise_observations(observations, state.statistics.observations)
+        return learner.act(state.params, memory, seen)
+
+    return Policy(act, learner.initial)
+
+
+class Judged(NamedTuple):
+    """What is made of a rollout.
+
+    Attributes:
+        examples: what policy and values learn from.
+        metrics: what is told of it; those of groups are merged.
+        moments: what was seen in it; those of groups are merged, each with its like.
+        kept: anything else, of each group.
+    """
+
+    examples: Examples
+    metrics: Metrics
+    moments: tuple[Moments, ...] = ()
+    kept: Any = None
+
+
+def play(
+    environment: Environment,
+    sizes: Sizes,
+    policy: Policy,
+    state: PPOState,
+    judge: Callable[[Episodes, Trajectory, Episodes, Any], Judged],
+    key: Key,
+    carried: Any = None,
+) -> tuple[PPOState, Judged]:
+    """One rollout, group by group, and what is made of it.
+
+    Args:
+        environment: where.
+        sizes: `rollout_steps`, `groups`, and what is normalised.
+        policy: what acts.
+        state: before the rollout.
+        judge: (a group's episodes before, its trajectory, its episodes afterwards, its part of
+            `carried`) -> what is made of them.
+        key: for all that is drawn.
+        carried: leaves `[environments, ...]`, what a judge needs of each environment.
+
+    Returns:
+        The state with episodes and statistics as they are afterwards; examples and what is kept
+        of each group, leaves `[groups, ...]`, with metrics and moments of all of them.
+    """
+
+    def play_group(part: tuple[Episodes, jax.Array | None, Any], key: Key) -> tuple[Any, Any]:
+        begun, running, carried = part
+        episodes, trajectory = collect(environment, policy, begun, key, sizes.rollout_steps)
+        discount = state.hyperparameters["discount"]
+        statistics, running = _seen(sizes, trajectory, running, discount)
+        judged = judge(begun, trajectory, episodes, carried)
+        told = finished(trajectory) | judged.metrics
+        return (told, statistics, judged.moments), (
+            episodes, running, judged.examples, judged.kept
+        )  # fmt: skip
+
+    (told, statistics, moments), (episodes, running, examples, kept) = over_groups(
+        play_group,
+        sizes.groups,
+        split((state.episodes, state.running, carried), sizes.groups),
+        key,
+        _merge,
+    )
+    after = state._replace(
+        episodes=join(episodes),
+        statistics=merge_statistics(state.statistics, statistics),
+        running=join(running),
+    )
+    return after, Judged(examples, told, moments, kept)
 
 
 def _seen(
@@ -235,56 +313,9 @@ def _seen(
     return Statistics(observations, returns), running
 
 
-def _merge(
-    left: tuple[Metrics, Statistics], right: tuple[Metrics, Statistics]
-) -> tuple[Metrics, Statistics]:
-    return merge(left[0], right[0]), merge_statistics(left[1], right[1])
-
-
-def ppo_loss(
-    network: ActingNetwork,
-    params: Any,
-    examples: Examples,
-    clip_range: jax.Array,
-    hyperparameters: Hyperparameters,
-) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """The objective on one minibatch, or on one group of it, and its parts.
-
-    Args:
-        network: policy and value function.
-        params: its parameters.
-        examples: leaves `[batch, ...]`, advantages as they should count: normalised; where they
-            hold `value`, what the value function said, its error is that of
-            `losses.clipped_value_error`.
-        clip_range: ε, scalar.
-        hyperparameters: `value_weight` and `entropy_weight`.
-
-    Returns:
-        The loss: policy + value_weight * value - entropy_weight * entropy (Schulman et al. 2017,
-        eq. 9, negated), and float32 scalars by name.
-    """
-    said, value = network.apply(params, examples.observation)
-    log_ratio = said.log_probability(examples.action) - examples.log_probability
-    surrogate = losses.clipped_surrogate(log_ratio, examples.advantage, clip_range)
-    policy_loss = jnp.mean(surrogate)
-    if examples.value is None:
-        error = losses.value_error(value, examples.target)
-    else:
-        error = losses.clipped_value_error(value, examples.target, examples.value, clip_range)
-    value_loss = jnp.mean(error)
-    entropy = jnp.mean(said.entropy())
-    loss = (
-        policy_loss
-        + hyperparameters["value_weight"] * value_loss
-        - hyperparameters["entropy_weight"] * entropy
-    )
-    return loss, {
-        "loss": loss,
-        "policy_loss": policy_loss,
-        "value_loss": value_loss,
-        "entropy": entropy,
-        "approximate_kl": jnp.mean(losses.approximate_kl(log_ratio)),
-    }
+def _merge(left: tuple, right: tuple) -> tuple[Metrics, Statistics, tuple[Moments, ...]]:
+    moments = tuple(merge_moments(one, other) for one, other in zip(left[2], right[2], strict=True))
+    return merge(left[0], right[0]), merge_statistics(left[1], right[1]), moments
 
 
 def _gradient_transformation(max_gradient_norm: jax.Array) -> optax.GradientTransformation:

@@ -71,10 +71,12 @@ class Variant(NamedTuple):
     Attributes:
         of: its name in gymnax.
         parameters: which, and their values.
+        sizes: what its shapes depend on, and is given where it is made.
     """
 
     of: str
     parameters: Mapping[str, int]
+    sizes: Mapping[str, int] = {}
 
     @property
     def kind(self) -> Kind:
@@ -91,7 +93,15 @@ def _memory_chain(length: int) -> Variant:
     )
 
 
+def _deep_sea(size: int) -> Variant:
+    # Which action goes right differs from cell to cell, and is the same in every episode and run.
+    return Variant("DeepSea-bsuite", {"max_steps_in_episode": size}, {"size": size})
+
+
 VARIANTS: dict[str, Variant] = {
+    "DeepSea10-bsuite": _deep_sea(10),
+    "DeepSea20-bsuite": _deep_sea(20),
+    "DeepSea30-bsuite": _deep_sea(30),
     "MemoryChain10-bsuite": _memory_chain(10),
     "MemoryChain30-bsuite": _memory_chain(30),
     "MemoryChain100-bsuite": _memory_chain(100),
@@ -166,9 +176,9 @@ def _make_bare(name: str) -> Environment:
     from research.rl.environments.gymnax_adapter import adapt
 
     variant = VARIANTS.get(name, Variant(name, {}))
-    environment, parameters = gymnax.make(variant.of)
+    environment, parameters = gymnax.make(variant.of, **variant.sizes)
     parameters = parameters.replace(**variant.parameters)
-    return adapt(environment, parameters, name, RENDERERS.get(name))
+    return adapt(environment, parameters, name, RENDERERS.get(variant.of))
 
 
 def unfit(

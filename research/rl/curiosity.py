@@ -1,0 +1,285 @@
+"""Curiosity by random network distillation: what cannot be predicted yet is worth seeing.
+
+A network with random weights, which never learns, makes numbers of every observation. Another one
+learns to say the same numbers of what is seen. Where it errs, little like it was seen before: its
+squared error is the intrinsic reward.
+
+Source: Burda et al. 2018 (arXiv 1810.12894).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from research.engine.experiment import Key
+from research.engine.metrics import Mean, mean
+from research.rl.advantages import generalised_advantages
+from research.rl.descent import descend_over_groups
+from research.rl.environments.environment import Environment
+from research.rl.minibatches import shuffled_minibatches, take
+from research.rl.network import Tower
+from research.rl.normalisation import (
+    Moments,
+    discounted_sums,
+    merge_moments,
+    moments_of,
+    no_moments,
+    normalise_observations,
+    scale_rewards,
+)
+from research.rl.q_network import features
+
+LARGEST_SEEN = 5.0
+"""No number that either network is shown is larger, or smaller than its negative; section 2.4."""
+
+
+class Distillation(NamedTuple):
+    """The two networks.
+
+    Attributes:
+        target: the one that never learns.
+        predictor: the one that learns to say what the target says; two layers deeper.
+        environment: whose observations they are shown.
+    """
+
+    target: Tower
+    predictor: Tower
+    environment: Environment
+
+
+class Curiosity(NamedTuple):
+    """What is known, and so no longer new.
+
+    Attributes:
+        target: the target's parameters, as they began.
+        predictor: the predictor's parameters.
+        opt_state: of the predictor's optimiser.
+        observations: moments of what was seen, leaves `[*shape]`.
+        returns: moments of discounted errors, scalars.
+        running: float32 `[environments]`, discounted errors so far.
+    """
+
+    target: Any
+    predictor: Any
+    opt_state: optax.OptState
+    observations: Moments
+    returns: Moments
+    running: jax.Array
+
+
+class Wonder(NamedTuple):
+    """What a rollout was worth to curiosity.
+
+    Attributes:
+        shown: float32 `[time, environments, *shape]`, what the networks were shown.
+        reward: float32 `[time, environments]`, the intrinsic reward.
+        observations: moments of what was seen.
+        returns: moments of discounted errors.
+        running: float32 `[environments]`, discounted errors after the rollout.
+    """
+
+    shown: jax.Array
+    reward: jax.Array
+    observations: Moments
+    returns: Moments
+    running: jax.Array
+
+
+def make_distillation(
+    environment: Environment, units: tuple[int, ...], outputs: int, channels: int = 0
+) -> Distillation:
+    """The two networks for what is observed in an environment.
+
+    Args:
+        environment: where.
+        units: units of each hidden layer of the target.
+        outputs: how many numbers it makes of an observation.
+        channels: of a convolution that either begins with, for images; 0 for none.
+    """
+    # Numbers of states come as unit vectors.
+    dimensions = max(1, len(environment.observation_shape))
+    gain = math.sqrt(2.0)
+    target, predictor = (
+        Tower(hidden, outputs, gain, channels, dimensions, nn.relu)
+        for hidden in (units, units + units[-1:] * 2)
+    )
+    return Distillation(target, predictor, environment)
+
+
+def start_curiosity(
+    networks: Distillation, key: Key, seen: jax.Array, environments: int
+) -> Curiosity:
+    """Curiosity before anything was learned.
+
+    Args:
+        networks: the two of them.
+        key: for their parameters.
+        seen: `[..., *observation_shape]`, by which observations are normalised at first.
+        environments: how many there are.
+    """
+    target_key, predictor_key = jax.random.split(key)
+    flat = features(networks.environment, seen)
+    observations = moments_of(flat, networks.target.dimensions)
+    blank = jnp.zeros_like(observations.mean)
+    predictor = networks.predictor.init(predictor_key, blank)
+    return Curiosity(
+        target=networks.target.init(target_key, blank),
+        predictor=predictor,
+        opt_state=optax.scale_by_adam().init(predictor),
+        observations=observations,
+        returns=no_moments(()),
+        running=jnp.zeros(environments, jnp.float32),
+    )
+
+
+def prediction_error(
+    networks: Distillation, predictor: Any, target: Any, shown: jax.Array
+) -> jax.Array:
+    """Squared error of what the predictor says, mean over its outputs.
+
+    Args:
+        networks: the two of them.
+        predictor: parameters.
+        target: parameters.
+        shown: float32 `[..., *shape]`, normalised.
+
+    Returns:
+        float32 `[...]`.
+
+    Source: section 2.2, ‖f̂(x; θ) - f(x)‖², here over the number of outputs: it is divided by its
+        own deviation later.
+    """
+    said = networks.predictor.apply(predictor, shown)
+    true = jax.lax.stop_gradient(networks.target.apply(target, shown))
+    return jnp.mean(jnp.square(said - true), axis=-1)
+
+
+def wonder(
+    networks: Distillation,
+    curiosity: Curiosity,
+    running: jax.Array,
+    observation: jax.Array,
+    discount: jax.Array | float,
+) -> Wonder:
+    """The intrinsic reward of each step: the error about what it led to.
+
+    What observations and errors are normalised by is what was seen before this rollout. Discounted
+    errors go on over ends of episodes, as their returns do.
+
+    Args:
+        networks: the two of them.
+        curiosity: before the rollout.
+        running: float32 `[environments]`, the part of `curiosity.running` that this is about.
+        observation: `[time, environments, *observation_shape]`, what each step led to, before any
+            reset.
+        discount: γ_I, scalar.
+
+    Source: section 2.4.
+    """
+    seen = features(networks.environment, observation)
+    shown = normalise_observations(seen, curiosity.observations, LARGEST_SEEN)
+    error = prediction_error(networks, curiosity.predictor, curiosity.target, shown)
+    sums, running = discounted_sums(error, jnp.zeros(error.shape, bool), running, discount)
+    return Wonder(
+        shown=shown,
+        reward=scale_rewards(error, curiosity.returns),
+        observations=moments_of(seen, networks.target.dimensions),
+        returns=moments_of(sums, 0),
+        running=running,
+    )
+
+
+def endless_advantages(
+    reward: jax.Array,
+    value: jax.Array,
+    discount: jax.Array | float,
+    gae_lambda: jax.Array | float,
+) -> jax.Array:
+    """Generalised advantages where no episode ends: what follows an end is the next one's start.
+
+    What is new in the next episode is worth as much as what is new in this one. Were returns cut,
+    an end would cost all curiosity, and no risk would be taken.
+
+    Args:
+        reward: float32 `[time, ...]`.
+        value: float32 `[time + 1, ...]`, V of what was acted on, and of what is acted on next.
+        discount: γ_I, scalar.
+        gae_lambda: λ, scalar.
+
+    Returns:
+        float32 `[time, ...]`.
+
+    Source: section 2.3.
+    """
+    never = jnp.zeros(reward.shape, bool)
+    return generalised_advantages(reward, value[:-1], value[1:], never, never, discount, gae_lambda)
+
+
+def learn_to_predict(
+    networks: Distillation,
+    curiosity: Curiosity,
+    shown: jax.Array,
+    learning_rate: jax.Array,
+    minibatch_size: int,
+    key: Key,
+) -> tuple[Curiosity, Mean]:
+    """One pass over what was seen in a rollout.
+
+    Args:
+        networks: the two of them.
+        curiosity: whose predictor learns.
+        shown: float32 `[groups, batch / groups, *shape]`, of `Wonder.shown`.
+        learning_rate: scalar.
+        minibatch_size: how many are learned from at once, over all groups.
+        key: for the order of the minibatches.
+
+    Returns:
+        Curiosity afterwards, and the mean error over the pass.
+    """
+    groups, examples = shown.shape[0], shown.shape[0] * shown.shape[1]
+
+    def loss(predictor: Any, part: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        error = jnp.mean(prediction_error(networks, predictor, curiosity.target, part))
+        return error, {"error": error}
+
+    gradient_of = jax.grad(loss, has_aux=True)
+
+    def one_minibatch(carry: tuple, chosen: jax.Array) -> tuple[tuple, dict[str, jax.Array]]:
+        return descend_over_groups(
+            gradient_of,
+            optax.scale_by_adam(),
+            learning_rate,
+            groups,
+            carry,
+            take(shown, chosen),
+            key,
+        )
+
+    chosen = shuffled_minibatches(key, examples, minibatch_size, 1, groups)
+    carry = (curiosity.predictor, curiosity.opt_state)
+    (predictor, opt_state), told = jax.lax.scan(one_minibatch, carry, chosen)
+    return curiosity._replace(predictor=predictor, opt_state=opt_state), mean(told["error"])
+
+
+def remember(
+    curiosity: Curiosity, observations: Moments, returns: Moments, running: jax.Array
+) -> Curiosity:
+    """Curiosity whose statistics have seen one rollout more.
+
+    Args:
+        curiosity: before it.
+        observations: of `Wonder`, of all environments.
+        returns: the same.
+        running: the same, float32 `[environments]`.
+    """
+    return curiosity._replace(
+        observations=merge_moments(curiosity.observations, observations),
+        returns=merge_moments(curiosity.returns, returns),
+        running=running,
+    )
