@@ -7,10 +7,10 @@ no failure: where an episode is cut after 500 steps, its last state keeps its va
 squared: ends are rare and their errors large; with clipped errors (`--clipped-error`) they hardly
 count, and values grow without bound. The evaluation plays 64 episodes with the best actions
 (`episode_return`) and 64 with the last ε (`stochastic_episode_return`); the most that an episode
-can give is 500. Settings follow CleanRL but for twice the
-minibatch and learning rate, and a discount of .995: a policy that slowly drifts off the track is not
-seen to fail by values that look less far. Each improvement is an option: `--double`, `--duelling`,
-`--prioritised`, `--lookahead 3`, `--atoms 51`; together they are Rainbow without its noisy layers.
+can give is 500. Settings follow CleanRL but for twice the minibatch and learning rate, and a
+discount of .995: values that look less far do not see that a policy slowly drifts off the track.
+Each improvement is an option: `--double`, `--duelling`, `--prioritised`, `--lookahead 3`,
+`--atoms 51`; together they are Rainbow without its noisy layers.
 
 Run: python launch.py run rl/cartpole_dqn
 Expected: evaluation episode_return 499.5 over 8 seeds (CleanRL: 498 in training)

@@ -1,8 +1,8 @@
 """Rainbow without noisy layers balances a pole: every improvement of DQN at once.
 
 Double, duelling, prioritised (by the cross-entropy), three-step and distributional, with ε-greedy
-exploration in place of noise in the weights (Hessel et al. 2018, arXiv 1710.02298). All else follows
-CleanRL's DQN.
+exploration in place of noise in the weights (Hessel et al. 2018, arXiv 1710.02298). All else
+follows CleanRL's DQN.
 
 Run: python launch.py run rl/cartpole_rainbow
 Expected: to be measured
