@@ -8,6 +8,7 @@ policy of a node asks for.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -61,6 +62,7 @@ def search(
     discount: jax.Array | float,
     simulations: int,
     gumbel_scale: float,
+    value_scale: jax.Array | float,
 ) -> Advice:
     """Grows a tree from each of several states.
 
@@ -72,6 +74,10 @@ def search(
         simulations: nodes that are added to each tree.
         gumbel_scale: 1 to try actions as the policy would draw them, without replacement; 0 to
             draw nothing, so that the same is advised each time.
+        value_scale: c of σ(Q) = c (50 + the most visits of an action) Q. Values are taken as they
+            are: put between 0 and 1 in each state, as is the custom, differences that are nothing
+            but errors would weigh as much as true ones, and a policy that has not been paid yet
+            would no longer try everything.
 
     Source: Danihelka et al. 2022 (ICLR), algorithm 2, eqs 7, 10, 11 and 33.
     """
@@ -96,6 +102,11 @@ def search(
         mctx.RootFnOutput(prior_logits=root.logits, value=root.value, embedding=root.latent),
         step,
         simulations,
+        qtransform=partial(
+            mctx.qtransform_completed_by_mix_value,
+            value_scale=value_scale,
+            rescale_values=False,
+        ),
         gumbel_scale=gumbel_scale,
     )
     # Logarithms of probabilities that have rounded to 0 would not be finite.

@@ -27,6 +27,7 @@ from research.rl.agent import Agent
 from research.rl.descent import descend_over_groups
 from research.rl.environments.environment import Environment
 from research.rl.examples import finished
+from research.rl.exploration import exploration_rate
 from research.rl.learned_model import LearnedModel, Outlook
 from research.rl.minibatches import shuffled_minibatches, take
 from research.rl.policy import Memory, Policy
@@ -121,6 +122,7 @@ class Planner(NamedTuple):
             values["discount"],
             self.simulations,
             gumbel_scale,
+            values["value_scale"],
         )
 
     def policy(self, params: Any, values: Hyperparameters) -> Policy:
@@ -147,7 +149,8 @@ def make_muzero(
         environment: where; its actions are numbers.
         sizes: shapes and loops.
         hyperparameters: `learning_rate`, `discount`, `return_lambda`, `reward_scale`,
-            `value_weight`, `max_gradient_norm`.
+            `value_scale`, `value_weight`, `max_gradient_norm`; `epsilon` (the
+            last) and `exploration_fraction` (of the run, until then).
     """
     model = LearnedModel(environment.actions, sizes.units, sizes.latent_units)
     planner = Planner(environment, model, sizes.simulations)
@@ -168,10 +171,11 @@ def make_muzero(
         del batch
         rollout_key, shuffle_key = jax.random.split(key)
         values = state.hyperparameters
+        epsilon = exploration_rate(state.updates / sizes.updates, values)
 
         def play(episodes: Episodes, key: Key) -> tuple[Metrics, tuple[Episodes, Unrolled]]:
             episodes, trajectory, advice = self_play(
-                planner, state.params, episodes, key, sizes.rollout_steps, values
+                planner, state.params, episodes, key, sizes.rollout_steps, values, epsilon
             )
             examples = make_unrolled(
                 planner, state.params, trajectory, advice, sizes.unroll_steps, values
@@ -208,8 +212,11 @@ def self_play(
     key: Key,
     steps: int,
     values: Hyperparameters,
+    epsilon: jax.Array | float,
 ) -> tuple[Episodes, Trajectory, Advice]:
-    """Acts for `steps` steps as searches with Gumbel's noise choose.
+    """Acts for `steps` steps as searches with Gumbel's noise choose, now and then at random.
+
+    A model knows what was done: of what its policy no longer does it would believe anything.
 
     Args:
         planner: what is searched.
@@ -217,25 +224,30 @@ def self_play(
         episodes: the environments as they stand.
         key: for everything that is drawn.
         steps: how many.
-        values: `discount`.
+        values: `discount` and `value_scale`.
+        epsilon: the share of random actions.
 
     Returns:
         The environments afterwards, what happened, and what each search came to, leaves
         `[time, environments, ...]`.
     """
     environments = episodes.episode_return.shape[0]
-    search_key, environment_key = jax.random.split(key)
-    keys = jax.random.split(environment_key, (steps, environments))
+    search_key, chance_key, random_key, environment_key = jax.random.split(key, 4)
+    shape = (steps, environments)
+    astray = jax.random.uniform(chance_key, shape) < epsilon
+    action = jax.random.randint(random_key, shape, 0, planner.environment.actions)
+    keys = jax.random.split(environment_key, shape)
 
     def act(
-        episodes: Episodes, drawn: tuple[Key, Key]
+        episodes: Episodes, drawn: tuple[Key, Key, jax.Array, jax.Array]
     ) -> tuple[Episodes, tuple[Trajectory, Advice]]:
-        key, step_keys = drawn
+        key, step_keys, astray, action = drawn
         advice = planner.advise(params, episodes.observations, key, values, gumbel_scale=1.0)
-        episodes, seen = step_all(planner.environment, episodes, advice.action, step_keys)
+        action = jnp.where(astray, action, advice.action)
+        episodes, seen = step_all(planner.environment, episodes, action, step_keys)
         return episodes, (seen, advice)
 
-    drawn = (jax.random.split(search_key, steps), keys)
+    drawn = (jax.random.split(search_key, steps), keys, astray, action)
     episodes, (trajectory, advice) = jax.lax.scan(act, episodes, drawn)
     return episodes, trajectory, advice
 
@@ -271,7 +283,10 @@ def make_unrolled(
         values["discount"],
         values["return_lambda"],
     )
-    return unroll(trajectory, jax.nn.softmax(advice.improved.logits), returns, steps)
+    share = values["smoothing"]
+    policy = (1.0 - share) * jax.nn.softmax(advice.improved.logits)
+    policy = policy + share / planner.environment.actions
+    return unroll(trajectory, policy, returns, steps)
 
 
 def learn(

@@ -34,7 +34,11 @@ class MuZeroConfig:
     discount: Annotated[float, "weight of the next step's value"] = 0.99
     return_lambda: Annotated[float, "decay of the return's trace; 0 looks one step ahead"] = 0.9
     reward_scale: Annotated[float, "what rewards are multiplied by before they are learned"] = 1.0
+    value_scale: Annotated[float, "how much the values that a search finds weigh"] = 0.1
     value_weight: Annotated[float, "of errors of values and rewards, beside the policy's"] = 1.0
+    epsilon: Annotated[float, "share of random actions in the end"] = 0.1
+    exploration_fraction: Annotated[float, "of the run, until epsilon has fallen from 1"] = 0.5
+    smoothing: Annotated[float, "share of all actions alike in the policy that is learned"] = 0.1
     max_gradient_norm: Annotated[float, "global norm that gradients are clipped to"] = 5.0
 
 
@@ -58,7 +62,11 @@ def validate(config: MuZeroConfig) -> list[str]:
             "discount": FRACTION,
             "return_lambda": Range(0, 1),
             "reward_scale": POSITIVE,
+            "value_scale": POSITIVE,
             "value_weight": POSITIVE,
+            "epsilon": Range(0, 1),
+            "exploration_fraction": Range(0, 1),
+            "smoothing": FRACTION,
             "max_gradient_norm": POSITIVE,
         },
     )
