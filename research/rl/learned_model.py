@@ -26,6 +26,10 @@ class Outlook(NamedTuple):
 class LearnedModel(nn.Module):
     """Representation h, dynamics g and prediction f, a hidden layer each.
 
+    The hidden layer of the dynamics has weights of its own for each action. Of an action that
+    comes in as one more input, beside many, what it does differently in each state is hardly
+    learned.
+
     Source: Schrittwieser et al. 2020 (arXiv 1911.08265), section 3 and appendix G.
 
     Attributes:
@@ -42,7 +46,7 @@ class LearnedModel(nn.Module):
         """All layers; what is predicted is 0 at first, and every action alike."""
         self.represent_hidden = nn.Dense(self.units)
         self.represent_latent = nn.Dense(self.latent_units)
-        self.imagine_hidden = nn.Dense(self.units)
+        self.imagine_hidden = nn.Dense(self.actions * self.units)
         self.imagine_latent = nn.Dense(self.latent_units)
         self.predict_hidden = nn.Dense(self.units)
         zeros = nn.initializers.zeros
@@ -69,8 +73,10 @@ class LearnedModel(nn.Module):
         Returns:
             Rewards, float32 `[batch]`, and what is believed of where the actions lead.
         """
+        every = self.imagine_hidden(latent).reshape(-1, self.actions, self.units)
+        # A product: its gradient is one too, where indexing would scatter.
         done = jax.nn.one_hot(action, self.actions)
-        hidden = nn.relu(self.imagine_hidden(jnp.concatenate([latent, done], axis=-1)))
+        hidden = nn.relu(jnp.einsum("ba,bau->bu", done, every))
         return self.predict_reward(hidden)[..., 0], self._outlook(self.imagine_latent(hidden))
 
     def __call__(self, features: jax.Array) -> tuple[jax.Array, Outlook]:
