@@ -31,7 +31,7 @@ class Advice(NamedTuple):
     Attributes:
         action: int32 `[...]`, the best of the actions that were visited most.
         improved: the improved policy, `softmax(logits + σ(Q))`, with float32 `[..., actions]`.
-        value: float32 `[...]`, of the root: the mean over all simulations.
+        value: float32 `[...]`, of the improved policy: the mean over the actions that were tried.
     """
 
     action: jax.Array
@@ -61,7 +61,7 @@ def search(
     key: Key,
     discount: jax.Array | float,
     simulations: int,
-    gumbel_scale: float,
+    gumbel_scale: jax.Array | float,
     value_scale: jax.Array | float,
 ) -> Advice:
     """Grows a tree from each of several states.
@@ -111,5 +111,8 @@ def search(
     )
     # Logarithms of probabilities that have rounded to 0 would not be finite.
     logits = jnp.log(jnp.maximum(found.action_weights, 1e-30))
-    value = found.search_tree.node_values[:, found.search_tree.ROOT_INDEX]
+    # The root's mean over simulations is that of halving, which tries all actions alike at first.
+    tree = found.search_tree.summary()
+    weight = jnp.where(tree.visit_counts > 0, found.action_weights, 0.0) + 1e-30
+    value = jnp.sum(weight * tree.qvalues, axis=-1) / jnp.sum(weight, axis=-1)
     return Advice(found.action.astype(jnp.int32), Categorical(logits), value)
