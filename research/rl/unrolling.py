@@ -78,9 +78,7 @@ def search_returns(
     return advantage + value
 
 
-def unroll(
-    trajectory: Trajectory, policy: jax.Array, returns: jax.Array, steps: int
-) -> Unrolled:
+def unroll(trajectory: Trajectory, policy: jax.Array, returns: jax.Array, steps: int) -> Unrolled:
     """Each state of a rollout with the K steps after it.
 
     Args:

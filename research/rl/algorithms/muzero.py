@@ -135,7 +135,9 @@ class Planner(NamedTuple):
             # Of no consequence: what is drawn with it is multiplied by 0.
             key = jax.random.key(0)
             advice = self.advise(params, flat, key, values, gumbel_scale=0.0)
-            return memory, jax.tree.map(lambda leaf: leaf.reshape(*leading, *leaf.shape[1:]), advice)
+            return memory, jax.tree.map(
+                lambda leaf: leaf.reshape(*leading, *leaf.shape[1:]), advice
+            )
 
         return Policy(act)
 

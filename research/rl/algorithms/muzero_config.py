@@ -18,12 +18,12 @@ class MuZeroConfig:
     """What can be chosen of MuZero."""
 
     environment: Annotated[str, "where; actions are numbers"] = "FrozenLake4x4-finite"
-    environment_steps: Annotated[int, "steps in all environments together"] = 500_000
-    environments: Annotated[int, "environments stepped together"] = 64
-    rollout_steps: Annotated[int, "steps in each environment between two updates"] = 32
-    simulations: Annotated[int, "nodes of the tree that an action is found by"] = 16
+    environment_steps: Annotated[int, "steps in all environments together"] = 800_000
+    environments: Annotated[int, "environments stepped together"] = 128
+    rollout_steps: Annotated[int, "steps in each environment between two updates"] = 16
+    simulations: Annotated[int, "nodes of the tree that an action is found by"] = 8
     unroll_steps: Annotated[int, "steps that the model imagines where it learns"] = 3
-    epochs: Annotated[int, "passes over each rollout"] = 2
+    epochs: Annotated[int, "passes over each rollout"] = 4
     minibatch_size: Annotated[int, "examples in one gradient step"] = 256
     groups: Annotated[int, "equal parts of the environments, which devices can share"] = 1
     units: Annotated[int, "units of each hidden layer"] = 64
@@ -32,12 +32,12 @@ class MuZeroConfig:
     evaluation_episodes: Annotated[int, "episodes of either kind in one evaluation"] = 512
     learning_rate: Annotated[float, "Adam's step size at the start"] = 1e-3
     discount: Annotated[float, "weight of the next step's value"] = 0.99
-    return_lambda: Annotated[float, "decay of the return's trace; 0 looks one step ahead"] = 0.9
-    reward_scale: Annotated[float, "what rewards are multiplied by before they are learned"] = 1.0
+    return_lambda: Annotated[float, "decay of the return's trace; 0 looks one step ahead"] = 0.5
+    reward_scale: Annotated[float, "what rewards are multiplied by before they are learned"] = 10.0
     value_scale: Annotated[float, "how much the values that a search finds weigh"] = 0.1
     value_weight: Annotated[float, "of errors of values and rewards, beside the policy's"] = 1.0
     epsilon: Annotated[float, "share of random actions in the end"] = 0.1
-    exploration_fraction: Annotated[float, "of the run, until epsilon has fallen from 1"] = 0.5
+    exploration_fraction: Annotated[float, "of the run, until epsilon has fallen from 1"] = 0.8
     smoothing: Annotated[float, "share of all actions alike in the policy that is learned"] = 0.1
     max_gradient_norm: Annotated[float, "global norm that gradients are clipped to"] = 5.0
 
