@@ -1,4 +1,4 @@
-"""A model of an environment that is learned for planning: it says what matters, not what is seen."""
+"""A model of an environment, learned to plan with: it says what matters, not what is seen."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class LearnedModel(nn.Module):
         return self.predict_reward(hidden)[..., 0], self._outlook(self.imagine_latent(hidden))
 
     def __call__(self, features: jax.Array) -> tuple[jax.Array, Outlook]:
-        """A step from observed states by action 0: uses every layer, and so makes all parameters."""
+        """A step from observed states by action 0: every layer is used, and so is made."""
         seen = self.represent(features)
         return self.imagine(seen.latent, jnp.zeros(features.shape[0], jnp.int32))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -111,7 +112,7 @@ def unroll(trajectory: Trajectory, policy: jax.Array, returns: jax.Array, steps:
         absorbed |= going & later(trajectory.terminated, step)
         going &= ~later(trajectory.terminated | trajectory.truncated, step)
 
-    def stacked(parts: list[tuple[jax.Array, ...]]) -> list[jax.Array]:
+    def stacked(parts: Sequence[tuple[jax.Array, ...]]) -> list[jax.Array]:
         whole = [jnp.stack(part, axis=2) for part in zip(*parts, strict=True)]
         return [leaf.reshape(-1, *leaf.shape[2:]) for leaf in whole]
 

@@ -17,7 +17,7 @@ DISCOUNT, SCALE = 0.9, 0.1
 
 
 def detour() -> FiniteMDP:
-    """An end at once pays 3; to go on twice and then once more pays 10. States 0 to 2; 3 is over."""
+    """An end at once pays 3; to go on three times pays 10. States 0 to 2; 3 is over."""
     transition, reward = np.zeros((4, 2, 4)), np.zeros((4, 2, 4))
     for state, action, after, paid in [
         (0, 0, 3, 3.0),
@@ -79,7 +79,7 @@ def test_without_noise_nothing_is_drawn():
 
 
 def test_two_simulations_are_worked_out_by_hand():
-    """Both actions of the root are seen once: Q is the reward, V its mean under the improved policy."""
+    """Both actions of the root are seen once: Q is the reward, V its mean as π' has it."""
     mdp = detour()
     logits = jnp.asarray([[0.3, -0.2], [0.0, 0.5], [-0.4, 0.1]])
     advice = advise(2, logits=logits)
