@@ -60,7 +60,7 @@ def advise(simulations, key=0, gumbel_scale=0.0, logits=None):
 def test_a_search_with_a_perfect_model_finds_what_value_iteration_finds():
     mdp = detour()
     best = solve(mdp, DISCOUNT)[:3]
-    advice = advise(400)
+    advice = advise(1000)
     assert advice.action.tolist() == best.argmax(-1).tolist() == [1, 1, 1]
     assert advice.improved.mode().tolist() == [1, 1, 1]
     np.testing.assert_allclose(advice.value, best.max(-1), rtol=0.03)
