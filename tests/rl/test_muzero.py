@@ -98,61 +98,59 @@ def test_values_know_a_time_limit_from_an_end(clock, ends):
 
 @pytest.fixture(scope="module")
 def played(clock):
-    """A state, what was played from it, and the examples of that."""
+    """A planner, a state, and 512 steps of it of which half are random."""
     environment = clock(5, ends="truncated")
     planner = planner_in(environment)
-    begun = jax.jit(make_muzero(environment, SIZES, VALUES).init)(jax.random.key(0), traced())
 
-    @partial(jax.jit, static_argnums=0)
-    def play(steps, epsilon, key):
-        episodes = start(environment, jax.random.key(1), 64)
-        return self_play(planner, begun.params, episodes, key, steps, traced(), epsilon)
+    @jax.jit
+    def play(key):
+        begun = make_muzero(environment, SIZES, VALUES).init(key, traced())
+        # The last layers are 0 at first: of gradients that are nothing but rounding Adam makes
+        # steps.
+        drawn = jax.tree.map(
+            lambda leaf: leaf + 0.3 * jax.random.normal(key, leaf.shape), begun.params
+        )
+        begun = begun._replace(params=drawn)
+        episodes = start(environment, key, 64)
+        values = traced(smoothing=0.2)
+        _, trajectory, advice = self_play(planner, drawn, episodes, key, 8, values, 0.5)
+        examples = make_unrolled(planner, drawn, trajectory, advice, 2, values)
+        return begun, trajectory, advice, examples
 
-    return planner, begun, play
+    return planner, *play(jax.random.key(0))
 
 
 def test_groups_learn_what_the_whole_does(played):
     """All gradient steps on one rollout as one group and as two: equal up to rounding."""
-    planner, begun, play = played
-    _, trajectory, advice = play(8, 0.5, jax.random.key(2))
-    make = jax.jit(partial(make_unrolled, planner), static_argnums=3)
-    whole = make(begun.params, trajectory, advice, 2, traced())
+    planner, begun, *_, examples = played
     sizes = replace(SIZES, environments=64, minibatch_size=512)
-    # The last layers are 0 at first: of gradients that are nothing but rounding Adam makes steps.
-    drawn = jax.tree.map(
-        lambda leaf: leaf + 0.3 * jax.random.normal(jax.random.key(5), leaf.shape), begun.params
-    )
-    begun = begun._replace(params=drawn)
 
     def after(groups):
         steps = jax.jit(partial(learn, planner, replace(sizes, groups=groups)))
-        return steps(begun, split(whole, groups), jax.random.key(3))[0]
+        return steps(begun, split(examples, groups), jax.random.key(3))[0]
 
     one, two = after(1), after(2)
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5), one, two)
-    moved = jax.tree.map(lambda new, old: float(jnp.abs(new - old).max()), one, begun.params)
+    moved = jax.tree.map(
+        lambda new, old: np.abs(new - old).max(), *jax.device_get((one, begun.params))
+    )
     assert min(jax.tree.leaves(moved)) > 1e-4
 
 
-def test_random_actions_come_as_often_as_they_are_asked_for(played):
-    """An action that the search did not choose is one of the random ones, half of which differ."""
-    _, _, play = played
-    for epsilon in (0.0, 0.5, 1.0):
-        _, trajectory, advice = play(8, epsilon, jax.random.key(4))
-        differ = float(jnp.mean(trajectory.action != advice.action))
-        assert differ == pytest.approx(epsilon / 2, abs=0.08 if epsilon else 0.0)
+def test_half_of_the_actions_are_random(played):
+    """Of two actions, half of the random ones are what the search chose too."""
+    _, _, trajectory, advice, _ = played
+    assert np.mean(trajectory.action != advice.action) == pytest.approx(0.25, abs=0.08)
 
 
 def test_the_policy_that_is_learned_is_smoothed(played):
-    planner, begun, play = played
-    _, trajectory, advice = play(8, 0.0, jax.random.key(4))
-    found = make_unrolled(planner, begun.params, trajectory, advice, 2, traced(smoothing=0.2))
+    *_, advice, examples = played
     improved = np.exp(np.asarray(advice.improved.logits, np.float64)).reshape(-1, 2)
-    np.testing.assert_allclose(found.policy[:, 0], 0.8 * improved + 0.1, rtol=1e-4)
+    np.testing.assert_allclose(examples.policy[:, 0], 0.8 * improved + 0.1, rtol=1e-4)
 
 
 def test_one_observation_or_many_are_advised_alike(played):
-    planner, begun, _ = played
+    planner, begun, *_ = played
     act = jax.jit(planner.policy(begun.params, traced()).act)
     times = jnp.arange(6.0).reshape(2, 3, 1)
     _, many = act(None, times)
