@@ -1,0 +1,174 @@
+"""MuZero as a whole: values that are known, groups, and a policy that searches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from research.engine.groups import split
+from research.engine.metrics import read
+from research.rl.algorithms.muzero import (
+    Planner,
+    Sizes,
+    learn,
+    make_muzero,
+    make_unrolled,
+    self_play,
+)
+from research.rl.algorithms.muzero_config import MuZeroConfig, validate
+from research.rl.learned_model import LearnedModel
+from research.rl.rollout import start
+
+VALUES = {
+    "learning_rate": 3e-3,
+    "discount": 0.5,
+    "return_lambda": 0.5,
+    "reward_scale": 1.0,
+    "value_scale": 0.1,
+    "value_weight": 1.0,
+    "max_gradient_norm": 10.0,
+    "epsilon": 0.1,
+    "exploration_fraction": 0.5,
+    "smoothing": 0.05,
+}
+SIZES = Sizes(
+    environments=8,
+    rollout_steps=8,
+    simulations=4,
+    unroll_steps=2,
+    epochs=4,
+    minibatch_size=32,
+    updates=100,
+    units=16,
+    latent_units=8,
+    evaluation_episodes=8,
+)
+
+
+def traced(**changes):
+    return {name: jnp.float32(value) for name, value in (VALUES | changes).items()}
+
+
+def planner_in(environment):
+    model = LearnedModel(environment.actions, SIZES.units, SIZES.latent_units)
+    return Planner(environment, model, SIZES.simulations)
+
+
+def trained(environment, **changes):
+    experiment = make_muzero(environment, SIZES, VALUES)
+
+    @jax.jit
+    def train(key):
+        begun = experiment.init(key, traced(**changes))
+        keys = jax.random.split(key, SIZES.updates)
+        return jax.lax.scan(lambda s, k: (experiment.update(s, None, k)[0], None), begun, keys)[0]
+
+    return experiment, train(jax.random.key(0))
+
+
+def test_the_lever_is_worth_what_it_pays(lever):
+    experiment, state = trained(lever)
+    planner = planner_in(lever)
+    seen = planner.outlook(state.params, jnp.ones((2, 1)))
+    reward, then = planner.model.apply(state.params, seen.latent, jnp.arange(2), method="imagine")
+    np.testing.assert_allclose(reward, [0, 1], atol=0.05)
+    np.testing.assert_allclose(then.value, [0, 0], atol=0.05)  # it has ended, whatever was done
+    metrics = read(jax.jit(experiment.evaluate)(state, None, jax.random.key(0)))
+    assert metrics["episode_return"] == 1.0
+    assert metrics["stochastic_episode_return"] > 0.7
+
+
+@pytest.mark.parametrize("ends", ["terminated", "truncated"])
+def test_values_know_a_time_limit_from_an_end(clock, ends):
+    """Reward 1 a step, three steps, γ = .5: 1.75 at first where that is all, 2 where the world
+    would have gone on; 1 or 2 before the last step.
+    """
+    environment = clock(3, ends=ends)
+    _, state = trained(environment)
+    times = jnp.arange(3.0)[:, None]
+    found = planner_in(environment).outlook(state.params, times).value
+    expected = [1.75, 1.5, 1.0] if ends == "terminated" else [2.0, 2.0, 2.0]
+    np.testing.assert_allclose(found, expected, atol=0.12)
+
+
+@pytest.fixture(scope="module")
+def played(clock):
+    """A planner, a state, and 512 steps of it of which half are random."""
+    environment = clock(5, ends="truncated")
+    planner = planner_in(environment)
+
+    @jax.jit
+    def play(key):
+        begun = make_muzero(environment, SIZES, VALUES).init(key, traced())
+        # The last layers are 0 at first: of gradients that are nothing but rounding Adam makes
+        # steps.
+        drawn = jax.tree.map(
+            lambda leaf: leaf + 0.3 * jax.random.normal(key, leaf.shape), begun.params
+        )
+        begun = begun._replace(params=drawn)
+        episodes = start(environment, key, 64)
+        values = traced(smoothing=0.2)
+        _, trajectory, advice = self_play(planner, drawn, episodes, key, 8, values, 0.5)
+        examples = make_unrolled(planner, drawn, trajectory, advice, 2, values)
+        return begun, trajectory, advice, examples
+
+    return planner, *play(jax.random.key(0))
+
+
+def test_groups_learn_what_the_whole_does(played):
+    """All gradient steps on one rollout as one group and as two: equal up to rounding."""
+    planner, begun, *_, examples = played
+    sizes = replace(SIZES, environments=64, minibatch_size=512)
+
+    def after(groups):
+        steps = jax.jit(partial(learn, planner, replace(sizes, groups=groups)))
+        return steps(begun, split(examples, groups), jax.random.key(3))[0]
+
+    one, two = after(1), after(2)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5), one, two)
+    moved = jax.tree.map(
+        lambda new, old: np.abs(new - old).max(), *jax.device_get((one, begun.params))
+    )
+    assert min(jax.tree.leaves(moved)) > 1e-4
+
+
+def test_half_of_the_actions_are_random(played):
+    """Of two actions, half of the random ones are what the search chose too."""
+    _, _, trajectory, advice, _ = played
+    assert np.mean(trajectory.action != advice.action) == pytest.approx(0.25, abs=0.08)
+
+
+def test_the_policy_that_is_learned_is_smoothed(played):
+    *_, advice, examples = played
+    improved = np.exp(np.asarray(advice.improved.logits, np.float64)).reshape(-1, 2)
+    np.testing.assert_allclose(examples.policy[:, 0], 0.8 * improved + 0.1, rtol=1e-4)
+
+
+def test_one_observation_or_many_are_advised_alike(played):
+    planner, begun, *_ = played
+    act = jax.jit(planner.policy(begun.params, traced()).act)
+    times = jnp.arange(6.0).reshape(2, 3, 1)
+    _, many = act(None, times)
+    assert many.mode().shape == (2, 3)
+    _, one = act(None, times[1, 2])
+    assert one.mode().shape == ()
+    assert int(one.mode()) == int(many.mode()[1, 2])
+    np.testing.assert_allclose(one.improved.logits, many.improved.logits[1, 2], rtol=1e-5)
+
+
+def test_a_mistake_is_said_before_anything_is_made():
+    assert not validate(MuZeroConfig())
+    said = validate(MuZeroConfig(minibatch_size=100, simulations=0, smoothing=1.0))
+    assert {message.split()[0] for message in said} == {
+        "--minibatch-size",
+        "--simulations",
+        "--smoothing",
+    }
+    assert "vectors" in " ".join(validate(MuZeroConfig(environment="Pendulum-v1")))
+    assert "images" in " ".join(validate(MuZeroConfig(environment="Breakout-MinAtar")))
+    assert "--groups" in " ".join(validate(MuZeroConfig(groups=3)))
