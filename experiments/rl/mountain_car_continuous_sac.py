@@ -23,7 +23,6 @@ class Config(CorrelatedNoiseConfig, SACConfig):
     batch_size: Annotated[int, "transitions in a minibatch"] = 128
     replay_size: Annotated[int, "environment steps that are remembered"] = 50_000
     noise_correlation: Annotated[float, "of the noise of one step with that of the next"] = 0.95
-    
 
 
 def validate(config: Config) -> list[str]:

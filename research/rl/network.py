@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from research.engine.experiment import Hyperparameters
 from research.layers.patches import valid_convolution
 from research.rl.distributions import Categorical, Distribution, Gaussian
 from research.rl.environments.environment import Box, Environment
@@ -163,3 +164,15 @@ def spaces(environment: Environment) -> dict[str, Any]:
         "states": environment.states,
         "observation_dimensions": len(environment.observation_shape),
     }
+
+
+def with_log_deviation(params: Any, hyperparameters: Hyperparameters) -> Any:
+    """An `ActingNetwork`'s first parameters, with log deviations of `initial_log_deviation`.
+
+    As they are where there is no such hyper-parameter.
+    """
+    if "initial_log_deviation" not in hyperparameters:
+        return params
+    zeros = params["params"]["log_deviation"]
+    start = zeros + hyperparameters["initial_log_deviation"]
+    return {**params, "params": {**params["params"], "log_deviation": start}}

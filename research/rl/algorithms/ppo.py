@@ -12,7 +12,7 @@ import optax
 
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
-from research.engine.metrics import Metrics, mean, merge
+from research.engine.metrics import Metrics, mean
 from research.rl import losses
 from research.rl.acting import make_acting
 from research.rl.agent import Agent
@@ -22,15 +22,15 @@ from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
 from research.rl.examples import Examples, finished, make_examples
 from research.rl.minibatches import shuffled_minibatches, take
-from research.rl.network import ActingNetwork, make_network
+from research.rl.network import ActingNetwork, make_network, with_log_deviation
 from research.rl.normalisation import (
     Statistics,
-    discounted_sums,
+    merge_seen,
     merge_statistics,
-    moments_of,
-    no_moments,
+    no_statistics,
     normalise,
     normalise_observations,
+    statistics_of,
 )
 from research.rl.policy import Memory, Policy
 from research.rl.rollout import Episodes, Trajectory, collect, start
@@ -145,25 +145,25 @@ def make_proximal(
         environment: where.
         sizes: shapes and loops.
         hyperparameters: starting values of `learning_rate`, `discount`, `gae_lambda`,
-            `clip_range`, `entropy_weight`, `value_weight`, `max_gradient_norm`.
+            `clip_range`, `entropy_weight`, `value_weight`, `max_gradient_norm`; with
+            `initial_log_deviation`, vectors are drawn with that of the log at first, not with 0.
         learner: what acts and learns.
     """
     environment = clip_actions(environment)
-    shape = environment.observation_shape
 
     def init(key: Key, hyperparameters: Hyperparameters) -> PPOState:
         params_key, environment_key = jax.random.split(key)
         episodes = start(environment, environment_key, sizes.environments, learner.initial)
         params = learner.init(params_key, jnp.zeros_like(episodes.observations[0]))
+        params = with_log_deviation(params, hyperparameters)
         return PPOState(
             params=params,
             opt_state=_gradient_transformation(hyperparameters["max_gradient_norm"]).init(params),
             hyperparameters=hyperparameters,
             episodes=episodes,
             updates=jnp.int32(0),
-            statistics=Statistics(
-                no_moments(shape) if sizes.normalise_observations else None,
-                no_moments(()) if sizes.normalise_rewards else None,
+            statistics=no_statistics(
+                environment.observation_shape, sizes.normalise_observations, sizes.normalise_rewards
             ),
             running=jnp.zeros(sizes.environments) if sizes.normalise_rewards else None,
         )
@@ -184,7 +184,9 @@ def make_proximal(
             begun, running = part
             episodes, trajectory = collect(environment, acting, begun, key, sizes.rollout_steps)
             discount = state.hyperparameters["discount"]
-            statistics, running = _seen(sizes, trajectory, running, discount)
+            statistics, running = statistics_of(
+                trajectory, sizes.normalise_observations, running, discount
+            )
             normal = normalise(trajectory, state.statistics)
             examples = learner.make_examples(
                 state.params, begun.memory, normal, state.hyperparameters
@@ -196,7 +198,7 @@ def make_proximal(
             sizes.groups,
             split((state.episodes, state.running), sizes.groups),
             rollout_key,
-            _merge,
+            merge_seen,
         )
         params, opt_state, learning = learn(learner.network, sizes, state, examples, shuffle_key)
         state = state._replace(
@@ -219,26 +221,6 @@ def make_proximal(
         hyperparameters=hyperparameters,
         groups=sizes.groups,
     )
-
-
-def _seen(
-    sizes: Sizes, trajectory: Trajectory, running: jax.Array | None, discount: jax.Array
-) -> tuple[Statistics, jax.Array | None]:
-    """Statistics of one rollout, and the running discounted rewards after it."""
-    observations = returns = None
-    if sizes.normalise_observations:
-        observations = moments_of(trajectory.observation, trajectory.observation.ndim - 2)
-    if running is not None:
-        ended = trajectory.terminated | trajectory.truncated
-        sums, running = discounted_sums(trajectory.reward, ended, running, discount)
-        returns = moments_of(sums, 0)
-    return Statistics(observations, returns), running
-
-
-def _merge(
-    left: tuple[Metrics, Statistics], right: tuple[Metrics, Statistics]
-) -> tuple[Metrics, Statistics]:
-    return merge(left[0], right[0]), merge_statistics(left[1], right[1])
 
 
 def ppo_loss(
