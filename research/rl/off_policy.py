@@ -99,7 +99,8 @@ def make_off_policy(
         make_algorithm: environment, with actions from -1 to 1 -> what acts and learns there.
         sizes: shapes and loops.
         hyperparameters: `discount`, and those of the algorithm; with `noise_correlation`, the noise
-            that actions are drawn with is correlated in time (`correlated_noise.correlated`).
+            that actions are drawn with is correlated in time (`correlated_noise.correlated`), and
+            so are those that are drawn all alike.
 
     Raises:
         ValueError: the actions are not vectors.
@@ -188,6 +189,8 @@ def act(
             begins = episodes.episode_length == 0
             correlation = state.hyperparameters["noise_correlation"]
             before = step_noise = correlated(before, step_noise, begins, correlation)
+            alike = low + (high - low) * jax.scipy.stats.norm.cdf(step_noise)
+            step_uniform = jnp.where(correlation > 0, alike, step_uniform)
         said = algorithm.policy(state.learned, episodes.observations, state.hyperparameters)
         # Clipped before it is remembered: what is learned from is what was done.
         action = jnp.where(blind, step_uniform, jnp.clip(said.sample(step_noise), low, high))
