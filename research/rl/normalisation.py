@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from research.engine.metrics import Metrics, merge
 from research.rl.rollout import Trajectory
 
 LARGEST = 10.0
@@ -86,6 +87,48 @@ def merge_statistics(left: Statistics, right: Statistics) -> Statistics:
             for one, other in zip(left, right, strict=True)
         )
     )
+
+
+def no_statistics(shape: tuple[int, ...], observations: bool, rewards: bool) -> Statistics:
+    """Of nothing yet, in environments whose observations are `[*shape]`.
+
+    Args:
+        shape: of an observation.
+        observations: whether they are to be normalised.
+        rewards: whether they are.
+    """
+    return Statistics(
+        no_moments(shape) if observations else None, no_moments(()) if rewards else None
+    )
+
+
+def statistics_of(
+    trajectory: Trajectory, observations: bool, running: jax.Array | None, discount: jax.Array
+) -> tuple[Statistics, jax.Array | None]:
+    """Statistics of one rollout, and the running discounted rewards after it.
+
+    Args:
+        trajectory: leaves `[time, environments, ...]`.
+        observations: whether they are normalised.
+        running: float32 `[environments]`, discounted rewards of the running episodes before the
+            first step; None where rewards are not normalised.
+        discount: γ, scalar.
+    """
+    seen = returns = None
+    if observations:
+        seen = moments_of(trajectory.observation, trajectory.observation.ndim - 2)
+    if running is not None:
+        ended = trajectory.terminated | trajectory.truncated
+        sums, running = discounted_sums(trajectory.reward, ended, running, discount)
+        returns = moments_of(sums, 0)
+    return Statistics(seen, returns), running
+
+
+def merge_seen(
+    left: tuple[Metrics, Statistics], right: tuple[Metrics, Statistics]
+) -> tuple[Metrics, Statistics]:
+    """Metrics and statistics of both as one."""
+    return merge(left[0], right[0]), merge_statistics(left[1], right[1])
 
 
 def deviation(moments: Moments) -> jax.Array:

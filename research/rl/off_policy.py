@@ -14,6 +14,7 @@ from research.engine.metrics import Metrics, count, empty_like, mean
 from research.rl import replay
 from research.rl.acting import make_acting, scan_updates
 from research.rl.agent import reactive
+from research.rl.correlated_noise import correlated
 from research.rl.distributions import Distribution, draw_noise
 from research.rl.environments.actions import bounds, scale_actions
 from research.rl.environments.environment import Environment
@@ -73,6 +74,8 @@ class OffPolicyState(NamedTuple):
         replay: what was seen.
         updates: int32 scalar, updates made.
         hyperparameters: name -> float32 scalar.
+        noise: float32 `[environments, dimensions]`, that of the actions before; None where noise
+            is drawn anew for each.
     """
 
     learned: Any
@@ -80,6 +83,7 @@ class OffPolicyState(NamedTuple):
     replay: Replay
     updates: jax.Array
     hyperparameters: Hyperparameters
+    noise: jax.Array | None = None
 
 
 def make_off_policy(
@@ -94,7 +98,9 @@ def make_off_policy(
         environment: where; its actions are vectors.
         make_algorithm: environment, with actions from -1 to 1 -> what acts and learns there.
         sizes: shapes and loops.
-        hyperparameters: `discount`, and those of the algorithm.
+        hyperparameters: `discount`, and those of the algorithm; with `noise_correlation`, the noise
+            that actions are drawn with is correlated in time (`correlated_noise.correlated`), and
+            so are those that are drawn all alike.
 
     Raises:
         ValueError: the actions are not vectors.
@@ -105,6 +111,8 @@ def make_off_policy(
     def init(key: Key, hyperparameters: Hyperparameters) -> OffPolicyState:
         learned_key, environment_key = jax.random.split(key)
         episodes = start(environment, environment_key, sizes.environments)
+        remembers = "noise_correlation" in hyperparameters
+        shape = sizes.environments, *bounds(environment).low.shape
         return OffPolicyState(
             learned=algorithm.init(learned_key, hyperparameters),
             episodes=episodes,
@@ -113,6 +121,7 @@ def make_off_policy(
             ),
             updates=jnp.int32(0),
             hyperparameters=hyperparameters,
+            noise=jnp.zeros(shape) if remembers else None,
         )
 
     def update(state: OffPolicyState, batch: Batch, key: Key) -> tuple[OffPolicyState, Metrics]:
@@ -171,10 +180,17 @@ def act(
     keys = jax.random.split(step_key, shape)
 
     def one_step(
-        carry: tuple[Episodes, Replay], drawn: tuple[jax.Array, jax.Array, jax.Array]
-    ) -> tuple[tuple[Episodes, Replay], Metrics]:
-        episodes, memory = carry
+        carry: tuple[Episodes, Replay, jax.Array | None],
+        drawn: tuple[jax.Array, jax.Array, jax.Array],
+    ) -> tuple[tuple[Episodes, Replay, jax.Array | None], Metrics]:
+        episodes, memory, before = carry
         step_noise, step_uniform, step_keys = drawn
+        if before is not None:
+            begins = episodes.episode_length == 0
+            correlation = state.hyperparameters["noise_correlation"]
+            before = step_noise = correlated(before, step_noise, begins, correlation)
+            alike = low + (high - low) * jax.scipy.stats.norm.cdf(step_noise)
+            step_uniform = jnp.where(correlation > 0, alike, step_uniform)
         said = algorithm.policy(state.learned, episodes.observations, state.hyperparameters)
         # Clipped before it is remembered: what is learned from is what was done.
         action = jnp.where(blind, step_uniform, jnp.clip(said.sample(step_noise), low, high))
@@ -185,11 +201,11 @@ def act(
             "episode_return": mean(seen.episode_return, done),
             "episodes": count(done),
         }
-        return (episodes, replay.add(memory, kept)), told
+        return (episodes, replay.add(memory, kept), before), told
 
-    begun = state.episodes, state.replay
-    (episodes, memory), told = scan_updates(one_step, begun, (noise, uniform, keys))
-    return state._replace(episodes=episodes, replay=memory), told
+    begun = state.episodes, state.replay, state.noise
+    (episodes, memory, last), told = scan_updates(one_step, begun, (noise, uniform, keys))
+    return state._replace(episodes=episodes, replay=memory, noise=last), told
 
 
 def learn(

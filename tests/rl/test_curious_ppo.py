@@ -59,6 +59,7 @@ def trained(environment, updates, **changes):
     return experiment, train(jax.random.key(0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", ["terminated", "truncated"])
 def test_without_weight_the_task_is_valued_as_by_ppo(clock, ends):
     """As in `test_ppo.py`: Σ .9^k over the steps left of five, or 10 where a limit cuts them."""

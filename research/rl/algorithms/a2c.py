@@ -21,7 +21,7 @@ import optax
 
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
-from research.engine.metrics import Metrics, mean, merge
+from research.engine.metrics import Metrics, mean
 from research.rl import losses
 from research.rl.acting import make_acting
 from research.rl.agent import reactive
@@ -31,6 +31,15 @@ from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
 from research.rl.examples import Examples, finished, make_examples
 from research.rl.network import PolicyAndValue, make_network
+from research.rl.normalisation import (
+    Statistics,
+    merge_seen,
+    merge_statistics,
+    no_statistics,
+    normalise,
+    normalise_observations,
+    statistics_of,
+)
 from research.rl.policy import memoryless
 from research.rl.rollout import Episodes, collect, start
 
@@ -49,6 +58,8 @@ class Sizes:
         normalise_advantages: whether those of an update have mean 0 and deviation 1.
         anneal: whether the learning rate falls linearly to 0 over the run.
         evaluation_episodes: episodes of either kind in one evaluation.
+        normalise_observations: whether the networks see them with mean 0 and deviation 1.
+        normalise_rewards: whether they are divided by the deviation of discounted returns.
     """
 
     environments: int
@@ -60,6 +71,8 @@ class Sizes:
     normalise_advantages: bool = False
     anneal: bool = False
     evaluation_episodes: int = 64
+    normalise_observations: bool = False
+    normalise_rewards: bool = False
 
 
 class A2CState(NamedTuple):
@@ -71,6 +84,9 @@ class A2CState(NamedTuple):
         hyperparameters: name -> float32 scalar.
         episodes: the environments in mid-episode.
         updates: int32 scalar, updates made.
+        statistics: of what was seen until the last rollout began to be learned from.
+        running: float32 `[environments]`, discounted rewards of the running episodes; None where
+            rewards are not normalised.
     """
 
     params: Any
@@ -78,12 +94,16 @@ class A2CState(NamedTuple):
     hyperparameters: Hyperparameters
     episodes: Episodes
     updates: jax.Array
+    statistics: Statistics
+    running: jax.Array | None
 
 
 def make_a2c(
     environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float]
 ) -> Experiment:
     """Advantage actor-critic in `environment`: one update is one rollout and one gradient step.
+
+    What observations and rewards are normalised by is that of earlier rollouts.
 
     Args:
         environment: where; vectors beyond the bounds of its actions are clipped to them.
@@ -104,10 +124,15 @@ def make_a2c(
             hyperparameters=hyperparameters,
             episodes=episodes,
             updates=jnp.int32(0),
+            statistics=no_statistics(
+                environment.observation_shape, sizes.normalise_observations, sizes.normalise_rewards
+            ),
+            running=jnp.zeros(sizes.environments) if sizes.normalise_rewards else None,
         )
 
-    def policy(params: Any, observations: jax.Array) -> Distribution:
-        said: Distribution = network.apply(params, observations, method="policy")
+    def policy(state: A2CState, observations: jax.Array) -> Distribution:
+        seen = normalise_observations(observations, state.statistics.observations)
+        said: Distribution = network.apply(state.params, seen, method="policy")
         return said
 
     def update(state: A2CState, batch: Batch, key: Key) -> tuple[A2CState, Metrics]:
@@ -115,19 +140,28 @@ def make_a2c(
         rollout_key, learn_key = jax.random.split(key)
         values = state.hyperparameters
 
-        def play(episodes: Episodes, key: Key) -> tuple[Metrics, tuple[Episodes, Examples]]:
+        def play(part: tuple[Episodes, jax.Array | None], key: Key) -> tuple[Any, Any]:
+            episodes, running = part
             episodes, trajectory = collect(
                 environment,
-                memoryless(lambda seen: policy(state.params, seen)),
+                memoryless(lambda seen: policy(state, seen)),
                 episodes,
                 key,
                 sizes.rollout_steps,
             )
-            examples = make_examples(network, state.params, trajectory, values)
-            return finished(trajectory), (episodes, examples)
+            statistics, running = statistics_of(
+                trajectory, sizes.normalise_observations, running, values["discount"]
+            )
+            normal = normalise(trajectory, state.statistics)
+            examples = make_examples(network, state.params, normal, values)
+            return (finished(trajectory), statistics), (episodes, running, examples)
 
-        ended, (episodes, examples) = over_groups(
-            play, sizes.groups, split(state.episodes, sizes.groups), rollout_key, merge
+        (ended, statistics), (episodes, running, examples) = over_groups(
+            play,
+            sizes.groups,
+            split((state.episodes, state.running), sizes.groups),
+            rollout_key,
+            merge_seen,
         )
         if sizes.normalise_advantages:
             examples = examples._replace(advantage=losses.normalised(examples.advantage))
@@ -142,14 +176,19 @@ def make_a2c(
             examples,
             learn_key,
         )
-        state = A2CState(params, opt_state, values, join(episodes), state.updates + 1)
+        state = A2CState(
+            params=params,
+            opt_state=opt_state,
+            hyperparameters=values,
+            episodes=join(episodes),
+            updates=state.updates + 1,
+            statistics=merge_statistics(state.statistics, statistics),
+            running=join(running),
+        )
         return state, {name: mean(value) for name, value in parts.items()} | ended
 
-    def act(state: A2CState, observations: jax.Array) -> Distribution:
-        return policy(state.params, observations)
-
     return make_acting(
-        reactive(environment, act),
+        reactive(environment, policy),
         init,
         update,
         updates=sizes.updates,

@@ -45,7 +45,12 @@ def smoke(config: A2CConfig) -> A2CConfig:
 
 def make(config: A2CConfig) -> Experiment:
     """Advantage actor-critic in the chosen environment."""
-    sizes = Sizes(
+    return make_a2c(make_environment(config.environment), sizes_of(config), floats(config))
+
+
+def sizes_of(config: A2CConfig) -> Sizes:
+    """Shapes and loops."""
+    return Sizes(
         environments=config.environments,
         rollout_steps=config.rollout_steps,
         units=(config.units,) * config.layers,
@@ -56,4 +61,3 @@ def make(config: A2CConfig) -> Experiment:
         anneal=config.anneal,
         evaluation_episodes=config.evaluation_episodes,
     )
-    return make_a2c(make_environment(config.environment), sizes, floats(config))

@@ -12,7 +12,7 @@ import optax
 
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
-from research.engine.metrics import Metrics, mean, merge
+from research.engine.metrics import Metrics, mean
 from research.rl import losses
 from research.rl.acting import make_acting
 from research.rl.agent import Agent
@@ -27,13 +27,13 @@ from research.rl.network import ActingNetwork, PolicyAndValue, make_network
 from research.rl.normalisation import (
     Moments,
     Statistics,
-    discounted_sums,
     merge_moments,
+    merge_seen,
     merge_statistics,
-    moments_of,
-    no_moments,
+    no_statistics,
     normalise,
     normalise_observations,
+    statistics_of,
 )
 from research.rl.policy import Memory, Policy
 from research.rl.rollout import Episodes, Trajectory, collect, start
@@ -213,9 +213,8 @@ def begin(
         hyperparameters=hyperparameters,
         episodes=episodes,
         updates=jnp.int32(0),
-        statistics=Statistics(
-            no_moments(environment.observation_shape) if sizes.normalise_observations else None,
-            no_moments(()) if sizes.normalise_rewards else None,
+        statistics=no_statistics(
+            environment.observation_shape, sizes.normalise_observations, sizes.normalise_rewards
         ),
         running=jnp.zeros(sizes.environments) if sizes.normalise_rewards else None,
     )
@@ -277,7 +276,9 @@ def play(
         begun, running, carried = part
         episodes, trajectory = collect(environment, policy, begun, key, sizes.rollout_steps)
         discount = state.hyperparameters["discount"]
-        statistics, running = _seen(sizes, trajectory, running, discount)
+        statistics, running = statistics_of(
+            trajectory, sizes.normalise_observations, running, discount
+        )
         judged = judge(begun, trajectory, episodes, carried)
         told = finished(trajectory) | judged.metrics
         return (told, statistics, judged.moments), (
@@ -299,23 +300,9 @@ def play(
     return after, Judged(examples, told, moments, kept)
 
 
-def _seen(
-    sizes: Sizes, trajectory: Trajectory, running: jax.Array | None, discount: jax.Array
-) -> tuple[Statistics, jax.Array | None]:
-    """Statistics of one rollout, and the running discounted rewards after it."""
-    observations = returns = None
-    if sizes.normalise_observations:
-        observations = moments_of(trajectory.observation, trajectory.observation.ndim - 2)
-    if running is not None:
-        ended = trajectory.terminated | trajectory.truncated
-        sums, running = discounted_sums(trajectory.reward, ended, running, discount)
-        returns = moments_of(sums, 0)
-    return Statistics(observations, returns), running
-
-
 def _merge(left: tuple, right: tuple) -> tuple[Metrics, Statistics, tuple[Moments, ...]]:
     moments = tuple(merge_moments(one, other) for one, other in zip(left[2], right[2], strict=True))
-    return merge(left[0], right[0]), merge_statistics(left[1], right[1]), moments
+    return *merge_seen(left[:2], right[:2]), moments
 
 
 def _gradient_transformation(max_gradient_norm: jax.Array) -> optax.GradientTransformation:
