@@ -98,7 +98,9 @@ def search(
 
     found = mctx.gumbel_muzero_policy(
         None,
-        key,
+        # As plain bits: a loop of mctx keeps, for the trees that it is done with, a key which it
+        # has split and uses no more. A check of keys would take that for a second use.
+        jax.random.key_data(key),
         mctx.RootFnOutput(prior_logits=root.logits, value=root.value, embedding=root.latent),
         step,
         simulations,
