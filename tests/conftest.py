@@ -1,8 +1,11 @@
 """Before anything else: the CPU pool's size is fixed, as it is for every run."""
 
+import atexit
 import contextlib
 import os
+import shutil
 import signal
+import tempfile
 
 with contextlib.suppress(ImportError):
     # Its import configures logging, which closes all handlers there are: absl's would close the
@@ -13,6 +16,13 @@ from research.engine.environment import fix_pool
 
 fix_pool()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    # Runs in processes of their own would compile the same programs again and again. One directory
+    # for all workers and what they start, new each time.
+    compiled = tempfile.mkdtemp(prefix="encore-tests-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+    atexit.register(shutil.rmtree, compiled, ignore_errors=True)
 # A shell's background job starts with Ctrl-C ignored, and so would what it starts; tests on
 # interrupts need it to be what it is in a terminal.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -71,7 +71,7 @@ def run(kind: str, environment: Environment, **changes: float) -> OffPolicyState
     return train(make_ddpg(environment, SIZES, values))
 
 
-@pytest.mark.parametrize("kind", ["td3", "ddpg"])
+@pytest.mark.parametrize("kind", [pytest.param("td3", marks=pytest.mark.slow), "ddpg"])
 def test_a_correlation_of_0_leaves_every_bit(kind: str, clock) -> None:
     world = clock(5, ends="truncated")._replace(action_space=UNIT)
     plain = run(kind, world)

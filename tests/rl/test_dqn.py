@@ -79,7 +79,7 @@ def test_the_lever_is_worth_what_it_pays(lever: Environment, kind: str) -> None:
     assert told.total / told.weight == 1.0
 
 
-@pytest.mark.parametrize("kind", ["plain", "rainbow"])
+@pytest.mark.parametrize("kind", ["plain", pytest.param("rainbow", marks=pytest.mark.slow)])
 def test_an_end_ends_and_a_time_limit_does_not(clock, kind: str) -> None:
     sizes = replace(KINDS[kind], updates=600)
     world = clock(3, ends="terminated")

@@ -21,7 +21,7 @@ class MuZeroConfig:
     environment_steps: Annotated[int, "steps in all environments together"] = 800_000
     environments: Annotated[int, "environments stepped together"] = 128
     rollout_steps: Annotated[int, "steps in each environment between two updates"] = 16
-    simulations: Annotated[int, "nodes of the tree that an action is found by"] = 8
+    simulations: Annotated[int, "nodes of the tree that an action is found by"] = 4
     unroll_steps: Annotated[int, "steps that the model imagines where it learns"] = 3
     epochs: Annotated[int, "passes over each rollout"] = 4
     minibatch_size: Annotated[int, "examples in one gradient step"] = 256
@@ -80,7 +80,7 @@ def validate(config: MuZeroConfig) -> list[str]:
 def smoke(config: MuZeroConfig) -> MuZeroConfig:
     """Thirty small updates."""
     small = replace(config, environments=8, rollout_steps=8, minibatch_size=32, epochs=2, units=16)
-    small = replace(small, latent_units=8, simulations=4, unroll_steps=2, evaluation_episodes=4)
+    small = replace(small, latent_units=8, unroll_steps=2, evaluation_episodes=4)
     return replace(small, environment_steps=30 * 8 * 8)
 
 
