@@ -5,9 +5,9 @@
 REJAX as for `benchmarks.ppo`; STABLE is an environment with stable-baselines3 and sbx
 (`pip install stable-baselines3 sbx-rl`). `dqn`: the settings that rejax has for CartPole, with a
 target network copied every 50 updates in place of a moving average. `minatar`: 64 environments x
-128 steps of Breakout, 4 epochs of 8 minibatches, a convolution of 16 channels and a dense layer of
-128. `users`: CartPole by libraries whose environments are gymnasium's. Rounds, ratios and
-compilation as in `benchmarks.ppo`.
+128 steps of Breakout, 4 epochs of 8 minibatches, by a convolution of 16 channels and a dense layer
+of 128, and by two dense layers of 64, which are rejax's own. `users`: CartPole by libraries whose
+environments are gymnasium's. Rounds, ratios and compilation as in `benchmarks.ppo`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ DQN = {"environments": 10, "steps_per_update": 1, "gradient_steps": 5, "batch_si
        "double": True, "duelling": True, "learning_rate": 1e-3,
        "environment_steps": 10**9}  # fmt: skip
 MINATAR = {"environments": 64, "rollout_steps": 128, "epochs": 4, "minibatch_size": 1024,
-           "environment_steps": 10**9}  # fmt: skip
+           "units": 128, "layers": 1, "channels": 16, "environment_steps": 10**9}  # fmt: skip
+DENSE = MINATAR | {"units": 64, "layers": 2, "channels": 0}
 
 
 def against_dqn(options: argparse.Namespace) -> None:
@@ -42,9 +43,11 @@ def against_minatar(options: argparse.Namespace) -> None:
     sizes = ["--environment", "Breakout-MinAtar", "--environments", 64, "--minibatches", 8,
              "--discount", 0.99, "--gae-lambda", 0.95, "--seconds", seconds]  # fmt: skip
     rejax = peer("rejax", python, "rejax_program.py", *sizes, "--channels", 16)
-    dense = peer("rejax, its own dense 64-64", python, "rejax_program.py", *sizes)
+    dense = peer("rejax", python, "rejax_program.py", *sizes)
     ours = encore("Encore", "rl/breakout_ppo", MINATAR, seconds)
-    show("PPO, Breakout", [ours, rejax, dense], rejax, {"Encore": 1.5}, options)
+    show("PPO, Breakout, a convolution", [ours, rejax], rejax, {"Encore": 1.5}, options)
+    ours = encore("Encore", "rl/breakout_ppo", DENSE, seconds)
+    show("PPO, Breakout, dense 64-64", [ours, dense], dense, {"Encore": 1.5}, options)
 
 
 def for_users(options: argparse.Namespace) -> None:

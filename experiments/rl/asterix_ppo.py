@@ -10,7 +10,7 @@ games with the most probable actions (`episode_return`) and 64 with drawn ones
 
 Run: python launch.py run rl/asterix_ppo --seeds 4
 Expected: evaluation stochastic_episode_return 58, greedy 65 (4 seeds; gymnax: 15)
-Time: 151 s for four seeds on an H200; a quarter of an hour a seed on two cores
+Time: 151 s for four seeds on an H200; half an hour a seed on two cores
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ games with the most probable actions (`episode_return`) and 64 with drawn ones
 
 Run: python launch.py run rl/space_invaders_ppo --seeds 4
 Expected: evaluation stochastic_episode_return 170, greedy 179 (4 seeds; gymnax: 131)
-Time: 41 s for four seeds on an H200; a quarter of an hour a seed on two cores
+Time: 41 s for four seeds on an H200; half an hour a seed on two cores
 """
 
 from __future__ import annotations
