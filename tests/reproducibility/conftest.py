@@ -42,9 +42,9 @@ ALIKE = {
     "rl/acrobot_ppo": "rl/cartpole_ppo",
     "rl/mountain_car_ppo": "rl/cartpole_ppo",
     "rl/memory_chain_ppo": "rl/memory_chain_recurrent_ppo",
-    "rl/breakout_ppo": "rl/asterix_ppo",
-    "rl/freeway_ppo": "rl/asterix_ppo",
-    "rl/space_invaders_ppo": "rl/asterix_ppo",
+    "rl/breakout_ppo": "rl/space_invaders_ppo",
+    "rl/freeway_ppo": "rl/space_invaders_ppo",
+    "rl/asterix_ppo": "rl/space_invaders_ppo",
     "rl/three_state_q_learning": "rl/maze_q_learning",
 }
 """Experiments that share nearly all of their code with another: checked with the slow tests."""

@@ -86,15 +86,15 @@ def test_repeat_ragged_and_resumed_runs_are_the_same_bits(
 def test_stopped_and_resumed_at_the_same_cadence_writes_the_same_records(
     subject: Subject, undisturbed: tuple[Path, dict[str, object]], tmp_path: Path
 ) -> None:
+    if subject.named.name not in REPRESENTATIVES:
+        pytest.skip("one experiment of each mechanism is enough here: all write by the same loop")
     directory, first = undisturbed
     steps = subject.opened.experiment.steps
     subject.run(tmp_path, until=steps // 2)
     resumed = subject.run(tmp_path)
     assert resumed["metrics"] == first["metrics"]
     records = [folder / "metrics.jsonl" for folder in (tmp_path, directory)]
-    assert [path.exists() for path in records] == [steps > 0] * 2
-    if steps:
-        assert records[0].read_text() == records[1].read_text()
+    assert records[0].read_text() == records[1].read_text()
 
 
 def test_verify_accepts_it_and_rejects_another_seed(

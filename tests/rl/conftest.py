@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
@@ -9,6 +10,20 @@ import jax.numpy as jnp
 import pytest
 
 from research.rl.environments.environment import Discrete, Environment, TimeStep
+
+
+@pytest.fixture(autouse=True, scope="module")
+def plainly_compiled() -> Iterator[None]:
+    """Equations hold however little a program is optimised, and compiling is most of these tests.
+
+    What rests on the compiler, bits, is tested with all of its optimisations in
+    `tests/reproducibility`.
+    """
+    jax.clear_caches()
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()
 
 
 class Clock(NamedTuple):
