@@ -6,6 +6,9 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator
+
+import pytest
 
 with contextlib.suppress(ImportError):
     # Its import configures logging, which closes all handlers there are: absl's would close the
@@ -26,3 +29,20 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
 # A shell's background job starts with Ctrl-C ignored, and so would what it starts; tests on
 # interrupts need it to be what it is in a terminal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def plainly_compiled() -> Iterator[None]:
+    """For tests of equations: these hold however little a program is optimised, and compiling is
+    most of their time.
+
+    What rests on the compiler, bits, is tested with all of its optimisations in
+    `tests/reproducibility`.
+    """
+    import jax
+
+    jax.clear_caches()
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()

@@ -24,6 +24,8 @@ from research.layers.convolution_block import (
 )
 from research.layers.winograd_block import winograd_block
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 
 def arrays(batch, size, channels, dtype=np.float32):
     """Image, kernel and bias."""

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from research.layers.patches import convolve_patches
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 
 def reference(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return jax.lax.conv_general_dilated(

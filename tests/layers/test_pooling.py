@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from research.layers.pooling import average_pool, global_average_pool, max_pool
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 
 def distinct(shape, seed=0):
     """No two values equal, so that the gradient of a maximum is unique."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
@@ -13,17 +12,8 @@ from research.rl.environments.environment import Discrete, Environment, TimeStep
 
 
 @pytest.fixture(autouse=True, scope="module")
-def plainly_compiled() -> Iterator[None]:
-    """Equations hold however little a program is optimised, and compiling is most of these tests.
-
-    What rests on the compiler, bits, is tested with all of its optimisations in
-    `tests/reproducibility`.
-    """
-    jax.clear_caches()
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-    jax.clear_caches()
+def all_plainly_compiled(plainly_compiled: None) -> None:
+    """Equations, all of them; those on bits are in `tests/reproducibility`."""
 
 
 class Clock(NamedTuple):

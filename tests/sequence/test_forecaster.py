@@ -21,6 +21,8 @@ from research.sequence.forecaster import (
 )
 from research.sequence.series import NOISE_VARIANCE, Sizes
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 SIZES = Sizes(streams=4, window=10, windows=5)
 UNITS = 6
 HYPERPARAMETERS = {"learning_rate": 0.01, "gradient_norm": 1.0}

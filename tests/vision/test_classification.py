@@ -10,6 +10,8 @@ from research.engine.metrics import read
 from research.vision.classification import make_classifier
 from research.vision.models import MultilayerPerceptron, SmallCNN
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 VALUES = {"learning_rate": 0.1}
 MODEL = MultilayerPerceptron((16,), classes=3)
 

@@ -8,6 +8,8 @@ import pytest
 
 from research.vision.models import MultilayerPerceptron, SmallCNN, chapter_14_cnn
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 IMAGE = jax.ShapeDtypeStruct((2, 28, 28, 1), jnp.float32)
 
 
