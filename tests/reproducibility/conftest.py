@@ -19,6 +19,7 @@ from research.errors import Mistake
 ALIKE = {
     "vision/fashion_mnist_cnn": "vision/digits_cnn",
     "vision/fashion_mnist_small": "vision/digits_cnn",
+    "vision/mnist_mlp": "vision/digits_cnn",
     "rl/cartpole_reinforce": "rl/cartpole_reinforce_baseline",
     "rl/cartpole_random_search": "rl/cartpole_evolution_strategies",
     "rl/cartpole_hill_climbing": "rl/cartpole_evolution_strategies",
@@ -40,21 +41,28 @@ ALIKE = {
     "rl/deep_sea_dqn": "rl/cartpole_rainbow",
     "rl/breakout_pqn": "rl/cartpole_pqn",
     "rl/acrobot_ppo": "rl/cartpole_ppo",
+    "rl/deep_sea_curiosity": "rl/cartpole_ppo",
+    "rl/pendulum_ppo": "rl/cartpole_ppo",
+    "rl/pendulum_sac": "rl/mountain_car_continuous_td3",
+    "rl/space_invaders_ppo": "rl/cartpole_ppo",
     "rl/mountain_car_ppo": "rl/cartpole_ppo",
     "rl/memory_chain_ppo": "rl/memory_chain_recurrent_ppo",
-    "rl/breakout_ppo": "rl/space_invaders_ppo",
-    "rl/freeway_ppo": "rl/space_invaders_ppo",
-    "rl/asterix_ppo": "rl/space_invaders_ppo",
+    "rl/breakout_ppo": "rl/cartpole_ppo",
+    "rl/freeway_ppo": "rl/cartpole_ppo",
+    "rl/asterix_ppo": "rl/cartpole_ppo",
     "rl/three_state_q_learning": "rl/maze_q_learning",
 }
 """Experiments that share nearly all of their code with another: checked with the slow tests."""
+LONG = ("rl/frozen_lake_muzero",)
+"""Experiments that take longest to compile: with the slow tests, too."""
 
 
 def names() -> list[Any]:
-    """All experiments, those that are alike marked as slow."""
-    found = [entry.name for entry in catalog()]
-    assert {*ALIKE, *ALIKE.values()} <= set(found)
-    return [pytest.param(name, marks=pytest.mark.slow) if name in ALIKE else name for name in found]
+    """All experiments, those that are alike or long marked as slow."""
+    found, slow = [entry.name for entry in catalog()], {*ALIKE, *LONG}
+    assert {*slow, *ALIKE.values()} <= set(found)
+    assert slow.isdisjoint(ALIKE.values())
+    return [pytest.param(name, marks=pytest.mark.slow) if name in slow else name for name in found]
 
 
 class Subject(NamedTuple):

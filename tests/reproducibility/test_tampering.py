@@ -19,7 +19,12 @@ from research.engine.verify import verify
 from tests.reproducibility.conftest import Subject
 from tests.reproducibility.launches import REPRESENTATIVES
 
-pytestmark = pytest.mark.parametrize("subject", REPRESENTATIVES, indirect=True, scope="module")
+FAST = "sequence/sine_rnn"
+subjects = [
+    name if name == FAST else pytest.param(name, marks=pytest.mark.slow) for name in REPRESENTATIVES
+]
+tampered = pytest.mark.parametrize("subject", subjects, indirect=True, scope="module")
+"""What is in the files is the engine's, whatever the experiment: one will do, but when slow."""
 
 
 def flip(path: Path, position: int | None = None) -> None:
@@ -78,6 +83,7 @@ def finished(subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path
     return directory
 
 
+@tampered
 @pytest.mark.parametrize("what", TAMPERING)
 def test_tampering_is_seen_and_recovered_from(
     what: str, subject: Subject, finished: Path, tmp_path: Path
@@ -99,6 +105,7 @@ def test_tampering_is_seen_and_recovered_from(
     assert len(list(lines.of_kind("save"))) == len(lines.saves())
 
 
+@tampered
 def test_nothing_is_found_in_an_untouched_copy(
     subject: Subject, finished: Path, tmp_path: Path
 ) -> None:
@@ -108,6 +115,7 @@ def test_nothing_is_found_in_an_untouched_copy(
     assert not verify(program, subject.identity, run, surroundings, Silence()).findings
 
 
+@pytest.mark.parametrize("subject", ("vision/digits_cnn", FAST), indirect=True, scope="module")
 def test_streamed_gives_the_bits_of_resident(
     subject: Subject, finished: Path, tmp_path: Path
 ) -> None:
