@@ -105,6 +105,20 @@ def over_groups(
     return materialised(lambda: fold(folded, merge), always), kept
 
 
+def of_all_groups(make: Callable[[], Any], groups: int, key: Key) -> Any:
+    """What is made of all groups' entries at once, the same however many devices share them.
+
+    What devices gathered and what one of them has by itself reach the compiler differently. Fused
+    with how they came to be, sums over them would be added in another order.
+
+    Args:
+        make: gives a pytree of arrays.
+        groups: how many; of one, which no two devices can share, nothing need be kept apart.
+        key: any; the compiler does not know its bits.
+    """
+    return make() if groups == 1 else materialised(make, _always(key))
+
+
 def fold(stacked: Any, merge: Merge = _add) -> Any:
     """All groups as one, in a fixed tree: neighbours first, then neighbours of these.
 

@@ -21,13 +21,29 @@ from tests.reproducibility import devices_run
 from tests.reproducibility.launches import finish, start
 
 ALL = (1, 2, 4, 8)
+GROUPED: dict[str, dict[str, Any]] = {
+    "pendulum_a2c": {"environments": 8},
+    "cartpole_reinforce_baseline": {"environments": 8},
+    "deep_sea_curiosity": {"environments": 8},
+    "memory_chain_recurrent_ppo": {"environments": 8},
+    "frozen_lake_muzero": {"environments": 8},
+    "cartpole_pqn": {"environments": 8},
+}
+"""Algorithms that share a batch by its groups, with what their smoke sizes then lack."""
 MECHANISMS = [
     pytest.param("sequence/sine_rnn", {}, (1, 8), id="carried state"),
-    pytest.param("rl/cartpole_ppo", {"groups": 8}, (1, 8), id="environments"),
+    # All of a rollout at once: what is made of all groups then does not hang on their order.
+    pytest.param(
+        "rl/cartpole_ppo", {"groups": 8, "minibatch_size": 64}, (1, 2, 8), id="environments"
+    ),
     pytest.param("sequence/sine_rnn", {}, ALL, id="carried, all", marks=pytest.mark.slow),
     pytest.param("vision/digits_batch_norm", {}, ALL, id="batch norm, all", marks=pytest.mark.slow),
     pytest.param("rl/cartpole_ppo", {"groups": 8}, ALL, id="rl, all", marks=pytest.mark.slow),
     pytest.param("vision/digits_cnn", {}, ALL, id="dropout, all", marks=pytest.mark.slow),
+    *(
+        pytest.param(f"rl/{name}", {"groups": 8} | more, (1, 2, 8), id=name, marks=pytest.mark.slow)
+        for name, more in GROUPED.items()
+    ),
 ]
 
 

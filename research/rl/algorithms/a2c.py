@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import optax
 
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
-from research.engine.groups import join, over_groups, split
+from research.engine.groups import join, of_all_groups, over_groups, split
 from research.engine.metrics import Metrics, mean
 from research.rl import losses
 from research.rl.acting import make_acting
@@ -164,7 +164,10 @@ def make_a2c(
             merge_seen,
         )
         if sizes.normalise_advantages:
-            examples = examples._replace(advantage=losses.normalised(examples.advantage))
+            advantage = of_all_groups(
+                lambda: losses.normalised(examples.advantage), sizes.groups, learn_key
+            )
+            examples = examples._replace(advantage=advantage)
         left = 1.0 - state.updates / sizes.updates if sizes.anneal else jnp.float32(1.0)
         gradient_of = jax.grad(a2c_loss, argnums=1, has_aux=True)
         (params, opt_state), parts = descend_over_groups(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
-from research.engine.groups import join, over_groups, split
+from research.engine.groups import join, of_all_groups, over_groups, split
 from research.engine.metrics import Metrics, mean
 from research.rl import losses
 from research.rl.acting import make_acting
@@ -336,7 +336,8 @@ def learn(
     def one_minibatch(carry: tuple, chosen: jax.Array | None) -> tuple[tuple, dict[str, jax.Array]]:
         minibatch = examples if chosen is None else take(examples, chosen)
         # Over all groups: what is a good action does not depend on who else shares its group.
-        minibatch = minibatch._replace(advantage=losses.normalised(minibatch.advantage))
+        advantage = of_all_groups(lambda: losses.normalised(minibatch.advantage), sizes.groups, key)
+        minibatch = minibatch._replace(advantage=advantage)
         return descend_over_groups(
             lambda params, part: gradient_of(network, params, part, clip_range, hyperparameters),
             transformation,

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import optax
 
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
-from research.engine.groups import over_groups, split
+from research.engine.groups import of_all_groups, over_groups, split
 from research.engine.metrics import Metrics, count, maximum, mean, merge
 from research.rl import losses
 from research.rl.acting import make_acting
@@ -148,10 +148,16 @@ def make_reinforce(
         fresh = split(start(environment, start_key, sizes.environments), sizes.groups)
         played, steps = over_groups(play, sizes.groups, fresh, play_key, merge)
         counted = steps.weight > 0
-        if sizes.normalise_returns:
-            steps = steps._replace(advantage=losses.normalised(steps.advantage, counted))
-        # So that a mean over all entries is one over the steps that count.
-        steps = steps._replace(weight=steps.weight / jnp.mean(steps.weight))
+
+        def weighed() -> tuple[jax.Array, jax.Array]:
+            advantage = steps.advantage
+            if sizes.normalise_returns:
+                advantage = losses.normalised(advantage, counted)
+            # So that a mean over all entries is one over the steps that count.
+            return advantage, steps.weight / jnp.mean(steps.weight)
+
+        advantage, weight = of_all_groups(weighed, sizes.groups, learn_key)
+        steps = steps._replace(advantage=advantage, weight=weight)
         gradient_of = jax.grad(reinforce_loss, argnums=2, has_aux=True)
         (params, opt_state), parts = descend_over_groups(
             lambda params, part: gradient_of(network, sizes.baseline, params, part, values),
