@@ -1,4 +1,4 @@
-"""A run's newest checkpoint, ready to act: what `play` and `evaluate` begin with."""
+"""What a run reports, ready to act: what `play` and `evaluate` begin with."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Actor(NamedTuple):
 
 
 def open_actor(text: str, runs_dir: str, member: int | None, context: Context) -> Actor:
-    """The newest whole state of a run, with what it does in its environment.
+    """The state that a run reports, with what it does in its environment.
 
     Args:
         text: the run, as a person names it.

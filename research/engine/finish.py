@@ -48,7 +48,8 @@ def finish(
         steps = reported_steps(saver.bests, position.step)
         carry = reported_state(program, position, steps, places, reader)
         # A split that was evaluated at this very step has its figures already.
-        known = metrics if set(steps) == {position.step} else {}
+        selection = program.experiment.selection
+        known = metrics if selection is None and set(steps) == {position.step} else {}
         splits = tuple(
             split
             for split in program.experiment.final
@@ -129,8 +130,16 @@ def reported_state(
 def evaluate_reported(
     program: Program, carry: Carry, steps: list[int], splits: tuple[str, ...], reader: Reader
 ) -> dict[str, Figure]:
-    """The figures of the reported state, each member evaluated with the key of its own step."""
-    at = {step: evaluate(program, carry, step, splits, reader) for step in sorted(set(steps))}
+    """The figures of the reported state, each member evaluated with the key of its own step.
+
+    Where it was chosen by an evaluation, with a key that none before has had: it is then no figure
+    of those that were lucky.
+    """
+    experiment = program.experiment
+    later = 0 if experiment.selection is None else experiment.steps + 1
+    at = {
+        step: evaluate(program, carry, later + step, splits, reader) for step in sorted(set(steps))
+    }
     if len(at) == 1:
         return at[steps[0]]
     return {

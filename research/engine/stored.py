@@ -1,4 +1,4 @@
-"""The state of a run as its newest checkpoint has it, for those who only look."""
+"""The state that a run reports, as its checkpoint has it, for those who only look."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from research.engine.experiment import Experiment, State
 from research.engine.hyperparameters import traced
 from research.engine.leaves import STATE, rebuild, record_leaves
 from research.engine.saver import Directories
+from research.engine.selection import best_saves
 from research.errors import Damaged, Mistake
 
 
 def read_state(
     directory: Path, experiment: Experiment, member: int | None = None
 ) -> tuple[int, State] | None:
-    """The newest whole state of a run on the device, and its step; None where none is stored.
+    """The state that a run reports so far, on the device, and its step; None where none is stored.
+
+    That is the best by the experiment's selection; without one, the newest that is whole.
 
     Args:
         directory: of the run, which is not touched.
@@ -25,16 +28,23 @@ def read_state(
         member: which one of a population; None for a run of one seed.
 
     Raises:
-        Damaged: a checkpoint is whole, and not the one that the ledger recorded.
+        Damaged: a checkpoint is whole, and not the one that the ledger recorded; or it is the best
+            and cannot be read.
         Mistake: the code has changed since, and has another state.
     """
     places = Directories(directory)
-    found = checkpoint.newest_whole(places.checkpoints)
-    if found is None:
-        return None
-    step, stored = found
+    opened = ledger.read(places.ledger)
+    bests = best_saves(opened, experiment.selection)
+    best = bests[member or 0] if bests else None
+    if best is not None:
+        step, stored = best.step, checkpoint.read(places.checkpoints, best.step)
+    else:
+        found = checkpoint.newest_whole(places.checkpoints)
+        if found is None:
+            return None
+        step, stored = found
     path = checkpoint.path_of(places.checkpoints, step)
-    save = ledger.read(places.ledger).saves().get(step)
+    save = opened.saves().get(step)
     if save is not None and stored.records != ledger.read_leaves(save):
         raise Damaged(f"checkpoint {path} is not the one that the ledger recorded")
     leaves = {name: leaf for name, leaf in stored.leaves.items() if name.startswith(STATE)}

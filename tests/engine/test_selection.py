@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import jax
 import jax.numpy as jnp
 import pytest
 
@@ -13,6 +14,7 @@ from research.engine.experiment import Experiment, Selection
 from research.engine.program import Program
 from research.engine.run import StoppedRun
 from research.engine.selection import Best, better, reported_steps, steps_of
+from research.engine.stored import read_state
 from research.engine.verify import verify
 from tests.engine.test_verify import check, forge
 from tests.engine.toy import SURROUNDINGS, Cadence, Identity, ToyFeed, run_toy
@@ -79,6 +81,32 @@ def test_where_the_last_is_the_best_it_is_reported_as_such(tmp_path):
     program = Program(make_scripted(figures=(1.0, 2.0, 3.0)), ToyFeed())
     result = run(tmp_path, program)
     assert result["metrics"]["test/step"] == 30 and "reported_step" not in result["metrics"]
+
+
+def test_what_luck_chose_is_evaluated_with_a_key_of_its_own(tmp_path):
+    """The reported figure of a choice among draws is another draw; without a choice it is seen."""
+
+    def draws(state, batch, key):
+        return {"score": metrics.mean(jax.random.uniform(key))}
+
+    watched = make_scripted(final=("validation",))._replace(evaluate=draws)
+    result = run(tmp_path / "chosen", Program(watched, ToyFeed()))
+    saves = ledger.read(tmp_path / "chosen" / "ledger.jsonl").saves()
+    seen = {step: line["metrics"].get("validation/score") for step, line in saves.items()}
+    best = max(value for value in seen.values() if value is not None)
+    assert seen[result["metrics"]["reported_step"]] == best
+    assert result["metrics"]["validation/score"] not in seen.values()
+    assert check(Program(watched, ToyFeed()), tmp_path / "chosen").findings == ()
+    last = run(tmp_path / "last", Program(watched._replace(selection=None), ToyFeed()))
+    assert last["metrics"]["validation/score"] == seen[60]
+
+
+def test_whoever_looks_sees_what_is_reported(largest, tmp_path):
+    run(tmp_path, largest)
+    step, state = read_state(tmp_path, largest.experiment)
+    assert step == int(state["step"]) == 20
+    step, state = read_state(tmp_path, largest.experiment._replace(selection=None))  # control
+    assert step == int(state["step"]) == 60
 
 
 @pytest.mark.parametrize("stops", [(10, 20, 30), (25, 41), (59,)])

@@ -145,10 +145,11 @@ def _print(
 COMMAND = Command(
     name="evaluate",
     summary="judge a trained policy anew, in Encore's environment or in gymnasium's own",
-    text="""Takes the newest checkpoint of a run and plays many whole episodes that the run has
-    never seen, half of them with the most probable actions of its policy and half with actions
-    drawn from it: the mean return of either, its 95 % interval over episodes (Student's t), the
-    standard deviation, the smallest and the largest.
+    text="""Takes what a run reports, its newest checkpoint or the best where the experiment
+    chooses, and plays many whole episodes that the run has never seen, half of them with the most
+    probable actions of its policy and half with actions drawn from it: the mean return of either,
+    its 95 % interval over episodes (Student's t), the standard deviation, the smallest and the
+    largest.
 
     Encore's environments are gymnax's, compiled for the accelerator. With --in gymnasium the policy
     acts in gymnasium's own instead (CartPole-v1, Acrobot-v1, MountainCar-v0, Pendulum-v1,

@@ -107,10 +107,11 @@ def _print(
 COMMAND = Command(
     name="play",
     summary="watch a trained policy: whole episodes, their returns, and a film",
-    text="""Takes the newest checkpoint of a run, plays whole episodes with the most probable
-    actions of its policy (or with actions drawn from it: --stochastic), and tells the return and
-    length of each; of several, the mean and the standard deviation too. Nothing of the run is
-    changed, and what is drawn depends on --seed alone: the same command plays the same episodes.
+    text="""Takes what a run reports, its newest checkpoint or the best where the experiment
+    chooses, plays whole episodes with the most probable actions of its policy (or with actions
+    drawn from it: --stochastic), and tells the return and length of each; of several, the mean and
+    the standard deviation too. Nothing of the run is changed, and what is drawn depends on --seed
+    alone: the same command plays the same episodes.
 
     Where something draws the environment (CartPole, Acrobot, Pendulum, both mountain cars, mazes),
     the episodes are a film, one after another: a GIF, or an MP4 where ffmpeg is installed. Other
