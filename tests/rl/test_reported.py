@@ -1,0 +1,25 @@
+"""Which checkpoint of a run that acts is reported."""
+
+from __future__ import annotations
+
+import pytest
+
+from experiments.rl import cartpole_dqn, cartpole_pqn
+from research.engine.experiment import Selection
+from research.rl.algorithms.reported import EVALUATIONS, reporting
+
+
+@pytest.mark.parametrize("module", [cartpole_dqn, cartpole_pqn])
+def test_the_best_is_chosen_among_sixteen_unless_the_last_is_asked_for(module):
+    best = module.make(module.Config())
+    assert best.selection == Selection("evaluation/episode_return")
+    assert best.steps // best.evaluate_every == EVALUATIONS
+    last = module.make(module.Config(report="last"))
+    assert last.selection is None and last.steps == best.steps
+    assert last.steps // last.evaluate_every == EVALUATIONS // 2
+
+
+def test_a_short_run_is_evaluated_at_each_step():
+    experiment = cartpole_dqn.make(cartpole_dqn.smoke(cartpole_dqn.Config(report="last")))
+    short = reporting(experiment._replace(steps=5), "evaluation/episode_return")
+    assert short.evaluate_every == 1
