@@ -10,26 +10,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from research.layers.orthogonal import orthogonal
 from research.layers.patches import valid_convolution
 from research.rl.distributions import Categorical, Distribution, Gaussian
 from research.rl.environments.environment import Box, Environment
-
-Initializer = Callable[..., jax.Array]
-
-
-def orthogonal(scale: float) -> Initializer:
-    """Orthogonal initialisation (Saxe et al. 2014, arXiv 1312.6120), one member at a time.
-
-    Under `jax.vmap` it runs in sequence: a batched QR decomposition was seen to hang on CPU, and
-    this way a member's parameters do not depend on how many members there are.
-    """
-    initializer = nn.initializers.orthogonal(scale)
-
-    def init(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
-        draw = jax.custom_batching.sequential_vmap(lambda key: initializer(key, shape, dtype))
-        return draw(key)
-
-    return init
 
 
 class Tower(nn.Module):

@@ -9,7 +9,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from research.layers.gru import gru, gru_step, init_gru
+from research.layers.cells import GRU
+from research.layers.recurrent import init_recurrent, recurrent, recurrent_step
 from research.rl.distributions import Distribution
 from research.rl.environments.environment import Environment
 from research.rl.network import ActingNetwork, Tower, spaces
@@ -67,12 +68,12 @@ class RecurrentTower(nn.Module):
         self.encoder = Tower(
             tuple(before), features, math.sqrt(2.0), self.channels, self.dimensions
         )
-        self.gru = self.param("gru", init_gru, features, self.memory_units)
+        self.gru = self.param("gru", init_recurrent, GRU, features, self.memory_units)
         self.readout = Tower((), self.outputs, self.last_scale)
 
     def step(self, inputs: jax.Array, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Outputs `[..., outputs]` and the hidden state after one input `[..., *input_shape]`."""
-        hidden = gru_step(self.gru, self._encoded(inputs), hidden)
+        (hidden,) = recurrent_step(GRU, self.gru, self._encoded(inputs), (hidden,))
         return self.readout(hidden), hidden
 
     def __call__(
@@ -85,7 +86,8 @@ class RecurrentTower(nn.Module):
             hidden: before the first of them, `[batch, memory_units]`.
             fresh: bool `[batch, time]`, whether the GRU begins anew with that input.
         """
-        hiddens, _ = gru(self.gru, self._encoded(inputs), hidden, fresh)
+        encoded = self._encoded(inputs)
+        hiddens, _ = recurrent(GRU, self.gru, encoded, (hidden,), fresh=fresh)
         return self.readout(hiddens), hiddens
 
     def _encoded(self, inputs: jax.Array) -> jax.Array:

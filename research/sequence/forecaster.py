@@ -20,7 +20,8 @@ from research.engine.experiment import (
 )
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean
-from research.layers.gru import GRU, gru, init_gru
+from research.layers.cells import GRU
+from research.layers.recurrent import Recurrent, init_recurrent, recurrent
 from research.optimization.optimizers import make_optimizer
 from research.sequence.pictures import show_forecasts
 from research.sequence.series import Sizes, held_out, make_streams
@@ -35,7 +36,7 @@ class Forecaster(NamedTuple):
         readout_bias: float32 scalar.
     """
 
-    gru: GRU
+    gru: Recurrent
     readout_kernel: jax.Array
     readout_bias: jax.Array
 
@@ -57,8 +58,8 @@ class ForecasterState(NamedTuple):
 
 
 def init_forecaster(key: Key, units: int) -> Forecaster:
-    """A GRU as `init_gru` starts it; a readout that says 0."""
-    return Forecaster(init_gru(key, 1, units), jnp.zeros(units), jnp.zeros(()))
+    """A GRU as `init_recurrent` starts it; a readout that says 0."""
+    return Forecaster(init_recurrent(key, GRU, 1, units), jnp.zeros(units), jnp.zeros(()))
 
 
 def forecast(
@@ -74,7 +75,7 @@ def forecast(
     Returns:
         Forecasts float32 `[batch, time]`, and the hidden state `[batch, units]` to go on from.
     """
-    outputs, hidden = gru(params.gru, values[..., None], hidden)
+    outputs, (hidden,) = recurrent(GRU, params.gru, values[..., None], (hidden,))
     return outputs @ params.readout_kernel + params.readout_bias, hidden
 
 

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.rl.network import PolicyAndValue, orthogonal
+from research.layers.orthogonal import orthogonal
+from research.rl.network import PolicyAndValue
 
 
 def test_orthogonal_columns_and_scale():

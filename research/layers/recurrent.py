@@ -1,0 +1,123 @@
+"""Recurrent layers: a cell over time, either way, masked, from given states to final ones."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from research.engine.experiment import Key
+from research.layers.cells import Cell, Others
+from research.layers.orthogonal import orthogonal
+from research.layers.recurrence import Interruptions, States, recur
+
+
+class Recurrent(NamedTuple):
+    """Parameters of a layer; its gates lie side by side, as its cell says.
+
+    Attributes:
+        input_kernel: W, float32 `[features, gates * units]`.
+        input_bias: b, float32 `[gates * units]`.
+        recurrent_kernel: U, float32 `[units, gates * units]`.
+        others: those of the cell beside them.
+    """
+
+    input_kernel: jax.Array
+    input_bias: jax.Array
+    recurrent_kernel: jax.Array
+    others: Others
+
+    @property
+    def units(self) -> int:
+        """Of the layer."""
+        return self.recurrent_kernel.shape[0]
+
+
+def init_recurrent(key: Key, cell: Cell, features: int, units: int) -> Recurrent:
+    """Glorot's uniform input kernel, orthogonal recurrent ones, a gate at a time.
+
+    Sources: Glorot and Bengio 2010, eq. 16; Saxe et al. 2014 (arXiv 1312.6120).
+    """
+    input_key, recurrent_key = jax.random.split(key)
+    bound = (6.0 / (features + units)) ** 0.5
+    shape = features, cell.gates * units
+    draw = orthogonal(1.0)
+    square = [draw(one, (units, units)) for one in jax.random.split(recurrent_key, cell.gates)]
+    return Recurrent(
+        jax.random.uniform(input_key, shape, jnp.float32, -bound, bound),
+        cell.init_bias(units),
+        jnp.concatenate(square, axis=1),
+        cell.init_others(units),
+    )
+
+
+def resting(cell: Cell, batch: tuple[int, ...], units: int) -> States:
+    """States that remember nothing: 0, float32 `[*batch, units]` each."""
+    return tuple(jnp.zeros((*batch, units)) for _ in range(cell.states))
+
+
+def recurrent_step(cell: Cell, params: Recurrent, inputs: jax.Array, states: States) -> States:
+    """The states after one input.
+
+    Args:
+        cell: the kind.
+        params: the parameters.
+        inputs: float32 `[..., features]`.
+        states: before it, float32 `[..., units]` each; the first is the output.
+    """
+    share = states[0] @ params.recurrent_kernel
+    return cell.step(params.others, _inputs_share(cell, params, inputs), share, states)
+
+
+def recurrent(
+    cell: Cell,
+    params: Recurrent,
+    inputs: jax.Array,
+    states: States | None = None,
+    *,
+    mask: jax.Array | None = None,
+    fresh: jax.Array | None = None,
+    dropped: jax.Array | None = None,
+    reverse: bool = False,
+) -> tuple[jax.Array, States]:
+    """A layer over a stretch of time.
+
+    Args:
+        cell: the kind.
+        params: the parameters.
+        inputs: float32 `[batch, time, features]`.
+        states: before the first input, float32 `[batch, units]` each; 0 if None.
+        mask: bool `[batch, time]`, which inputs are there; all if None. Where one is not, the
+            states stay what they are, so that a padded sequence ends as it would alone.
+        fresh: bool `[batch, time]`, whether the states before an input are 0, whatever came
+            earlier; nowhere if None.
+        dropped: as `research.layers.recurrence.recur` has it.
+        reverse: from the last input to the first.
+
+    Returns:
+        Hidden states after each input, float32 `[batch, time, units]`, each at its input's place,
+        and the states after the last that was seen. Given back as `states`, these continue the
+        sequence as if uncut.
+    """
+    if states is None:
+        states = resting(cell, inputs.shape[:1], params.units)
+
+    def in_turn(leaf: jax.Array) -> jax.Array:
+        leaf = jnp.swapaxes(leaf, 0, 1)
+        return jnp.flip(leaf, 0) if reverse else leaf
+
+    # All steps' inputs in one product: only what needs the hidden state is left to the loop.
+    projected = in_turn(_inputs_share(cell, params, inputs))
+    interruptions = Interruptions(
+        None if mask is None else in_turn(~mask), None if fresh is None else in_turn(fresh)
+    )
+    hidden, last = recur(
+        cell.step, params.recurrent_kernel, params.others, projected, states, interruptions, dropped
+    )
+    hidden = jnp.flip(hidden, 0) if reverse else hidden
+    return jnp.swapaxes(hidden, 0, 1), last
+
+
+def _inputs_share(cell: Cell, params: Recurrent, inputs: jax.Array) -> jax.Array:
+    return cell.prepare(params.others, inputs @ params.input_kernel + params.input_bias)
