@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from research.engine import metrics
 from research.engine.experiment import Batch, Key
-from research.engine.groups import over_groups, split
+from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics
 
 
@@ -22,12 +22,14 @@ class WeightedLoss(NamedTuple):
         weight: float32 scalar, the sum of weights; does not depend on the parameters.
         metrics: sums, merged over groups.
         statistics: what is averaged over groups by their weights, such as those of a batch.
+        kept: what is kept of each row, leaves `[rows, ...]`.
     """
 
     total: jax.Array
     weight: jax.Array
     metrics: Metrics
     statistics: Any = ()
+    kept: Any = ()
 
 
 class Descent(NamedTuple):
@@ -37,11 +39,13 @@ class Descent(NamedTuple):
         gradient: of the weighted mean loss.
         metrics: of the whole batch.
         statistics: averages over groups.
+        kept: of each row, leaves `[batch, ...]`.
     """
 
     gradient: Any
     metrics: Metrics
     statistics: Any
+    kept: Any
 
 
 LossFunction: TypeAlias = Callable[[Any, Batch, Key], WeightedLoss]
@@ -67,21 +71,21 @@ def make_gradient(loss: LossFunction, groups: int = 1) -> Callable[[Any, Batch, 
     group_gradient = jax.grad(total, has_aux=True)
 
     def gradient(params: Any, batch: Batch, key: Key) -> Descent:
-        def of_group(rows: Batch, key: Key) -> tuple[tuple[Any, WeightedLoss], None]:
+        def of_group(rows: Batch, key: Key) -> tuple[tuple[Any, WeightedLoss], Any]:
             gradient, seen = group_gradient(params, rows, key)
             # A group of padding alone may have statistics that are no numbers.
             weighted = jax.tree.map(
                 lambda leaf: jnp.where(seen.weight > 0, seen.weight * leaf, 0.0), seen.statistics
             )
-            return (gradient, seen._replace(statistics=weighted)), None
+            return (gradient, seen._replace(statistics=weighted, kept=())), seen.kept
 
-        (sums, seen), _ = over_groups(of_group, groups, split(batch, groups), key, _merge)
+        (sums, seen), kept = over_groups(of_group, groups, split(batch, groups), key, _merge)
         scale = jnp.where(seen.weight > 0, 1.0 / jnp.maximum(seen.weight, 1e-12), 0.0)
 
         def mean(tree: Any) -> Any:
             return jax.tree.map(lambda leaf: leaf * scale.astype(leaf.dtype), tree)
 
-        return Descent(mean(sums), seen.metrics, mean(seen.statistics))
+        return Descent(mean(sums), seen.metrics, mean(seen.statistics), join(kept))
 
     return gradient
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import flax.linen as nn
 import jax
@@ -24,35 +24,20 @@ from research.engine.experiment import (
     Selection,
 )
 from research.engine.metrics import Metrics
-from research.optimization.accumulation import WeightedLoss, make_gradient
-from research.optimization.averaging import update_average
-from research.optimization.optimizers import OptimizerName, make_optimizer
+from research.optimization.accumulation import WeightedLoss
+from research.optimization.optimizers import OptimizerName
 from research.optimization.policy import POLICIES, PolicyName
 from research.optimization.schedules import ScheduleName
+from research.optimization.supervised import (
+    Fitting,
+    SupervisedState,
+    Variables,
+    make_supervised,
+)
 from research.vision.pictures import make_pictures
 
 Augmentation: TypeAlias = Callable[[jax.Array, Key, Hyperparameters], jax.Array]
 """(image `[height, width, channels]` float32, key, hyperparameters) -> such an image."""
-
-
-class ClassifierState(NamedTuple):
-    """All that the next update depends on.
-
-    Attributes:
-        params: of the model, float32.
-        opt_state: of the optimiser.
-        average: a moving average of the parameters, to evaluate with; None where none is kept.
-        statistics: the model's running averages ("batch_stats"); empty where it keeps none.
-        step: int32 scalar, updates done.
-        hyperparameters: name -> float32 scalar.
-    """
-
-    params: Any
-    opt_state: Any
-    average: Any
-    statistics: Any
-    step: jax.Array
-    hyperparameters: Hyperparameters
 
 
 Report: TypeAlias = Literal["last", "validation/accuracy", "validation/loss"]
@@ -113,81 +98,53 @@ def make_classifier(
     """
     numerics = POLICIES[policy]
 
-    def optimizer_of(values: Hyperparameters) -> optax.GradientTransformation:
-        return make_optimizer(optimizer, values, steps, schedule, warmup_steps)
-
-    def variables_of(params: Any, statistics: Any) -> dict[str, Any]:
-        kept = {"batch_stats": statistics} if statistics else {}
-        return {"params": numerics.for_compute(params), **kept}
-
-    def logits_of(variables: Any, image: jax.Array) -> jax.Array:
+    def logits_of(variables: Variables, image: jax.Array) -> jax.Array:
         logits = model.apply(variables, numerics.for_compute(image), training=False)
         return numerics.for_loss(logits)
-
-    def reported(state: ClassifierState) -> dict[str, Any]:
-        params = state.params if state.average is None else state.average
-        return variables_of(params, state.statistics)
 
     def scaled(image: jax.Array) -> jax.Array:
         return image.astype(jnp.float32) / white
 
-    def init(key: Key, hyperparameters: Hyperparameters) -> ClassifierState:
-        example = jnp.zeros((1, *image_shape), jnp.float32)
-        variables = model.init(key, example, training=False)
-        params = variables["params"]
-        return ClassifierState(
-            params=params,
-            opt_state=optimizer_of(hyperparameters).init(params),
-            # A copy: an array that appeared twice in a donated state could not be given back.
-            average=jax.tree.map(jnp.copy, params) if "average_decay" in hyperparameters else None,
-            statistics=variables.get("batch_stats", {}),
-            step=jnp.int32(0),
-            hyperparameters=hyperparameters,
-        )
+    def init_model(key: Key) -> Variables:
+        return model.init(key, jnp.zeros((1, *image_shape), jnp.float32), training=False)
 
-    def update(state: ClassifierState, batch: Batch, key: Key) -> tuple[ClassifierState, Metrics]:
-        augment_key, dropout_key = jax.random.split(key)
-        values = state.hyperparameters
-        smoothing = values.get("label_smoothing", jnp.float32(0.0))
-        rows = {"image": batch["image"], "label": batch["label"], "weight": batch["weight"]}
+    def loss(variables: Variables, rows: Batch, key: Key, values: Hyperparameters) -> WeightedLoss:
+        image = scaled(rows["image"])
         if augment is not None:
-            rows["number"] = jnp.arange(batch["image"].shape[0])
+            keys = jax.random.wrap_key_data(rows["key"])
+            image = jax.vmap(augment, in_axes=(0, 0, None))(image, keys, values)
+        logits, changed = model.apply(
+            variables,
+            numerics.for_compute(image),
+            training=True,
+            dropout_rate=values.get("dropout_rate", 0.0),
+            rngs={"dropout": key},
+            mutable=["batch_stats"],
+        )
+        smoothing = values.get("label_smoothing", jnp.float32(0.0))
+        seen = _weighted_loss(numerics.for_loss(logits), rows["label"], rows["weight"], smoothing)
+        return seen._replace(statistics=changed.get("batch_stats", {}))
 
-        def loss(params: Any, rows: Batch, key: Key) -> WeightedLoss:
-            image = scaled(rows["image"])
-            if augment is not None:
-                each = jax.vmap(partial(jax.random.fold_in, augment_key))(rows["number"])
-                image = jax.vmap(augment, in_axes=(0, 0, None))(image, each, values)
-            logits, changed = model.apply(
-                variables_of(params, state.statistics),
-                numerics.for_compute(image),
-                training=True,
-                dropout_rate=values.get("dropout_rate", 0.0),
-                rngs={"dropout": key},
-                mutable=["batch_stats"],
-            )
-            seen = _weighted_loss(
-                numerics.for_loss(logits), rows["label"], rows["weight"], smoothing
-            )
-            return seen._replace(statistics=changed.get("batch_stats", {}))
+    how = Fitting(steps, optimizer, schedule, warmup_steps, policy, groups)
+    fitted = make_supervised(init_model, loss, how)
 
-        gradient, seen, statistics = make_gradient(loss, groups)(state.params, rows, dropout_key)
-        updates, opt_state = optimizer_of(values).update(gradient, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
-        average = state.average
-        if average is not None:
-            average = update_average(average, params, values["average_decay"], state.step)
-        state = ClassifierState(params, opt_state, average, statistics, state.step + 1, values)
-        return state, seen
+    def update(state: SupervisedState, batch: Batch, key: Key) -> tuple[SupervisedState, Metrics]:
+        augment_key, dropout_key = jax.random.split(key)
+        rows = {name: batch[name] for name in ("image", "label", "weight")}
+        if augment is not None:
+            numbers = jnp.arange(batch["image"].shape[0])
+            keys = jax.vmap(partial(jax.random.fold_in, augment_key))(numbers)
+            rows["key"] = jax.random.key_data(keys)
+        return fitted.update(state, rows, dropout_key)
 
-    def evaluate(state: ClassifierState, batch: Batch, key: Key) -> Metrics:
+    def evaluate(state: SupervisedState, batch: Batch, key: Key) -> Metrics:
         del key
-        logits = logits_of(reported(state), scaled(batch["image"]))
+        logits = logits_of(fitted.reported(state), scaled(batch["image"]))
         return _weighted_loss(logits, batch["label"], batch["weight"], 0.0).metrics
 
-    def artifacts(state: ClassifierState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
+    def artifacts(state: SupervisedState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
         split = next(name for name in ("test", "validation", *data.splits) if name in data.splits)
-        variables = reported(state)
+        variables = fitted.reported(state)
 
         def probabilities(variables: Any, image: jax.Array) -> jax.Array:
             return jax.nn.softmax(logits_of(variables, scaled(image)))
@@ -208,7 +165,7 @@ def make_classifier(
         )
 
     return Experiment(
-        init=init,
+        init=fitted.init,
         update=update,
         evaluate=evaluate,
         steps=steps,

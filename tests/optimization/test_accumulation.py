@@ -48,7 +48,7 @@ def whole_batch(batch):
 )
 def test_any_number_of_parts_gives_the_gradient_of_the_whole(weight, parts, seed):
     batch = batch_of(weight, seed)
-    gradient, seen, _ = make_gradient(squared_error, parts)(PARAMS, batch, jax.random.key(0))
+    gradient, seen, *_ = make_gradient(squared_error, parts)(PARAMS, batch, jax.random.key(0))
     expected = whole_batch(batch)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), gradient, expected
@@ -101,7 +101,7 @@ def test_each_part_has_a_key_of_its_own():
         return WeightedLoss(total, jnp.float32(1), {"draw": metrics.maximum(draw)})
 
     key = jax.random.key(3)
-    gradient, seen, _ = make_gradient(noise, 4)(PARAMS, batch_of([1] * 4), key)
+    gradient, seen, *_ = make_gradient(noise, 4)(PARAMS, batch_of([1] * 4), key)
     draws = [jax.random.uniform(jax.random.fold_in(key, index)) for index in range(4)]
     np.testing.assert_allclose(gradient["bias"], np.mean(draws), rtol=1e-6)
     assert seen["draw"].value == max(draws) and len(set(map(float, draws))) == 4
