@@ -145,7 +145,11 @@ def _host() -> jax.Device:
 
 
 def _read(source: Source, position: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-    return for_device(source.read(position), source.name) | {"weight": weight}
+    # A position may have several axes, as where an example is a window of a sequence.
+    columns = for_device(source.read(position.reshape(-1)), source.name)
+    return {
+        name: column.reshape(*position.shape, *column.shape[1:]) for name, column in columns.items()
+    } | {"weight": weight}
 
 
 def evaluation_batches(source: Source, batch_size: int, workers: int) -> Iterator[Batch]:

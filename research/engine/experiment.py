@@ -31,7 +31,8 @@ class Rows(NamedTuple):
     """Which rows of a split make a batch.
 
     Attributes:
-        position: int32 `[batch]`, rows of the split.
+        position: int32 `[batch]`, rows of the split; or `[batch, time]`, where an example is
+            several of them, such as a window of a sequence.
         weight: float32 `[batch]`, 1 for an example and 0 for padding.
     """
 

@@ -12,7 +12,10 @@ from research.data import places
 from research.data.files import exclusive, publish, workshop
 from research.errors import Mistake
 
-EMBEDDED = {"encore_digits": "research.data.builders.digits:EncoreDigits"}
+EMBEDDED = {
+    "encore_digits": "research.data.builders.digits:EncoreDigits",
+    "encore_python_reference": "research.data.builders.python_reference:EncorePythonReference",
+}
 """Name -> builder, of data sets that come with an installed package and need no network."""
 
 
