@@ -1,0 +1,140 @@
+"""Networks that forecast the next values of a series, with an interval around each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from research.sequence.recurrent_layers import RecurrentLayers
+from research.sequence.time_convolution import TimeConvolution
+
+QUANTILES = (0.05, 0.95)
+"""Of which the ends of an interval are forecasts: nine values in ten lie within."""
+
+
+class Forecast(NamedTuple):
+    """What is said of the values after some places of a window.
+
+    Attributes:
+        mean: float32 `[batch, places, horizon]`.
+        low: the lower end of the interval, of the same shape.
+        high: its upper end.
+    """
+
+    mean: jax.Array
+    low: jax.Array
+    high: jax.Array
+
+
+class ForecastNet(nn.Module):
+    """Features of a window at some of its places, and a linear forecast from these.
+
+    The interval is read from the same features, which do not learn from it: the mean is what it
+    would be without.
+
+    Attributes:
+        body: (values `[batch, time, features]`, `training`, `dropout_rate`) -> features `[batch,
+            places, width]`, the last place being the window's end.
+        horizon: values that are forecast from each place.
+        direct: whether the features are the forecast, with no layer after them.
+    """
+
+    body: nn.Module
+    horizon: int
+    direct: bool = False
+
+    @nn.compact
+    def __call__(
+        self, values: jax.Array, training: bool = False, dropout_rate: jax.Array | float = 0.0
+    ) -> Forecast:
+        """What follows each place."""
+        features = self.body(values, training=training, dropout_rate=dropout_rate)
+        mean = features if self.direct else nn.Dense(self.horizon, name="mean")(features)
+        ends = nn.Dense(2 * self.horizon, name="interval")(jax.lax.stop_gradient(features))
+        low, high = jnp.split(ends, 2, axis=-1)
+        around = jax.lax.stop_gradient(mean)
+        return Forecast(mean, around + low, around + high)
+
+
+class Naive(nn.Module):
+    """That nothing changes: the last value of the first feature, and no interval.
+
+    Attributes:
+        horizon: values that are forecast.
+        season: steps after which the series is taken to come again; 1 for none.
+    """
+
+    horizon: int
+    season: int = 1
+
+    def __call__(
+        self, values: jax.Array, training: bool = False, dropout_rate: jax.Array | float = 0.0
+    ) -> Forecast:
+        """What follows the window."""
+        del training, dropout_rate
+        ahead = jnp.arange(self.horizon) % self.season - self.season
+        mean = values[:, None, ahead, 0]
+        return Forecast(mean, mean, mean)
+
+
+class Linear(nn.Module):
+    """All of the window's values side by side, for a linear forecast from them."""
+
+    @nn.compact
+    def __call__(
+        self, values: jax.Array, training: bool = False, dropout_rate: jax.Array | float = 0.0
+    ) -> jax.Array:
+        """float32 `[batch, 1, time * features]`."""
+        del training, dropout_rate
+        return values.reshape(values.shape[0], 1, -1)
+
+
+class Recurrent(nn.Module):
+    """Recurrent layers over the window, after a convolution or none.
+
+    Attributes:
+        cell: name of a kind in `research.layers.cells.CELLS`.
+        units: of each layer.
+        every: whether each step is a place, or the last alone.
+        batch_normalisation: between layers, as `RecurrentLayers` has it.
+        filters: of a convolution of four steps and stride two before them; 0 for none.
+    """
+
+    cell: str
+    units: tuple[int, ...]
+    every: bool = False
+    batch_normalisation: bool = False
+    filters: int = 0
+
+    @nn.compact
+    def __call__(
+        self, values: jax.Array, training: bool = False, dropout_rate: jax.Array | float = 0.0
+    ) -> jax.Array:
+        """float32 `[batch, places, units]`."""
+        if self.filters:
+            values = TimeConvolution(self.filters, size=4, stride=2)(values)
+        layers = RecurrentLayers(
+            self.cell, self.units, batch_normalisation=self.batch_normalisation
+        )
+        outputs, _ = layers(values, training=training, dropout_rate=dropout_rate)
+        return outputs if self.every else outputs[:, -1:]
+
+
+class Waves(nn.Module):
+    """A WaveNet over the window, every step a place.
+
+    Attributes:
+        net: the layers.
+    """
+
+    net: nn.Module
+
+    def __call__(
+        self, values: jax.Array, training: bool = False, dropout_rate: jax.Array | float = 0.0
+    ) -> jax.Array:
+        """float32 `[batch, time, features]`."""
+        del training, dropout_rate
+        return self.net(values)

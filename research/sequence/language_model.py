@@ -1,0 +1,149 @@
+"""Learning to say which character comes next, as an experiment; the state of a text is carried."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from research.engine import metrics
+from research.engine.experiment import Batch, Data, Experiment, Hyperparameters, Key, Selection
+from research.engine.metrics import Metrics
+from research.optimization.accumulation import WeightedLoss
+from research.optimization.supervised import (
+    Fitting,
+    SupervisedState,
+    Variables,
+    make_supervised,
+)
+from research.sequence.character_net import CharacterNet
+
+
+class LanguageModelState(NamedTuple):
+    """All that the next update depends on: `SupervisedState`, and where the texts stopped.
+
+    Attributes:
+        params, opt_state, average, statistics, step, hyperparameters: as `SupervisedState` has.
+        carried: the net's states after the last window of each row of a batch; None where every
+            window begins anew.
+    """
+
+    params: Any
+    opt_state: Any
+    average: Any
+    statistics: Any
+    step: jax.Array
+    hyperparameters: Hyperparameters
+    carried: Any
+
+    @property
+    def learned(self) -> SupervisedState:
+        """All but what is carried."""
+        return SupervisedState(*self[:-1])
+
+
+def make_language_model(
+    net: CharacterNet,
+    data: Data,
+    hyperparameters: Mapping[str, float],
+    fitting: Fitting,
+    *,
+    batch_size: int,
+    window: int,
+    windows: int | None,
+    evaluate_every: int,
+    selection: Selection | None = None,
+) -> Experiment:
+    """An experiment that trains a character model by cross-entropy.
+
+    A batch holds `symbol`, int `[batch, time + 1]`: characters, each but the first being the target
+    of the one before; and `weight`. Its metrics are means over characters: `loss` in nats, `bits`
+    of the same, and `accuracy`. Each row of an evaluated split is read from its beginning, without
+    dropout, with states that remember nothing.
+
+    Args:
+        net: says what comes next.
+        data: what is fed.
+        hyperparameters: those of `make_optimizer`, and `dropout_rate`.
+        fitting: how it learns.
+        batch_size: rows in an update.
+        window: inputs in a window.
+        windows: after how many windows the rows begin anew, and what is carried with them; None
+            where every window begins anew. Gradients end at a window's start.
+        evaluate_every: updates between evaluations.
+        selection: which checkpoint is reported.
+    """
+
+    def init_model(key: Key) -> Variables:
+        return net.init(key, jnp.zeros((1, 1), jnp.int32))
+
+    def loss(variables: Variables, rows: Batch, key: Key, values: Hyperparameters) -> WeightedLoss:
+        logits, states = net.apply(
+            variables,
+            rows["symbol"][:, :-1],
+            rows.get("carried"),
+            training=True,
+            dropout_rate=values.get("dropout_rate", 0.0),
+            rngs={"dropout": key},
+        )
+        told = figures(logits, rows["symbol"][:, 1:], rows["weight"])
+        kept = states if windows is not None else ()
+        total, count = told["loss"]
+        return WeightedLoss(total, count, dict(told), {}, kept)
+
+    fitted = make_supervised(init_model, loss, fitting)
+
+    def init(key: Key, hyperparameters: Hyperparameters) -> LanguageModelState:
+        learned = fitted.init(key, hyperparameters)
+        carried = net.resting(batch_size) if windows is not None else None
+        return LanguageModelState(*learned, carried)
+
+    def update(
+        state: LanguageModelState, batch: Batch, key: Key
+    ) -> tuple[LanguageModelState, Metrics]:
+        rows, carried = dict(batch), state.carried
+        if windows is not None:
+            begins = state.step % windows == 0
+            rows["carried"] = jax.tree.map(lambda leaf: jnp.where(begins, 0.0, leaf), carried)
+        learned, told, kept = fitted.learn(state.learned, rows, key)
+        return LanguageModelState(*learned, kept if windows is not None else None), told
+
+    def evaluate(state: LanguageModelState, batch: Batch, key: Key) -> Metrics:
+        del key
+        logits, _ = net.apply(fitted.reported(state.learned), batch["symbol"][:, :-1])
+        return dict(figures(logits, batch["symbol"][:, 1:], batch["weight"]))
+
+    return Experiment(
+        init=init,
+        update=update,
+        evaluate=evaluate,
+        steps=fitting.steps,
+        items_per_step=batch_size * window,
+        items="characters",
+        hyperparameters=hyperparameters,
+        data=data,
+        groups=fitting.groups,
+        evaluate_every=evaluate_every,
+        selection=selection,
+    )
+
+
+def figures(logits: jax.Array, targets: jax.Array, weight: jax.Array) -> dict[str, metrics.Mean]:
+    """What is told of characters: `loss` in nats, `bits`, and `accuracy`.
+
+    Args:
+        logits: float32 `[batch, time, symbols]`.
+        targets: int `[batch, time]`.
+        weight: float32 `[batch]`.
+    """
+    nats = optax.softmax_cross_entropy_with_integer_labels(logits, targets.astype(jnp.int32))
+    each = jnp.broadcast_to(weight[:, None], nats.shape)
+    return {
+        "loss": metrics.mean(nats, each),
+        "bits": metrics.mean(nats / math.log(2.0), each),
+        "accuracy": metrics.mean(jnp.argmax(logits, axis=-1) == targets, each),
+    }

@@ -1,0 +1,141 @@
+"""Character models: what is measured, what is carried, and that an update is what it says."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from research.data.arrays import ArraySource
+from research.data.sequences import contiguous_rows
+from research.engine.experiment import Data
+from research.engine.hyperparameters import traced
+from research.errors import Mistake
+from research.optimization.supervised import Fitting
+from research.sequence.character_config import (
+    CharacterConfig,
+    held_out,
+    make,
+    read_texts,
+    smoke,
+    validate,
+)
+from research.sequence.character_net import CharacterNet
+from research.sequence.language_model import make_language_model
+
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
+SYMBOLS, BATCH, WINDOW = 5, 3, 4
+RATES = {"learning_rate": 0.1, "dropout_rate": 0.0}
+
+
+def _model(windows, embedding=0, cell="lstm"):
+    net = CharacterNet(SYMBOLS, cell, (6, 6), embedding)
+    text = np.random.default_rng(0).integers(0, SYMBOLS, 60).astype(np.uint16)
+    row = ArraySource("rows", {"symbol": text[None]})
+    data = Data({"validation": row}, evaluation_batch_size=1)
+    experiment = make_language_model(
+        net, data, RATES, Fitting(12, "sgd"), batch_size=BATCH, window=WINDOW, windows=windows,
+        evaluate_every=4,
+    )  # fmt: skip
+    return net, text, experiment, jax.jit(experiment.init)(jax.random.key(0), traced(RATES))
+
+
+def _nats(net, params, numbers, states=None):
+    logits, states = net.apply({"params": params}, numbers[:, :-1], states)
+    chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), numbers[:, 1:, None], axis=-1)
+    return -jnp.mean(chosen), states
+
+
+@pytest.mark.parametrize("embedding", [0, 3])
+def test_a_text_is_measured_from_its_beginning(embedding):
+    net, text, experiment, state = _model(None, embedding)
+    batch = {"symbol": jnp.asarray(text)[None], "weight": jnp.ones(1)}
+    told = jax.jit(experiment.evaluate)(state, batch, jax.random.key(0))
+    found = {name: float(value.total / value.weight) for name, value in told.items()}
+    expected, _ = _nats(net, state.params, jnp.asarray(text, jnp.int32)[None])
+    assert found["loss"] == pytest.approx(float(expected), rel=1e-5)
+    assert found["bits"] == pytest.approx(float(expected) / math.log(2), rel=1e-5)
+    assert float(told["loss"].weight) == len(text) - 1
+    # Untrained, it knows nothing: about ln 5 nats.
+    assert abs(found["loss"] - math.log(SYMBOLS)) < 0.3
+
+
+def test_updates_carry_the_state_and_begin_anew_with_the_text():
+    """Against gradients of a loss that is written out, three windows and then the first again."""
+    windows, rows = contiguous_rows(39, WINDOW, BATCH)
+    assert windows == 3
+    net, text, experiment, state = _model(windows)
+    params, states = state.params, None
+    update = jax.jit(experiment.update)
+    gradient = jax.jit(jax.value_and_grad(partial(_nats, net), has_aux=True))
+    for step in range(5):
+        if step % windows == 0:
+            states = None
+        symbol = jnp.asarray(text)[rows(jax.random.key(0), step).position]
+        (loss, states), slope = gradient(params, symbol.astype(jnp.int32), states)
+        params = optax.apply_updates(params, jax.tree.map(lambda leaf: -0.1 * leaf, slope))
+        state, told = update(
+            state, {"symbol": symbol, "weight": jnp.ones(BATCH)}, jax.random.key(0)
+        )
+        assert float(told["loss"].total / told["loss"].weight) == pytest.approx(
+            float(loss), rel=1e-5
+        )
+        close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6)
+        jax.tree.map(close, state.params, params)
+        jax.tree.map(close, state.carried, states)
+
+
+def test_without_carried_state_a_window_knows_nothing_of_the_one_before():
+    _, text, experiment, state = _model(None)
+    assert state.carried is None
+    batch = {"symbol": jnp.asarray(text[: 3 * 5]).reshape(3, 5), "weight": jnp.ones(BATCH)}
+    update = jax.jit(experiment.update)
+    after, _ = update(state, batch, jax.random.key(0))
+    again, _ = update(state._replace(step=state.step + 1), batch, jax.random.key(0))
+    jax.tree.map(np.testing.assert_array_equal, after.params, again.params)
+
+
+def test_held_out_text_is_read_once_from_end_to_end():
+    part = np.arange(1000, dtype=np.uint16)
+    windows = held_out(part, CharacterConfig(window=9), "test")
+    assert windows.shape == (111, 10)
+    np.testing.assert_array_equal(windows[1:, 0], windows[:-1, -1])
+    long = held_out(part, CharacterConfig(stateful=True), "test")
+    assert long.shape == (16, 63) and long[0, 0] == 0
+    with pytest.raises(Mistake, match="the test text has 4 elements, fewer than a window of 9"):
+        held_out(part[:5], CharacterConfig(window=9), "test")
+
+
+def test_splits_have_a_gap_or_are_as_published(monkeypatch):
+    text = "".join(chr(97 + k % 26) for k in range(3000))
+    parts = {"train": text, "validation": text[:50].upper(), "test": "xyz"}
+    monkeypatch.setattr(
+        "research.sequence.character_config.read_text",
+        lambda dataset, split="train": parts[split],
+    )
+    vocabulary, splits = read_texts(CharacterConfig(window=30))
+    assert vocabulary.decode(splits["train"]) == text[: len(splits["train"])]
+    assert sum(map(len, splits.values())) == 3000 - 2 * 31
+    vocabulary, splits = read_texts(CharacterConfig(cut="published"))
+    assert {name: vocabulary.decode(part) for name, part in splits.items()} == {
+        name: part.lower() for name, part in parts.items()
+    }
+    with pytest.raises(Mistake, match="3000 elements are too few"):
+        read_texts(CharacterConfig(window=2000))
+    with pytest.raises(Mistake, match="fewer than --batch-size 5000"):
+        make(CharacterConfig(window=30, batch_size=5000))
+    with pytest.raises(Mistake, match="Take fewer rows or a shorter window"):
+        make(CharacterConfig(window=30, batch_size=300, stateful=True))
+
+
+def test_what_is_out_of_range_is_told():
+    assert validate(CharacterConfig()) == []
+    assert validate(smoke(CharacterConfig())) == []
+    told = validate(CharacterConfig(window=0, dropout_rate=1.0, groups=5))
+    assert len(told) == 3
