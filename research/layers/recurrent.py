@@ -52,6 +52,19 @@ def init_recurrent(key: Key, cell: Cell, features: int, units: int) -> Recurrent
     )
 
 
+def init_uniform(key: Key, cell: Cell, features: int, units: int) -> Recurrent:
+    """Everything uniform in ±1/√units, as PyTorch starts its own."""
+    bound = units**-0.5
+    shapes = jax.eval_shape(lambda key: init_recurrent(key, cell, features, units), key)
+    leaves, structure = jax.tree.flatten(shapes)
+    drawn = [
+        jax.random.uniform(part, leaf.shape, jnp.float32, -bound, bound)
+        for part, leaf in zip(jax.random.split(key, len(leaves)), leaves, strict=True)
+    ]
+    started: Recurrent = jax.tree.unflatten(structure, drawn)
+    return started
+
+
 def resting(cell: Cell, batch: tuple[int, ...], units: int) -> States:
     """States that remember nothing: 0, float32 `[*batch, units]` each."""
     return tuple(jnp.zeros((*batch, units)) for _ in range(cell.states))

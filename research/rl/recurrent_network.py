@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from research.layers.cells import GRU
-from research.layers.recurrent import init_recurrent, recurrent, recurrent_step
+from research.layers.recurrent import init_uniform, recurrent, recurrent_step
 from research.rl.distributions import Distribution
 from research.rl.environments.environment import Environment
 from research.rl.network import ActingNetwork, Tower, spaces
@@ -68,7 +68,7 @@ class RecurrentTower(nn.Module):
         self.encoder = Tower(
             tuple(before), features, math.sqrt(2.0), self.channels, self.dimensions
         )
-        self.gru = self.param("gru", init_recurrent, GRU, features, self.memory_units)
+        self.gru = self.param("gru", init_uniform, GRU, features, self.memory_units)
         self.readout = Tower((), self.outputs, self.last_scale)
 
     def step(self, inputs: jax.Array, hidden: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -21,7 +21,7 @@ from research.engine.experiment import (
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean
 from research.layers.cells import GRU
-from research.layers.recurrent import Recurrent, init_recurrent, recurrent
+from research.layers.recurrent import Recurrent, init_uniform, recurrent
 from research.optimization.optimizers import make_optimizer
 from research.sequence.pictures import show_forecasts
 from research.sequence.series import Sizes, held_out, make_streams
@@ -58,8 +58,8 @@ class ForecasterState(NamedTuple):
 
 
 def init_forecaster(key: Key, units: int) -> Forecaster:
-    """A GRU as `init_recurrent` starts it; a readout that says 0."""
-    return Forecaster(init_recurrent(key, GRU, 1, units), jnp.zeros(units), jnp.zeros(()))
+    """A GRU as `init_uniform` starts it; a readout that says 0."""
+    return Forecaster(init_uniform(key, GRU, 1, units), jnp.zeros(units), jnp.zeros(()))
 
 
 def forecast(

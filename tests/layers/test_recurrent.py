@@ -13,6 +13,7 @@ from research.layers.cells import CELLS, EPSILON
 from research.layers.recurrent import (
     Recurrent,
     init_recurrent,
+    init_uniform,
     recurrent,
     recurrent_step,
     resting,
@@ -274,3 +275,15 @@ def test_it_starts_as_the_papers_have_it(name):
     if cell.states == 2:
         assert params.input_bias.tolist() == [0] * UNITS + [1] * UNITS + [0] * 2 * UNITS
     assert all(not state.any() for state in resting(cell, (2, 3), UNITS))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_it_starts_as_pytorch_does_where_that_is_asked_for(name):
+    cell = CELLS[name]
+    params = jax.jit(lambda key: init_uniform(key, cell, 50, UNITS))(jax.random.key(3))
+    like = jax.eval_shape(lambda key: init_recurrent(key, cell, 50, UNITS), jax.random.key(3))
+    assert jax.tree.structure(params) == jax.tree.structure(like)
+    bound, leaves = UNITS**-0.5, jax.tree.leaves(params)
+    assert all(float(jnp.abs(leaf).max()) <= bound for leaf in leaves)
+    assert all(float(leaf.std()) > bound / 5 for leaf in leaves)
+    assert len({float(leaf.reshape(-1)[0]) for leaf in leaves}) == len(leaves)
