@@ -153,6 +153,7 @@ def make(config: CharacterConfig) -> Experiment:
         window=window,
         windows=windows,
         evaluate_every=max(1, epoch),
+        vocabulary=vocabulary,
     )
 
 

@@ -1,0 +1,111 @@
+"""Writing by a model of characters: each that it draws is what it reads next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from research.data.vocabulary import Vocabulary
+from research.engine.experiment import Key
+
+CHUNK = 16
+"""Characters that are written between two looks at them: more are faster, fewer come sooner."""
+
+
+class Writer(NamedTuple):
+    """How an experiment's state writes.
+
+    Attributes:
+        vocabulary: of its characters.
+        resting: how many texts -> a memory that knows nothing.
+        read: (state, memory, int `[texts, time]`) -> the memory afterwards, and logits of what
+            follows the last character, float32 `[texts, symbols]`.
+    """
+
+    vocabulary: Vocabulary
+    resting: Callable[[int], Any]
+    read: Callable[[Any, Any, jax.Array], tuple[Any, jax.Array]]
+
+
+class Taste(NamedTuple):
+    """Which of the likely characters are drawn.
+
+    Attributes:
+        temperature: what logits are divided by; 0 for always the likeliest.
+        top_k: only so many of the likeliest; all if 0.
+        top_p: only the likeliest that together have this probability, at least one.
+    """
+
+    temperature: jax.Array | float = 1.0
+    top_k: jax.Array | int = 0
+    top_p: jax.Array | float = 1.0
+
+
+def choose(logits: jax.Array, taste: Taste, key: Key) -> jax.Array:
+    """One character for each text, int32 `[...]`.
+
+    Args:
+        logits: float32 `[..., symbols]`.
+        taste: which are drawn; its numbers may be traced.
+        key: for the draw.
+
+    Source: Ackley et al. 1985 (temperature); Fan et al. 2018 (arXiv 1805.04833, top-k); Holtzman
+        et al. 2020 (arXiv 1904.09751), section 3.1 (top-p).
+    """
+    temperature, top_k, top_p = map(jnp.asarray, taste)
+    scaled = logits / jnp.maximum(temperature, 1e-6)
+    order = jnp.argsort(-scaled, axis=-1, stable=True)
+    ordered = jax.nn.softmax(jnp.take_along_axis(scaled, order, axis=-1))
+    before = jnp.cumsum(ordered, axis=-1) - ordered
+    rank = jnp.arange(logits.shape[-1])
+    kept = (before < top_p) & ((rank < top_k) | (top_k == 0)) | (rank == 0)
+    drawn = jax.random.categorical(key, jnp.where(kept, jnp.log(ordered), -jnp.inf))
+    # At temperature 0, of equals the first, as argmax has it.
+    place = jnp.where(temperature > 0, drawn, 0)
+    return jnp.take_along_axis(order, place[..., None], axis=-1)[..., 0].astype(jnp.int32)
+
+
+def write(
+    writer: Writer, state: Any, prompt: np.ndarray, length: int, taste: Taste, key: Key
+) -> Iterator[np.ndarray]:
+    """What follows a prompt, a few characters at a time; the same for the same key.
+
+    One compiled program writes `CHUNK` characters; what a text comes to depends neither on that
+    nor on its length.
+
+    Args:
+        writer: how the state writes.
+        state: of the experiment.
+        prompt: int `[texts, characters]`, at least one character.
+        length: characters to write.
+        taste: which are drawn.
+        key: for all draws.
+
+    Yields:
+        int32 `[texts, n]`, n at most `CHUNK`.
+    """
+    taste = Taste(*map(jnp.asarray, taste))
+
+    @jax.jit
+    def begin(state: Any, prompt: jax.Array) -> tuple[Any, jax.Array]:
+        return writer.read(state, writer.resting(prompt.shape[0]), prompt)
+
+    @partial(jax.jit, donate_argnums=1)
+    def go_on(state: Any, carry: tuple, first: jax.Array) -> tuple[tuple, jax.Array]:
+        def one(carry: tuple, number: jax.Array) -> tuple[tuple, jax.Array]:
+            memory, logits = carry
+            chosen = choose(logits, taste, jax.random.fold_in(key, number))
+            return writer.read(state, memory, chosen[:, None]), chosen
+
+        carry, chosen = jax.lax.scan(one, carry, first + jnp.arange(CHUNK))
+        return carry, chosen.T
+
+    carry = begin(state, jnp.asarray(prompt, jnp.int32))
+    for first in range(0, length, CHUNK):
+        carry, chosen = go_on(state, carry, jnp.int32(first))
+        yield np.asarray(chosen)[:, : length - first]
