@@ -1,0 +1,216 @@
+"""Attention: what each query takes from values, by how well their keys fit it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+
+def attention_weights(scores: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+    """How much of each value a query takes: a softmax over those that it may see.
+
+    Args:
+        scores: float `[..., queries, keys]`.
+        mask: bool, broadcastable to `scores`, which keys a query may see; all if None.
+
+    Returns:
+        float `[..., queries, keys]`, of sum 1 for each query; 0 where it may see none.
+    """
+    if mask is None:
+        return jax.nn.softmax(scores)
+    mask = jnp.broadcast_to(mask, scores.shape)
+    some = jnp.any(mask, axis=-1, keepdims=True)
+    return jnp.where(mask, jax.nn.softmax(jnp.where(mask | ~some, scores, -jnp.inf)), 0.0)
+
+
+def dot_product_attention(
+    query: jax.Array, key: jax.Array, value: jax.Array, mask: jax.Array | None = None
+) -> tuple[jax.Array, jax.Array]:
+    """Σ_k softmax_k(q·k / √depth) v_k.
+
+    Args:
+        query: float `[..., queries, depth]`.
+        key: float `[..., keys, depth]`.
+        value: float `[..., keys, width]`.
+        mask: as `attention_weights` has it.
+
+    Returns:
+        float `[..., queries, width]`, and the weights `[..., queries, keys]`.
+
+    Source: Vaswani et al. 2017 (arXiv 1706.03762), eq. 1.
+    """
+    scores = query @ jnp.swapaxes(key, -1, -2) / query.shape[-1] ** 0.5
+    weights = attention_weights(scores, mask)
+    return weights @ value, weights
+
+
+class AdditiveAttention(nn.Module):
+    """Scores vᵀ tanh(W q + U k).
+
+    Attributes:
+        units: of the hidden layer.
+
+    Source: Bahdanau et al. 2015 (arXiv 1409.0473), section A.1.2.
+    """
+
+    units: int
+
+    @nn.compact
+    def __call__(
+        self, query: jax.Array, memory: jax.Array, mask: jax.Array | None = None
+    ) -> tuple[jax.Array, jax.Array]:
+        """What is read of the memory, and the weights.
+
+        Args:
+            query: float32 `[batch, queries, features]`.
+            memory: float32 `[batch, keys, width]`, keys and values in one.
+            mask: bool `[batch, keys]`, which of them are there; all if None.
+        """
+        asked = nn.Dense(self.units, name="query")(query)
+        offered = nn.Dense(self.units, use_bias=False, name="key")(memory)
+        hidden = jnp.tanh(asked[:, :, None] + offered[:, None])
+        scores = nn.Dense(1, use_bias=False, name="score")(hidden)[..., 0]
+        weights = attention_weights(scores, None if mask is None else mask[:, None])
+        return weights @ memory, weights
+
+
+class MultiplicativeAttention(nn.Module):
+    """Scores qᵀ W k ("general"), or qᵀ k where query and memory are equally wide ("dot").
+
+    Attributes:
+        general: whether there is a W.
+
+    Source: Luong et al. 2015 (arXiv 1508.04025), section 3.1.
+    """
+
+    general: bool = True
+
+    @nn.compact
+    def __call__(
+        self, query: jax.Array, memory: jax.Array, mask: jax.Array | None = None
+    ) -> tuple[jax.Array, jax.Array]:
+        """What is read of the memory, and the weights; as `AdditiveAttention`."""
+        if self.general:
+            query = nn.Dense(memory.shape[-1], use_bias=False, name="general")(query)
+        scores = query @ jnp.swapaxes(memory, -1, -2)
+        weights = attention_weights(scores, None if mask is None else mask[:, None])
+        return weights @ memory, weights
+
+
+class Cache(NamedTuple):
+    """What a layer remembers of the steps before, for generation.
+
+    Attributes:
+        keys: float32 `[batch, heads, context, depth]`, the newest last.
+        values: of the same shape.
+        seen: int32 scalar, steps so far.
+    """
+
+    keys: jax.Array
+    values: jax.Array
+    seen: jax.Array
+
+
+def empty_cache(batch: int, heads: int, context: int, depth: int) -> Cache:
+    """A cache of nothing, with room for so many steps."""
+    shape = batch, heads, context, depth
+    return Cache(jnp.zeros(shape), jnp.zeros(shape), jnp.int32(0))
+
+
+def rotate(vectors: jax.Array, position: jax.Array) -> jax.Array:
+    """Rotary positions: each pair of coordinates turned by an angle that grows with the position.
+
+    Products of two rotated vectors depend on how far apart they are alone.
+
+    Args:
+        vectors: float `[..., time, depth]`, an even depth.
+        position: int `[time]`.
+
+    Source: Su et al. 2021 (arXiv 2104.09864), eq. 34, its halves side by side.
+    """
+    half = vectors.shape[-1] // 2
+    rate = 10_000.0 ** (-jnp.arange(half) / half)
+    angle = position[:, None] * rate
+    cosine, sine = jnp.cos(angle), jnp.sin(angle)
+    left, right = vectors[..., :half], vectors[..., half:]
+    return jnp.concatenate([left * cosine - right * sine, left * sine + right * cosine], axis=-1)
+
+
+def sinusoids(time: int, width: int) -> jax.Array:
+    """Sinusoidal positions, float32 `[time, width]`: sines of falling frequency, then cosines.
+
+    Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.5, its halves side by side.
+    """
+    half = width // 2
+    rate = 10_000.0 ** (-jnp.arange(half) / half)
+    angle = jnp.arange(time)[:, None] * rate
+    return jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
+
+
+class MultiHeadAttention(nn.Module):
+    """Several attentions side by side, each of its own projections.
+
+    Attributes:
+        heads: how many; they divide the width.
+        causal: whether a query sees no later key.
+        rotary: whether queries and keys are rotated by their positions.
+
+    Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.2.
+    """
+
+    heads: int
+    causal: bool = False
+    rotary: bool = False
+
+    @nn.compact
+    def __call__(
+        self,
+        inputs: jax.Array,
+        memory: jax.Array | None = None,
+        mask: jax.Array | None = None,
+        cache: Cache | None = None,
+    ) -> tuple[jax.Array, jax.Array, Cache | None]:
+        """Outputs, weights `[batch, heads, queries, keys]`, and the cache afterwards.
+
+        Args:
+            inputs: float32 `[batch, queries, width]`.
+            memory: float32 `[batch, keys, any]`, what is attended to; the inputs if None.
+            mask: bool `[batch, keys]`, which of that is there; all if None.
+            cache: of the steps before, which are attended to as well; none if None. The oldest are
+                forgotten.
+        """
+        batch, queries, width = inputs.shape
+        source = inputs if memory is None else memory
+        seen = jnp.int32(0) if cache is None else cache.seen
+
+        def project(name: str, values: jax.Array) -> jax.Array:
+            projected = nn.Dense(width, name=name)(values)
+            split = projected.reshape(batch, -1, self.heads, width // self.heads)
+            return jnp.swapaxes(split, 1, 2)
+
+        query, key, value = (
+            project(name, values)
+            for name, values in (("query", inputs), ("key", source), ("value", source))
+        )
+        place = seen + jnp.arange(queries)
+        keys_place = place if memory is None else jnp.arange(source.shape[1])
+        if self.rotary:
+            query, key = rotate(query, place), rotate(key, keys_place)
+        allowed = None if mask is None else mask[:, None, None]
+        if cache is not None:
+            context = cache.keys.shape[2]
+            key = jnp.concatenate([cache.keys, key], axis=2)
+            value = jnp.concatenate([cache.values, value], axis=2)
+            keys_place = seen - context + jnp.arange(context + queries)
+            cache = Cache(key[:, :, -context:], value[:, :, -context:], seen + queries)
+            there = keys_place >= 0
+            allowed = there if allowed is None else there & allowed
+        if self.causal:
+            past = keys_place <= place[:, None]
+            allowed = past if allowed is None else past & allowed
+        read, weights = dot_product_attention(query, key, value, allowed)
+        joined = jnp.swapaxes(read, 1, 2).reshape(batch, queries, width)
+        return nn.Dense(width, name="output")(joined), weights, cache
