@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 with contextlib.suppress(ImportError):
     # Its import configures logging, which closes all handlers there are: absl's would close the
@@ -26,6 +27,9 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
     atexit.register(shutil.rmtree, compiled, ignore_errors=True)
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 # A shell's background job starts with Ctrl-C ignored, and so would what it starts; tests on
 # interrupts need it to be what it is in a terminal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
