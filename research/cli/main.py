@@ -26,7 +26,6 @@ COMMANDS = (
     "report",
     "play",
     "evaluate",
-    "sample",
     "verify",
     "diff",
     "prepare",
