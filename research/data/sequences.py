@@ -28,11 +28,6 @@ class Span(NamedTuple):
     start: int
     stop: int
 
-    @property
-    def length(self) -> int:
-        """Elements in it."""
-        return self.stop - self.start
-
 
 def split_by_time(length: int, shares: Mapping[str, float], gap: int) -> dict[str, Span]:
     """Stretches of a sequence one after another, with elements left out between them.

@@ -116,8 +116,6 @@ class Experiment(NamedTuple):
             end of a complete run; `evaluation` gives the batches of a split, as `Feed.evaluation`.
         agent: of an experiment that acts, what a state of it does where: a
             `research.rl.agent.Agent`, which `play` and `evaluate` take. The engine never looks.
-        writer: of an experiment that writes, how a state of it does: a
-            `research.sequence.writing.Writer`, which `sample` takes. The engine never looks.
     """
 
     init: Callable[[Key, Hyperparameters], State]
@@ -136,4 +134,3 @@ class Experiment(NamedTuple):
     measure: Callable[[State], Mapping[str, float]] | None = None
     artifacts: Artifacts | None = None
     agent: Any = None
-    writer: Any = None

@@ -20,7 +20,6 @@ from research.data.vocabulary import Vocabulary, vocabulary_of
 from research.engine.experiment import Data, Experiment
 from research.engine.hyperparameters import floats
 from research.errors import Mistake
-from research.layers.cells import CELLS
 from research.optimization.supervised import Fitting
 from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, out_of_range, undivided
 from research.sequence.character_net import CharacterNet
@@ -89,7 +88,6 @@ def validate(config: CharacterConfig) -> list[str]:
             "dropout_rate": FRACTION,
         },
     )
-    assert config.cell in CELLS
     return problems + undivided("groups", config, "batch_size")
 
 
@@ -153,7 +151,6 @@ def make(config: CharacterConfig) -> Experiment:
         window=window,
         windows=windows,
         evaluate_every=max(1, epoch),
-        vocabulary=vocabulary,
     )
 
 

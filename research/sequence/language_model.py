@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from research.data.vocabulary import Vocabulary
 from research.engine import metrics
 from research.engine.experiment import Batch, Data, Experiment, Hyperparameters, Key, Selection
 from research.engine.metrics import Metrics
@@ -22,7 +21,6 @@ from research.optimization.supervised import (
     make_supervised,
 )
 from research.sequence.character_net import CharacterNet
-from research.sequence.writing import Writer
 
 
 class LanguageModelState(NamedTuple):
@@ -58,7 +56,6 @@ def make_language_model(
     window: int,
     windows: int | None,
     evaluate_every: int,
-    vocabulary: Vocabulary | None = None,
     selection: Selection | None = None,
 ) -> Experiment:
     """An experiment that trains a character model by cross-entropy.
@@ -78,7 +75,6 @@ def make_language_model(
         windows: after how many windows the rows begin anew, and what is carried with them; None
             where every window begins anew. Gradients end at a window's start.
         evaluate_every: updates between evaluations.
-        vocabulary: of the characters, for those who let it write.
         selection: which checkpoint is reported.
     """
 
@@ -121,10 +117,6 @@ def make_language_model(
         logits, _ = net.apply(fitted.reported(state.learned), batch["symbol"][:, :-1])
         return dict(figures(logits, batch["symbol"][:, 1:], batch["weight"]))
 
-    def read(state: LanguageModelState, memory: Any, numbers: jax.Array) -> tuple[Any, jax.Array]:
-        logits, memory = net.apply(fitted.reported(state.learned), numbers, memory)
-        return memory, logits[:, -1]
-
     return Experiment(
         init=init,
         update=update,
@@ -137,7 +129,6 @@ def make_language_model(
         groups=fitting.groups,
         evaluate_every=evaluate_every,
         selection=selection,
-        writer=None if vocabulary is None else Writer(vocabulary, net.resting, read),
     )
 
 
