@@ -73,11 +73,10 @@ def _recur(
     interruptions: Interruptions,
     dropped: jax.Array | None,
 ) -> tuple[jax.Array, States]:
+    turn = _turn(step, kernel, others, dropped)
+
     def one(states: States, now: tuple[jax.Array, Interruptions]) -> tuple[States, jax.Array]:
-        projected, interruptions = now
-        states = _begun(states, interruptions.fresh)
-        recurrent = _dropped(states[0], dropped) @ kernel
-        states = _held(step(others, projected, recurrent, states), states, interruptions.held)
+        states, _ = turn(states, now)
         return states, states[0]
 
     last, hidden = jax.lax.scan(one, states, (projected, interruptions))
@@ -93,12 +92,11 @@ def _forwards(
     interruptions: Interruptions,
     dropped: jax.Array | None,
 ) -> tuple[tuple[jax.Array, States], Any]:
+    turn = _turn(step, kernel, others, dropped)
+
     def one(states: States, now: tuple[jax.Array, Interruptions]) -> tuple[States, Any]:
-        projected, interruptions = now
-        states = _begun(states, interruptions.fresh)
-        recurrent = _dropped(states[0], dropped) @ kernel
-        after = _held(step(others, projected, recurrent, states), states, interruptions.held)
-        return after, (after[0], states, recurrent)
+        states, (before, recurrent) = turn(states, now)
+        return states, (states[0], before, recurrent)
 
     last, (hidden, before, recurrent) = jax.lax.scan(one, states, (projected, interruptions))
     kept = kernel, others, projected, interruptions, dropped, before, recurrent
@@ -139,6 +137,21 @@ def _backwards(step: Step, kept: Any, gradients: tuple[jax.Array, States]) -> tu
     if dropped is not None:
         of_dropped = jnp.sum(before[0] * (of_recurrent @ kernel.T), axis=0)
     return of_kernel, of_others, of_projected, of_states, None, of_dropped
+
+
+def _turn(
+    step: Step, kernel: jax.Array, others: Any, dropped: jax.Array | None
+) -> Callable[[States, tuple[jax.Array, Interruptions]], tuple[States, Any]]:
+    """(states, what comes) -> states, and those that the step began with and their share."""
+
+    def turn(states: States, now: tuple[jax.Array, Interruptions]) -> tuple[States, Any]:
+        projected, interruptions = now
+        before = _begun(states, interruptions.fresh)
+        recurrent = _dropped(before[0], dropped) @ kernel
+        after = _held(step(others, projected, recurrent, before), before, interruptions.held)
+        return after, (before, recurrent)
+
+    return turn
 
 
 def _begun(states: States, fresh: jax.Array | None) -> States:
