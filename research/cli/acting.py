@@ -1,8 +1,9 @@
-"""What a run reports, ready to act: what `play` and `evaluate` begin with."""
+"""What a run reports, ready to act or to write: what `play`, `evaluate` and `sample` begin with."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,17 +18,18 @@ from research.cli.runs import find_run
 from research.errors import Mistake
 
 if TYPE_CHECKING:
+    from research.engine.experiment import Experiment
     from research.engine.identity import Identity
     from research.rl.agent import Agent
 
 
-class Actor(NamedTuple):
-    """What acts.
+class Reported(NamedTuple):
+    """What a run reports.
 
     Attributes:
         run: the run's directory.
         name: what a person calls it: `rl/cartpole_ppo, seed 0`.
-        agent: where it acts, and how.
+        experiment: of the run, with its config.
         state: of the experiment, on the device.
         step: the update that made it.
         facts: the same in JSON values, for `--json`.
@@ -35,23 +37,30 @@ class Actor(NamedTuple):
 
     run: Path
     name: str
-    agent: Agent
+    experiment: Experiment
     state: Any
     step: int
     facts: dict[str, Any]
 
 
-def open_actor(text: str, runs_dir: str, member: int | None, context: Context) -> Actor:
-    """The state that a run reports, with what it does in its environment.
+def open_reported(
+    text: str,
+    runs_dir: str,
+    member: int | None,
+    context: Context,
+    unfit: Callable[[Experiment], str],
+) -> Reported:
+    """The state that a run reports.
 
     Args:
         text: the run, as a person names it.
         runs_dir: where runs are kept.
         member: one of a population, counted from 0; None for the first.
         context: of the command.
+        unfit: experiment -> what it lacks for the command, or "".
 
     Raises:
-        Mistake: there is no such run or member, it has no policy, or no checkpoint.
+        Mistake: there is no such run or member, it lacks something, or has no checkpoint.
         Damaged: its ledger or its checkpoint.
     """
     run = find_run(text, Path(runs_dir))
@@ -65,8 +74,8 @@ def open_actor(text: str, runs_dir: str, member: int | None, context: Context) -
     number = member_number(identity, member)
     chosen = identity.members[number or 0]
     experiment = named.make(config_from(named, identity.config | chosen.varied))
-    if experiment.agent is None:
-        raise Mistake(f"{identity.experiment} has no policy: it does not act in an environment")
+    if lacking := unfit(experiment):
+        raise Mistake(f"{identity.experiment} {lacking}")
     found = read_state(run, experiment, number)
     if found is None:
         raise Mistake(
@@ -79,12 +88,41 @@ def open_actor(text: str, runs_dir: str, member: int | None, context: Context) -
         "experiment": identity.experiment,
         "run_seed": chosen.seed,
         "step": step,
-        "environment": experiment.agent.environment.name,
     }
     if number is not None:
         facts |= {"member": number, "hyperparameters": chosen.varied}
     of = "" if number is None else f", member {number} of {len(identity.members)}"
     name = f"{identity.experiment}, seed {chosen.seed}{of}"
+    return Reported(run, name, experiment, state, step, facts)
+
+
+class Actor(NamedTuple):
+    """What acts.
+
+    Attributes:
+        run, name, state, step, facts: as `Reported` has them.
+        agent: where it acts, and how.
+    """
+
+    run: Path
+    name: str
+    agent: Agent
+    state: Any
+    step: int
+    facts: dict[str, Any]
+
+
+def open_actor(text: str, runs_dir: str, member: int | None, context: Context) -> Actor:
+    """The state that a run reports, with what it does in its environment; see `open_reported`."""
+
+    def unfit(experiment: Experiment) -> str:
+        acts = experiment.agent is not None
+        return "" if acts else "has no policy: it does not act in an environment"
+
+    run, name, experiment, state, step, facts = open_reported(
+        text, runs_dir, member, context, unfit
+    )
+    facts["environment"] = experiment.agent.environment.name
     return Actor(run, name, experiment.agent, state, step, facts)
 
 

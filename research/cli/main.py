@@ -26,6 +26,7 @@ COMMANDS = (
     "report",
     "play",
     "evaluate",
+    "sample",
     "verify",
     "diff",
     "prepare",

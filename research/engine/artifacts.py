@@ -120,9 +120,25 @@ class Animation(NamedTuple):
     note: str = ""
 
 
-Artifact: TypeAlias = Images | Confusion | Lines | Histogram | Animation
+class Passages(NamedTuple):
+    """Pieces of text, each line as it stands.
+
+    Attributes:
+        title: what they are.
+        texts: the pieces.
+        captions: a line above each, or empty.
+        note: a sentence under the title, or "".
+    """
+
+    title: str
+    texts: tuple[str, ...]
+    captions: tuple[str, ...] = ()
+    note: str = ""
+
+
+Artifact: TypeAlias = Images | Confusion | Lines | Histogram | Animation | Passages
 KINDS: dict[str, Any] = {
-    kind.__name__: kind for kind in (Images, Confusion, Lines, Histogram, Animation)
+    kind.__name__: kind for kind in (Images, Confusion, Lines, Histogram, Animation, Passages)
 }
 _NAME = re.compile(r"[a-z0-9_]+")
 _WORDS = "words"

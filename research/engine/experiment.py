@@ -116,6 +116,10 @@ class Experiment(NamedTuple):
             end of a complete run; `evaluation` gives the batches of a split, as `Feed.evaluation`.
         agent: of an experiment that acts, what a state of it does where: a
             `research.rl.agent.Agent`, which `play` and `evaluate` take. The engine never looks.
+        glimpse: (state, key) -> words that show what a state can do, kept for the report at each
+            evaluation.
+        writer: of an experiment that writes, how a state of it does: a
+            `research.sequence.writing.Writer`, which `sample` takes. The engine never looks.
     """
 
     init: Callable[[Key, Hyperparameters], State]
@@ -133,4 +137,6 @@ class Experiment(NamedTuple):
     selection: Selection | None = None
     measure: Callable[[State], Mapping[str, float]] | None = None
     artifacts: Artifacts | None = None
+    glimpse: Callable[[State, Key], str] | None = None
     agent: Any = None
+    writer: Any = None

@@ -8,7 +8,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-Purpose = Literal["init", "update", "evaluate", "order", "data", "artifacts", "play"]
+Purpose = Literal["init", "update", "evaluate", "order", "data", "artifacts", "play", "sample"]
 
 
 def stream(seed: jax.Array | int, purpose: Purpose) -> jax.Array:

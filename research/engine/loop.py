@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.engine import divergence, metrics
+from research.engine import divergence, glimpses, metrics
 from research.engine.advance import Carry
 from research.engine.cadence import Cadence, ChunkSize
 from research.engine.checkpoint import Facts
@@ -134,6 +134,7 @@ def train(
                 if evaluated:
                     due_figures |= evaluated
                     observer.evaluated(step, evaluated)
+                glimpses.keep(places.run, program, carry, step, reader, observer)
             if due_figures:
                 saver.report(step, due_figures)
 

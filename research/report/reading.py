@@ -13,11 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.engine import artifacts, ledger
-from research.engine.artifacts import Artifact
+from research.engine import artifacts, glimpses, ledger
+from research.engine.artifacts import Artifact, Passages
 from research.engine.identity import CONFIG_FILE, LEDGER_FILE
 from research.engine.record import read_metrics
 from research.errors import Damaged, Mistake
+
+GLIMPSES = 6
+"""Of those that a run kept, so many are shown."""
 
 
 class Curve(NamedTuple):
@@ -140,6 +143,8 @@ def read_run(directory: Path) -> Run:
     if changed:
         notes.append("metrics.jsonl was changed: the curves are those of the ledger")
     shown, problems = artifacts.read(directory / artifacts.DIRECTORY)
+    if said := glimpses.read(directory):
+        shown = {"glimpses": _passages(said), **shown}
     last = max(reports, default=0)
     population = header.get("population") or {}
     members = _members(header, result, reports)
@@ -160,6 +165,17 @@ def read_run(directory: Path) -> Run:
         chain=_chain(opened),
         artifacts=shown,
         notes=(*notes, *problems),
+    )
+
+
+def _passages(said: Mapping[int, str]) -> Passages:
+    """Glimpses, the first and the last and some between."""
+    steps = list(said)
+    chosen = sorted({round(at) for at in np.linspace(0, len(steps) - 1, GLIMPSES)})
+    return Passages(
+        "As it learned",
+        tuple(said[steps[at]] for at in chosen),
+        tuple(f"step {steps[at]:,}" for at in chosen),
     )
 
 

@@ -13,6 +13,7 @@ from research.engine.artifacts import (
     Histogram,
     Images,
     Lines,
+    Passages,
 )
 from research.report import pictures, plots
 from research.report.curves import Key
@@ -63,6 +64,7 @@ def draw(artifact: Artifact, salt: str) -> Card:
         Lines: _lines,
         Histogram: _histogram,
         Animation: _animation,
+        Passages: _passages,
     }
     try:
         content = makers[type(artifact)](artifact, salt)
@@ -139,6 +141,12 @@ def _histogram(artifact: Histogram, salt: str) -> dict[str, Any]:
             )
     svg = plots.plot_histogram(artifact.values, name=salt, x_label=artifact.x_label)
     return {"legend": legend, "svg": svg, "alt": "; ".join(words), "words": words}
+
+
+def _passages(artifact: Passages, salt: str) -> dict[str, Any]:
+    del salt
+    captions = artifact.captions or ("",) * len(artifact.texts)
+    return {"passages": list(zip(captions, artifact.texts, strict=True))}
 
 
 def _animation(artifact: Animation, salt: str) -> dict[str, Any]:

@@ -38,6 +38,18 @@ class RecurrentForecastingConfig(ForecastingConfig):
     dropout_rate: Annotated[float, "share of a layer's inputs that are dropped"] = 0.0
 
 
+@dataclass(frozen=True)
+class WaveForecastingConfig(ForecastingConfig):
+    """What can be chosen of a WaveNet."""
+
+    learning_rate: Annotated[float, "Adam's step size at the start, falling by cosine"] = 5e-3
+    filters: Annotated[int, "features of every layer"] = 20
+    dilations: Annotated[tuple[int, ...], "steps between the two that a layer sees"] = (
+        *(1, 2, 4, 8),
+        *(1, 2, 4, 8),
+    )
+
+
 def validate(config: ForecastingConfig) -> list[str]:
     """What is out of range, a message each."""
     ranges = {
@@ -51,7 +63,14 @@ def validate(config: ForecastingConfig) -> list[str]:
     }
     if isinstance(config, RecurrentForecastingConfig):
         ranges |= {"units": COUNT, "layers": COUNT, "dropout_rate": FRACTION}
-    return out_of_range(config, ranges) + undivided("groups", config, "batch_size")
+    problems = out_of_range(config, ranges) + undivided("groups", config, "batch_size")
+    if isinstance(config, WaveForecastingConfig):
+        problems += out_of_range(config, {"filters": COUNT})
+        if not config.dilations or min(config.dilations) < 1:
+            problems.append(
+                f"--dilations must be one number or more, each at least 1, not {config.dilations}"
+            )
+    return problems
 
 
 def smoke(config: ForecastingConfig) -> ForecastingConfig:

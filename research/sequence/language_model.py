@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from research.data.vocabulary import Vocabulary
 from research.engine import metrics
 from research.engine.experiment import Batch, Data, Experiment, Hyperparameters, Key, Selection
 from research.engine.metrics import Metrics
@@ -21,6 +22,8 @@ from research.optimization.supervised import (
     make_supervised,
 )
 from research.sequence.character_net import CharacterNet
+from research.sequence.transformer import CharacterTransformer
+from research.sequence.writing import Writer, make_glimpse
 
 
 class LanguageModelState(NamedTuple):
@@ -47,7 +50,7 @@ class LanguageModelState(NamedTuple):
 
 
 def make_language_model(
-    net: CharacterNet,
+    net: CharacterNet | CharacterTransformer,
     data: Data,
     hyperparameters: Mapping[str, float],
     fitting: Fitting,
@@ -56,6 +59,7 @@ def make_language_model(
     window: int,
     windows: int | None,
     evaluate_every: int,
+    vocabulary: Vocabulary | None = None,
     selection: Selection | None = None,
 ) -> Experiment:
     """An experiment that trains a character model by cross-entropy.
@@ -75,6 +79,7 @@ def make_language_model(
         windows: after how many windows the rows begin anew, and what is carried with them; None
             where every window begins anew. Gradients end at a window's start.
         evaluate_every: updates between evaluations.
+        vocabulary: of the characters, for those who let it write.
         selection: which checkpoint is reported.
     """
 
@@ -117,6 +122,11 @@ def make_language_model(
         logits, _ = net.apply(fitted.reported(state.learned), batch["symbol"][:, :-1])
         return dict(figures(logits, batch["symbol"][:, 1:], batch["weight"]))
 
+    def read(state: LanguageModelState, memory: Any, numbers: jax.Array) -> tuple[Any, jax.Array]:
+        logits, memory = net.apply(fitted.reported(state.learned), numbers, memory)
+        return memory, logits[:, -1]
+
+    writer = None if vocabulary is None else Writer(vocabulary, net.resting, read)
     return Experiment(
         init=init,
         update=update,
@@ -129,6 +139,8 @@ def make_language_model(
         groups=fitting.groups,
         evaluate_every=evaluate_every,
         selection=selection,
+        glimpse=None if writer is None else make_glimpse(writer),
+        writer=writer,
     )
 
 

@@ -16,6 +16,9 @@ from research.engine.experiment import Key
 CHUNK = 16
 """Characters that are written between two looks at them: more are faster, fewer come sooner."""
 
+GLIMPSE = 300
+"""Characters of what a run shows of itself at each evaluation."""
+
 
 class Writer(NamedTuple):
     """How an experiment's state writes.
@@ -89,23 +92,62 @@ def write(
     Yields:
         int32 `[texts, n]`, n at most `CHUNK`.
     """
+    begin = jax.jit(partial(begin_text, writer))
+    go_on = jax.jit(partial(go_on_with, writer, CHUNK), donate_argnums=1)
+    memory = begin(state, jnp.asarray(prompt, jnp.int32))
     taste = Taste(*map(jnp.asarray, taste))
+    for first in range(0, length, CHUNK):
+        memory, chosen = go_on(state, memory, jnp.int32(first), taste, key)
+        yield np.asarray(chosen)[:, : length - first]
+
+
+def begin_text(writer: Writer, state: Any, prompt: jax.Array) -> tuple[Any, jax.Array]:
+    """The memory after a prompt, int `[texts, characters]`, and logits of what follows it."""
+    return writer.read(state, writer.resting(prompt.shape[0]), prompt)
+
+
+def go_on_with(
+    writer: Writer,
+    count: int,
+    state: Any,
+    memory: tuple[Any, jax.Array],
+    first: jax.Array | int,
+    taste: Taste,
+    key: Key,
+) -> tuple[tuple[Any, jax.Array], jax.Array]:
+    """So many characters more.
+
+    Args:
+        writer: how the state writes.
+        count: characters to write.
+        state: of the experiment.
+        memory: as `begin_text` gave it, or this.
+        first: how many have been written before.
+        taste: which are drawn.
+        key: for all draws of the text.
+
+    Returns:
+        The memory afterwards with logits of what follows, and the characters, int32 `[texts,
+        count]`.
+    """
+
+    def one(memory: tuple, number: jax.Array) -> tuple[tuple, jax.Array]:
+        before, logits = memory
+        chosen = choose(logits, taste, jax.random.fold_in(key, number))
+        return writer.read(state, before, chosen[:, None]), chosen
+
+    memory, chosen = jax.lax.scan(one, memory, first + jnp.arange(count))
+    return memory, chosen.T
+
+
+def make_glimpse(writer: Writer) -> Callable[[Any, Key], str]:
+    """(state, key) -> a short text that begins anew, compiled once: what a run shows of itself."""
+    opening = "\n" if "\n" in writer.vocabulary.symbols else writer.vocabulary.symbols[0]
+    prompt = writer.vocabulary.encode(opening).astype(np.int32)[None]
 
     @jax.jit
-    def begin(state: Any, prompt: jax.Array) -> tuple[Any, jax.Array]:
-        return writer.read(state, writer.resting(prompt.shape[0]), prompt)
+    def written(state: Any, key: Key) -> jax.Array:
+        memory = begin_text(writer, state, jnp.asarray(prompt))
+        return go_on_with(writer, GLIMPSE, state, memory, 0, Taste(0.8), key)[1][0]
 
-    @partial(jax.jit, donate_argnums=1)
-    def go_on(state: Any, carry: tuple, first: jax.Array) -> tuple[tuple, jax.Array]:
-        def one(carry: tuple, number: jax.Array) -> tuple[tuple, jax.Array]:
-            memory, logits = carry
-            chosen = choose(logits, taste, jax.random.fold_in(key, number))
-            return writer.read(state, memory, chosen[:, None]), chosen
-
-        carry, chosen = jax.lax.scan(one, carry, first + jnp.arange(CHUNK))
-        return carry, chosen.T
-
-    carry = begin(state, jnp.asarray(prompt, jnp.int32))
-    for first in range(0, length, CHUNK):
-        carry, chosen = go_on(state, carry, jnp.int32(first))
-        yield np.asarray(chosen)[:, : length - first]
+    return lambda state, key: writer.vocabulary.decode(written(state, key))

@@ -18,6 +18,7 @@ from research.engine.artifacts import (
     Histogram,
     Images,
     Lines,
+    Passages,
     parse,
     read,
     spell,
@@ -33,6 +34,7 @@ EXAMPLES = {
     "lines": Lines("l", np.arange(3.0), np.full((1, 2, 3), np.nan), ("p", "q"), "t"),
     "histogram": Histogram("h", np.float32([[1, -0.0, np.inf]]), ("g",), "v"),
     "animation": Animation("m", np.zeros((2, 3, 4), np.uint8), np.zeros((1, 3), np.uint8), 0.04),
+    "passages": Passages("t", ("  a\n<b>", "ü"), ("step 1", "step 2"), "n"),
 }
 
 

@@ -16,6 +16,7 @@ from research.engine.artifacts import (
     Histogram,
     Images,
     Lines,
+    Passages,
     write,
 )
 from research.report.page import About, make_page, render, write_report
@@ -70,6 +71,7 @@ def artifacts():
         "lines": Lines("l", np.arange(3.0), np.ones((1, 2, 3)), (EVIL, "q"), EVIL, (EVIL,)),
         "histogram": Histogram("h", np.ones((1, 4)), (EVIL,), EVIL),
         "animation": Animation(EVIL, np.zeros((2, 3, 3), np.uint8), np.uint8([[1, 2, 3]]), 0.1),
+        "passages": Passages(EVIL, (EVIL, "  two\n lines"), ("a", EVIL), EVIL),
     }
 
 
@@ -179,7 +181,7 @@ def test_an_artifact_that_cannot_be_drawn_makes_a_poorer_page(make, tmp_path):
     assert "It cannot be drawn" in text and "wrong" in text
     (section,) = make_page([read_run(directory)], {}).sections
     assert [card.kind for card in section.cards] == [
-        "images", "images", "confusion", "lines", "histogram", "animation", "problem",
+        "images", "images", "confusion", "lines", "histogram", "animation", "passages", "problem",
     ]  # fmt: skip
 
 

@@ -51,6 +51,21 @@ ALIKE = {
     "rl/freeway_ppo": "rl/cartpole_ppo",
     "rl/asterix_ppo": "rl/cartpole_ppo",
     "rl/three_state_q_learning": "rl/maze_q_learning",
+    "sequence/naive_one_step": "sequence/naive_ten_steps",
+    "sequence/linear_one_step": "sequence/convolution_gru_ten_steps",
+    "sequence/linear_ten_steps": "sequence/convolution_gru_ten_steps",
+    "sequence/neuron_one_step": "sequence/convolution_gru_ten_steps",
+    "sequence/rnn_one_step": "sequence/convolution_gru_ten_steps",
+    "sequence/rnn_dense_one_step": "sequence/convolution_gru_ten_steps",
+    "sequence/rnn_ten_steps": "sequence/convolution_gru_ten_steps",
+    "sequence/sequence_rnn_ten_steps": "sequence/convolution_gru_ten_steps",
+    "sequence/layer_norm_ten_steps": "sequence/convolution_gru_ten_steps",
+    "sequence/lstm_ten_steps": "sequence/convolution_gru_ten_steps",
+    "sequence/gru_ten_steps": "sequence/convolution_gru_ten_steps",
+    "sequence/wavenet_ten_steps": "sequence/gated_wavenet_ten_steps",
+    "sequence/char_rnn_embedding": "sequence/char_rnn_stateful",
+    "sequence/char_lstm_large": "sequence/char_rnn_stateful",
+    "sequence/char_transformer": "sequence/char_transformer_small",
 }
 """Experiments that share nearly all of their code with another: checked with the slow tests."""
 LONG = ("rl/frozen_lake_muzero",)

@@ -51,7 +51,10 @@ def test_it_leaves_what_a_report_shows(
     directory, _ = undisturbed
     shown = read_run(directory)
     assert not shown.notes
-    assert bool(shown.artifacts) == (subject.opened.experiment.artifacts is not None)
+    experiment = subject.opened.experiment
+    assert ("glimpses" in shown.artifacts) == (experiment.glimpse is not None)
+    drawn = shown.artifacts.keys() - {"glimpses"}
+    assert bool(drawn) == (experiment.artifacts is not None)
     page = make_page([shown], {})
     assert page.metric and page.headlines[0].figure != "–"
     assert not [card for part in page.sections for card in part.cards if card.kind == "problem"]

@@ -17,16 +17,12 @@ from research.engine.experiment import Data
 from research.engine.hyperparameters import traced
 from research.errors import Mistake
 from research.optimization.supervised import Fitting
-from research.sequence.character_config import (
-    CharacterConfig,
-    held_out,
-    make,
-    read_texts,
-    smoke,
-    validate,
-)
+from research.sequence import transformer_config
+from research.sequence.character_config import STRETCHES, CharacterConfig, make, smoke, validate
 from research.sequence.character_net import CharacterNet
+from research.sequence.character_text import held_out, read_texts
 from research.sequence.language_model import make_language_model
+from research.sequence.transformer_config import TransformerConfig
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
@@ -103,20 +99,20 @@ def test_without_carried_state_a_window_knows_nothing_of_the_one_before():
 
 def test_held_out_text_is_read_once_from_end_to_end():
     part = np.arange(1000, dtype=np.uint16)
-    windows = held_out(part, CharacterConfig(window=9), "test")
+    windows = held_out(part, 9, "the test text")
     assert windows.shape == (111, 10)
     np.testing.assert_array_equal(windows[1:, 0], windows[:-1, -1])
-    long = held_out(part, CharacterConfig(stateful=True), "test")
+    long = held_out(part, 9, "the test text", STRETCHES)
     assert long.shape == (16, 63) and long[0, 0] == 0
     with pytest.raises(Mistake, match="the test text has 4 elements, fewer than a window of 9"):
-        held_out(part[:5], CharacterConfig(window=9), "test")
+        held_out(part[:5], 9, "the test text")
 
 
 def test_splits_have_a_gap_or_are_as_published(monkeypatch):
     text = "".join(chr(97 + k % 26) for k in range(3000))
     parts = {"train": text, "validation": text[:50].upper(), "test": "xyz"}
     monkeypatch.setattr(
-        "research.sequence.character_config.read_text",
+        "research.sequence.character_text.read_text",
         lambda dataset, split="train": parts[split],
     )
     vocabulary, splits = read_texts(CharacterConfig(window=30))
@@ -138,4 +134,15 @@ def test_what_is_out_of_range_is_told():
     assert validate(CharacterConfig()) == []
     assert validate(smoke(CharacterConfig())) == []
     told = validate(CharacterConfig(window=0, dropout_rate=1.0, groups=5))
+    assert len(told) == 3
+
+
+def test_what_is_out_of_range_for_a_transformer_is_told():
+    assert transformer_config.validate(TransformerConfig()) == []
+    assert transformer_config.validate(transformer_config.smoke(TransformerConfig())) == []
+    (told,) = transformer_config.validate(TransformerConfig(features=100, heads=4))
+    assert "--features must be a multiple of twice --heads, 8" in told
+    (told,) = transformer_config.validate(TransformerConfig(steps=50))
+    assert "--warmup-steps must be at most --steps, 50, not 100" in told
+    told = transformer_config.validate(TransformerConfig(heads=0, steps=-1, batch_size=0))
     assert len(told) == 3

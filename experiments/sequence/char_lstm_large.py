@@ -1,0 +1,29 @@
+"""Two large LSTM layers with dropout read a text from its beginning to its end.
+
+As `char_rnn_stateful`, with four times the units and a quarter of what one layer tells the next
+dropped (Zaremba et al. 2014, arXiv 1409.2329). `sample` writes from it.
+
+Run: python launch.py run sequence/char_lstm_large
+Expected: EXPECTED
+Time: TIME
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from research.sequence.character_config import CellName, CharacterConfig, make, smoke, validate
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(CharacterConfig):
+    """What can be chosen."""
+
+    stateful: Annotated[bool, "carry the state from window to window"] = True
+    epochs: Annotated[int, "passes over the training text"] = 20
+    cell: Annotated[CellName, "kind of recurrent neuron"] = "lstm"
+    units: Annotated[int, "units of each recurrent layer"] = 512
+    dropout_rate: Annotated[float, "share dropped of what a layer gives the next"] = 0.25

@@ -1,0 +1,30 @@
+"""A recurrent net reads a text from its beginning to its end and remembers what it read.
+
+The text is cut into 32 rows, read side by side; each window of 100 characters goes on where the
+one before stopped, and the GRU's memory of two layers with it, in the run's state: gradients end
+at a window's start, what is remembered does not (Géron's chapter 16; truncated back-propagation,
+Williams and Peng 1990). When the text begins again the memory is emptied. A run that is killed in
+the middle of the text goes on there. Text is made lower-case. `loss` is nats per character, and
+the checkpoint with the lowest validation loss is reported. `sample` writes from it.
+
+Run: python launch.py run sequence/char_rnn_stateful
+Expected: EXPECTED
+Time: TIME
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from research.sequence.character_config import CharacterConfig, make, smoke, validate
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(CharacterConfig):
+    """What can be chosen."""
+
+    stateful: Annotated[bool, "carry the state from window to window"] = True
+    epochs: Annotated[int, "passes over the training text"] = 30

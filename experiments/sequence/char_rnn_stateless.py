@@ -1,0 +1,30 @@
+"""A recurrent net learns from windows of a text, each for itself, which character comes next.
+
+Windows of 100 characters in random order, a GRU of two layers that begins each with an empty
+memory (Géron's chapter 16; Karpathy 2015). Text is made lower-case. `loss` is nats per character,
+`bits` the same in bits; the split has gaps of a window, and the checkpoint with the lowest
+validation loss is reported. `sample` writes from it. `--text tiny_shakespeare` is what the
+references learn from; `--cut published` splits it as tfds does.
+
+Run: python launch.py run sequence/char_rnn_stateless
+Expected: EXPECTED
+Time: TIME
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from research.sequence.character_config import CharacterConfig, make, smoke, validate
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(CharacterConfig):
+    """What can be chosen."""
+
+    epochs: Annotated[int, "passes over the windows"] = 4
+    batch_size: Annotated[int, "windows in one update"] = 64
+    shift: Annotated[int, "characters between the starts of two windows"] = 10

@@ -1,0 +1,39 @@
+"""A linear regression forecasts the next value of a noisy series.
+
+Noisy sums of two sines (Géron's chapter 15): the next value from the 50 before it, by 51
+parameters. `coverage` is the share of values within the forecast interval, which nine in ten should
+be.
+
+Run: python launch.py run sequence/linear_one_step
+Expected: test mse EXPECTED
+Time: TIME
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from research.engine.experiment import Experiment
+from research.sequence.forecast_net import ForecastNet, Linear
+from research.sequence.forecasting_config import (
+    ForecastingConfig,
+    make_forecaster,
+    smoke,
+    validate,
+)
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(ForecastingConfig):
+    """What can be chosen."""
+
+    horizon: Annotated[int, "values that are forecast"] = 1
+    learning_rate: Annotated[float, "Adam's step size at the start, falling by cosine"] = 2e-3
+
+
+def make(config: Config) -> Experiment:
+    """A linear layer over the window."""
+    return make_forecaster(config, ForecastNet(Linear(), config.horizon))

@@ -1,0 +1,126 @@
+"""The text that character models learn from: chosen, cut into splits, and read in rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from research.data.arrays import ArraySource
+from research.data.sequences import split_by_time, windows_in
+from research.data.texts import read_text
+from research.data.vocabulary import Vocabulary, vocabulary_of
+from research.ranges import COUNT, FRACTION, POSITIVE, out_of_range, undivided
+
+Cut: TypeAlias = Literal["gaps", "published"]
+"""Where a text is cut into splits: with gaps as long as a window between them, or as published."""
+
+SHARES = {"train": 0.9, "validation": 0.05, "test": 0.05}
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """What can be chosen, whatever the net."""
+
+    text: Annotated[str, "a tfds data set; encore_python_reference needs no network"] = (
+        "encore_python_reference"
+    )
+    cut: Annotated[Cut, "splits with gaps between them, or those of the data set"] = "gaps"
+    lower: Annotated[bool, "make the text lower-case"] = True
+    batch_size: Annotated[int, "windows in one update"] = 32
+    groups: Annotated[int, "equal parts of a batch, which devices can share"] = 1
+    window: Annotated[int, "characters in a window, through which gradients flow"] = 100
+    learning_rate: Annotated[float, "Adam's step size at its highest, falling by cosine"] = 2e-3
+    gradient_norm: Annotated[float, "global norm that gradients are clipped to"] = 1.0
+    dropout_rate: Annotated[float, "share dropped of what a layer gives the next"] = 0.0
+
+
+class Texts(NamedTuple):
+    """A text in numbers.
+
+    Attributes:
+        vocabulary: of all of it.
+        splits: name -> uint16 `[characters]`.
+    """
+
+    vocabulary: Vocabulary
+    splits: dict[str, np.ndarray]
+
+
+def text_problems(config: TextConfig) -> list[str]:
+    """What is out of range, a message each."""
+    problems = out_of_range(
+        config,
+        {
+            "batch_size": COUNT,
+            "groups": COUNT,
+            "window": COUNT,
+            "learning_rate": POSITIVE,
+            "gradient_norm": POSITIVE,
+            "dropout_rate": FRACTION,
+        },
+    )
+    return problems + undivided("groups", config, "batch_size")
+
+
+def read_texts(config: TextConfig) -> Texts:
+    """The chosen text, cut as chosen.
+
+    Raises:
+        Mistake: it is not prepared, not UTF-8, has no published splits, or is too short.
+    """
+    if config.cut == "published":
+        parts = {split: read_text(config.text, split) for split in SHARES}
+        vocabulary = vocabulary_of("".join(parts.values()), config.lower)
+        return Texts(vocabulary, {name: vocabulary.encode(part) for name, part in parts.items()})
+    text = read_text(config.text)
+    vocabulary = vocabulary_of(text, config.lower)
+    numbers = vocabulary.encode(text)
+    spans = split_by_time(len(numbers), SHARES, gap=config.window + 1)
+    return Texts(vocabulary, {name: numbers[slice(*span)] for name, span in spans.items()})
+
+
+def text_sources(
+    config: TextConfig, texts: Texts, stretches: int | None = None
+) -> dict[str, ArraySource]:
+    """The training text as one column of characters, each held-out one as rows.
+
+    Args:
+        config: what was chosen.
+        texts: of it.
+        stretches: as `held_out` has it.
+    """
+    return {
+        name: ArraySource(
+            f"{config.text}, {len(part):,} characters of {len(texts.vocabulary)} kinds ({name})",
+            {
+                "symbol": part
+                if name == "train"
+                else held_out(part, config.window, f"the {name} text", stretches)
+            },
+        )
+        for name, part in texts.splits.items()
+    }
+
+
+def held_out(part: np.ndarray, window: int, whose: str, stretches: int | None = None) -> np.ndarray:
+    """A held-out text as rows to be read from their beginnings, each with its last target.
+
+    Args:
+        part: uint16 `[characters]`.
+        window: inputs in a row.
+        whose: what the text is called.
+        stretches: so many long rows instead, for a net that carries its state.
+
+    Returns:
+        uint16 `[rows, inputs + 1]`: each character but the first is a target once, but for the
+        last ones, which do not fill a row.
+
+    Raises:
+        Mistake: it is shorter than a row.
+    """
+    length = window if stretches is None else max(1, (len(part) - 1) // stretches)
+    count = windows_in(len(part) - 1, length, length, whose)
+    position = length * np.arange(count)[:, None] + np.arange(length + 1)
+    return part[position]

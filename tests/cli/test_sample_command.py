@@ -1,0 +1,74 @@
+"""`sample` on a net that has hardly learned: what it writes depends on its options alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from research.cli.main import main
+from research.errors import Exit
+from tests.cli.test_run_commands import call
+
+NAME = "sequence/char_rnn_stateful"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture
+def sampled(runs, capsys):
+    """Options -> the JSON that `sample` prints, and what a person sees of it."""
+    code, _, _ = call(capsys, "run", NAME, "--smoke", "--runs-dir", runs)
+    assert code == 0
+
+    def sample(*options):
+        code, told, human = call(capsys, "sample", "char_rnn", "--runs-dir", runs, *options)
+        assert code == 0
+        return told, human
+
+    return sample
+
+
+def test_a_text_is_that_of_its_seed_and_streams_to_whoever_looks(sampled):
+    told, human = sampled("--prompt", "The if statement", "--length", "37")
+    # The net knows lower case alone.
+    assert "the if statement" + told["text"] in human
+    assert len(told["text"]) == 37
+    assert sampled("--prompt", "The if statement", "--length", "37")[0]["text"] == told["text"]
+    longer, _ = sampled("--prompt", "The if statement", "--length", "90")
+    assert longer["text"].startswith(told["text"]) and longer["characters_per_second"] > 0
+    other, _ = sampled("--prompt", "The if statement", "--length", "37", "--seed", "1")
+    assert other["text"] != told["text"]
+
+
+def test_at_temperature_0_no_seed_matters(sampled):
+    one, two = (sampled("--temperature", "0", "--length", "20", "--seed", seed)[0] for seed in "12")
+    assert one["text"] == two["text"]
+    greedy, _ = sampled("--top-k", "1", "--length", "20")
+    narrow, _ = sampled("--top-p", "1e-6", "--length", "20")
+    assert greedy["text"] == narrow["text"] == one["text"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--prompt", ""), "--prompt is empty"),
+        (("--prompt", "na\u00efve \u2603"), "never seen: '\u00ef', '\u2603'"),
+        (("--temperature=-1",), "--temperature must be 0 or more, not -1"),
+        (("--temperature", "nan"), "--temperature nan: a finite number is wanted"),
+        (("--top-k=-3",), "--top-k must be 0 (all) or more, not -3"),
+        (("--top-p", "0"), "--top-p must lie above 0 and be at most 1, not 0"),
+        (("--length", "0"), "--length must be at least 1"),
+    ],
+)
+def test_what_cannot_be_written_is_told(sampled, runs, capsys, options, says):
+    assert main(["sample", "char_rnn", "--runs-dir", runs, *options]) == Exit.MISTAKE
+    err = capsys.readouterr().err
+    assert says in err and "Traceback" not in err
+
+
+def test_an_experiment_without_text_writes_none(runs, capsys):
+    assert call(capsys, "run", "vision/digits_cnn", "--smoke", "--runs-dir", runs)[0] == 0
+    assert main(["sample", "digits_cnn", "--runs-dir", runs]) == Exit.MISTAKE
+    assert "vision/digits_cnn writes no text" in capsys.readouterr().err
