@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from research.layers.recurrence import States, Step
+from research.layers.recurrence import Shares, States, Step
 
 Others = dict[str, jax.Array]
 """Parameters of a cell beside its kernels and the inputs' bias, by name."""
@@ -20,14 +20,15 @@ EPSILON = 1e-5
 class Cell(NamedTuple):
     """A kind of recurrent neuron.
 
-    The inputs' share is W x + b and the hidden state's U h, both `[..., gates * units]`, the gates
-    side by side.
+    The inputs' shares are W x + b and the hidden state's U h, a pair of each for every gate,
+    `[..., units]`.
 
     Attributes:
         gates: how many.
         states: arrays that are remembered; the first is the output.
         step: what is computed in a time step beside the two products.
-        prepare: (others, inputs' share) -> the share that `step` is given; for all steps at once.
+        prepare: (others, W x + b) -> the inputs' shares as `step` is given them; for all steps at
+            once.
         init_bias: units -> b at the start, float32 `[gates * units]`.
         init_others: units -> the parameters that are neither W, U nor b, at the start.
     """
@@ -35,12 +36,12 @@ class Cell(NamedTuple):
     gates: int
     states: int
     step: Step
-    prepare: Callable[[Others, jax.Array], jax.Array]
+    prepare: Callable[[Others, Shares], Shares]
     init_bias: Callable[[int], jax.Array]
     init_others: Callable[[int], Others]
 
 
-def _as_it_is(others: Others, projected: jax.Array) -> jax.Array:
+def _as_it_is(others: Others, projected: Shares) -> Shares:
     del others
     return projected
 
@@ -65,22 +66,26 @@ def _by(name: str, others: Others, values: jax.Array) -> jax.Array:
     return _normalised(values, others[f"{name}_scale"], others[f"{name}_offset"])
 
 
-def _inputs_normalised(others: Others, projected: jax.Array) -> jax.Array:
-    return _by("input", others, projected)
+def _together(name: str, others: Others, shares: Shares) -> Shares:
+    """Shares of all gates, normalised as one vector."""
+    whole = _by(name, others, jnp.concatenate(shares, axis=-1))
+    return tuple(jnp.split(whole, len(shares), axis=-1))
 
 
-def _simple_step(
-    others: Others, projected: jax.Array, recurrent: jax.Array, states: States
-) -> States:
+def _inputs_normalised(others: Others, projected: Shares) -> Shares:
+    return _together("input", others, projected)
+
+
+def _simple_step(others: Others, projected: Shares, recurrent: Shares, states: States) -> States:
     del others, states
-    return (jnp.tanh(projected + recurrent),)
+    return (jnp.tanh(projected[0] + recurrent[0]),)
 
 
 def _normalised_simple_step(
-    others: Others, projected: jax.Array, recurrent: jax.Array, states: States
+    others: Others, projected: Shares, recurrent: Shares, states: States
 ) -> States:
     del states
-    return (jnp.tanh(_by("sum", others, projected + recurrent)),)
+    return (jnp.tanh(_by("sum", others, projected[0] + recurrent[0])),)
 
 
 SIMPLE = Cell(1, 1, _simple_step, _as_it_is, jnp.zeros, _nothing)
@@ -96,30 +101,27 @@ def _lstm(forget: jax.Array, enter: jax.Array, candidate: jax.Array, cell: jax.A
     return jax.nn.sigmoid(forget) * cell + jax.nn.sigmoid(enter) * jnp.tanh(candidate)
 
 
-def _lstm_step(
-    others: Others, projected: jax.Array, recurrent: jax.Array, states: States
-) -> States:
+def _lstm_step(others: Others, projected: Shares, recurrent: Shares, states: States) -> States:
     del others
-    enter, forget, candidate, leave = jnp.split(projected + recurrent, 4, axis=-1)
+    enter, forget, candidate, leave = map(jnp.add, projected, recurrent)
     cell = _lstm(forget, enter, candidate, states[1])
     return jax.nn.sigmoid(leave) * jnp.tanh(cell), cell
 
 
-def _peephole_step(
-    others: Others, projected: jax.Array, recurrent: jax.Array, states: States
-) -> States:
+def _peephole_step(others: Others, projected: Shares, recurrent: Shares, states: States) -> States:
     before = states[1]
-    enter, forget, candidate, leave = jnp.split(projected + recurrent, 4, axis=-1)
+    enter, forget, candidate, leave = map(jnp.add, projected, recurrent)
     enter, forget = enter + others["peep_enter"] * before, forget + others["peep_forget"] * before
     cell = _lstm(forget, enter, candidate, before)
     return jax.nn.sigmoid(leave + others["peep_leave"] * cell) * jnp.tanh(cell), cell
 
 
 def _normalised_lstm_step(
-    others: Others, projected: jax.Array, recurrent: jax.Array, states: States
+    others: Others, projected: Shares, recurrent: Shares, states: States
 ) -> States:
-    share = projected + _by("recurrent", others, recurrent)
-    enter, forget, candidate, leave = jnp.split(share, 4, axis=-1)
+    enter, forget, candidate, leave = map(
+        jnp.add, projected, _together("recurrent", others, recurrent)
+    )
     cell = _lstm(forget, enter, candidate, states[1])
     return jax.nn.sigmoid(leave) * jnp.tanh(_by("cell", others, cell)), cell
 
@@ -156,24 +158,21 @@ NORMALISED_LSTM = Cell(
 """An LSTM of LN(W x + b) + LN(U h), with h' = o tanh(LN(c')) (Ba et al. 2016, eq. 20 to 22)."""
 
 
-def _gru(
-    projected: jax.Array, recurrent: jax.Array, bias: jax.Array, hidden: jax.Array
-) -> jax.Array:
-    units = hidden.shape[-1]
-    gates = jax.nn.sigmoid(projected[..., : 2 * units] + recurrent[..., : 2 * units])
-    reset, keep = gates[..., :units], gates[..., units:]
-    candidate = jnp.tanh(projected[..., 2 * units :] + reset * (recurrent[..., 2 * units :] + bias))
+def _gru(projected: Shares, recurrent: Shares, bias: jax.Array, hidden: jax.Array) -> jax.Array:
+    reset = jax.nn.sigmoid(projected[0] + recurrent[0])
+    keep = jax.nn.sigmoid(projected[1] + recurrent[1])
+    candidate = jnp.tanh(projected[2] + reset * (recurrent[2] + bias))
     return (1.0 - keep) * candidate + keep * hidden
 
 
-def _gru_step(others: Others, projected: jax.Array, recurrent: jax.Array, states: States) -> States:
+def _gru_step(others: Others, projected: Shares, recurrent: Shares, states: States) -> States:
     return (_gru(projected, recurrent, others["recurrent_bias"], states[0]),)
 
 
 def _normalised_gru_step(
-    others: Others, projected: jax.Array, recurrent: jax.Array, states: States
+    others: Others, projected: Shares, recurrent: Shares, states: States
 ) -> States:
-    return (_gru(projected, _by("recurrent", others, recurrent), jnp.float32(0), states[0]),)
+    return (_gru(projected, _together("recurrent", others, recurrent), jnp.float32(0), states[0]),)
 
 
 GRU = Cell(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import jax
@@ -12,9 +12,18 @@ import jax.numpy as jnp
 States = tuple[jax.Array, ...]
 """What a layer remembers, each `[batch, units]`; the first is the hidden state, its output."""
 
-Step = Callable[[Any, jax.Array, jax.Array, States], States]
-"""(parameters beside the kernels, the inputs' share `[batch, gates]`, the hidden state's share
-`[batch, gates]`, states) -> states: all that a layer computes in a time step but products."""
+Shares = tuple[jax.Array, ...]
+"""A product's share of what each gate is given, a gate an array `[..., units]`. Apart, they and the
+states are of one shape, and what a step computes is one vectorised loop: three times faster on CPU
+than with slices of one array."""
+
+Step = Callable[[Any, Shares, Shares, States], States]
+"""(parameters beside the kernels, the inputs' shares, the hidden state's shares, each `[batch,
+units]`, states) -> states: all that a layer computes in a time step but products."""
+
+WIDE = 64
+"""Units from which on a step's products with several kernels are worth being products of their own:
+narrower ones cost what it costs to start them."""
 
 
 class Interruptions(NamedTuple):
@@ -33,24 +42,24 @@ class Interruptions(NamedTuple):
 
 def recur(
     step: Step,
-    kernel: jax.Array,
+    kernels: Shares,
     others: Any,
-    projected: jax.Array,
+    projected: Shares,
     states: States,
     interruptions: Interruptions,
     dropped: jax.Array | None = None,
 ) -> tuple[jax.Array, States]:
     """The hidden states over a stretch of time.
 
-    Reverse mode alone: the loop backwards finds the gradient by what each step's products gave, and
-    the kernel's gradient is one product over all steps after it, where automatic differentiation
-    would add one product a step.
+    Reverse mode alone. The loop backwards holds what is linear in the gradient and nothing else,
+    and the kernels' gradients are one product each over all steps after it, where automatic
+    differentiation would compute tanh and σ in the loop and add one product a step.
 
     Args:
         step: what is computed in one time step.
-        kernel: float `[units, gates]`, by which the hidden state's share is found.
+        kernels: float `[units, units]` each, by which the hidden state's shares are found.
         others: a pytree, parameters that `step` is given.
-        projected: float `[time, batch, gates]`, the inputs' share.
+        projected: float `[time, batch, units]` each, the inputs' shares.
         states: before the first step.
         interruptions: of the loop.
         dropped: float `[batch, units]`, by which the hidden state is multiplied before the product,
@@ -60,22 +69,22 @@ def recur(
     Returns:
         Hidden states after each step, `[time, batch, units]`, and all states after the last.
     """
-    return _recur(step, kernel, others, projected, states, interruptions, dropped)
+    return _recur(step, kernels, others, projected, states, interruptions, dropped)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _recur(
     step: Step,
-    kernel: jax.Array,
+    kernels: Shares,
     others: Any,
-    projected: jax.Array,
+    projected: Shares,
     states: States,
     interruptions: Interruptions,
     dropped: jax.Array | None,
 ) -> tuple[jax.Array, States]:
-    turn = _turn(step, kernel, others, dropped)
+    turn = _turn(step, kernels, others, dropped)
 
-    def one(states: States, now: tuple[jax.Array, Interruptions]) -> tuple[States, jax.Array]:
+    def one(states: States, now: tuple[Shares, Interruptions]) -> tuple[States, jax.Array]:
         states, _ = turn(states, now)
         return states, states[0]
 
@@ -85,71 +94,88 @@ def _recur(
 
 def _forwards(
     step: Step,
-    kernel: jax.Array,
+    kernels: Shares,
     others: Any,
-    projected: jax.Array,
+    projected: Shares,
     states: States,
     interruptions: Interruptions,
     dropped: jax.Array | None,
 ) -> tuple[tuple[jax.Array, States], Any]:
-    turn = _turn(step, kernel, others, dropped)
+    turn = _turn(step, kernels, others, dropped)
 
-    def one(states: States, now: tuple[jax.Array, Interruptions]) -> tuple[States, Any]:
-        states, (before, recurrent) = turn(states, now)
-        return states, (states[0], before, recurrent)
+    def one(states: States, now: tuple[Shares, Interruptions]) -> tuple[States, Any]:
+        states, recurrent = turn(states, now)
+        return states, (states, recurrent)
 
-    last, (hidden, before, recurrent) = jax.lax.scan(one, states, (projected, interruptions))
-    kept = kernel, others, projected, interruptions, dropped, before, recurrent
-    return (hidden, last), kept
+    last, (after, recurrent) = jax.lax.scan(one, states, (projected, interruptions))
+    kept = kernels, others, projected, states, interruptions, dropped, after, recurrent
+    return (after[0], last), kept
 
 
 def _backwards(step: Step, kept: Any, gradients: tuple[jax.Array, States]) -> tuple[Any, ...]:
-    kernel, others, projected, interruptions, dropped, before, recurrent = kept
+    kernels, others, projected, states, interruptions, dropped, after, recurrent = kept
     of_hidden, of_last = gradients
-
-    def one(carry: tuple[States, Any], now: Any) -> tuple[tuple[States, Any], Any]:
-        of_states, of_others = carry
-        of_hidden, projected, recurrent, before, interruptions = now
-        of_states = (of_states[0] + of_hidden, *of_states[1:])
-        _, pull = jax.vjp(step, others, projected, recurrent, before)
-        moving = _begun(of_states, interruptions.held)
-        added, of_projected, of_recurrent, of_before = pull(moving)
-        through = _dropped(of_recurrent @ kernel.T, dropped)
-        of_before = (of_before[0] + through, *of_before[1:])
-        if interruptions.held is not None:
-            held = interruptions.held[:, None]
-            of_before = tuple(
-                jnp.where(held, stays, goes)
-                for stays, goes in zip(of_states, of_before, strict=True)
-            )
-        of_before = _begun(of_before, interruptions.fresh)
-        of_others = jax.tree.map(jnp.add, of_others, added)
-        return (of_before, of_others), (of_projected, of_recurrent)
-
-    nothing = jax.tree.map(jnp.zeros_like, others)
-    steps = of_hidden, projected, recurrent, before, interruptions
-    (of_states, of_others), (of_projected, of_recurrent) = jax.lax.scan(
-        one, (of_last, nothing), steps, reverse=True
+    earlier = tuple(
+        jnp.concatenate([first[None], later[:-1]])
+        for first, later in zip(states, after, strict=True)
     )
-    # One product over all steps: a step's own would be too small to be worth its start.
-    of_kernel = jnp.einsum("tbu,tbg->ug", _dropped(before[0], dropped), of_recurrent)
+    before = _begun(earlier, interruptions.fresh)
+
+    def linear(projected: Shares, recurrent: Shares, before: States) -> Any:
+        return jax.vjp(step, others, projected, recurrent, before)[1]
+
+    # All that is not linear in the gradient is found for all steps at once, before the loop.
+    pull = jax.vmap(linear)(projected, recurrent, before)
+
+    def one(of_states: States, now: Any) -> tuple[States, States]:
+        of_hidden, pull, interruptions = now
+        of_states = (of_states[0] + of_hidden, *of_states[1:])
+        moving = _begun(of_states, interruptions.held)
+        _, _, of_recurrent, of_before = pull(moving)
+        through = _dropped(_back(of_recurrent, kernels), dropped)
+        of_before = (of_before[0] + through, *of_before[1:])
+        of_before = _held(of_before, of_states, interruptions.held)
+        return _begun(of_before, interruptions.fresh), moving
+
+    of_states, moving = jax.lax.scan(one, of_last, (of_hidden, pull, interruptions), reverse=True)
+    # So are the gradients of what the loop was given.
+    of_others, of_projected, of_recurrent, _ = jax.vmap(lambda pull, of: pull(of))(pull, moving)
+    of_others = jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), of_others)
+    seen = _dropped(before[0], dropped)
+    of_kernels = tuple(jnp.einsum("tbu,tbv->uv", seen, share) for share in of_recurrent)
     of_dropped = None
     if dropped is not None:
-        of_dropped = jnp.sum(before[0] * (of_recurrent @ kernel.T), axis=0)
-    return of_kernel, of_others, of_projected, of_states, None, of_dropped
+        of_dropped = jnp.sum(before[0] * _back(of_recurrent, kernels), axis=0)
+    return of_kernels, of_others, of_projected, of_states, None, of_dropped
+
+
+def _shares(seen: jax.Array, kernels: Shares) -> Shares:
+    """The products with all kernels."""
+    if seen.shape[-1] >= WIDE:
+        return tuple(seen @ kernel for kernel in kernels)
+    return tuple(jnp.split(seen @ jnp.concatenate(kernels, axis=1), len(kernels), axis=-1))
+
+
+def _back(shares: Shares, kernels: Shares) -> jax.Array:
+    """The gradient of what the kernels were applied to, from those of the shares."""
+    if kernels[0].shape[0] >= WIDE:
+        products = (share @ kernel.T for share, kernel in zip(shares, kernels, strict=True))
+        return reduce(jnp.add, products)
+    return jnp.concatenate(shares, axis=-1) @ jnp.concatenate(kernels, axis=1).T
 
 
 def _turn(
-    step: Step, kernel: jax.Array, others: Any, dropped: jax.Array | None
-) -> Callable[[States, tuple[jax.Array, Interruptions]], tuple[States, Any]]:
-    """(states, what comes) -> states, and those that the step began with and their share."""
+    step: Step, kernels: Shares, others: Any, dropped: jax.Array | None
+) -> Callable[[States, tuple[Shares, Interruptions]], tuple[States, Shares]]:
+    """(states, what comes) -> states, and the shares of the hidden state before them."""
 
-    def turn(states: States, now: tuple[jax.Array, Interruptions]) -> tuple[States, Any]:
+    def turn(states: States, now: tuple[Shares, Interruptions]) -> tuple[States, Shares]:
         projected, interruptions = now
         before = _begun(states, interruptions.fresh)
-        recurrent = _dropped(before[0], dropped) @ kernel
+        seen = _dropped(before[0], dropped)
+        recurrent = _shares(seen, kernels)
         after = _held(step(others, projected, recurrent, before), before, interruptions.held)
-        return after, (before, recurrent)
+        return after, recurrent
 
     return turn
 
@@ -158,7 +184,7 @@ def _begun(states: States, fresh: jax.Array | None) -> States:
     """The states, 0 where something is fresh."""
     if fresh is None:
         return states
-    return tuple(jnp.where(fresh[:, None], 0.0, state) for state in states)
+    return tuple(jnp.where(fresh[..., None], 0.0, state) for state in states)
 
 
 def _held(after: States, before: States, held: jax.Array | None) -> States:

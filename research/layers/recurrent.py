@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from research.engine.experiment import Key
 from research.layers.cells import Cell, Others
 from research.layers.orthogonal import orthogonal
-from research.layers.recurrence import Interruptions, States, recur
+from research.layers.recurrence import Interruptions, Shares, States, recur
 
 
 class Recurrent(NamedTuple):
@@ -79,8 +79,8 @@ def recurrent_step(cell: Cell, params: Recurrent, inputs: jax.Array, states: Sta
         inputs: float32 `[..., features]`.
         states: before it, float32 `[..., units]` each; the first is the output.
     """
-    share = states[0] @ params.recurrent_kernel
-    return cell.step(params.others, _inputs_share(cell, params, inputs), share, states)
+    recurrent = tuple(states[0] @ kernel for kernel in _kernels(cell, params))
+    return cell.step(params.others, _inputs_shares(cell, params, inputs), recurrent, states)
 
 
 def recurrent(
@@ -99,7 +99,8 @@ def recurrent(
     Args:
         cell: the kind.
         params: the parameters.
-        inputs: float32 `[batch, time, features]`.
+        inputs: float32 `[batch, time, features]`; or int `[batch, time]`, each the number of a
+            symbol that stands for a unit vector, whose product is a row of the kernel.
         states: before the first input, float32 `[batch, units]` each; 0 if None.
         mask: bool `[batch, time]`, which inputs are there; all if None. Where one is not, the
             states stay what they are, so that a padded sequence ends as it would alone.
@@ -120,17 +121,29 @@ def recurrent(
         leaf = jnp.swapaxes(leaf, 0, 1)
         return jnp.flip(leaf, 0) if reverse else leaf
 
-    # All steps' inputs in one product: only what needs the hidden state is left to the loop.
-    projected = in_turn(_inputs_share(cell, params, inputs))
+    # All steps' inputs at once: only what needs the hidden state is left to the loop.
+    projected = _inputs_shares(cell, params, in_turn(inputs))
     interruptions = Interruptions(
         None if mask is None else in_turn(~mask), None if fresh is None else in_turn(fresh)
     )
     hidden, last = recur(
-        cell.step, params.recurrent_kernel, params.others, projected, states, interruptions, dropped
+        cell.step, _kernels(cell, params), params.others, projected, states, interruptions, dropped
     )
     hidden = jnp.flip(hidden, 0) if reverse else hidden
     return jnp.swapaxes(hidden, 0, 1), last
 
 
-def _inputs_share(cell: Cell, params: Recurrent, inputs: jax.Array) -> jax.Array:
-    return cell.prepare(params.others, inputs @ params.input_kernel + params.input_bias)
+def _inputs_shares(cell: Cell, params: Recurrent, inputs: jax.Array) -> Shares:
+    rows = jnp.issubdtype(inputs.dtype, jnp.integer)
+
+    def product(kernel: jax.Array) -> jax.Array:
+        return kernel[inputs] if rows else inputs @ kernel
+
+    kernels = jnp.split(params.input_kernel, cell.gates, axis=-1)
+    biases = jnp.split(params.input_bias, cell.gates)
+    shares = (product(kernel) + bias for kernel, bias in zip(kernels, biases, strict=True))
+    return cell.prepare(params.others, tuple(shares))
+
+
+def _kernels(cell: Cell, params: Recurrent) -> Shares:
+    return tuple(jnp.split(params.recurrent_kernel, cell.gates, axis=-1))

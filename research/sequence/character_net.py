@@ -44,11 +44,8 @@ class CharacterNet(nn.Module):
             training: whether to drop units, by the stream "dropout".
             dropout_rate: share of each layer's inputs that are dropped, but for the first's.
         """
-        if self.embedding:
-            shown = nn.Embed(self.symbols, self.embedding)(numbers)
-        else:
-            shown = jax.nn.one_hot(numbers, self.symbols)
-        outputs, after = RecurrentLayers(self.cell, self.units)(
+        shown = nn.Embed(self.symbols, self.embedding)(numbers) if self.embedding else numbers
+        outputs, after = RecurrentLayers(self.cell, self.units, symbols=self.symbols)(
             shown, states, training=training, dropout_rate=dropout_rate
         )
         return nn.Dense(self.symbols, name="logits")(outputs), after

@@ -22,6 +22,7 @@ class RecurrentLayers(nn.Module):
         units: of each layer.
         bidirectional: whether each layer is two, one of which goes from the last step to the first;
             their outputs stand side by side, and so do their states.
+        symbols: where inputs are numbers of symbols, how many there are of these.
         batch_normalisation: whether what comes to a layer from another has mean 0 and deviation 1
             over batch and time, before scale and offset (Laurent et al. 2016, arXiv 1510.01378;
             "batch_stats" holds the running averages).
@@ -30,6 +31,7 @@ class RecurrentLayers(nn.Module):
     cell: str
     units: tuple[int, ...]
     bidirectional: bool = False
+    symbols: int = 0
     batch_normalisation: bool = False
 
     @nn.compact
@@ -46,7 +48,7 @@ class RecurrentLayers(nn.Module):
         """The last layer's outputs, and all layers' states.
 
         Args:
-            inputs: float32 `[batch, time, features]`.
+            inputs: float32 `[batch, time, features]`; or int `[batch, time]`, numbers of symbols.
             states: of each layer (of each direction), as they are returned; 0 if None.
             mask: as `recurrent` has it.
             training: whether to drop units, by the stream "dropout", and to normalise by the batch.
@@ -94,7 +96,8 @@ class RecurrentLayers(nn.Module):
         dropped_rate: jax.Array | float | None,
         reverse: bool,
     ) -> tuple[jax.Array, States]:
-        params = self.param(name, init_recurrent, cell, inputs.shape[-1], units)
+        features = inputs.shape[-1] if inputs.ndim == 3 else self.symbols
+        params = self.param(name, init_recurrent, cell, features, units)
         dropped = None
         if dropped_rate is not None:
             ones = jnp.ones((inputs.shape[0], units))

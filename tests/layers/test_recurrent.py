@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from research.layers import recurrence
 from research.layers.cells import CELLS, EPSILON
 from research.layers.recurrent import (
     Recurrent,
@@ -101,9 +102,10 @@ def _plain(cell, params, inputs, states, mask, fresh, dropped):
     outputs = []
     for time in range(inputs.shape[1]):
         before = tuple(jnp.where(fresh[:, time, None], 0.0, state) for state in states)
-        shown = (before[0] * dropped) @ params.recurrent_kernel
+        shown = jnp.split((before[0] * dropped) @ params.recurrent_kernel, cell.gates, axis=-1)
         share = inputs[:, time] @ params.input_kernel + params.input_bias
-        after = cell.step(params.others, cell.prepare(params.others, share), shown, before)
+        prepared = cell.prepare(params.others, tuple(jnp.split(share, cell.gates, axis=-1)))
+        after = cell.step(params.others, prepared, tuple(shown), before)
         states = tuple(
             jnp.where(mask[:, time, None], new, old) for new, old in zip(after, before, strict=True)
         )
@@ -111,9 +113,11 @@ def _plain(cell, params, inputs, states, mask, fresh, dropped):
     return jnp.stack(outputs, 1), states
 
 
+@pytest.mark.parametrize("wide", [1, UNITS + 1])
 @pytest.mark.parametrize("name", CELLS)
-def test_the_gradient_is_that_of_automatic_differentiation(name):
+def test_the_gradient_is_that_of_automatic_differentiation(name, wide, monkeypatch):
     """With all that can interrupt the loop, through outputs and last states alike."""
+    monkeypatch.setattr(recurrence, "WIDE", wide)
     time = 5
     cell, params, inputs, states = _case(name, time)
     generator = np.random.default_rng(1)
@@ -142,6 +146,23 @@ def test_the_gradient_is_that_of_automatic_differentiation(name):
     jax.tree.map(lambda a, b: assert_same(a, b), ours, plain)
     uninterrupted = told(lambda *given: recurrent(cell, *given[:3]))  # control
     assert not np.allclose(uninterrupted[0].recurrent_kernel, plain[0].recurrent_kernel, rtol=1e-2)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_numbers_of_symbols_are_unit_vectors(name):
+    cell, params, _, states = _case(name)
+    numbers = jnp.asarray(np.random.default_rng(2).integers(0, FEATURES, (BATCH, TIME)))
+
+    def told(inputs):
+        def total(params, states):
+            outputs, last = recurrent(cell, params, inputs, states)
+            return jnp.sum(jnp.sin(outputs)) + sum(jnp.sum(state) for state in last), outputs
+
+        return jax.jit(jax.grad(total, (0, 1), has_aux=True))(params, states)
+
+    by_number, by_vector = told(numbers), told(jax.nn.one_hot(numbers, FEATURES, dtype="float64"))
+    jax.tree.map(assert_same, by_number, by_vector)
+    assert not np.allclose(by_number[1], told((numbers + 1) % FEATURES)[1], rtol=1e-2)
 
 
 ORACLES = {"simple": "RNN", "lstm": "LSTM", "gru": "GRU"}
