@@ -62,3 +62,12 @@ def image_arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=int, default=32, help="images in one step")
     parser.add_argument("--seconds", type=float, default=2.0, help="about the length of a round")
     return parser
+
+
+def sequence_arguments(description: str) -> argparse.ArgumentParser:
+    """What the sequence nets are told: which net, whether it writes, and `--seconds` of a round."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--net", choices=("characters", "rnn", "lstm", "transformer"))
+    parser.add_argument("--writing", action="store_true", help="let it write instead of train it")
+    parser.add_argument("--seconds", type=float, default=2.0, help="about the length of a round")
+    return parser

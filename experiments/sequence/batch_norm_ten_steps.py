@@ -4,8 +4,8 @@ Noisy sums of two sines (Géron's chapter 15), sequence to sequence. What one la
 normalised over batch and time (Laurent et al. 2016); it does not help such small nets much.
 
 Run: python launch.py run sequence/batch_norm_ten_steps
-Expected: test mse EXPECTED
-Time: TIME
+Expected: test mse .0052 over 5 seeds (G2 ch15: .0164)
+Time: 3 s
 """
 
 from __future__ import annotations

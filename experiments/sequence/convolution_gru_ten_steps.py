@@ -4,8 +4,8 @@ Noisy sums of two sines (Géron's chapter 15), sequence to sequence. The convolu
 and moves by two, so that the recurrent layers make half the steps.
 
 Run: python launch.py run sequence/convolution_gru_ten_steps
-Expected: test mse EXPECTED
-Time: TIME
+Expected: test mse .0025 over 5 seeds (G2 ch15: .0080)
+Time: 4 s
 """
 
 from __future__ import annotations

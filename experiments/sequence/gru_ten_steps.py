@@ -4,8 +4,8 @@ Noisy sums of two sines (Géron's chapter 15), sequence to sequence, two layers 
 et al. 2014).
 
 Run: python launch.py run sequence/gru_ten_steps
-Expected: test mse EXPECTED
-Time: TIME
+Expected: test mse .0029 over 5 seeds (G2 ch15: .0103)
+Time: 8 s
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ parameters. `coverage` is the share of values within the forecast interval, whic
 be.
 
 Run: python launch.py run sequence/linear_one_step
-Expected: test mse EXPECTED
-Time: TIME
+Expected: test mse .0032 over 5 seeds (G2 ch15: .0042)
+Time: 1 s
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 Noisy sums of two sines (Géron's chapter 15): ten values from the 50 before them, by 510 parameters.
 
 Run: python launch.py run sequence/linear_ten_steps
-Expected: test mse EXPECTED
-Time: TIME
+Expected: test mse .0179 over 5 seeds (G2 ch15: .0187)
+Time: 1 s
 """
 
 from __future__ import annotations

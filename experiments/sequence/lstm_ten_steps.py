@@ -4,8 +4,8 @@ Noisy sums of two sines (Géron's chapter 15), sequence to sequence, two layers 
 (Hochreiter and Schmidhuber 1997, with forget gates).
 
 Run: python launch.py run sequence/lstm_ten_steps
-Expected: test mse EXPECTED
-Time: TIME
+Expected: test mse .0024 over 5 seeds (G2 ch15: .0086)
+Time: 8 s
 """
 
 from __future__ import annotations

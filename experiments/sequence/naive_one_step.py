@@ -4,8 +4,8 @@ Noisy sums of two sines (Géron's chapter 15), 50 values of which are known; the
 forecast of the next. Nothing is learned.
 
 Run: python launch.py run sequence/naive_one_step
-Expected: test mse EXPECTED
-Time: TIME
+Expected: test mse .0207 (G2 ch15: .0202)
+Time: 1 s
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Noisy sums of two sines (Géron's chapter 15): tanh(w x + v h + b), three parame
 output is the forecast.
 
 Run: python launch.py run sequence/neuron_one_step
-Expected: test mse EXPECTED
-Time: TIME
+Expected: test mse .0112 over 5 seeds (G2 ch15: .0109)
+Time: 1 s
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ Noisy sums of two sines (Géron's chapter 15). The last layer is recurrent too: 
 forecast, and cannot leave -1 to 1.
 
 Run: python launch.py run sequence/rnn_one_step
-Expected: test mse EXPECTED
-Time: TIME
+Expected: test mse .0023 over 5 seeds (G2 ch15: .0029)
+Time: 4 s
 """
 
 from __future__ import annotations

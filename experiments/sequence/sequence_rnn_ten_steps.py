@@ -4,8 +4,8 @@ Noisy sums of two sines (Géron's chapter 15). Sequence to sequence: the loss is
 values after each step, so that gradients come from everywhere; judged is the last alone.
 
 Run: python launch.py run sequence/sequence_rnn_ten_steps
-Expected: test mse EXPECTED
-Time: TIME
+Expected: test mse .0048 over 5 seeds (G2 ch15: .0096, best shown .0058)
+Time: 3 s
 """
 
 from __future__ import annotations

@@ -138,6 +138,8 @@ def make_language_model(
         data=data,
         groups=fitting.groups,
         evaluate_every=evaluate_every,
+        # Validation too, of the state that is reported: what others have figures of.
+        final=("validation", "test"),
         selection=selection,
         glimpse=None if writer is None else make_glimpse(writer),
         writer=writer,

@@ -93,12 +93,17 @@ def write(
         int32 `[texts, n]`, n at most `CHUNK`.
     """
     begin = jax.jit(partial(begin_text, writer))
-    go_on = jax.jit(partial(go_on_with, writer, CHUNK), donate_argnums=1)
+    go_on = follow(writer)
     memory = begin(state, jnp.asarray(prompt, jnp.int32))
     taste = Taste(*map(jnp.asarray, taste))
     for first in range(0, length, CHUNK):
         memory, chosen = go_on(state, memory, jnp.int32(first), taste, key)
         yield np.asarray(chosen)[:, : length - first]
+
+
+def follow(writer: Writer, count: int = CHUNK) -> Callable[..., tuple[Any, jax.Array]]:
+    """`go_on_with` of a writer, compiled once; the memory that it is given is consumed."""
+    return jax.jit(partial(go_on_with, writer, count), donate_argnums=1)
 
 
 def begin_text(writer: Writer, state: Any, prompt: jax.Array) -> tuple[Any, jax.Array]:
