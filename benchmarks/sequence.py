@@ -5,10 +5,10 @@
 `characters`: two GRU layers of 128 units on 39 symbols, 32 windows of 100; `rnn` and `lstm`: two
 layers of 20 units on 32 series of 50 values, ten forecast at every step; `transformer`: four blocks
 of width 128, 12 windows of 64 characters of 65 symbols; all trained with Adam (AdamW), float32,
-each as the library's users write it. `writing`: characters a second that a GRU of 128 x 2 writes by
-a temperature, one text; `writing_transformer` the same of the transformer, whose peers read the last
-64 characters again for each. `length`: Encore alone, characters a second as windows grow. Each peer
-is a process of its own that is asked for rounds in turn; ratios are made within a round, and
+each as the library's users write it. `writing`: characters a second that a GRU of 128 x 2 writes
+by a temperature, one text; `writing_transformer` the same of the transformer, whose peer reads the
+last 64 characters again for each. `length`: Encore alone, characters a second as windows grow. Each
+peer is a process of its own that is asked for rounds in turn; ratios are made within a round, and
 compilation is timed apart. Leave the machine alone while it runs. The environment variables
 PYTORCH_PYTHON and KERAS_PYTHON stand for the two options.
 """
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import sys
 from collections.abc import Mapping
 
@@ -57,9 +58,7 @@ def show(title: str, workers: list[Worker], goal: float, items: str, rounds: int
     """Measure, and print a table of how Encore stands to each."""
     interleave(workers, rounds)
     ours, others = workers[0], [worker for worker in workers[1:] if worker.rates]
-    best = max(
-        others, key=lambda worker: sorted(worker.rates)[len(worker.rates) // 2], default=None
-    )
+    best = max(others, key=lambda worker: statistics.median(worker.rates), default=None)
     head = ["who", "version", f"{items}/s", "Encore is × as fast", "goal", "first step, s"]
     lines = []
     for worker in workers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import torch
 from serving import sequence_arguments, serve
@@ -98,13 +99,12 @@ def main() -> None:
     optimizer = kind(net.parameters(), 1e-3)
     text = torch.randint(0, symbols or 2, (100_000,))
     series = torch.randn(7000, time + 10, 1)
+    window = torch.arange(time + 1)
 
     def step() -> None:
         optimizer.zero_grad()
         if symbols:
-            rows = torch.randint(0, len(text) - time - 1, (batch,))[:, None] + torch.arange(
-                time + 1
-            )
+            rows = torch.randint(0, len(text) - time - 1, (batch, 1)) + window
             said = net(text[rows[:, :-1]])
             logits = said[0] if isinstance(said, tuple) else said
             target = text[rows[:, 1:]].reshape(-1)
@@ -123,8 +123,7 @@ def main() -> None:
     serve(what, run, batch * time if symbols else batch, options.seconds)
 
 
-@torch.no_grad()
-def writer(net: nn.Module):  # type: ignore[no-untyped-def]
+def writer(net: nn.Module) -> Callable[[int], None]:
     """Writes a character at a time, as both libraries' examples do."""
     net.eval()
     seen = torch.zeros((1, 1), dtype=torch.long)
