@@ -24,6 +24,7 @@ class Config(CharacterConfig):
     """What can be chosen."""
 
     stateful: Annotated[bool, "carry the state from window to window"] = True
-    epochs: Annotated[int, "passes over the training text"] = 30
+    epochs: Annotated[int, "passes over the training text"] = 20
+    learning_rate: Annotated[float, "Adam's step size at the start, falling by cosine"] = 5e-3
     layers: Annotated[int, "recurrent layers"] = 1
     embedding: Annotated[int, "numbers that a character becomes; 0 for a unit vector"] = 16

@@ -27,4 +27,5 @@ class Config(CharacterConfig):
     """What can be chosen."""
 
     stateful: Annotated[bool, "carry the state from window to window"] = True
-    epochs: Annotated[int, "passes over the training text"] = 30
+    epochs: Annotated[int, "passes over the training text"] = 20
+    learning_rate: Annotated[float, "Adam's step size at the start, falling by cosine"] = 5e-3

@@ -25,6 +25,7 @@ __all__ = ["Config", "make", "smoke", "validate"]
 class Config(CharacterConfig):
     """What can be chosen."""
 
-    epochs: Annotated[int, "passes over the windows"] = 4
+    epochs: Annotated[int, "passes over the windows"] = 3
     batch_size: Annotated[int, "windows in one update"] = 64
+    learning_rate: Annotated[float, "Adam's step size at the start, falling by cosine"] = 5e-3
     shift: Annotated[int, "characters between the starts of two windows"] = 10
