@@ -20,6 +20,17 @@ FIGURE = {
     "rl/three_state_q_learning": "q_s0_a0",
     "rl/frozen_lake_value_iteration": "start_value",
 }
+FIGURE |= {
+    f"sequence/{name}": "validation/loss"
+    for name in (
+        "char_rnn_stateless",
+        "char_rnn_stateful",
+        "char_rnn_embedding",
+        "char_lstm_large",
+        "char_transformer_small",
+        "char_transformer",
+    )
+}
 """The figure of an experiment, or of a field where the experiment has none of its own."""
 
 

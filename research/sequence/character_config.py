@@ -33,17 +33,26 @@ class CharacterConfig(TextConfig):
     units: Annotated[int, "units of each recurrent layer"] = 128
     layers: Annotated[int, "recurrent layers"] = 2
     embedding: Annotated[int, "numbers that a character becomes; 0 for a unit vector"] = 0
+    segment: Annotated[int, "keep states for the gradient so many steps apart; 0 keeps all"] = 0
 
 
 def validate(config: CharacterConfig) -> list[str]:
     """What is out of range, a message each."""
     ranges = {"epochs": AMOUNT, "shift": COUNT, "units": COUNT, "layers": COUNT}
-    return text_problems(config) + out_of_range(config, ranges | {"embedding": AMOUNT})
+    ranges |= {"embedding": AMOUNT, "segment": AMOUNT}
+    problems = text_problems(config) + out_of_range(config, ranges)
+    if config.segment > 0 and config.window % config.segment:
+        problems.append(
+            f"--segment must divide --window, {config.window}, or be 0, not {config.segment}"
+        )
+    return problems
 
 
 def smoke(config: CharacterConfig) -> CharacterConfig:
     """A narrow net and few updates."""
-    small = replace(config, epochs=1, window=20, units=8, embedding=min(config.embedding, 4))
+    small = replace(
+        config, epochs=1, window=20, segment=0, units=8, embedding=min(config.embedding, 4)
+    )
     if config.stateful:
         return replace(small, batch_size=256)
     return replace(small, batch_size=64, shift=200)
@@ -69,7 +78,9 @@ def make(config: CharacterConfig) -> Experiment:
     symbols = len(texts.vocabulary)
     sources = text_sources(config, texts, STRETCHES if config.stateful else None)
     return make_language_model(
-        CharacterNet(symbols, config.cell, (config.units,) * config.layers, config.embedding),
+        CharacterNet(
+            symbols, config.cell, (config.units,) * config.layers, config.embedding, config.segment
+        ),
         Data(sources, rows, evaluation_batch_size=STRETCHES if config.stateful else 256),
         floats(config),
         Fitting(config.epochs * epoch, "adam", "cosine", groups=config.groups),

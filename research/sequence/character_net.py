@@ -21,12 +21,14 @@ class CharacterNet(nn.Module):
         cell: name of a kind in `research.layers.cells.CELLS`.
         units: of each recurrent layer.
         embedding: numbers that a character becomes, learned; 0 for a unit vector.
+        segment: as `research.layers.recurrent.recurrent` has it; of texts that it divides alone.
     """
 
     symbols: int
     cell: str
     units: tuple[int, ...]
     embedding: int = 0
+    segment: int = 0
 
     @nn.compact
     def __call__(
@@ -45,9 +47,11 @@ class CharacterNet(nn.Module):
             dropout_rate: share of each layer's inputs that are dropped, but for the first's.
         """
         shown = nn.Embed(self.symbols, self.embedding)(numbers) if self.embedding else numbers
-        outputs, after = RecurrentLayers(self.cell, self.units, symbols=self.symbols)(
-            shown, states, training=training, dropout_rate=dropout_rate
+        fits = self.segment and numbers.shape[1] % self.segment == 0
+        layers = RecurrentLayers(
+            self.cell, self.units, symbols=self.symbols, segment=self.segment if fits else 0
         )
+        outputs, after = layers(shown, states, training=training, dropout_rate=dropout_rate)
         return nn.Dense(self.symbols, name="logits")(outputs), after
 
     def resting(self, batch: int) -> tuple[States, ...]:

@@ -23,6 +23,7 @@ class RecurrentLayers(nn.Module):
         bidirectional: whether each layer is two, one of which goes from the last step to the first;
             their outputs stand side by side, and so do their states.
         symbols: where inputs are numbers of symbols, how many there are of these.
+        segment: as `recurrent` has it.
         batch_normalisation: whether what comes to a layer from another has mean 0 and deviation 1
             over batch and time, before scale and offset (Laurent et al. 2016, arXiv 1510.01378;
             "batch_stats" holds the running averages).
@@ -32,6 +33,7 @@ class RecurrentLayers(nn.Module):
     units: tuple[int, ...]
     bidirectional: bool = False
     symbols: int = 0
+    segment: int = 0
     batch_normalisation: bool = False
 
     @nn.compact
@@ -102,4 +104,7 @@ class RecurrentLayers(nn.Module):
         if dropped_rate is not None:
             ones = jnp.ones((inputs.shape[0], units))
             dropped = dropout(ones, dropped_rate, self.make_rng("dropout"))
-        return recurrent(cell, params, inputs, states, mask=mask, dropped=dropped, reverse=reverse)
+        return recurrent(
+            cell, params, inputs, states, mask=mask, dropped=dropped, reverse=reverse,
+            segment=self.segment,
+        )  # fmt: skip

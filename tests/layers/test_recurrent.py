@@ -148,6 +148,39 @@ def test_the_gradient_is_that_of_automatic_differentiation(name, wide, monkeypat
     assert not np.allclose(uninterrupted[0].recurrent_kernel, plain[0].recurrent_kernel, rtol=1e-2)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("name", ["gru", "normalised_lstm"])
+def test_what_is_computed_once_more_is_the_same(name, reverse):
+    cell, params, inputs, states = _case(name)
+    mask = jnp.asarray(np.random.default_rng(1).random((BATCH, TIME)) < 0.7)
+
+    def told(segment):
+        def total(params, inputs, states):
+            outputs, last = recurrent(
+                cell, params, inputs, states, mask=mask, reverse=reverse, segment=segment
+            )
+            return jnp.sum(jnp.sin(outputs)) + sum(jnp.sum(state**3) for state in last), outputs
+
+        gradient = jax.jit(jax.grad(total, (0, 1, 2), has_aux=True))
+        return gradient(params, inputs, states)
+
+    jax.tree.map(assert_same, told(3), told(0))
+
+
+def test_segments_need_less_memory():
+    cell, params, _, _ = _case("gru")
+    inputs = jnp.zeros((BATCH, 256, FEATURES))
+
+    def needed(segment):
+        def total(params):
+            return jnp.sum(recurrent(cell, params, inputs, segment=segment)[0] ** 2)
+
+        compiled = jax.jit(jax.grad(total)).lower(params).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    assert needed(16) < needed(0) / 3
+
+
 @pytest.mark.parametrize("name", CELLS)
 def test_numbers_of_symbols_are_unit_vectors(name):
     cell, params, _, states = _case(name)

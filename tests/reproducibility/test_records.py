@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from pathlib import Path
 
 import jax
@@ -20,6 +22,12 @@ RECORDS = sorted(path.parent for path in (ROOT / "records").glob("*/*/*/ledger.j
 NAMES = [path.relative_to(ROOT / "records").as_posix() for path in RECORDS]
 
 
+def chosen(name: str) -> dict[str, str]:
+    """Options beside the defaults that the experiment's row in the README names."""
+    (row,) = re.findall(rf"^\| `{name}` \|(.*)\|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    return dict(re.findall(r"`--(\w+) (\w+)`", row))
+
+
 @pytest.mark.parametrize("record", RECORDS, ids=NAMES)
 def test_a_record_is_whole_and_of_the_experiment_as_it_is_now(record: Path) -> None:
     chain = ledger.read(record / "ledger.jsonl")
@@ -32,7 +40,7 @@ def test_a_record_is_whole_and_of_the_experiment_as_it_is_now(record: Path) -> N
     identity = read_identity(record)
     assert is_config_file_true(record, identity)
     named = load(resolve(identity.experiment, catalog()))
-    fields = config_fields(named.config())
+    fields = config_fields(dataclasses.replace(named.config(), **chosen(named.name)))
     today = Identity(named.name, fields, identity.seed, population=identity.population)
     assert identity == today, "the experiment's defaults have changed: record it again"
     assert record == today.directory(ROOT / "records")
