@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -18,6 +19,8 @@ class ArraySource:
         name: what a person calls it.
         columns: column -> array `[examples, ...]`, equally long. A memory-mapped array (as
             `TfdsSplit.load` gives) stays on disk until it is read.
+        meaning: a digest of what its numbers stand for, as a vocabulary's; "" where they are
+            themselves.
 
     Raises:
         ValueError: if there is no column, or the lengths differ.
@@ -25,6 +28,7 @@ class ArraySource:
 
     name: str
     columns: Mapping[str, np.ndarray]
+    meaning: str = ""
 
     def __post_init__(self) -> None:
         lengths = {name: len(column) for name, column in self.columns.items()}
@@ -44,5 +48,8 @@ class ArraySource:
         return {name: column[index] for name, column in self.columns.items()}
 
     def digest(self) -> str:
-        """SHA-256 (hex) of the content, as `research.data.columns.digest`."""
-        return column_functions.digest(self.columns)
+        """SHA-256 (hex) of the content, as `research.data.columns.digest`, and of its meaning."""
+        content = column_functions.digest(self.columns)
+        if not self.meaning:
+            return content
+        return hashlib.sha256(f"{content}{self.meaning}".encode()).hexdigest()

@@ -99,6 +99,7 @@ def text_sources(
                 if name == "train"
                 else held_out(part, config.window, f"the {name} text", stretches)
             },
+            texts.vocabulary.digest(),
         )
         for name, part in texts.splits.items()
     }

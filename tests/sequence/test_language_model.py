@@ -13,6 +13,7 @@ import pytest
 
 from research.data.arrays import ArraySource
 from research.data.sequences import contiguous_rows
+from research.data.vocabulary import Vocabulary
 from research.engine.experiment import Data
 from research.engine.hyperparameters import traced
 from research.errors import Mistake
@@ -20,7 +21,7 @@ from research.optimization.supervised import Fitting
 from research.sequence import transformer_config
 from research.sequence.character_config import STRETCHES, CharacterConfig, make, smoke, validate
 from research.sequence.character_net import CharacterNet
-from research.sequence.character_text import held_out, read_texts
+from research.sequence.character_text import Texts, held_out, read_texts, text_sources
 from research.sequence.language_model import make_language_model
 from research.sequence.transformer_config import TransformerConfig
 
@@ -106,6 +107,18 @@ def test_held_out_text_is_read_once_from_end_to_end():
     assert long.shape == (16, 63) and long[0, 0] == 0
     with pytest.raises(Mistake, match="the test text has 4 elements, fewer than a window of 9"):
         held_out(part[:5], 9, "the test text")
+
+
+def test_the_ledger_tells_texts_apart_that_are_the_same_numbers():
+    part = np.arange(300, dtype=np.uint16) % 3
+    splits = dict.fromkeys(("train", "validation", "test"), part)
+
+    def digests(symbols):
+        sources = text_sources(CharacterConfig(window=9), Texts(Vocabulary(symbols), splits))
+        return [source.digest() for source in sources.values()]
+
+    assert digests("abc") == digests("abc")
+    assert all(one != other for one, other in zip(digests("abc"), digests("abd"), strict=True))
 
 
 def test_splits_have_a_gap_or_are_as_published(monkeypatch):
