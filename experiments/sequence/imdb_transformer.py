@@ -1,0 +1,19 @@
+"""The mean of a review's embedded words judges it.
+
+Run: python launch.py run sequence/imdb_transformer
+Expected: EXPECTED
+Time: TIME
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from research.sequence.sentiment_config import AttentionConfig, make, smoke, validate
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(AttentionConfig):
+    """What can be chosen."""
