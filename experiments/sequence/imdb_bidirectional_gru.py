@@ -1,4 +1,6 @@
-"""The mean of a review's embedded words judges it.
+"""Two GRUs read a review of a film, one of them backwards, and say whether it is positive.
+
+`imdb_gru`, with a second layer beside it that reads from the last word to the first.
 
 Run: python launch.py run sequence/imdb_bidirectional_gru
 Expected: EXPECTED
@@ -8,6 +10,7 @@ Time: TIME
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from research.sequence.sentiment_config import RecurrentConfig, make, smoke, validate
 
@@ -17,3 +20,5 @@ __all__ = ["Config", "make", "smoke", "validate"]
 @dataclass(frozen=True)
 class Config(RecurrentConfig):
     """What can be chosen."""
+
+    bidirectional: Annotated[bool, "read backwards as well"] = True

@@ -1,4 +1,7 @@
-"""The mean of a review's embedded words judges it.
+"""The mean of a review's embedded words says whether it is positive.
+
+A bag of words whose weights go through 64 numbers a word, learned from nothing, and a mean over
+the words that are there; padding is none. Géron's counterpart has .751.
 
 Run: python launch.py run sequence/imdb_mean_embedding
 Expected: EXPECTED

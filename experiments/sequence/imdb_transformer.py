@@ -1,4 +1,8 @@
-"""The mean of a review's embedded words judges it.
+"""A small transformer reads a review of a film and says whether it is positive.
+
+One block of attention, in which every word sees every other and knows where it is by rotation; the
+mean of what it makes of the words that are there is judged. Learned from nothing, like the
+others.
 
 Run: python launch.py run sequence/imdb_transformer
 Expected: EXPECTED
