@@ -27,4 +27,4 @@ class Config(BagConfig):
     length: Annotated[int, "words of a review that are read"] = 600
     words: Annotated[int, "the commonest tokens of the training reviews, which are known"] = 200_000
     longest: Annotated[int, "words in the longest stretch that counts as a token"] = 2
-    learning_rate: Annotated[float, "AdamW's step size at its highest, falling by cosine"] = 3e-3
+    word_dropout_rate: Annotated[float, "share of the tokens that are hidden in training"] = 0.0

@@ -28,4 +28,4 @@ class Config(BagConfig):
 
     length: Annotated[int, "words of a review that are read"] = 600
     words: Annotated[int, "the commonest of the training reviews, which are known"] = 20_000
-    learning_rate: Annotated[float, "AdamW's step size at its highest, falling by cosine"] = 3e-3
+    word_dropout_rate: Annotated[float, "share of the words that are hidden in training"] = 0.0

@@ -11,6 +11,7 @@ Time: TIME
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from research.sequence.sentiment_config import MeanConfig, make, smoke, validate
 
@@ -20,3 +21,6 @@ __all__ = ["Config", "make", "smoke", "validate"]
 @dataclass(frozen=True)
 class Config(MeanConfig):
     """What can be chosen."""
+
+    epochs: Annotated[int, "passes over the training reviews"] = 8
+    length: Annotated[int, "words of a review that are read"] = 400

@@ -12,6 +12,7 @@ Time: TIME
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from research.sequence.sentiment_config import AttentionConfig, make, smoke, validate
 
@@ -21,3 +22,8 @@ __all__ = ["Config", "make", "smoke", "validate"]
 @dataclass(frozen=True)
 class Config(AttentionConfig):
     """What can be chosen."""
+
+    epochs: Annotated[int, "passes over the training reviews"] = 4
+    length: Annotated[int, "words of a review that are read"] = 128
+    learning_rate: Annotated[float, "AdamW's step size at its highest, falling by cosine"] = 1e-3
+    dropout_rate: Annotated[float, "share dropped of what one layer gives the next"] = 0.2

@@ -50,9 +50,9 @@ class SentimentConfig:
     words: Annotated[int, "the commonest of the training reviews, which are known"] = 10_000
     length: Annotated[int, "words of a review that are read"] = 200
     kept: Annotated[Kept, "which words are read of a longer review"] = "last"
-    learning_rate: Annotated[float, "AdamW's step size at its highest, falling by cosine"] = 1e-3
+    learning_rate: Annotated[float, "AdamW's step size at its highest, falling by cosine"] = 3e-3
     weight_decay: Annotated[float, "AdamW's decoupled weight decay"] = 0.0
-    word_dropout_rate: Annotated[float, "share of the words that are hidden in training"] = 0.0
+    word_dropout_rate: Annotated[float, "share of the words that are hidden in training"] = 0.2
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ class MeanConfig(SentimentConfig):
 class RecurrentConfig(MeanConfig):
     """What can be chosen of a recurrent net."""
 
+    epochs: Annotated[int, "passes over the training reviews"] = 6
     units: Annotated[int, "units of each recurrent layer, in each direction"] = 64
     layers: Annotated[int, "recurrent layers"] = 1
     masked: Annotated[bool, "skip padding instead of reading it like words"] = True
