@@ -74,7 +74,7 @@ class MeanConfig(SentimentConfig):
 class RecurrentConfig(MeanConfig):
     """What can be chosen of a recurrent net."""
 
-    epochs: Annotated[int, "passes over the training reviews"] = 6
+    epochs: Annotated[int, "passes over the training reviews"] = 4
     units: Annotated[int, "units of each recurrent layer, in each direction"] = 64
     layers: Annotated[int, "recurrent layers"] = 1
     masked: Annotated[bool, "skip padding instead of reading it like words"] = True
