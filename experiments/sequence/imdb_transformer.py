@@ -23,7 +23,7 @@ __all__ = ["Config", "make", "smoke", "validate"]
 class Config(AttentionConfig):
     """What can be chosen."""
 
-    epochs: Annotated[int, "passes over the training reviews"] = 4
+    epochs: Annotated[int, "passes over the training reviews"] = 3
     length: Annotated[int, "words of a review that are read"] = 128
     learning_rate: Annotated[float, "AdamW's step size at its highest, falling by cosine"] = 1e-3
     dropout_rate: Annotated[float, "share dropped of what one layer gives the next"] = 0.2
