@@ -6,8 +6,8 @@ have .912 with Naive Bayes' weights to start from, .892 without). No order beyon
 it is the best judge of these.
 
 Run: python launch.py run sequence/imdb_bag_of_pairs
-Expected: EXPECTED
-Time: TIME
+Expected: test accuracy .910
+Time: 5 s, after 25 s of reading words and pairs
 """
 
 from __future__ import annotations
