@@ -1,11 +1,14 @@
-"""A GRU that reads a review's padding like words forgets the review.
+"""A GRU that reads a review's padding like words learns late what to remember.
 
 `imdb_gru`, but for the mask: after a review's last word it is shown the padding as if it were a
-word, up to the 200th.
+word, up to the 200th. After the first pass its validation accuracy is .59 where the masked net has
+.85: what it was told of the words is overwritten by what follows them. Then it learns to hold its
+memory still at the padding, at most 190 words of it, and comes to the same. Géron's chapter 16 has
+.50 without a mask.
 
 Run: python launch.py run sequence/imdb_gru_unmasked
-Expected: EXPECTED
-Time: TIME
+Expected: test accuracy .884
+Time: 50 s, after 10 s of reading words
 """
 
 from __future__ import annotations
