@@ -5,8 +5,8 @@ mean of what it makes of the words that are there is judged. Learned from nothin
 others.
 
 Run: python launch.py run sequence/imdb_transformer
-Expected: EXPECTED
-Time: TIME
+Expected: not yet run to its end; validation accuracy .87 after two passes
+Time: about 2 min, after 10 s of reading words
 """
 
 from __future__ import annotations
