@@ -1,0 +1,26 @@
+"""A GRU reads a review of a film, skips its padding, and says whether it is positive.
+
+Each word becomes 64 numbers that are learned from nothing; the GRU reads the last 200 words (of
+a mean embedding, these gave a validation loss of .314 and the first 200 gave .324). Shorter
+reviews are padded at their ends, and where there is padding the memory stays what it is:
+`imdb_gru_unmasked` differs in that alone. A fifth of the words is hidden in training (taken for
+unknown), and half of what is embedded and of what is remembered at the end is dropped. Géron's
+chapter 16 has .855 to .870 with a mask and .50 without.
+
+Run: python launch.py run sequence/imdb_gru
+Expected: test accuracy .889
+Time: 50 s, after 10 s of reading words
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from research.sequence.sentiment_config import RecurrentConfig, make, smoke, validate
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(RecurrentConfig):
+    """What can be chosen."""

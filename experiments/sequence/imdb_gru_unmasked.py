@@ -1,0 +1,28 @@
+"""A GRU that reads a review's padding like words learns late what to remember.
+
+`imdb_gru`, but for the mask: after a review's last word it is shown the padding as if it were a
+word, up to the 200th. After the first pass its validation accuracy is .59 where the masked net has
+.85: what it was told of the words is overwritten by what follows them. Then it learns to hold its
+memory still at the padding, at most 190 words of it, and comes to the same. Géron's chapter 16 has
+.50 without a mask.
+
+Run: python launch.py run sequence/imdb_gru_unmasked
+Expected: test accuracy .884
+Time: 50 s, after 10 s of reading words
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from research.sequence.sentiment_config import RecurrentConfig, make, smoke, validate
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(RecurrentConfig):
+    """What can be chosen."""
+
+    masked: Annotated[bool, "skip padding instead of reading it like words"] = False

@@ -1,0 +1,139 @@
+"""Reviews of films with their judgements: read, split, and turned into numbers of words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from research.data.arrays import ArraySource
+from research.data.tfds_split import TfdsSplit
+from research.data.words import Kept, WordVocabulary, commonest, ngrams, split_words
+from research.errors import Mistake
+
+DATASET = "imdb_reviews/plain_text"
+MOST = 25_000
+"""Reviews in the training set, and in the test set (Maas et al. 2011)."""
+HELD_OUT = 10
+"""One training review in so many, the last of these, is for validation."""
+VERDICTS = ("negative", "positive")
+"""What the labels 0 and 1 say."""
+
+
+class Reviews(NamedTuple):
+    """Some reviews.
+
+    Attributes:
+        texts: as they were written.
+        label: int32 `[reviews]`, 1 for a positive one.
+    """
+
+    texts: Sequence[str]
+    label: np.ndarray
+
+    def take(self, where: slice | np.ndarray) -> Reviews:
+        """Those at `where`."""
+        rows = np.arange(len(self.texts))[where]
+        return Reviews([self.texts[row] for row in rows.tolist()], self.label[rows])
+
+
+class Corpus(NamedTuple):
+    """Reviews in numbers.
+
+    Attributes:
+        vocabulary: of the training split alone.
+        sources: name of a split -> its reviews: `token`, int `[length]`, and `label`.
+        texts: name of a split -> its reviews as they were written.
+    """
+
+    vocabulary: WordVocabulary
+    sources: dict[str, ArraySource]
+    texts: dict[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How reviews become numbers.
+
+    Attributes:
+        words: the commonest of the training split that are known.
+        length: words of a review that are read.
+        kept: which, of a longer one.
+        longest: of a bag, words in the longest stretch that counts as a token; 0 for words in the
+            order in which they stand.
+    """
+
+    words: int
+    length: int
+    kept: Kept = "first"
+    longest: int = 0
+
+
+def read_reviews(count: int = MOST) -> tuple[Reviews, Reviews]:
+    """The first `count` reviews of the training set, and of the test set.
+
+    Raises:
+        Mistake: the data set is not prepared.
+    """
+    train, test = (_read(f"{split}[:{count}]") for split in ("train", "test"))
+    return train, test
+
+
+def _read(split: str) -> Reviews:
+    columns = TfdsSplit(DATASET, split, ("text", "label")).load()
+    return Reviews([text.decode() for text in columns["text"]], columns["label"].astype(np.int32))
+
+
+def split_reviews(train: Reviews, test: Reviews) -> dict[str, Reviews]:
+    """Every tenth training review for validation, the others to train on.
+
+    Raises:
+        Mistake: there are fewer than ten, so that none is left for validation.
+    """
+    if len(train.texts) < HELD_OUT:
+        raise Mistake(
+            f"{len(train.texts)} training reviews leave none for validation; take {HELD_OUT} "
+            "or more"
+        )
+    held_out = np.arange(len(train.texts)) % HELD_OUT == HELD_OUT - 1
+    return {"train": train.take(~held_out), "validation": train.take(held_out), "test": test}
+
+
+def make_corpus(splits: dict[str, Reviews], reading: Reading) -> Corpus:
+    """Reviews in the numbers of words that are common in the training split.
+
+    Args:
+        splits: by name, `train` among them.
+        reading: how.
+    """
+    texts = {name: [*map(split_words, part.texts)] for name, part in splits.items()}
+    if reading.longest:
+        cut = slice(reading.length) if reading.kept == "first" else slice(-reading.length, None)
+        texts = {
+            name: [ngrams(text[cut], reading.longest) for text in part]
+            for name, part in texts.items()
+        }
+    vocabulary = commonest(texts["train"], reading.words)
+
+    def rows(parts: dict[str, list[list[str]]]) -> dict[str, np.ndarray]:
+        if not reading.longest:
+            encode = vocabulary.encode
+            return {
+                name: encode(part, reading.length, reading.kept) for name, part in parts.items()
+            }
+        # All at once, for all splits' rows are to be equally long.
+        whole = vocabulary.bags([text for part in parts.values() for text in part])
+        cuts = np.cumsum([len(part) for part in parts.values()])[:-1]
+        return dict(zip(parts, np.split(whole, cuts), strict=True))
+
+    tokens = rows(texts)
+    sources = {
+        name: ArraySource(
+            f"{DATASET}, {len(part.texts):,} reviews in {len(vocabulary):,} numbers ({name})",
+            {"token": tokens[name], "label": part.label},
+        )
+        for name, part in splits.items()
+    }
+    return Corpus(vocabulary, sources, {name: part.texts for name, part in splits.items()})

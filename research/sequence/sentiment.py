@@ -1,0 +1,133 @@
+"""Learning to judge texts, as an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from research.engine import metrics
+from research.engine.artifacts import Artifact
+from research.engine.experiment import (
+    Batch,
+    Data,
+    Evaluation,
+    Experiment,
+    Hyperparameters,
+    Key,
+    Selection,
+)
+from research.engine.metrics import Metrics
+from research.optimization.accumulation import WeightedLoss
+from research.optimization.supervised import (
+    Fitting,
+    SupervisedState,
+    Variables,
+    make_supervised,
+)
+
+Show = Callable[[Callable[[Batch], jax.Array], Variables, Evaluation], Mapping[str, Artifact]]
+"""(batch -> probabilities of being positive, float32 `[batch]`; variables; evaluation) -> what a
+report shows."""
+
+
+def make_sentiment(
+    net: nn.Module,
+    data: Data,
+    hyperparameters: Mapping[str, float],
+    fitting: Fitting,
+    *,
+    batch_size: int,
+    evaluate_every: int,
+    show: Show | None = None,
+) -> Experiment:
+    """An experiment that trains a judge of texts by binary cross-entropy.
+
+    A batch holds `token`, int `[batch, length]`; `label`, int `[batch]`, 1 for a positive text; and
+    `weight`. Its metrics are means over texts: `loss` in nats, and `accuracy`. The checkpoint with
+    the highest validation accuracy is reported.
+
+    Args:
+        net: called with tokens, `training`, `dropout_rate` and `word_dropout_rate`; draws from the
+            stream "dropout"; gives logits `[batch]`.
+        data: what is fed.
+        hyperparameters: those of `make_optimizer`, `dropout_rate`, `word_dropout_rate`, and where
+            it is named `average_decay`: then the moving average of the parameters is evaluated.
+        fitting: how it learns.
+        batch_size: texts in an update.
+        evaluate_every: updates between evaluations.
+        show: what a report shows.
+    """
+
+    def init_model(key: Key) -> Variables:
+        return net.init(key, jnp.ones((1, 1), jnp.int32))
+
+    def loss(variables: Variables, rows: Batch, key: Key, values: Hyperparameters) -> WeightedLoss:
+        logits = net.apply(
+            variables,
+            rows["token"].astype(jnp.int32),
+            training=True,
+            dropout_rate=values["dropout_rate"],
+            word_dropout_rate=values["word_dropout_rate"],
+            rngs={"dropout": key},
+        )
+        told = figures(logits, rows["label"], rows["weight"])
+        total, count = told["loss"]
+        return WeightedLoss(total, count, dict(told), {})
+
+    fitted = make_supervised(init_model, loss, fitting)
+
+    def logits_of(variables: Variables, batch: Batch) -> jax.Array:
+        logits: jax.Array = net.apply(variables, batch["token"].astype(jnp.int32))
+        return logits
+
+    def update(state: SupervisedState, batch: Batch, key: Key) -> tuple[SupervisedState, Metrics]:
+        return fitted.update(state, dict(batch), key)
+
+    def evaluate(state: SupervisedState, batch: Batch, key: Key) -> Metrics:
+        del key
+        logits = logits_of(fitted.reported(state), batch)
+        return dict(figures(logits, batch["label"], batch["weight"]))
+
+    def artifacts(
+        state: SupervisedState, evaluation: Evaluation, key: Key
+    ) -> Mapping[str, Artifact]:
+        del key
+        assert show is not None
+        variables = fitted.reported(state)
+        judge: Any = jax.jit(lambda variables, batch: jax.nn.sigmoid(logits_of(variables, batch)))
+        return show(lambda batch: judge(variables, batch), variables, evaluation)
+
+    return Experiment(
+        init=fitted.init,
+        update=update,
+        evaluate=evaluate,
+        steps=fitting.steps,
+        items_per_step=batch_size,
+        items="reviews",
+        hyperparameters=hyperparameters,
+        data=data,
+        groups=fitting.groups,
+        evaluate_every=evaluate_every,
+        selection=Selection("validation/accuracy"),
+        artifacts=None if show is None else artifacts,
+    )
+
+
+def figures(logits: jax.Array, label: jax.Array, weight: jax.Array) -> dict[str, metrics.Mean]:
+    """What is told of texts: `loss` in nats, and `accuracy`.
+
+    Args:
+        logits: float32 `[batch]`, of being positive.
+        label: int `[batch]`, 1 for a positive text.
+        weight: float32 `[batch]`.
+    """
+    nats = optax.sigmoid_binary_cross_entropy(logits, label.astype(jnp.float32))
+    return {
+        "loss": metrics.mean(nats, weight),
+        "accuracy": metrics.mean((logits > 0) == (label == 1), weight),
+    }

@@ -1,0 +1,192 @@
+"""Nets that judge a text: numbers of its words -> the logit of its being positive."""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from research.data.words import PADDING, UNKNOWN
+from research.engine.experiment import Key
+from research.layers.dropout import dropout
+from research.sequence.recurrent_layers import RecurrentLayers
+from research.sequence.transformer import Block
+
+
+class BagOfWords(nn.Module):
+    """A weight for each token that a text holds, added up.
+
+    A product with a vector as long as the vocabulary, of which only what is not 0 is computed.
+
+    Attributes:
+        symbols: tokens in the vocabulary.
+    """
+
+    symbols: int
+
+    @nn.compact
+    def __call__(
+        self,
+        tokens: jax.Array,
+        training: bool = False,
+        dropout_rate: jax.Array | float = 0.0,
+        word_dropout_rate: jax.Array | float = 0.0,
+    ) -> jax.Array:
+        """Logits float32 `[batch]`.
+
+        Args:
+            tokens: int `[batch, most]`, each once, padded.
+            training: whether to drop, by the stream "dropout".
+            dropout_rate: nothing is left to drop but tokens.
+            word_dropout_rate: share of the tokens dropped.
+        """
+        del dropout_rate
+        there = (tokens != PADDING).astype(jnp.float32)
+        if training:
+            there = dropout(there, word_dropout_rate, self.make_rng("dropout"))
+        weight = self.param("weight", nn.initializers.zeros, (self.symbols,), jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros, (), jnp.float32)
+        return jnp.sum(weight[tokens] * there, axis=-1) + bias
+
+
+class WordReader(nn.Module):
+    """What the nets that read words have in common: embedded words -> features -> a logit.
+
+    Attributes:
+        symbols: words in the vocabulary.
+        embedding: numbers that a word becomes, learned.
+    """
+
+    symbols: int
+    embedding: int
+
+    @nn.compact
+    def __call__(
+        self,
+        tokens: jax.Array,
+        training: bool = False,
+        dropout_rate: jax.Array | float = 0.0,
+        word_dropout_rate: jax.Array | float = 0.0,
+    ) -> jax.Array:
+        """Logits float32 `[batch]`.
+
+        Args:
+            tokens: int `[batch, length]`, padded at the end.
+            training: whether to drop, by the stream "dropout".
+            dropout_rate: share dropped of embedded words, and of the features.
+            word_dropout_rate: share of the words taken for unknown (Iyyer et al. 2015, "Deep
+                Unordered Composition", section 3.1, where they are left out).
+        """
+        mask = tokens != PADDING
+
+        def dropped(values: jax.Array) -> jax.Array:
+            if not training:
+                return values
+            return dropout(values, dropout_rate, self.make_rng("dropout"))
+
+        if training:
+            tokens = _forget(tokens, mask, word_dropout_rate, self.make_rng("dropout"))
+        start = nn.initializers.normal(0.1)
+        embedded = dropped(nn.Embed(self.symbols, self.embedding, embedding_init=start)(tokens))
+        features = self.read(embedded, mask, training, dropout_rate)
+        return nn.Dense(1, name="logit")(dropped(features))[:, 0]
+
+    def read(
+        self,
+        embedded: jax.Array,
+        mask: jax.Array,
+        training: bool,
+        dropout_rate: jax.Array | float,
+    ) -> jax.Array:
+        """Features float32 `[batch, any]` of words float32 `[batch, length, embedding]`."""
+        raise NotImplementedError
+
+
+class MeanEmbedding(WordReader):
+    """The mean of the embedded words."""
+
+    def read(
+        self,
+        embedded: jax.Array,
+        mask: jax.Array,
+        training: bool,
+        dropout_rate: jax.Array | float,
+    ) -> jax.Array:
+        """The mean over what is there."""
+        del training, dropout_rate
+        return masked_mean(embedded, mask)
+
+
+class RecurrentReader(WordReader):
+    """What recurrent layers remember at the end of a text.
+
+    Attributes:
+        cell: name of a kind in `research.layers.cells.CELLS`.
+        units: of each layer.
+        bidirectional: whether each is two, one of which reads backwards.
+        masked: whether padding is skipped; else it is read like words, after the text.
+    """
+
+    cell: str = "gru"
+    units: tuple[int, ...] = (64,)
+    bidirectional: bool = False
+    masked: bool = True
+
+    def read(
+        self,
+        embedded: jax.Array,
+        mask: jax.Array,
+        training: bool,
+        dropout_rate: jax.Array | float,
+    ) -> jax.Array:
+        """The hidden states of the last layer after the last word that each direction reads."""
+        layers = RecurrentLayers(self.cell, self.units, self.bidirectional)
+        _, states = layers(
+            embedded,
+            mask=mask if self.masked else None,
+            training=training,
+            dropout_rate=dropout_rate,
+        )
+        directions = 2 if self.bidirectional else 1
+        return jnp.concatenate([state[0] for state in states[-directions:]], axis=-1)
+
+
+class TransformerReader(WordReader):
+    """The mean of what blocks of attention make of the words.
+
+    Attributes:
+        layers: blocks.
+        heads: of every attention; pairs of coordinates of each are rotated by the position.
+    """
+
+    layers: int = 1
+    heads: int = 2
+
+    def read(
+        self,
+        embedded: jax.Array,
+        mask: jax.Array,
+        training: bool,
+        dropout_rate: jax.Array | float,
+    ) -> jax.Array:
+        """The mean over what is there, after a layer normalisation."""
+        for _ in range(self.layers):
+            block = Block(self.heads, 4 * self.embedding, rotary=True)
+            embedded, _, _ = block(embedded, mask, training=training, dropout_rate=dropout_rate)
+        return masked_mean(nn.LayerNorm()(embedded), mask)
+
+
+def masked_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
+    """The mean over time of what is there, float32 `[batch, features]`; 0 where nothing is.
+
+    Args:
+        values: float32 `[batch, time, features]`.
+        mask: bool `[batch, time]`.
+    """
+    total = jnp.sum(jnp.where(mask[..., None], values, 0.0), axis=1)
+    return total / jnp.maximum(jnp.sum(mask, axis=1), 1)[:, None].astype(values.dtype)
+
+
+def _forget(tokens: jax.Array, mask: jax.Array, rate: jax.Array | float, key: Key) -> jax.Array:
+    forgotten = jax.random.uniform(key, tokens.shape) < rate
+    return jnp.where(forgotten & mask, UNKNOWN, tokens)

@@ -1,0 +1,107 @@
+"""What a report shows of a judge of texts: its mistakes, how sure it is, its strongest words."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from research.data.words import WordVocabulary
+from research.engine.artifacts import Artifact, Confusion, Histogram, Passages
+from research.engine.experiment import Batch, Evaluation
+
+MISTAKES = 8
+"""Mistakes shown."""
+STRONGEST = 40
+"""Words shown of each verdict."""
+SHOWN = 600
+"""Characters shown of a text."""
+
+
+def show_judgements(
+    judge: Callable[[Batch], jax.Array],
+    evaluation: Evaluation,
+    texts: Mapping[str, Sequence[str]],
+    verdicts: tuple[str, str],
+    split: str = "test",
+) -> dict[str, Artifact]:
+    """Confusion matrix, histogram of probabilities, and the worst mistakes of a split.
+
+    Args:
+        judge: batch -> probabilities of being positive, float32 `[batch]`.
+        evaluation: (split) -> its batches in order, with `label` and `weight`.
+        texts: of each split, in the same order.
+        verdicts: what labels 0 and 1 say.
+        split: which.
+    """
+    found, labels = [], []
+    for batch in evaluation(split):
+        real = np.asarray(batch["weight"]) > 0
+        found.append(np.asarray(judge(batch))[real])
+        labels.append(np.asarray(batch["label"])[real])
+    probability, label = np.concatenate(found), np.concatenate(labels)
+    taken = (probability > 0.5).astype(int)
+    counts = np.zeros((2, 2), np.int64)
+    np.add.at(counts, (label, taken), 1)
+    wrong = np.flatnonzero(taken != label)
+    note = f"All {len(label):,} reviews of the {split} split; {len(wrong):,} are mistakes."
+    each = np.full((2, len(label)), np.nan)
+    for verdict in (0, 1):
+        each[verdict, label == verdict] = probability[label == verdict]
+    made: dict[str, Artifact] = {
+        "confusion": Confusion("Confusion matrix", counts, verdicts, note),
+        "certainty": Histogram("How sure it is", each, verdicts, "probability of being positive"),
+    }
+    # How far from the truth, the furthest first; of equals, the first.
+    order = np.argsort(-np.abs(probability[wrong] - label[wrong]), kind="stable")
+    worst = wrong[order][:MISTAKES].tolist()
+    if worst:
+        made["mistakes"] = Passages(
+            "The worst mistakes",
+            tuple(_shown(texts[split][row]) for row in worst),
+            tuple(
+                f"{verdicts[label[row]]}; judged positive with probability {probability[row]:.4f}"
+                for row in worst
+            ),
+            f"The {len(worst)} of {len(wrong):,} mistakes furthest from the truth; long reviews "
+            "are cut.",
+        )
+    return made
+
+
+def _shown(text: str) -> str:
+    return textwrap.shorten(text.replace("<br />", " "), SHOWN, placeholder=" …")
+
+
+def show_strongest(
+    weight: Any, vocabulary: WordVocabulary, verdicts: tuple[str, str]
+) -> dict[str, Artifact]:
+    """The tokens that say most for either verdict, with their weights.
+
+    Args:
+        weight: float32 `[symbols]`, what each adds to the logit of being positive.
+        vocabulary: of the tokens.
+        verdicts: what labels 0 and 1 say.
+    """
+    weight = np.asarray(weight)
+    known = len(vocabulary) - len(vocabulary.words)
+    rising = known + np.argsort(weight[known:], kind="stable")
+
+    def told(order: np.ndarray) -> str:
+        chosen = order[:STRONGEST]
+        return "  ·  ".join(
+            f"{vocabulary.decode(np.array([token]))} {weight[token]:+.2f}"
+            for token in chosen.tolist()
+        )
+
+    return {
+        "strongest": Passages(
+            "The strongest words",
+            (told(rising), told(rising[::-1])),
+            tuple(f"for {verdict}" for verdict in verdicts),
+            "With what each adds to the logit of a review's being positive.",
+        )
+    }

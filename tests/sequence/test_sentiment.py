@@ -1,0 +1,253 @@
+"""Judges of reviews: what padding does to each, what a bag counts, and what is known of words."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.feature_extraction.text import CountVectorizer
+
+from research.data.words import PADDING, PATTERN, UNKNOWN, commonest, ngrams, split_words
+from research.engine.hyperparameters import traced
+from research.errors import Mistake
+from research.sequence import sentiment_config
+from research.sequence.reviews import Reading, Reviews, make_corpus, split_reviews
+from research.sequence.sentiment import figures
+from research.sequence.sentiment_config import (
+    AttentionConfig,
+    BagConfig,
+    MeanConfig,
+    RecurrentConfig,
+    make_judge,
+    make_net,
+    smoke,
+    validate,
+)
+from research.sequence.sentiment_net import BagOfWords, masked_mean
+from research.sequence.sentiment_pictures import show_judgements, show_strongest
+
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
+CONFIGS = {
+    "bag": BagConfig(longest=2),
+    "mean": MeanConfig(),
+    "gru": RecurrentConfig(),
+    "unmasked": RecurrentConfig(masked=False),
+    "bidirectional": RecurrentConfig(bidirectional=True, layers=2),
+    "transformer": AttentionConfig(layers=2),
+}
+SYMBOLS = 12
+WORDS = ("the", "film", "was", "good", "bad", "long", "dull", "fine")
+
+
+def _reviews(count, seed=0):
+    """Made-up reviews whose verdict a reader can see."""
+    draw, texts, labels = np.random.default_rng(seed), [], []
+    for row in range(count):
+        label = row % 2
+        middle = [WORDS[word] for word in draw.integers(0, 6, draw.integers(0, 9))]
+        texts.append(" ".join([*middle, ("dull", "fine")[label], *middle[:2]]))
+        labels.append(label)
+    return Reviews(texts, np.array(labels, np.int32))
+
+
+def _corpus(config, train=None, test=None):
+    splits = split_reviews(train or _reviews(60), test or _reviews(20, 1))
+    longest = config.longest if isinstance(config, BagConfig) else 0
+    return make_corpus(splits, Reading(config.words, config.length, config.kept, longest))
+
+
+def _logits(config, tokens):
+    net = make_net(smoke(config), SYMBOLS)
+    tokens = jnp.asarray(tokens, jnp.int32)
+    variables = net.init(jax.random.key(3), tokens)
+    # So that a bag is not 0 of everything.
+    moved = jax.tree.map(
+        lambda leaf: leaf + 0.3 * jax.random.normal(jax.random.key(4), leaf.shape), variables
+    )
+    return jax.jit(net.apply)(moved, tokens)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_padding_changes_nothing_but_where_it_is_read_like_words(name):
+    tokens = np.array([[2, 5, 7, 3], [4, 4, 9, UNKNOWN], [11, 0, 0, 0], [0, 0, 0, 0]])
+    padded = np.pad(tokens, ((0, 0), (0, 6)), constant_values=PADDING)
+    alone, among = _logits(CONFIGS[name], tokens), _logits(CONFIGS[name], padded)
+    assert alone.shape == (4,) and np.isfinite(alone).all()
+    if name == "unmasked":
+        assert np.abs(alone - among).max() > 1e-2
+    else:
+        np.testing.assert_allclose(alone, among, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_order_of_words_counts_for_all_but_bag_and_mean(name):
+    tokens = np.array([[2, 5, 7, 3, 0, 0]])
+    turned = tokens[:, [3, 2, 1, 0, 4, 5]]
+    change = np.abs(_logits(CONFIGS[name], tokens) - _logits(CONFIGS[name], turned)).max()
+    assert (change < 1e-5) == (name in ("bag", "mean"))
+
+
+def test_a_mean_is_over_what_is_there():
+    values = np.random.default_rng(0).normal(size=(3, 5, 2)).astype(np.float32)
+    mask = np.arange(5) < np.array([[5], [2], [0]])
+    values[1, 3] = np.nan
+    found = masked_mean(jnp.asarray(values), jnp.asarray(mask))
+    np.testing.assert_allclose(found[0], values[0].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(found[1], values[1, :2].mean(axis=0), rtol=1e-5)
+    np.testing.assert_array_equal(found[2], 0.0)
+
+
+def test_a_bag_is_the_product_of_scikit_learns_counts_with_the_weights():
+    corpus = _corpus(BagConfig(longest=2, words=30, length=50))
+    texts = corpus.texts["test"]
+    counter = CountVectorizer(
+        token_pattern=PATTERN, ngram_range=(1, 2), binary=True, vocabulary=corpus.vocabulary.words
+    )
+    weight = np.random.default_rng(1).normal(size=len(corpus.vocabulary)).astype(np.float32)
+    expected = counter.transform(texts) @ weight[2:] + 0.5
+    params = {"params": {"weight": jnp.asarray(weight), "bias": jnp.float32(0.5)}}
+    tokens = jnp.asarray(corpus.sources["test"].load()["token"], jnp.int32)
+    found = BagOfWords(len(corpus.vocabulary)).apply(params, tokens)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bag", "gru"])
+def test_words_of_validation_and_test_alone_are_unknown(name):
+    train = _reviews(60)
+    # Every tenth is for validation.
+    train = train._replace(
+        texts=[f"{text} held" if row % 10 == 9 else text for row, text in enumerate(train.texts)]
+    )
+    config = dataclasses.replace(CONFIGS[name], words=500, length=40)
+    corpus = _corpus(config, train, Reviews(["unheard of film"] * 2, np.int32([0, 1])))
+    assert {"held", "unheard", "of"}.isdisjoint(corpus.vocabulary.words)
+    row = corpus.sources["test"].load()["token"][0]
+    film = corpus.vocabulary.numbers["film"]
+    known = row[row != PADDING].tolist()
+    assert known == ([film] if name == "bag" else [UNKNOWN, UNKNOWN, film])
+    assert {part: len(texts) for part, texts in corpus.texts.items()} == {
+        "train": 54, "validation": 6, "test": 2,
+    }  # fmt: skip
+
+
+def test_a_bag_is_of_the_words_that_are_read():
+    train = _reviews(60)
+    test = Reviews(["", "good " * 9 + "bad dull"], np.int32([0, 1]))
+    reading = Reading(100, 2, "last", 2)
+    corpus = make_corpus(split_reviews(train, test), reading)
+    row = corpus.sources["test"].load()["token"][1]
+    shown = {corpus.vocabulary.decode(row[place : place + 1]) for place in range(len(row))} - {""}
+    assert shown <= {"bad", "dull", "bad dull"} and {"bad", "dull"} <= shown
+    assert not corpus.sources["test"].load()["token"][0].any()
+    # The vocabulary is of what is read, too.
+    cut = [ngrams(split_words(text)[-2:], 2) for text in corpus.texts["train"]]
+    assert corpus.vocabulary == commonest(cut, 100)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_it_learns_and_is_measured_without_dropout(name):
+    config = dataclasses.replace(
+        smoke(CONFIGS[name]), epochs=40, batch_size=18, length=16, learning_rate=3e-2
+    )
+    experiment = make_judge(config, _corpus(config))
+    values = traced(experiment.hyperparameters)
+    state = jax.jit(experiment.init)(jax.random.key(0), values)
+    columns = experiment.data.splits["train"].load()
+    batch = {column: jnp.asarray(values) for column, values in columns.items()}
+    batch["weight"] = jnp.ones(54)
+    update, evaluate = jax.jit(experiment.update), jax.jit(experiment.evaluate)
+    for step in range(60):
+        state, _ = update(state, batch, jax.random.key(step))
+    told = evaluate(state, batch, jax.random.key(0))
+    again = evaluate(state, batch, jax.random.key(1))
+    assert float(told["loss"].total) == float(again["loss"].total)
+    assert float(told["accuracy"].total / told["accuracy"].weight) > 0.9
+
+
+def test_an_update_of_a_bag_is_logistic_regressions():
+    """One step of AdamW moves each weight by the learning rate against the gradient's sign."""
+    config = dataclasses.replace(
+        smoke(BagConfig()), batch_size=18, learning_rate=0.1, word_dropout_rate=0.0
+    )
+    corpus = _corpus(config)
+    experiment = make_judge(config, corpus)
+    values = traced(experiment.hyperparameters)
+    state = jax.jit(experiment.init)(jax.random.key(0), values)
+    columns = corpus.sources["train"].load()
+    batch = {name: jnp.asarray(column) for name, column in columns.items()}
+    batch["weight"] = jnp.ones(54)
+    after, told = jax.jit(experiment.update)(state, batch, jax.random.key(0))
+    counts = np.zeros((54, len(corpus.vocabulary)))
+    for row, bag in zip(counts, columns["token"], strict=True):
+        row[bag[bag != PADDING]] = 1
+    slope = counts.T @ (0.5 - columns["label"])
+    sure = np.abs(slope) > 1e-6
+    moved = np.asarray(after.params["weight"])
+    np.testing.assert_allclose(moved[sure], -0.1 * np.sign(slope[sure]), rtol=1e-3)
+    np.testing.assert_allclose(moved[[PADDING, UNKNOWN]], 0.0)
+    assert float(told["loss"].total / told["loss"].weight) == pytest.approx(np.log(2), rel=1e-5)
+
+
+def test_figures_are_those_of_the_definition():
+    logits, label = np.float32([2.0, -1.0, 0.5, 9.0]), np.array([1, 1, 0, 0])
+    weight = np.float32([1, 1, 1, 0])
+    told = figures(jnp.asarray(logits), jnp.asarray(label), jnp.asarray(weight))
+    given = np.where(label == 1, expit(logits), 1 - expit(logits))
+    assert float(told["loss"].total) == pytest.approx(-np.log(given[:3]).sum(), rel=1e-5)
+    assert float(told["accuracy"].total) == 1.0 and float(told["accuracy"].weight) == 3.0
+
+
+def test_a_report_shows_the_worst_mistakes_with_their_words():
+    probability = np.float32([0.9, 0.2, 0.99, 0.4, 0.7])
+    label = np.array([1, 1, 0, 0, 1])
+    texts = {"test": ["a", "b", "the<br />worst " + "word " * 300, "d", "e"]}
+    # Padding reads the first row.
+    rows = [(np.array([0, 1, 2]), np.ones(3)), (np.array([3, 4, 0]), np.float32([1, 1, 0]))]
+    batches = [
+        {"label": label[row], "weight": weight, "probability": probability[row]}
+        for row, weight in rows
+    ]
+    made = show_judgements(
+        lambda batch: batch["probability"], lambda split: iter(batches), texts, ("bad", "good")
+    )
+    np.testing.assert_array_equal(made["confusion"].counts, [[1, 1], [1, 2]])
+    mistakes = made["mistakes"]
+    assert mistakes.texts[0].startswith("the worst word") and len(mistakes.texts[0]) <= 600
+    assert mistakes.texts[1] == "b"
+    assert mistakes.captions[0] == "bad; judged positive with probability 0.9900"
+    assert np.isnan(made["certainty"].values).sum() == 5
+
+
+def test_a_report_shows_the_strongest_words():
+    vocabulary = commonest([["good", "good", "good", "bad", "bad", "so"]], 3)
+    made = show_strongest(np.float32([9, -9, 2.0, -1.5, 0.1]), vocabulary, ("bad", "good"))
+    against, in_favour = made["strongest"].texts
+    assert against == "bad -1.50  ·  so +0.10  ·  good +2.00"
+    assert in_favour == "good +2.00  ·  so +0.10  ·  bad -1.50"
+
+
+def test_what_is_out_of_range_is_told():
+    for config in CONFIGS.values():
+        assert validate(config) == [] and validate(smoke(config)) == []
+    told = validate(RecurrentConfig(reviews=9, length=0, units=0, dropout_rate=1.0, groups=5))
+    assert len(told) == 5
+    (told,) = validate(AttentionConfig(embedding=30, heads=4))
+    assert "--embedding must be a multiple of twice --heads, 8" in told
+    assert len(validate(AttentionConfig(heads=0))) == 1
+    (told,) = validate(BagConfig(longest=0))
+    assert told == "--longest must be at least 1, not 0"
+
+
+def test_too_few_reviews_are_told(monkeypatch):
+    reviews = partial(_reviews, 20)
+    monkeypatch.setattr(sentiment_config, "read_reviews", lambda count: (reviews(), reviews(1)))
+    with pytest.raises(Mistake, match="--reviews 20 leave 18 to train on, fewer than --batch-size"):
+        sentiment_config.make(MeanConfig(reviews=20, batch_size=19))
+    with pytest.raises(Mistake, match="9 training reviews leave none for validation"):
+        split_reviews(_reviews(9), _reviews(2))
