@@ -31,6 +31,18 @@ FIGURE |= {
         "char_transformer",
     )
 }
+FIGURE |= {
+    f"sequence/imdb_{name}": "test/accuracy"
+    for name in (
+        "bag_of_words",
+        "bag_of_pairs",
+        "mean_embedding",
+        "gru",
+        "gru_unmasked",
+        "bidirectional_gru",
+        "transformer",
+    )
+}
 """The figure of an experiment, or of a field where the experiment has none of its own."""
 
 

@@ -8,8 +8,8 @@ the middle of the text goes on there. Text is made lower-case. `loss` is nats pe
 the checkpoint with the lowest validation loss is reported. `sample` writes from it.
 
 Run: python launch.py run sequence/char_rnn_stateful
-Expected: EXPECTED
-Time: TIME
+Expected: with --text tiny_shakespeare validation loss 1.361 over 3 seeds (test 1.542)
+Time: 2 min
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ validation loss is reported. `sample` writes from it. `--text tiny_shakespeare` 
 references learn from; `--cut published` splits it as tfds does.
 
 Run: python launch.py run sequence/char_rnn_stateless
-Expected: EXPECTED
-Time: TIME
+Expected: not yet measured (G2 ch16: training loss 1.3105)
+Time: some 5 min
 """
 
 from __future__ import annotations

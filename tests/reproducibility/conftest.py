@@ -66,6 +66,10 @@ ALIKE = {
     "sequence/char_rnn_embedding": "sequence/char_rnn_stateful",
     "sequence/char_lstm_large": "sequence/char_rnn_stateful",
     "sequence/char_transformer": "sequence/char_transformer_small",
+    "sequence/imdb_bag_of_words": "sequence/imdb_bag_of_pairs",
+    "sequence/imdb_mean_embedding": "sequence/imdb_bidirectional_gru",
+    "sequence/imdb_gru": "sequence/imdb_bidirectional_gru",
+    "sequence/imdb_gru_unmasked": "sequence/imdb_bidirectional_gru",
 }
 """Experiments that share nearly all of their code with another: checked with the slow tests."""
 LONG = ("rl/frozen_lake_muzero",)
