@@ -1,4 +1,4 @@
-"""Daily boardings of Chicago's buses and trains from 2001 on, which Géron's chapter 15 forecasts."""
+"""Daily boardings of Chicago's buses and trains: the series of Géron's chapter 15."""
 
 from __future__ import annotations
 
