@@ -46,14 +46,18 @@ def one_step_forecasts(
     """
     # Imported late: it takes a second.
     from statsmodels.tsa.arima.model import ARIMA
+    from threadpoolctl import threadpool_limits
 
     if unit is None:
         unit = float(np.std(values[:known]))
     scaled, said = values.astype(np.float64) / unit, []
-    for now in range(known, len(values), refit):
-        seasonal = (*orders.seasonal, orders.season)
-        fitted = ARIMA(scaled[:now], order=orders.plain, seasonal_order=seasonal).fit()
-        coming = scaled[now : now + refit]
-        # Of each value from those before it: `predict` within the sample is a step ahead.
-        said.append(fitted.append(coming).predict(now, now + len(coming) - 1))
+    seasonal = (*orders.seasonal, orders.season)
+    # One thread: matrices this small take many times as long with more, and the number of cores is
+    # to be no part of the result.
+    with threadpool_limits(1):
+        for now in range(known, len(values), refit):
+            fitted = ARIMA(scaled[:now], order=orders.plain, seasonal_order=seasonal).fit()
+            coming = scaled[now : now + refit]
+            # Of each value from those before it: `predict` within the sample is a step ahead.
+            said.append(fitted.append(coming).predict(now, now + len(coming) - 1))
     return unit * np.concatenate(said)

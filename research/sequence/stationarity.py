@@ -67,10 +67,13 @@ def unit_root(values: np.ndarray) -> UnitRoot:
     """
     # Imported late: it takes a second.
     from statsmodels.tsa.stattools import adfuller
+    from threadpoolctl import threadpool_limits
 
-    statistic, p_value, lags, observations, *_ = adfuller(
-        values.astype(np.float64), regression="c", autolag="AIC", result_object=False
-    )
+    # One thread: the number of cores is to be no part of the result.
+    with threadpool_limits(1):
+        statistic, p_value, lags, observations, *_ = adfuller(
+            values.astype(np.float64), regression="c", autolag="AIC", result_object=False
+        )
     return UnitRoot(float(statistic), float(p_value), int(lags), int(observations))
 
 

@@ -47,7 +47,7 @@ def test_a_forecast_knows_nothing_of_its_day_or_later(series):
 def test_boardings_or_millions_of_them_are_the_same_to_it(series):
     found = one_step_forecasts(series, 64, ORDERS, 100)
     scaled = one_step_forecasts(series / 1e6, 64, ORDERS, 100)
-    np.testing.assert_allclose(found, 1e6 * scaled, rtol=1e-5)
+    np.testing.assert_allclose(found, 1e6 * scaled, rtol=1e-4)
 
 
 def test_twice_is_the_same(series):
