@@ -4,8 +4,8 @@ Boardings of Chicago's trains, a day ahead from 56 (Géron's chapter 15, third e
 parameters. The checkpoint with the lowest validation error is reported, as in the book.
 
 Run: python launch.py run sequence/ridership_linear
-Expected: EXPECTED
-Time: TIME
+Expected: validation mae 34,100 (37,866 in Géron, 3rd edition, chapter 15), test 62,000
+Time: 1 s
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ Validation is March to May 2019, as in the book; nothing is drawn, so every seed
 optimiser stops early.
 
 Run: python launch.py run sequence/ridership_sarima
-Expected: EXPECTED
-Time: TIME
+Expected: validation mae 31,166 (32,041 in Géron, 3rd edition, chapter 15), test 29,057
+Time: 10 s
 """
 
 from __future__ import annotations
