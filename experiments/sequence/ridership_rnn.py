@@ -4,8 +4,8 @@ Boardings of Chicago's trains, a day ahead from 56 (Géron's chapter 15, third e
 The checkpoint with the lowest validation error is reported, as in the book.
 
 Run: python launch.py run sequence/ridership_rnn
-Expected: EXPECTED
-Time: TIME
+Expected: validation mae 26,900 (29,015 in Géron, 3rd edition, chapter 15), test 96,000
+Time: 5 s
 """
 
 from __future__ import annotations
