@@ -76,7 +76,10 @@ def _download(name: str, console: Console) -> Path:
     wanted = parse(name)
     tfds = tfds_module()
     try:
-        builder_class = tfds.builder_cls(wanted.name)
+        if wanted.name in builders.DOWNLOADED:
+            builder_class = builders.builder_class(wanted.name)
+        else:
+            builder_class = tfds.builder_cls(wanted.name)
     except tfds.core.registered.DatasetNotFoundError:
         raise missing(name) from None
     above = places.tfds_directory()

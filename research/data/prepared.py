@@ -112,7 +112,8 @@ def _either(names: list[str]) -> str:
 
 
 def _known_names() -> list[str]:
-    return [*tfds_module().list_builders(with_community_datasets=False), *builders.EMBEDDED]
+    of_tfds = tfds_module().list_builders(with_community_datasets=False)
+    return [*of_tfds, *builders.EMBEDDED, *builders.DOWNLOADED]
 
 
 @functools.cache

@@ -60,7 +60,8 @@ def make_forecasting(
     Args:
         net: as `research.sequence.forecast_net.ForecastNet`, or `Naive`.
         data: what is fed.
-        hyperparameters: those of `make_optimizer`; with `dropout_rate` units are dropped.
+        hyperparameters: those of `make_optimizer`; with `dropout_rate` units are dropped; with
+            `robust` goes `huber_delta`, 1 where it is not there.
         fitting: how it learns.
         window: values that are known.
         horizon: values that are forecast.
@@ -68,13 +69,12 @@ def make_forecasting(
         stride: steps between two of the net's places.
         one_by_one: whether the net forecasts one value, and is fed with its own forecasts for the
             others; it then needs a single feature.
-        robust: whether errors beyond 1 count linearly (Huber 1964).
+        robust: whether errors beyond `huber_delta` count linearly (Huber 1964).
         unit: what `mse` (squared) and `mae` are multiplied by, so that they are in its unit.
         batch_size: series in an update.
         evaluate_every: updates between evaluations.
         selection: which checkpoint is reported.
     """
-    loss_of = optax.losses.huber_loss if robust else optax.losses.squared_error
     step_horizon = 1 if one_by_one else horizon
 
     def init_model(key: Key) -> Variables:
@@ -90,7 +90,11 @@ def make_forecasting(
             mutable=["batch_stats"],
         )
         truth = following(rows["values"], window, step_horizon, said.mean.shape[1], stride)
-        each = jnp.mean(loss_of(said.mean, truth), axis=(1, 2))
+        if robust:
+            errors = optax.losses.huber_loss(said.mean, truth, delta=values.get("huber_delta", 1.0))
+        else:
+            errors = optax.losses.squared_error(said.mean, truth)
+        each = jnp.mean(errors, axis=(1, 2))
         interval = jnp.mean(interval_loss(said, truth), axis=(1, 2))
         weight = rows["weight"]
         total, count = jnp.sum(weight * (each + interval)), jnp.sum(weight)

@@ -18,10 +18,15 @@ EMBEDDED = {
 }
 """Name -> builder, of data sets that come with an installed package and need no network."""
 
+DOWNLOADED = {
+    "cta_ridership": "research.data.builders.cta_ridership:CtaRidership",
+}
+"""Name -> builder, of data sets that `prepare` downloads, their checksums in the builder."""
+
 
 def builder_class(name: str) -> Any:
-    """The builder of a name in `EMBEDDED`, imported late: tfds takes 0.7 s."""
-    module, _, attribute = EMBEDDED[name].partition(":")
+    """The builder of a name in `EMBEDDED` or `DOWNLOADED`, imported late: tfds takes 0.7 s."""
+    module, _, attribute = {**EMBEDDED, **DOWNLOADED}[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 

@@ -1,0 +1,34 @@
+"""A linear regression on eight weeks forecasts the next day's ridership.
+
+Boardings of Chicago's trains, a day ahead from 56 (Géron's chapter 15, third edition), 57
+parameters. The checkpoint with the lowest validation error is reported, as in the book.
+
+Run: python launch.py run sequence/ridership_linear
+Expected: validation mae 34,100 (37,866 in Géron, 3rd edition, chapter 15), test 62,000
+Time: 1 s
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from research.engine.experiment import Experiment
+from research.sequence.forecast_net import ForecastNet, Linear
+from research.sequence.ridership_config import (
+    RidershipConfig,
+    make_ridership,
+    smoke,
+    validate,
+)
+
+__all__ = ["Config", "make", "smoke", "validate"]
+
+
+@dataclass(frozen=True)
+class Config(RidershipConfig):
+    """What can be chosen."""
+
+
+def make(config: Config) -> Experiment:
+    """A linear layer over the window."""
+    return make_ridership(config, ForecastNet(Linear(), config.horizon))

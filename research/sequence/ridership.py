@@ -1,0 +1,136 @@
+"""Chicago's daily boardings as a series to be forecast, with what the calendar says of each day."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from research.data.arrays import ArraySource
+from research.data.sequences import Span, split_by_time, windows_in
+from research.data.tfds_split import TfdsSplit
+from research.errors import Mistake
+
+Cut: TypeAlias = Literal["published", "gaps"]
+"""Where the days are cut into splits: as in the book, or with gaps as long as an example."""
+
+DATASET = "cta_ridership"
+UNIT = 1e6
+"""Boardings that are 1 to a net."""
+DAY_TYPES = ("Saturday", "Sunday or holiday", "weekday")
+FEATURES = ("rail", "bus", *(f"the next day is a {name}" for name in DAY_TYPES))
+WEEK = 7
+
+SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
+STARTS = {"train": "2016-01-01", "validation": "2019-01-01", "test": "2019-06-01"}
+"""The first day of each split in the book; the last of them ends with the record."""
+
+
+class Ridership(NamedTuple):
+    """The whole record, and where its splits lie.
+
+    Attributes:
+        dates: datetime64[D] `[days]`, one after another.
+        values: float32 `[days, features]`, as `FEATURES`; boardings in millions.
+        spans: split -> its days.
+    """
+
+    dates: np.ndarray
+    values: np.ndarray
+    spans: dict[str, Span]
+
+    def of(self, split: str) -> np.ndarray:
+        """The values of a split, float32 `[days, features]`."""
+        return self.values[slice(*self.spans[split])]
+
+
+def read_ridership(cut: Cut, length: int) -> Ridership:
+    """The prepared series, cut as chosen.
+
+    Args:
+        cut: where.
+        length: days in an example, those to be forecast included.
+
+    Raises:
+        Mistake: it is not prepared, lacks a day, or a split is shorter than an example.
+    """
+    columns = TfdsSplit(DATASET, "train").load()
+    dates = np.array([day.decode() for day in columns["service_date"]], "datetime64[D]")
+    if np.any(np.diff(dates) != np.timedelta64(1, "D")):
+        raise Mistake(f"{DATASET}: its days do not follow one another; prepare it anew")
+    boardings = np.stack([columns["rail_boardings"], columns["bus"]], axis=1) / UNIT
+    values = np.concatenate([boardings, next_day_type(columns["day_type"])], axis=1)
+    spans = (
+        published_spans(dates)
+        if cut == "published"
+        else split_by_time(len(dates), SHARES, gap=length)
+    )
+    for name, (start, stop) in spans.items():
+        windows_in(stop - start, length, whose=f"the {name} split of {DATASET}")
+    return Ridership(dates, values.astype(np.float32), spans)
+
+
+def next_day_type(day_type: np.ndarray) -> np.ndarray:
+    """What kind of day comes next, which is known beforehand.
+
+    Args:
+        day_type: int `[days]`, numbers of `DAY_TYPES`.
+
+    Returns:
+        float64 `[days, 3]`, one of them 1; none on the last day, after which nothing is known.
+    """
+    types = np.zeros((len(day_type), len(DAY_TYPES)))
+    types[np.arange(len(day_type) - 1), day_type[1:]] = 1.0
+    return types
+
+
+def published_spans(dates: np.ndarray) -> dict[str, Span]:
+    """The book's splits, next to one another; its first years are left out.
+
+    Args:
+        dates: datetime64[D] `[days]`, one after another.
+
+    Raises:
+        Mistake: the record does not reach from the first of them into the last.
+    """
+    starts = [int(np.searchsorted(dates, np.datetime64(day))) for day in STARTS.values()]
+    if dates[0] > np.datetime64(STARTS["train"]) or starts[-1] == len(dates):
+        raise Mistake(
+            f"{DATASET} goes from {dates[0]} to {dates[-1]}: the published splits need the days "
+            f"from {STARTS['train']} to past {STARTS['test']}. --cut gaps takes what there is."
+        )
+    stops = [*starts[1:], len(dates)]
+    return {name: Span(*span) for name, *span in zip(STARTS, starts, stops, strict=True)}
+
+
+def windows_of(values: np.ndarray, length: int) -> np.ndarray:
+    """All stretches of a series, each a day after the one before.
+
+    Args:
+        values: `[days, features]`.
+        length: days in a stretch.
+
+    Returns:
+        `[stretches, length, features]`.
+    """
+    position = np.arange(1 + len(values) - length)[:, None] + np.arange(length)
+    return values[position]
+
+
+def ridership_sources(days: Ridership, length: int, features: int) -> dict[str, ArraySource]:
+    """The training days as one column, from which windows are gathered; held-out ones as windows.
+
+    Args:
+        days: all of them.
+        length: days in an example.
+        features: how many of `FEATURES` are kept.
+    """
+    sources = {}
+    for name, (start, stop) in days.spans.items():
+        kept = days.of(name)[:, :features]
+        sources[name] = ArraySource(
+            f"{DATASET} {days.dates[start]} to {days.dates[stop - 1]}, "
+            f"{', '.join(FEATURES[:features])} ({name})",
+            {"values": kept if name == "train" else windows_of(kept, length)},
+        )
+    return sources

@@ -1,0 +1,122 @@
+"""Whether a series keeps its mean and variance: rolling statistics, and a test of a unit root."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from research.engine.artifacts import Lines
+
+SIGNIFICANCE = 0.05
+"""Of the test: above it a unit root is not rejected."""
+ROLLING_SEASONS = 4
+"""Seasons in a rolling window of `show_stationarity`."""
+
+
+class UnitRoot(NamedTuple):
+    """What the augmented Dickey-Fuller test says.
+
+    Attributes:
+        statistic: of the test; the lower, the less likely a unit root.
+        p_value: of a unit root.
+        lags: of the differences that the regression holds, chosen by Akaike's criterion.
+        observations: that it rests on.
+    """
+
+    statistic: float
+    p_value: float
+    lags: int
+    observations: int
+
+
+def rolling(values: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of each stretch, by the day that ends it.
+
+    Args:
+        values: float `[time]`.
+        window: steps in a stretch, at least 2 and at most `time`.
+
+    Returns:
+        float64 `[time]` each, NaN before the first stretch is whole; the variance without bias.
+
+    Raises:
+        ValueError: the window does not fit.
+    """
+    if not 2 <= window <= len(values):
+        raise ValueError(f"a rolling window of {window} in a series of {len(values)}")
+    stretches = np.lib.stride_tricks.sliding_window_view(values.astype(np.float64), window)
+    before = np.full(window - 1, np.nan)
+    return (
+        np.concatenate([before, stretches.mean(axis=1)]),
+        np.concatenate([before, stretches.var(axis=1, ddof=1)]),
+    )
+
+
+def unit_root(values: np.ndarray) -> UnitRoot:
+    """The augmented Dickey-Fuller test with a constant.
+
+    Args:
+        values: float `[time]`.
+
+    Raises:
+        ValueError: the series is constant, or too short for the regression.
+
+    Source: Said and Dickey 1984, "Testing for unit roots in autoregressive-moving average models
+        of unknown order"; p-values by MacKinnon 1994, 2010, as statsmodels has them.
+    """
+    # Imported late: it takes a second.
+    from statsmodels.tsa.stattools import adfuller
+    from threadpoolctl import threadpool_limits
+
+    # One thread: the number of cores is to be no part of the result.
+    with threadpool_limits(1):
+        statistic, p_value, lags, observations, *_ = adfuller(
+            values.astype(np.float64), regression="c", autolag="AIC", result_object=False
+        )
+    return UnitRoot(float(statistic), float(p_value), int(lags), int(observations))
+
+
+def verdict(whose: str, test: UnitRoot) -> str:
+    """A sentence on a test, a warning where the series does not look stationary.
+
+    Args:
+        whose: what the series is called, as a sentence begins with it.
+        test: of it.
+    """
+    numbers = f"augmented Dickey-Fuller {test.statistic:.2f}, p = {test.p_value:.2g}"
+    if test.p_value > SIGNIFICANCE:
+        return (
+            f"Warning: {whose} does not look stationary: a unit root cannot be rejected "
+            f"({numbers}, {test.lags} lags)."
+        )
+    return f"{whose} looks stationary: a unit root is rejected ({numbers}, {test.lags} lags)."
+
+
+def show_stationarity(title: str, values: np.ndarray, season: int, step: str) -> Lines:
+    """A series and its difference over a season, with rolling mean and deviation, and the tests.
+
+    Args:
+        title: what the series is.
+        values: float `[time]`, of more than `ROLLING_SEASONS + 1` seasons.
+        season: steps after which the series comes again.
+        step: what steps are called, in the plural.
+    """
+    values = values.astype(np.float64)
+    difference = values[season:] - values[:-season]
+    window = ROLLING_SEASONS * season
+    y, sentences = np.full((2, 3, len(values)), np.nan, np.float32), []
+    named = {"The series": values, f"Its difference over {season} {step}": difference}
+    for panel, (name, each) in enumerate(named.items()):
+        mean, variance = rolling(each, window)
+        y[panel, :, len(values) - len(each) :] = each, mean, np.sqrt(variance)
+        sentences.append(verdict(name, unit_root(each)))
+    return Lines(
+        f"{title}: is the series stationary?",
+        np.arange(len(values), dtype=np.float32),
+        y,
+        ("value", f"mean of {window} {step}", f"standard deviation of {window} {step}"),
+        step,
+        tuple(named),
+        " ".join(sentences),
+    )
