@@ -43,6 +43,10 @@ FIGURE |= {
         "transformer",
     )
 }
+FIGURE |= {
+    f"sequence/ridership_{name}": "validation/mae"
+    for name in ("naive", "linear", "rnn", "deep", "multivariate", "two_weeks", "sarima")
+}
 """The figure of an experiment, or of a field where the experiment has none of its own."""
 
 
