@@ -89,6 +89,12 @@ def validate(config: TranslationConfig) -> list[str]:
         )
     if isinstance(config, TransformerTranslationConfig):
         problems += undivided("heads", config, "features")
+        steps = config.epochs * (config.training_pairs // max(1, config.batch_size))
+        if config.warmup_steps > steps:
+            problems.append(
+                f"--warmup-steps must be at most the updates there are, {steps}, not "
+                f"{config.warmup_steps}"
+            )
         if config.features % 2:
             problems.append(f"--features must be even, not {config.features}")
     return problems
@@ -139,7 +145,7 @@ def make_transformer(config: TransformerTranslationConfig) -> Experiment:
             config.longest,
         )
 
-    return _make(config, net, "cosine", config.warmup_steps)
+    return _make(config, net, "warmup_cosine", config.warmup_steps)
 
 
 def _make(
