@@ -17,7 +17,7 @@ from research.sequence.translation_scores import scores
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
 ENGLISH = [f"I have {number} dogs." for number in range(40)]
-SPANISH = [f"¡Tengo {number} perros grandes!" for number in range(40)]
+SPANISH = [f"¡Tengo {number} perros!" for number in range(40)]
 
 
 @pytest.fixture
