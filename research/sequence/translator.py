@@ -119,7 +119,7 @@ def translate(
         if parts > pair.source_length:
             raise Mistake(
                 f"the text has {parts} {pair.source.unit}, and the model has learned from texts of "
-                f"up to {pair.source_length}: cut it into sentences"
+                f"up to {pair.source_length}: shorten it"
             )
     source = encode_rows(pair.source, texts, pair.source_length, end=False)
     write = jax.jit(
