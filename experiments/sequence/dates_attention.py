@@ -6,8 +6,8 @@ with the true characters before each, and is judged without: `whole` is the shar
 writes without a fault, each character the likeliest, and `symbols_right` that of their characters.
 
 Run: python launch.py run sequence/dates_attention
-Expected: EXPECTED
-Time: TIME
+Expected: test whole 1.000
+Time: 40 s
 """
 
 from __future__ import annotations
