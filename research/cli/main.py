@@ -27,6 +27,7 @@ COMMANDS = (
     "play",
     "evaluate",
     "sample",
+    "translate",
     "verify",
     "diff",
     "prepare",

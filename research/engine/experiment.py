@@ -120,6 +120,9 @@ class Experiment(NamedTuple):
             evaluation.
         writer: of an experiment that writes, how a state of it does: a
             `research.sequence.writing.Writer`, which `sample` takes. The engine never looks.
+        translator: of an experiment that translates, how a state of it does: a
+            `research.sequence.translator.Translator`, which `translate` takes. The engine never
+            looks.
     """
 
     init: Callable[[Key, Hyperparameters], State]
@@ -140,3 +143,4 @@ class Experiment(NamedTuple):
     glimpse: Callable[[State, Key], str] | None = None
     agent: Any = None
     writer: Any = None
+    translator: Any = None

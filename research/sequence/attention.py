@@ -58,7 +58,12 @@ class AdditiveAttention(nn.Module):
 
     units: int
 
-    @nn.compact
+    def setup(self) -> None:
+        """Three linear maps."""
+        self.query = nn.Dense(self.units)
+        self.key = nn.Dense(self.units, use_bias=False)
+        self.score = nn.Dense(1, use_bias=False)
+
     def __call__(
         self, query: jax.Array, memory: jax.Array, mask: jax.Array | None = None
     ) -> tuple[jax.Array, jax.Array]:
@@ -69,10 +74,22 @@ class AdditiveAttention(nn.Module):
             memory: float32 `[batch, keys, width]`, keys and values in one.
             mask: bool `[batch, keys]`, which of them are there; all if None.
         """
-        asked = nn.Dense(self.units, name="query")(query)
-        offered = nn.Dense(self.units, use_bias=False, name="key")(memory)
-        hidden = jnp.tanh(asked[:, :, None] + offered[:, None])
-        scores = nn.Dense(1, use_bias=False, name="score")(hidden)[..., 0]
+        return self.read(query, memory, self.offer(memory), mask)
+
+    def offer(self, memory: jax.Array) -> jax.Array:
+        """The memory's share of the scores, `[batch, keys, units]`: the same for every query."""
+        return self.key(memory)
+
+    def read(
+        self,
+        query: jax.Array,
+        memory: jax.Array,
+        offered: jax.Array,
+        mask: jax.Array | None = None,
+    ) -> tuple[jax.Array, jax.Array]:
+        """As the whole, with what `offer` gave: for queries that come one after another."""
+        hidden = jnp.tanh(self.query(query)[:, :, None] + offered[:, None])
+        scores = self.score(hidden)[..., 0]
         weights = attention_weights(scores, None if mask is None else mask[:, None])
         return weights @ memory, weights
 
@@ -89,15 +106,29 @@ class MultiplicativeAttention(nn.Module):
     general: bool = True
 
     @nn.compact
+    def read(
+        self,
+        query: jax.Array,
+        memory: jax.Array,
+        offered: jax.Array,
+        mask: jax.Array | None = None,
+    ) -> tuple[jax.Array, jax.Array]:
+        """As `AdditiveAttention.read`."""
+        if self.general:
+            query = nn.Dense(memory.shape[-1], use_bias=False, name="general")(query)
+        scores = query @ jnp.swapaxes(offered, -1, -2)
+        weights = attention_weights(scores, None if mask is None else mask[:, None])
+        return weights @ memory, weights
+
     def __call__(
         self, query: jax.Array, memory: jax.Array, mask: jax.Array | None = None
     ) -> tuple[jax.Array, jax.Array]:
         """What is read of the memory, and the weights; as `AdditiveAttention`."""
-        if self.general:
-            query = nn.Dense(memory.shape[-1], use_bias=False, name="general")(query)
-        scores = query @ jnp.swapaxes(memory, -1, -2)
-        weights = attention_weights(scores, None if mask is None else mask[:, None])
-        return weights @ memory, weights
+        return self.read(query, memory, self.offer(memory), mask)
+
+    def offer(self, memory: jax.Array) -> jax.Array:
+        """The memory itself: products with it are the scores."""
+        return memory
 
 
 class Cache(NamedTuple):

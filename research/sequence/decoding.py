@@ -1,0 +1,193 @@
+"""Texts from a model that says what may follow: the likeliest, draws, or a search with a beam.
+
+All of a text is made by one loop on the device, over whatever pytree the model remembers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+from research.engine.experiment import Key
+from research.sequence.tokens import END, PADDING, START
+from research.sequence.writing import Taste, choose
+
+Read: TypeAlias = Callable[[Any, Any, jax.Array, jax.Array], tuple[Any, jax.Array]]
+"""(what stays, memory, int32 `[rows]` symbols, int32 scalar how many came before) -> the memory
+afterwards, and float32 `[rows, symbols]` logits of what follows. Leaves of what stays and of the
+memory are `[rows, ...]`: what stays is that of a text, the memory is that of what was read."""
+
+
+class Decoded(NamedTuple):
+    """Texts that were made.
+
+    Attributes:
+        numbers: int32 `[batch, length]`, padded after their `END`; with none where the text was not
+            over after so many.
+        score: float32 `[batch]`, the logarithm of its probability, of a beam divided by the length
+            penalty.
+    """
+
+    numbers: jax.Array
+    score: jax.Array
+
+
+def greedy(read: Read, stays: Any, memory: Any, length: int) -> Decoded:
+    """The likeliest symbol after each, the first of equals.
+
+    Args:
+        read: what follows.
+        stays: leaves `[batch, ...]`.
+        memory: before the first symbol, leaves `[batch, ...]`.
+        length: symbols at most.
+    """
+
+    def likeliest(logits: jax.Array, place: jax.Array) -> jax.Array:
+        # As a beam finds it: to `argmax`, -0 and 0 would be equals.
+        return jax.lax.top_k(logits, 1)[1][:, 0]
+
+    return _one_by_one(read, stays, memory, length, likeliest)
+
+
+def sample(
+    read: Read, stays: Any, memory: Any, length: int, temperature: jax.Array | float, key: Key
+) -> Decoded:
+    """Draws each symbol; as `greedy`, with a temperature that divides logits."""
+
+    def drawn(logits: jax.Array, place: jax.Array) -> jax.Array:
+        return choose(logits, Taste(temperature), jax.random.fold_in(key, place))
+
+    return _one_by_one(read, stays, memory, length, drawn)
+
+
+def _one_by_one(
+    read: Read,
+    stays: Any,
+    memory: Any,
+    length: int,
+    pick: Callable[[jax.Array, jax.Array], jax.Array],
+) -> Decoded:
+    batch = _rows(memory)
+
+    def more(carry: tuple) -> jax.Array:
+        place, _, _, _, over, _ = carry
+        return (place < length) & ~jnp.all(over)
+
+    def turn(carry: tuple) -> tuple:
+        place, memory, last, numbers, over, score = carry
+        memory, logits = read(stays, memory, last, place)
+        chosen = jnp.where(over, PADDING, pick(logits, place).astype(jnp.int32))
+        logs = jnp.take_along_axis(jax.nn.log_softmax(logits), chosen[:, None], axis=-1)[:, 0]
+        score = score + jnp.where(over, 0.0, logs)
+        numbers = numbers.at[:, place].set(chosen)
+        return place + 1, memory, chosen, numbers, over | (chosen == END), score
+
+    begun = (
+        jnp.int32(0),
+        memory,
+        jnp.full(batch, START, jnp.int32),
+        jnp.full((batch, length), PADDING, jnp.int32),
+        jnp.zeros(batch, bool),
+        jnp.zeros(batch),
+    )
+    _, _, _, numbers, _, score = jax.lax.while_loop(more, turn, begun)
+    return Decoded(numbers, score)
+
+
+def length_penalty(symbols: jax.Array, strength: jax.Array | float) -> jax.Array:
+    """(5 + |Y|)^α / 6^α, what the logarithm of a text's probability is divided by.
+
+    Args:
+        symbols: |Y|, how many it has, its `END` among them.
+        strength: α; 0 for none, which prefers short texts.
+
+    Source: Wu et al. 2016 (arXiv 1609.08144), eq. 14, without its coverage penalty.
+    """
+    return ((5.0 + symbols) / 6.0) ** strength
+
+
+def beam_search(
+    read: Read,
+    stays: Any,
+    memory: Any,
+    length: int,
+    width: int,
+    strength: jax.Array | float = 0.0,
+) -> Decoded:
+    """The best texts that are found by keeping so many at each symbol.
+
+    A text that is over stays among them as it is, and all are ranked by their penalised scores. So
+    a beam of 1 is `greedy`, and one that has room for every text finds the best there is.
+
+    Args:
+        read: what follows.
+        stays: leaves `[batch, ...]`.
+        memory: before the first symbol, leaves `[batch, ...]`.
+        length: symbols at most; a text that is not over then is ranked as it is.
+        width: texts that are kept.
+        strength: α of `length_penalty`, traced or not.
+
+    Returns:
+        `numbers` `[batch, width, length]` and `score` `[batch, width]`, the best first; a score of
+        -inf where there are fewer texts than that.
+    """
+    batch = _rows(memory)
+    stays, memory = (
+        jax.tree.map(lambda leaf: jnp.repeat(leaf, width, 0), t) for t in (stays, memory)
+    )
+
+    def more(carry: tuple) -> jax.Array:
+        place, _, _, over, _, _, _ = carry
+        return (place < length) & ~jnp.all(over)
+
+    def turn(carry: tuple) -> tuple:
+        place, memory, numbers, over, log, size, last = carry
+        memory, logits = read(stays, memory, last.reshape(-1), place)
+        symbols = logits.shape[-1]
+        logs = jax.nn.log_softmax(logits).reshape(batch, width, symbols)
+        # By logits: two that differ may have the same rounded logarithms.
+        _, chosen = jax.lax.top_k(logits.reshape(batch, width, symbols), min(width, symbols))
+        logs = jnp.take_along_axis(logs, chosen, axis=-1)
+        # A text that is over goes on in one way alone, with nothing.
+        alone = jnp.where(jnp.arange(chosen.shape[-1]) == 0, 0.0, -jnp.inf)
+        total = log[..., None] + jnp.where(over[..., None], alone, logs)
+        chosen = jnp.where(over[..., None], PADDING, chosen)
+        larger = size + ~over
+        ranked = (total / length_penalty(larger, strength)[..., None]).reshape(batch, -1)
+        _, best = jax.lax.top_k(ranked, width)
+        parent = best // chosen.shape[-1]
+
+        def of_best(leaf: jax.Array) -> jax.Array:
+            return jnp.take_along_axis(leaf.reshape(batch, -1), best, axis=1)
+
+        def of_parent(leaf: jax.Array) -> jax.Array:
+            return jnp.take_along_axis(leaf, parent, axis=1)
+
+        rows = (parent + width * jnp.arange(batch)[:, None]).reshape(-1)
+        memory = jax.tree.map(lambda leaf: leaf[rows], memory)
+        last = of_best(chosen).astype(jnp.int32)
+        numbers = jnp.take_along_axis(numbers, parent[..., None], axis=1)
+        numbers = numbers.at[:, :, place].set(last)
+        over = of_parent(over) | (last == END)
+        return place + 1, memory, numbers, over, of_best(total), of_parent(larger), last
+
+    # All begin alike: only the first counts, or the others would be its copies.
+    log = jnp.where(jnp.arange(width) == 0, 0.0, -jnp.inf)
+    begun = (
+        jnp.int32(0),
+        memory,
+        jnp.full((batch, width, length), PADDING, jnp.int32),
+        jnp.zeros((batch, width), bool),
+        jnp.broadcast_to(log, (batch, width)),
+        jnp.zeros((batch, width), jnp.int32),
+        jnp.full((batch, width), START, jnp.int32),
+    )
+    _, _, numbers, _, log, size, _ = jax.lax.while_loop(more, turn, begun)
+    return Decoded(numbers, log / length_penalty(size, strength))
+
+
+def _rows(memory: Any) -> int:
+    return int(jax.tree.leaves(memory)[0].shape[0])

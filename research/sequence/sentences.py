@@ -1,0 +1,74 @@
+"""Pairs of sentences in two languages, split and as numbers of words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import numpy as np
+
+from research.data.arrays import ArraySource
+from research.data.tfds_split import TfdsSplit
+from research.sequence.tokens import encode_rows, tokens_of
+from research.sequence.translator import Pair
+
+DATASET = "spa_eng"
+"""English and Spanish sentences of tatoeba.org, columns `en` and `es`."""
+
+SHUFFLED_BY = 42
+"""The seed of the order in which pairs are split: in the file, short ones come first."""
+
+
+@dataclass(frozen=True)
+class SentenceConfig:
+    """What can be chosen of the sentences."""
+
+    training_pairs: Annotated[int, "pairs that are learned from"] = 100_000
+    validation_pairs: Annotated[int, "pairs after these that are validated on"] = 18_964
+    vocabulary: Annotated[int, "words of each language, with four signs"] = 1_000
+    longest: Annotated[int, "words of a sentence that are kept, with the sign of its end"] = 20
+
+
+class Sentences(NamedTuple):
+    """What is learned from.
+
+    Attributes:
+        pair: the vocabularies, those of the training pairs.
+        sources: `train` and `validation`, with columns `source` and `target`, int32 `[pairs,
+            longest]`.
+        validation: the validation sentences as they stand, in both languages.
+    """
+
+    pair: Pair
+    sources: dict[str, ArraySource]
+    validation: tuple[list[str], list[str]]
+
+
+def read_sentences(config: SentenceConfig) -> Sentences:
+    """English sentences with their Spanish translations.
+
+    Longer ones are cut, and then have no sign of their end.
+
+    Raises:
+        Mistake: the data set is not prepared.
+    """
+    columns = TfdsSplit(DATASET, "train").load()
+    order = np.random.default_rng(SHUFFLED_BY).permutation(len(columns["en"]))
+    train, count = config.training_pairs, config.training_pairs + config.validation_pairs
+    english, spanish = (
+        [text.decode() for text in columns[name][order[:count]]] for name in ("en", "es")
+    )
+    source = tokens_of(english[:train], "words", config.vocabulary)
+    target = tokens_of(spanish[:train], "words", config.vocabulary)
+    rows = {
+        "source": encode_rows(source, english, config.longest, end=False),
+        "target": encode_rows(target, spanish, config.longest, end=True),
+    }
+    sources = {}
+    for split, part in (("train", slice(0, train)), ("validation", slice(train, count))):
+        chosen = {name: column[part] for name, column in rows.items()}
+        sources[split] = ArraySource(
+            f"{DATASET}, {len(chosen['source']):,} pairs of sentences ({split})", chosen
+        )
+    pair = Pair(source, target, config.longest, config.longest)
+    return Sentences(pair, sources, (english[train:], spanish[train:]))

@@ -1,0 +1,132 @@
+"""A transformer that reads a sequence and writes another."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from research.layers.dropout import dropout
+from research.sequence.attention import Cache, sinusoids
+from research.sequence.tokens import PADDING
+from research.sequence.transformer import Block
+
+
+class Encoded(NamedTuple):
+    """What stays of a sequence that was read.
+
+    Attributes:
+        encoded: float32 `[batch, keys, width]`.
+        mask: bool `[batch, keys]`, which of them are there.
+    """
+
+    encoded: jax.Array
+    mask: jax.Array
+
+
+class TransformerTranslator(nn.Module):
+    """Blocks that see all of the source, and causal blocks that see these.
+
+    Attributes:
+        source_symbols: of the sequence that is read; `PADDING` pads it and changes nothing.
+        target_symbols: of the one that is written.
+        width: of every layer; even.
+        heads: of every attention; they divide the width.
+        hidden: units of the first of a block's two dense layers.
+        blocks: of each of the two.
+        context: symbols of the longest target.
+
+    Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3, normalised before each layer.
+    """
+
+    source_symbols: int
+    target_symbols: int
+    width: int
+    heads: int
+    hidden: int
+    blocks: int
+    context: int
+
+    def setup(self) -> None:
+        """Embeddings, blocks, logits."""
+        start = nn.initializers.normal(0.02)
+        self.embed_source = nn.Embed(self.source_symbols, self.width, embedding_init=start)
+        self.embed_target = nn.Embed(self.target_symbols, self.width, embedding_init=start)
+        self.readers = [Block(self.heads, self.hidden) for _ in range(self.blocks)]
+        self.writers = [Block(self.heads, self.hidden, causal=True) for _ in range(self.blocks)]
+        self.normalise_read, self.normalise_written = nn.LayerNorm(), nn.LayerNorm()
+        self.logits = nn.Dense(self.target_symbols)
+
+    def __call__(
+        self,
+        source: jax.Array,
+        given: jax.Array,
+        training: bool = False,
+        dropout_rate: jax.Array | float = 0.0,
+    ) -> tuple[jax.Array, jax.Array]:
+        """As `EncoderDecoder`; weights are those of the last block, the mean over its heads.
+
+        Dropped, by the stream "dropout": a share of what is embedded and of what each part adds.
+        """
+        stays, _ = self.encode(source, training, dropout_rate)
+        hidden = self._placed(self.embed_target(given), jnp.int32(0))
+        hidden = self._dropped(hidden, training, dropout_rate)
+        for block in self.writers:
+            hidden, _, weights = block(
+                hidden,
+                memory=stays.encoded,
+                memory_mask=stays.mask,
+                training=training,
+                dropout_rate=dropout_rate,
+            )
+        return self.logits(self.normalise_written(hidden)), jnp.mean(weights, axis=1)
+
+    def encode(
+        self,
+        source: jax.Array,
+        training: bool = False,
+        dropout_rate: jax.Array | float = 0.0,
+    ) -> tuple[Encoded, tuple[tuple[jax.Array, jax.Array], ...]]:
+        """What stays of a sequence, int `[batch, keys]`, and keys and values of no target yet."""
+        mask = source != PADDING
+        hidden = self._placed(self.embed_source(source), jnp.int32(0))
+        hidden = self._dropped(hidden, training, dropout_rate)
+        for block in self.readers:
+            hidden, _, _ = block(hidden, mask, training=training, dropout_rate=dropout_rate)
+        shape = source.shape[0], self.heads, self.context, self.width // self.heads
+        empty = tuple((jnp.zeros(shape), jnp.zeros(shape)) for _ in range(self.blocks))
+        return Encoded(self.normalise_read(hidden), mask), empty
+
+    def step(
+        self,
+        stays: Encoded,
+        memory: tuple[tuple[jax.Array, jax.Array], ...],
+        symbol: jax.Array,
+        place: jax.Array,
+    ) -> tuple[tuple[tuple[jax.Array, jax.Array], ...], jax.Array, jax.Array]:
+        """As `EncoderDecoder.step`, of the symbol that so many came before."""
+        hidden, after = self._placed(self.embed_target(symbol)[:, None], place), []
+        for block, (keys, values) in zip(self.writers, memory, strict=True):
+            hidden, cache, weights = block(
+                hidden,
+                cache=Cache(keys, values, place),
+                memory=stays.encoded,
+                memory_mask=stays.mask,
+            )
+            after.append((cache.keys, cache.values))
+        logits = self.logits(self.normalise_written(hidden[:, 0]))
+        return tuple(after), logits, jnp.mean(weights, axis=1)[:, 0]
+
+    def _placed(self, embedded: jax.Array, place: jax.Array) -> jax.Array:
+        """Scaled to the size of what says where each symbol is (section 3.4), which is added."""
+        time = embedded.shape[1]
+        known = sinusoids(max(self.context, time), self.width)
+        there = jax.lax.dynamic_slice_in_dim(known, place, time)
+        return embedded * self.width**0.5 + there
+
+    def _dropped(
+        self, hidden: jax.Array, training: bool, dropout_rate: jax.Array | float
+    ) -> jax.Array:
+        return dropout(hidden, dropout_rate, self.make_rng("dropout")) if training else hidden

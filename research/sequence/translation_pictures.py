@@ -1,0 +1,97 @@
+"""What a report shows of a translator: what it writes, and where it looks while it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from research.engine.artifacts import Artifact, Images, Passages
+from research.engine.experiment import Artifacts, Evaluation, Key
+from research.sequence.tokens import END, PADDING, SIGNS
+from research.sequence.translation import given
+from research.sequence.translator import Translator, write_targets
+
+SHOWN = 24
+"""Translations."""
+
+MAPS = 6
+"""Maps of attention."""
+
+
+def make_pictures(translator: Translator) -> Artifacts:
+    """Makes validation texts with what is written for them, and maps of attention if any."""
+    pair, net = translator.pair, translator.net
+
+    @jax.jit
+    def written(variables: Any, source: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+        made = write_targets(net, variables, source, pair.target_length).numbers
+        # Given what it wrote itself, it looks as it did while it wrote.
+        _, weights = net.apply(variables, source, given(made))
+        return made, weights
+
+    def artifacts(state: Any, evaluation: Evaluation, key: Key) -> Mapping[str, Artifact]:
+        del key
+        batch = jax.device_get(next(iter(evaluation("validation"))))
+        rows = np.flatnonzero(batch["weight"] > 0)[:SHOWN]
+        source, target = batch["source"][rows], batch["target"][rows]
+        made, weights = jax.device_get(written(translator.reported(state), jnp.asarray(source)))
+        found: dict[str, Artifact] = {
+            "translations": Passages(
+                "Validation texts, translated",
+                tuple(
+                    f"{pair.target.decode(row)}\n(true: {pair.target.decode(true)})"
+                    for row, true in zip(made, target, strict=True)
+                ),
+                tuple(pair.source.decode(row) for row in source),
+                "Above each what was read, with what is not in the vocabulary as "
+                f"{SIGNS[3]}; then what was written, each symbol the likeliest; then what is true.",
+            )
+        }
+        if weights is not None:
+            chosen = _longest(source, made)
+            found["attention"] = show_attention(
+                translator, source[chosen], made[chosen], weights[chosen]
+            )
+        return found
+
+    return artifacts
+
+
+def _longest(source: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """The rows in which most was read and written: there is most to be seen."""
+    most = (source != PADDING).sum(1) + (made != PADDING).sum(1)
+    return np.argsort(-most, kind="stable")[:MAPS]
+
+
+def show_attention(
+    translator: Translator, source: np.ndarray, made: np.ndarray, weights: np.ndarray
+) -> Images:
+    """Weights as pictures: a column for each symbol that was read, a row for each written.
+
+    Args:
+        translator: whose they are.
+        source: int `[texts, keys]`.
+        made: int `[texts, time]`, padded after its end.
+        weights: float32 `[texts, time, keys]`.
+    """
+    pair = translator.pair
+    columns = int((source != PADDING).sum(1).max())
+    rows = int((made != PADDING).sum(1).max())
+    there = (made != PADDING)[:, :rows, None]
+    captions = []
+    for read, wrote in zip(source, made, strict=True):
+        parts = pair.target.spell(wrote) + [SIGNS[END]] * (END in wrote)
+        joint = "" if pair.source.unit == "characters" else " "
+        captions.append(f"across: {joint.join(pair.source.spell(read))}\ndown: {joint.join(parts)}")
+    return Images(
+        "Where it looks as it writes",
+        np.where(there, weights[:, :rows, :columns], 0.0).astype(np.float32),
+        0.0,
+        1.0,
+        tuple(captions),
+        note="Across what was read, down what was written; white is all of the attention.",
+    )

@@ -1,0 +1,143 @@
+"""How a state of an experiment translates: texts to texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from research.engine.experiment import Key
+from research.errors import Mistake
+from research.sequence.decoding import Decoded, beam_search, greedy, sample
+from research.sequence.encoder_decoder import EncoderDecoder
+from research.sequence.tokens import PADDING, START, Tokens, cut, encode_rows
+from research.sequence.transformer_translator import TransformerTranslator
+
+Net: TypeAlias = EncoderDecoder | TransformerTranslator
+
+
+class Pair(NamedTuple):
+    """Two languages, and how long their texts are.
+
+    Attributes:
+        source: vocabulary of what is read.
+        target: vocabulary of what is written.
+        source_length: symbols of the longest source.
+        target_length: symbols of the longest target, its `END` among them.
+    """
+
+    source: Tokens
+    target: Tokens
+    source_length: int
+    target_length: int
+
+
+class Method(NamedTuple):
+    """How texts are chosen.
+
+    Attributes:
+        beam: texts that a search keeps; 1 for the likeliest symbol after each.
+        strength: of the length penalty of a beam.
+        temperature: above 0, symbols are drawn, and there is no beam.
+    """
+
+    beam: int = 1
+    strength: float = 0.0
+    temperature: float = 0.0
+
+
+class Translator(NamedTuple):
+    """How an experiment's state translates.
+
+    Attributes:
+        pair: the languages.
+        net: reads and writes.
+        reported: state -> the net's variables.
+    """
+
+    pair: Pair
+    net: Net
+    reported: Callable[[Any], Any]
+
+
+def write_targets(
+    net: Net,
+    variables: Any,
+    source: jax.Array,
+    length: int,
+    method: Method = Method(),  # noqa: B008
+    key: Key | None = None,
+) -> Decoded:
+    """Targets of sources, traced: see `research.sequence.decoding`.
+
+    Args:
+        net: reads and writes.
+        variables: of the net.
+        source: int `[batch, keys]`.
+        length: symbols at most.
+        method: how they are chosen.
+        key: for draws.
+    """
+    stays, memory = net.apply(variables, source, method="encode")
+
+    def read(stays: Any, memory: Any, symbol: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
+        memory, logits, _ = net.apply(variables, stays, memory, symbol, place, method="step")
+        # No target has these: a net that has learned nothing shall not write them either.
+        return memory, logits.at[:, jnp.array([PADDING, START])].set(-jnp.inf)
+
+    if method.beam > 1:
+        return beam_search(read, stays, memory, length, method.beam, method.strength)
+    if key is not None:
+        return sample(read, stays, memory, length, method.temperature, key)
+    return greedy(read, stays, memory, length)
+
+
+def translate(
+    translator: Translator, state: Any, texts: Sequence[str], method: Method, key: Key
+) -> list[list[tuple[str, float]]]:
+    """For each text what it may be in the other language, with its score, the best first.
+
+    Args:
+        translator: how the state translates.
+        state: of the experiment.
+        texts: in the language that is read.
+        method: how they are chosen; a beam gives several.
+        key: for draws.
+
+    Raises:
+        Mistake: a text is empty or too long.
+    """
+    pair = translator.pair
+    for text in texts:
+        parts = len(cut(text, pair.source.unit))
+        if not parts:
+            raise Mistake(f"{text!r} has no {pair.source.unit}: there is nothing to translate")
+        if parts > pair.source_length:
+            raise Mistake(
+                f"the text has {parts} {pair.source.unit}, and the model has learned from texts of "
+                f"up to {pair.source_length}: shorten it"
+            )
+    source = encode_rows(pair.source, texts, pair.source_length, end=False)
+    write = jax.jit(
+        partial(write_targets, translator.net, length=pair.target_length, method=method)
+    )
+    made = write(
+        translator.reported(state),
+        jnp.asarray(source),
+        key=key if method.temperature > 0 else None,
+    )
+    numbers, scores = np.asarray(made.numbers), np.asarray(made.score)
+    if method.beam == 1:
+        numbers, scores = numbers[:, None], scores[:, None]
+    return [
+        [
+            (pair.target.decode(row), float(score))
+            for row, score in zip(*some, strict=True)
+            if np.isfinite(score)
+        ]
+        for some in zip(numbers, scores, strict=True)
+    ]

@@ -1,0 +1,118 @@
+"""Sentences: how they are split, what is out of range, what is shown, and sacrebleu's scores."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.sequence import translate_bahdanau, translate_transformer
+from research.engine.artifacts import Images, Passages
+from research.engine.hyperparameters import traced
+from research.sequence import sentences
+from research.sequence.sentences import SentenceConfig, read_sentences
+from research.sequence.tokens import END, UNKNOWN
+from research.sequence.translation_scores import scores
+
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
+ENGLISH = [f"I have {number} dogs." for number in range(40)]
+SPANISH = [f"¡Tengo {number} perros!" for number in range(40)]
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """The data set, of forty pairs."""
+
+    class Few:
+        def __init__(self, dataset, split):
+            assert (dataset, split) == ("spa_eng", "train")
+
+        def load(self):
+            texts = {"en": ENGLISH, "es": SPANISH}
+            return {
+                name: np.array([text.encode() for text in column], object)
+                for name, column in texts.items()
+            }
+
+    monkeypatch.setattr(sentences, "TfdsSplit", Few)
+
+
+def test_pairs_stay_together_in_an_order_of_their_own(few):
+    config = SentenceConfig(training_pairs=30, validation_pairs=10, vocabulary=10, longest=4)
+    pair, sources, (english, spanish) = read_sentences(config)
+    assert [len(sources[split]) for split in ("train", "validation")] == [30, 10]
+    numbers = [int(text.split()[2]) for text in english]
+    assert numbers == [int(text.split()[1]) for text in spanish] != sorted(numbers)
+    # The vocabulary is that of training: a number that only validation has is unknown.
+    wide = read_sentences(SentenceConfig(30, 10, 1000, 4))
+    for row, number in zip(wide.sources["validation"].load()["target"], numbers, strict=True):
+        assert row[1] == UNKNOWN
+        assert str(number) not in wide.pair.target.symbols
+    # Of the words that are kept the most frequent come first; longer sentences are cut.
+    assert pair.source.symbols[:3] == ("dogs", "have", "i") and len(pair.source) == 10
+    target = sources["train"].load()["target"]
+    assert target.shape == (30, 4) and (target[:, 3] == END).all()
+    short = read_sentences(SentenceConfig(30, 10, 10, 2)).sources["train"].load()["target"]
+    assert not (short == END).any()
+
+
+@pytest.mark.parametrize("module", [translate_bahdanau, translate_transformer])
+def test_a_net_learns_shows_and_scores(few, module):
+    config = module.smoke(module.Config())
+    config = type(config)(
+        **{**vars(config), "training_pairs": 32, "validation_pairs": 8, "batch_size": 8}
+    )
+    experiment = module.make(config)
+    state = jax.jit(experiment.init)(jax.random.key(0), traced(dict(experiment.hyperparameters)))
+    train = experiment.data.splits["train"].load()
+    batch = {name: column[:8] for name, column in train.items()} | {"weight": np.ones(8, "f")}
+    update = jax.jit(experiment.update)
+    told = []
+    for step in range(12):
+        state, seen = update(state, batch, jax.random.key(step))
+        told.append(float(seen["loss"].total / seen["loss"].weight))
+    assert told[-1] < told[0]
+    assert {*experiment.measure(state)} == {"bleu", "chrf"}
+    validation = experiment.data.splits["validation"].load() | {"weight": np.ones(8, "f")}
+    shown = experiment.artifacts(state, lambda split: iter([validation]), jax.random.key(0))
+    assert isinstance(shown["translations"], Passages) and len(shown["translations"].texts) == 8
+    maps = shown["attention"]
+    assert isinstance(maps, Images) and not maps.signed
+    assert maps.images.min() >= 0 and maps.images.max() <= 1
+    # A row of a word that was written is all of its attention, but for words beyond the picture.
+    assert maps.images[0, 0].sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_what_is_out_of_range_is_told():
+    for module in (translate_bahdanau, translate_transformer):
+        config = module.Config()
+        assert module.validate(config) == [] == module.validate(module.smoke(config))
+        told = module.validate(module.Config(training_pairs=118_963, vocabulary=4, longest=1))
+        assert len(told) == 3 and "there are 118964 pairs in all" in told[-1]
+        (told,) = (
+            module.validate(module.Config(training_pairs=64, warmup_steps=0))
+            if (module is translate_transformer)
+            else module.validate(module.Config(training_pairs=64))
+        )
+        assert "--batch-size must be at most --training-pairs, 64, not 128" in told
+    (told,) = translate_transformer.validate(translate_transformer.Config(features=36))
+    assert "--heads must divide --features" in told
+    (told,) = translate_transformer.validate(translate_transformer.Config(epochs=0))
+    assert "--warmup-steps must be at most the updates there are, 0, not 100" in told
+
+
+def test_scores_are_those_of_known_examples():
+    assert scores(["a b c d e"], ["a b c d e"]) == pytest.approx({"bleu": 100.0, "chrf": 100.0})
+    assert scores(["x y z"], ["a b c d"])["chrf"] == 0
+    # By hand: precisions 5/6, 3/5, 2/4, 1/3, of equal lengths.
+    made = ["a b c d x f"]
+    true = ["a b c d e f"]
+    expected = 100 * (5 / 6 * 3 / 5 * 2 / 4 * 1 / 3) ** 0.25
+    assert scores(made, true)["bleu"] == pytest.approx(expected, rel=1e-6)
+    # Half as long: the same precisions of 1 and a penalty of e^(1 - 8/4).
+    short = scores(["a b c d"], ["a b c d e f g h"])["bleu"]
+    assert short == pytest.approx(100 * np.exp(-1), rel=1e-6)
+    # A corpus is not the mean of its sentences.
+    two = scores(["a b c d", "x"], ["a b c d", "y"])["bleu"]
+    assert two == pytest.approx(100 * (4 / 5) ** 0.25, rel=1e-6)
