@@ -47,6 +47,15 @@ FIGURE |= {
     f"sequence/ridership_{name}": "validation/mae"
     for name in ("naive", "linear", "rnn", "deep", "multivariate", "two_weeks", "sarima")
 }
+FIGURE |= {
+    "sequence/reber_gru": "test/accuracy",
+    "sequence/dates_encoder_decoder": "test/whole",
+    "sequence/dates_attention": "test/whole",
+}
+FIGURE |= {
+    f"sequence/translate_{name}": "validation/accuracy"
+    for name in ("lstm", "bidirectional", "bahdanau", "luong", "transformer")
+}
 """The figure of an experiment, or of a field where the experiment has none of its own."""
 
 
