@@ -21,7 +21,7 @@ def main() -> None:
     from benchmarks.peers.serving import serve
     from research.cli.catalog import catalog, load, resolve
     from research.engine.hyperparameters import traced
-    from research.sequence.writing import Taste, begin_text, follow
+    from research.sequence.writing import CHUNK, Taste, begin_text, follow
 
     named = load(resolve(options.name, catalog()))
     experiment = named.make(named.config())
@@ -29,17 +29,17 @@ def main() -> None:
     memory = jax.jit(lambda state: begin_text(experiment.writer, state, jnp.zeros((1, 1), int)))(
         state
     )
-    go_on = follow(experiment.writer)
-    done, chunk = 0, 16
+    go_on = follow(experiment.writer, CHUNK)
+    done = 0
 
     def run(chunks: int) -> None:
         nonlocal memory, done
         for _ in range(chunks):
             memory, chosen = go_on(state, memory, jnp.int32(done), Taste(0.8), jax.random.key(1))
             chosen.block_until_ready()  # each chunk is shown before the next is begun
-            done += chunk
+            done += CHUNK
 
-    serve(f"Encore, JAX {jax.__version__}", run, chunk, options.seconds)
+    serve(f"Encore, JAX {jax.__version__}", run, CHUNK, options.seconds)
 
 
 if __name__ == "__main__":

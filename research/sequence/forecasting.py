@@ -8,7 +8,6 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from research.engine import metrics
@@ -166,8 +165,10 @@ def following(
     Returns:
         float `[batch, places, horizon]`.
     """
-    ends = window - stride * np.arange(places)[::-1]
-    return values[:, ends[:, None] + np.arange(horizon), 0]
+    first = window - stride * (places - 1)
+    # Slices: a gather of the same costs ten times as much on CPU.
+    steps = [values[:, first + k : window + k + 1 : stride, 0] for k in range(horizon)]
+    return jnp.stack(steps, axis=-1)
 
 
 def interval_loss(said: Forecast, truth: jax.Array) -> jax.Array:
