@@ -11,8 +11,8 @@ alone for 1,000 validation sentences, against whole true ones. `translate` write
 The book's size: --units 512 --epochs 10 --longest 50.
 
 Run: python launch.py run sequence/translate_bahdanau
-Expected: EXPECTED (G3 ch16: .711)
-Time: TIME
+Expected: validation accuracy .683 (one seed; G3 ch16, twice the units and five times the passes: .711)
+Time: 7 min
 """
 
 from __future__ import annotations
