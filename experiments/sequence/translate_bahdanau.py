@@ -11,7 +11,7 @@ alone for 1,000 validation sentences, against whole true ones. `translate` write
 The book's size: --units 512 --epochs 10 --longest 50.
 
 Run: python launch.py run sequence/translate_bahdanau
-Expected: validation accuracy .683 (one seed; G3 ch16, twice the units and five times the passes: .711)
+Expected: validation accuracy .683, one seed (G3 ch16: .711, twice the units, five times the passes)
 Time: 7 min
 """
 
