@@ -29,11 +29,15 @@ def show_forecast(
     there = np.asarray(batch["weight"]) > 0
     values = unit * np.asarray(batch["values"])[there, :, 0]
     mean, low, high = (unit * np.asarray(leaf)[there] for leaf in said)
-    artifacts: dict[str, Artifact] = {"errors": _errors(values, mean, window, split)}
+    artifacts: dict[str, Artifact] = {}
+    if mean.shape[1] > 1:
+        artifacts["errors"] = _errors(values, mean, window, split)
     shown = min(PANELS, len(values))
     y = np.full((shown, 4, values.shape[1]), np.nan, np.float32)
     y[:, 0] = values[:shown]
     for line, leaf in enumerate((mean, low, high), 1):
+        # From the last known value: a forecast of one step would be no line.
+        y[:, line, window - 1] = values[:shown, window - 1]
         y[:, line, window:] = leaf[:shown]
     names = ("series", "forecast", "one in twenty is lower", "one in twenty is higher")
     artifacts["forecasts"] = Lines(

@@ -146,7 +146,10 @@ def test_a_report_shows_forecasts_and_their_errors():
     feed = open_feed(experiment.data, "resident")
     shown = experiment.artifacts(state, feed.evaluation, jax.random.key(0))
     lines, errors = shown["forecasts"], shown["errors"]
-    assert lines.y.shape == (6, 4, 15) and np.isnan(lines.y[:, 1:, :12]).all()
+    # They begin where the series is known last, so that one step ahead is a line too.
+    assert lines.y.shape == (6, 4, 15) and np.isnan(lines.y[:, 1:, :11]).all()
+    assert (lines.y[:, 1:, 11] == lines.y[:, :1, 11]).all()
+    assert np.isfinite(lines.y[:, 1:, 12:]).all()
     batch = next(feed.evaluation("test"))
     measured = experiment.evaluate(state, batch, jax.random.key(0))
     expected = float(measured["mse"].total / measured["mse"].weight)
