@@ -10,8 +10,8 @@ alone for 1,000 validation sentences, against whole true ones. `translate` write
 The book's size: --units 512 --epochs 10 --longest 50.
 
 Run: python launch.py run sequence/translate_lstm
-Expected: not yet measured (G3 ch16, twice the units, ten passes: .683)
-Time: some 5 min
+Expected: validation accuracy .553, one seed (G3 ch16: .683, twice the units, five times the passes)
+Time: 4 min
 """
 
 from __future__ import annotations
