@@ -67,21 +67,27 @@ ALIKE = {
     "sequence/char_lstm_large": "sequence/char_rnn_stateful",
     "sequence/char_transformer": "sequence/char_transformer_small",
     "sequence/ridership_naive": "sequence/naive_ten_steps",
-    "sequence/ridership_linear": "sequence/ridership_two_weeks",
-    "sequence/ridership_rnn": "sequence/ridership_two_weeks",
-    "sequence/ridership_deep": "sequence/ridership_two_weeks",
-    "sequence/ridership_multivariate": "sequence/ridership_two_weeks",
+    "sequence/ridership_linear": "sequence/convolution_gru_ten_steps",
+    "sequence/ridership_rnn": "sequence/convolution_gru_ten_steps",
+    "sequence/ridership_deep": "sequence/convolution_gru_ten_steps",
+    "sequence/ridership_multivariate": "sequence/convolution_gru_ten_steps",
+    "sequence/translate_bahdanau": "sequence/dates_attention",
+    "sequence/ridership_two_weeks": "sequence/convolution_gru_ten_steps",
+    "sequence/rnn_one_by_one": "sequence/convolution_gru_ten_steps",
+    "sequence/char_rnn_stateless": "sequence/char_transformer_small",
+    "sequence/imdb_transformer": "sequence/imdb_bidirectional_gru",
+    "sequence/reber_gru": "sequence/imdb_bidirectional_gru",
     "sequence/dates_encoder_decoder": "sequence/dates_attention",
-    "sequence/translate_lstm": "sequence/translate_bahdanau",
-    "sequence/translate_bidirectional": "sequence/translate_bahdanau",
-    "sequence/translate_luong": "sequence/translate_bahdanau",
+    "sequence/translate_lstm": "sequence/dates_attention",
+    "sequence/translate_bidirectional": "sequence/dates_attention",
+    "sequence/translate_luong": "sequence/dates_attention",
     "sequence/imdb_bag_of_words": "sequence/imdb_bag_of_pairs",
     "sequence/imdb_mean_embedding": "sequence/imdb_bidirectional_gru",
     "sequence/imdb_gru": "sequence/imdb_bidirectional_gru",
     "sequence/imdb_gru_unmasked": "sequence/imdb_bidirectional_gru",
 }
 """Experiments that share nearly all of their code with another: checked with the slow tests."""
-LONG = ("rl/frozen_lake_muzero",)
+LONG = ("rl/frozen_lake_muzero", "sequence/translate_transformer")
 """Experiments that take longest to compile: with the slow tests, too."""
 
 
