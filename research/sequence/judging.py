@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import optax
 
 from research.engine import metrics
 from research.engine.experiment import Batch, Data, Experiment, Hyperparameters, Key
@@ -15,6 +14,7 @@ from research.engine.metrics import Metrics
 from research.optimization.accumulation import WeightedLoss
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
 from research.sequence.recurrent_layers import RecurrentLayers
+from research.sequence.sentiment import figures
 
 
 class Judge(nn.Module):
@@ -75,24 +75,19 @@ def make_judging(
     def init_model(key: Key) -> Variables:
         return net.init(key, jnp.ones((1, 1), jnp.int32))
 
-    def figures(variables: Variables, rows: Batch) -> dict[str, metrics.Mean]:
-        logits, kind = net.apply(variables, rows[column]), rows[target]
-        nats = optax.sigmoid_binary_cross_entropy(logits, kind.astype(jnp.float32))
-        return {
-            "loss": metrics.mean(nats, rows["weight"]),
-            "accuracy": metrics.mean((logits > 0) == (kind > 0), rows["weight"]),
-        }
+    def told_of(variables: Variables, rows: Batch) -> dict[str, metrics.Mean]:
+        return figures(net.apply(variables, rows[column]), rows[target], rows["weight"])
 
     def loss(variables: Variables, rows: Batch, key: Key, values: Hyperparameters) -> WeightedLoss:
         del key, values
-        told = figures(variables, rows)
+        told = told_of(variables, rows)
         return WeightedLoss(*told["loss"], dict(told), {})
 
     fitted = make_supervised(init_model, loss, fitting)
 
     def evaluate(state: SupervisedState, batch: Batch, key: Key) -> Metrics:
         del key
-        return dict(figures(fitted.reported(state), batch))
+        return dict(told_of(fitted.reported(state), batch))
 
     return Experiment(
         init=fitted.init,
