@@ -21,7 +21,8 @@ from research.engine.experiment import Data, Experiment
 from research.engine.hyperparameters import floats
 from research.optimization.supervised import Fitting
 from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
-from research.sequence.judging import Judge, make_judging
+from research.sequence.judges import RecurrentReader
+from research.sequence.judging import make_judging
 from research.sequence.reber import LETTERS, SIZES, make_strings
 
 
@@ -61,12 +62,11 @@ def make(config: Config) -> Experiment:
     """A GRU that judges strings."""
     epoch = steps_per_epoch(SIZES["train"], config.batch_size)
     return make_judging(
-        Judge(1 + len(LETTERS), "gru", config.units, config.embedding),
+        RecurrentReader(1 + len(LETTERS), config.embedding, "gru", (config.units,)),
         Data(make_strings(), shuffled_rows(SIZES["train"], config.batch_size)),
         floats(config),
         Fitting(config.epochs * epoch, "adam", "cosine", groups=config.groups),
-        column="letter",
-        target="grammatical",
         batch_size=config.batch_size,
         evaluate_every=max(1, epoch),
+        items="strings",
     )

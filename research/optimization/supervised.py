@@ -114,7 +114,7 @@ def make_supervised(
             opt_state=optimizer_of(hyperparameters).init(params),
             # A copy: an array that appeared twice in a donated state could not be given back.
             average=jax.tree.map(jnp.copy, params) if "average_decay" in hyperparameters else None,
-            statistics=variables.get("batch_stats", {}),
+            statistics=variables.get("batch_stats", ()),
             step=jnp.int32(0),
             hyperparameters=hyperparameters,
         )

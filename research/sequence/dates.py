@@ -7,8 +7,7 @@ import datetime
 import numpy as np
 
 from research.data.arrays import ArraySource
-from research.sequence.tokens import encode_rows, tokens_of
-from research.sequence.translator import Pair
+from research.sequence.pairs import Pair, pair_of, pair_sources
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),
@@ -33,24 +32,21 @@ def make_dates(seed: int = 42) -> tuple[Pair, dict[str, ArraySource]]:
         seed: which days.
 
     Returns:
-        The characters of both, those of training; and for each of `SIZES` columns `source`, int32
-        `[days, 18]`, and `target`, int32 `[days, 11]`, its `END` the last.
+        The characters of both, those of training; and for each of `SIZES` columns `source`, uint16
+        `[days, 18]`, and `target`, uint16 `[days, 11]`, its `END` the last.
     """
     generator = np.random.default_rng(seed)
     days = LAST.toordinal() - FIRST.toordinal() + 1
     drawn = generator.choice(days, sum(SIZES.values()), replace=False) + FIRST.toordinal()
-    texts = [spell(datetime.date.fromordinal(int(day))) for day in drawn]
-    known = texts[: SIZES["train"]]
-    source = tokens_of((text for text, _ in known), "characters")
-    target = tokens_of((text for _, text in known), "characters")
-    pair = Pair(source, target, LONGEST, len("2019-04-22") + 1)
-    sources, begin = {}, 0
-    for split, count in SIZES.items():
-        human, machine = zip(*texts[begin : begin + count], strict=True)
-        columns = {
-            "source": encode_rows(source, human, pair.source_length, end=False),
-            "target": encode_rows(target, machine, pair.target_length, end=True),
-        }
-        sources[split] = ArraySource(f"{count:,} dates ({split}, seed {seed})", columns)
-        begin += count
-    return pair, sources
+    texts = (spell(datetime.date.fromordinal(int(day))) for day in drawn)
+    human, machine = map(list, zip(*texts, strict=True))
+    known = slice(SIZES["train"])
+    lengths = (LONGEST, len("2019-04-22") + 1)
+    pair = pair_of(human[known], machine[known], "characters", lengths)
+    ends = np.cumsum([*SIZES.values()]).tolist()
+    splits = {
+        split: slice(end - count, end)
+        for (split, count), end in zip(SIZES.items(), ends, strict=True)
+    }
+    name = f"{{count}} dates ({{split}}, seed {seed})"
+    return pair, pair_sources(pair, name, human, machine, splits)

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from research.data.tokens import END, PADDING, START
 from research.engine.experiment import Key
-from research.sequence.tokens import END, PADDING, START
 from research.sequence.writing import Taste, choose
 
 Read: TypeAlias = Callable[[Any, Any, jax.Array, jax.Array], tuple[Any, jax.Array]]

@@ -8,12 +8,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from research.data.tokens import PADDING
 from research.layers.cells import CELLS
 from research.layers.recurrence import States
 from research.layers.recurrent import init_recurrent, recurrent, recurrent_step
 from research.sequence.attention import AdditiveAttention, MultiplicativeAttention
 from research.sequence.recurrent_layers import RecurrentLayers
-from research.sequence.tokens import PADDING
 
 AttentionName: TypeAlias = Literal["none", "additive", "multiplicative"]
 """What the decoder sees of the encoder's outputs: nothing; by its state before a symbol, as a part

@@ -98,7 +98,7 @@ def make_forecasting(
         weight = rows["weight"]
         total, count = jnp.sum(weight * (each + interval)), jnp.sum(weight)
         told: Metrics = {"loss": metrics.mean(each, weight)}
-        return WeightedLoss(total, count, told, changed.get("batch_stats", {}))
+        return WeightedLoss(total, count, told, changed.get("batch_stats", ()))
 
     fitted = make_supervised(init_model, loss, fitting)
 

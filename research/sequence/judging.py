@@ -1,93 +1,104 @@
-"""Telling sequences of two kinds apart, as an experiment."""
+"""Learning to tell sequences of two kinds apart, as an experiment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import optax
 
 from research.engine import metrics
-from research.engine.experiment import Batch, Data, Experiment, Hyperparameters, Key
+from research.engine.artifacts import Artifact
+from research.engine.experiment import (
+    Batch,
+    Data,
+    Evaluation,
+    Experiment,
+    Hyperparameters,
+    Key,
+    Selection,
+)
 from research.engine.metrics import Metrics
 from research.optimization.accumulation import WeightedLoss
-from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
-from research.sequence.recurrent_layers import RecurrentLayers
-from research.sequence.sentiment import figures
+from research.optimization.supervised import (
+    Fitting,
+    SupervisedState,
+    Variables,
+    make_supervised,
+)
 
-
-class Judge(nn.Module):
-    """Symbols -> a recurrent layer -> how much speaks for a sequence, from its last state.
-
-    Attributes:
-        symbols: how many there are, with 0, which pads.
-        cell: name of a kind in `research.layers.cells.CELLS`.
-        units: of the layer.
-        embedding: numbers that a symbol becomes, learned.
-    """
-
-    symbols: int
-    cell: str
-    units: int
-    embedding: int
-
-    @nn.compact
-    def __call__(self, numbers: jax.Array) -> jax.Array:
-        """Logits float32 `[batch]` that a sequence is of kind 1.
-
-        Args:
-            numbers: int `[batch, time]`, of symbols; 0 after a sequence's end, which changes
-                nothing.
-        """
-        shown = nn.Embed(self.symbols, self.embedding)(numbers)
-        layer = RecurrentLayers(self.cell, (self.units,))
-        _, (states,) = layer(shown, mask=numbers > 0)
-        return nn.Dense(1, name="logit")(states[0])[:, 0]
+Show = Callable[[Callable[[Batch], jax.Array], Variables, Evaluation], Mapping[str, Artifact]]
+"""(batch -> probabilities of being positive, float32 `[batch]`; variables; evaluation) -> what a
+report shows."""
 
 
 def make_judging(
-    net: Judge,
+    net: nn.Module,
     data: Data,
     hyperparameters: Mapping[str, float],
     fitting: Fitting,
     *,
-    column: str,
-    target: str,
     batch_size: int,
     evaluate_every: int,
+    items: str,
+    show: Show | None = None,
 ) -> Experiment:
-    """An experiment that trains a judge by cross-entropy.
+    """An experiment that trains a judge of sequences by binary cross-entropy.
 
-    Its metrics are means over sequences: `loss` in nats, and `accuracy`.
+    A batch holds `token`, int `[batch, length]`; `label`, int `[batch]`, 1 for the kind that is looked for;
+    and `weight`. Its metrics are means over sequences: `loss` in nats, and `accuracy`. The checkpoint with
+    the highest validation accuracy is reported.
 
     Args:
-        net: judges.
+        net: called with tokens, `training`, `dropout_rate` and `word_dropout_rate`; draws from the
+            stream "dropout"; gives logits `[batch]`.
         data: what is fed.
-        hyperparameters: those of `make_optimizer`.
+        hyperparameters: those of `make_optimizer`, and `dropout_rate` and `word_dropout_rate`
+            where something is dropped.
         fitting: how it learns.
-        column: of the symbols, int `[batch, time]`, padded with 0.
-        target: of the kind, int `[batch]`, 0 or 1.
         batch_size: sequences in an update.
         evaluate_every: updates between evaluations.
+        items: what they are called, many of them.
+        show: what a report shows.
     """
 
     def init_model(key: Key) -> Variables:
         return net.init(key, jnp.ones((1, 1), jnp.int32))
 
-    def told_of(variables: Variables, rows: Batch) -> dict[str, metrics.Mean]:
-        return figures(net.apply(variables, rows[column]), rows[target], rows["weight"])
-
     def loss(variables: Variables, rows: Batch, key: Key, values: Hyperparameters) -> WeightedLoss:
-        del key, values
-        told = told_of(variables, rows)
-        return WeightedLoss(*told["loss"], dict(told), {})
+        logits = net.apply(
+            variables,
+            rows["token"].astype(jnp.int32),
+            training=True,
+            dropout_rate=values.get("dropout_rate", 0.0),
+            word_dropout_rate=values.get("word_dropout_rate", 0.0),
+            rngs={"dropout": key},
+        )
+        told = figures(logits, rows["label"], rows["weight"])
+        return WeightedLoss(*told["loss"], dict(told))
 
     fitted = make_supervised(init_model, loss, fitting)
 
+    def logits_of(variables: Variables, batch: Batch) -> jax.Array:
+        logits: jax.Array = net.apply(variables, batch["token"].astype(jnp.int32))
+        return logits
+
     def evaluate(state: SupervisedState, batch: Batch, key: Key) -> Metrics:
         del key
-        return dict(told_of(fitted.reported(state), batch))
+        logits = logits_of(fitted.reported(state), batch)
+        return dict(figures(logits, batch["label"], batch["weight"]))
+
+    def artifacts(
+        state: SupervisedState, evaluation: Evaluation, key: Key
+    ) -> Mapping[str, Artifact]:
+        del key
+        assert show is not None
+        variables = fitted.reported(state)
+        judge: Any = jax.jit(lambda variables, batch: jax.nn.sigmoid(logits_of(variables, batch)))
+        return show(lambda batch: judge(variables, batch), variables, evaluation)
 
     return Experiment(
         init=fitted.init,
@@ -95,9 +106,26 @@ def make_judging(
         evaluate=evaluate,
         steps=fitting.steps,
         items_per_step=batch_size,
-        items="sequences",
+        items=items,
         hyperparameters=hyperparameters,
         data=data,
         groups=fitting.groups,
         evaluate_every=evaluate_every,
+        selection=Selection("validation/accuracy"),
+        artifacts=None if show is None else artifacts,
     )
+
+
+def figures(logits: jax.Array, label: jax.Array, weight: jax.Array) -> dict[str, metrics.Mean]:
+    """What is told of sequences: `loss` in nats, and `accuracy`.
+
+    Args:
+        logits: float32 `[batch]`, of being of kind 1.
+        label: int `[batch]`, 1 for that kind.
+        weight: float32 `[batch]`.
+    """
+    nats = optax.sigmoid_binary_cross_entropy(logits, label.astype(jnp.float32))
+    return {
+        "loss": metrics.mean(nats, weight),
+        "accuracy": metrics.mean((logits > 0) == (label == 1), weight),
+    }

@@ -98,7 +98,7 @@ def make_language_model(
         told = figures(logits, rows["symbol"][:, 1:], rows["weight"])
         kept = states if windows is not None else ()
         total, count = told["loss"]
-        return WeightedLoss(total, count, dict(told), {}, kept)
+        return WeightedLoss(total, count, dict(told), kept=kept)
 
     fitted = make_supervised(init_model, loss, fitting)
 

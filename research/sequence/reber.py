@@ -98,7 +98,7 @@ def make_strings(seed: int = 42) -> dict[str, ArraySource]:
         seed: which strings.
 
     Returns:
-        For each of `SIZES` columns `letter`, int32 `[strings, LONGEST]`, and `grammatical`, int32
+        For each of `SIZES` columns `token`, int32 `[strings, LONGEST]`, and `label`, int32
         `[strings]`, 1 or 0.
     """
     generator = np.random.default_rng(seed)
@@ -113,5 +113,5 @@ def make_strings(seed: int = 42) -> dict[str, ArraySource]:
         earlier |= {*texts}
         grammatical = 1 - np.arange(count, dtype=np.int32) % 2
         name = f"{count:,} strings, half of the embedded Reber grammar ({split}, seed {seed})"
-        sources[split] = ArraySource(name, {"letter": encode(texts), "grammatical": grammatical})
+        sources[split] = ArraySource(name, {"token": encode(texts), "label": grammatical})
     return sources

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 
 from research.data.arrays import ArraySource
 from research.data.tfds_split import TfdsSplit
-from research.data.words import Kept, WordVocabulary, commonest, ngrams, split_words
+from research.data.tokens import Kept, Tokens, commonest, cut
 from research.errors import Mistake
 
 DATASET = "imdb_reviews/plain_text"
@@ -48,7 +49,7 @@ class Corpus(NamedTuple):
         texts: name of a split -> its reviews as they were written.
     """
 
-    vocabulary: WordVocabulary
+    vocabulary: Tokens
     sources: dict[str, ArraySource]
     texts: dict[str, Sequence[str]]
 
@@ -101,6 +102,20 @@ def split_reviews(train: Reviews, test: Reviews) -> dict[str, Reviews]:
     return {"train": train.take(~held_out), "validation": train.take(held_out), "test": test}
 
 
+def words_of(text: str) -> list[str]:
+    """The words of a review, lower-case; `<br />` is a space."""
+    return cut(text.replace("<br />", " "), "words")
+
+
+def ngrams(words: Sequence[str], longest: int) -> list[str]:
+    """All stretches of one to `longest` words, the short ones first, a space between words."""
+    found = list(words)
+    for size in range(2, longest + 1):
+        runs = zip(*(itertools.islice(words, start, None) for start in range(size)), strict=False)
+        found += map(" ".join, runs)
+    return found
+
+
 def make_corpus(splits: dict[str, Reviews], reading: Reading) -> Corpus:
     """Reviews in the numbers of words that are common in the training split.
 
@@ -108,20 +123,20 @@ def make_corpus(splits: dict[str, Reviews], reading: Reading) -> Corpus:
         splits: by name, `train` among them.
         reading: how.
     """
-    texts = {name: [*map(split_words, part.texts)] for name, part in splits.items()}
+    texts = {name: [*map(words_of, part.texts)] for name, part in splits.items()}
     if reading.longest:
-        cut = slice(reading.length) if reading.kept == "first" else slice(-reading.length, None)
+        read = slice(reading.length) if reading.kept == "first" else slice(-reading.length, None)
         texts = {
-            name: [ngrams(text[cut], reading.longest) for text in part]
+            name: [ngrams(text[read], reading.longest) for text in part]
             for name, part in texts.items()
         }
-    vocabulary = commonest(texts["train"], reading.words)
+    vocabulary = commonest(texts["train"], "words", reading.words)
 
     def rows(parts: dict[str, list[list[str]]]) -> dict[str, np.ndarray]:
         if not reading.longest:
-            encode = vocabulary.encode
             return {
-                name: encode(part, reading.length, reading.kept) for name, part in parts.items()
+                name: vocabulary.rows(part, reading.length, reading.kept)
+                for name, part in parts.items()
             }
         # All at once, for all splits' rows are to be equally long.
         whole = vocabulary.bags([text for part in parts.values() for text in part])
@@ -133,6 +148,7 @@ def make_corpus(splits: dict[str, Reviews], reading: Reading) -> Corpus:
         name: ArraySource(
             f"{DATASET}, {len(part.texts):,} reviews in {len(vocabulary):,} numbers ({name})",
             {"token": tokens[name], "label": part.label},
+            vocabulary.digest(),
         )
         for name, part in splits.items()
     }

@@ -9,8 +9,8 @@ import numpy as np
 
 from research.data.arrays import ArraySource
 from research.data.tfds_split import TfdsSplit
-from research.sequence.tokens import encode_rows, tokens_of
-from research.sequence.translator import Pair
+from research.data.tokens import SIGNS
+from research.sequence.pairs import Pair, pair_of, pair_sources
 
 DATASET = "spa_eng"
 """English and Spanish sentences of tatoeba.org, columns `en` and `es`."""
@@ -34,8 +34,8 @@ class Sentences(NamedTuple):
 
     Attributes:
         pair: the vocabularies, those of the training pairs.
-        sources: `train` and `validation`, with columns `source` and `target`, int32 `[pairs,
-            longest]`.
+        sources: `train` and `validation`, with columns `source` and `target`, uint16 or int32
+            `[pairs, longest]`.
         validation: the validation sentences as they stand, in both languages.
     """
 
@@ -58,17 +58,14 @@ def read_sentences(config: SentenceConfig) -> Sentences:
     english, spanish = (
         [text.decode() for text in columns[name][order[:count]]] for name in ("en", "es")
     )
-    source = tokens_of(english[:train], "words", config.vocabulary)
-    target = tokens_of(spanish[:train], "words", config.vocabulary)
-    rows = {
-        "source": encode_rows(source, english, config.longest, end=False),
-        "target": encode_rows(target, spanish, config.longest, end=True),
-    }
-    sources = {}
-    for split, part in (("train", slice(0, train)), ("validation", slice(train, count))):
-        chosen = {name: column[part] for name, column in rows.items()}
-        sources[split] = ArraySource(
-            f"{DATASET}, {len(chosen['source']):,} pairs of sentences ({split})", chosen
-        )
-    pair = Pair(source, target, config.longest, config.longest)
+    pair = pair_of(
+        english[:train],
+        spanish[:train],
+        "words",
+        (config.longest, config.longest),
+        config.vocabulary - len(SIGNS),
+    )
+    name = f"{DATASET}, {{count}} pairs of sentences ({{split}})"
+    splits = {"train": slice(0, train), "validation": slice(train, count)}
+    sources = pair_sources(pair, name, english, spanish, splits)
     return Sentences(pair, sources, (english[train:], spanish[train:]))

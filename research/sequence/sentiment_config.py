@@ -10,13 +10,20 @@ import flax.linen as nn
 import jax
 
 from research.data.order import shuffled_rows, steps_per_epoch
-from research.data.words import Kept
+from research.data.tokens import Kept
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Data, Evaluation, Experiment
 from research.engine.hyperparameters import floats
 from research.errors import Mistake
 from research.optimization.supervised import Fitting, Variables
 from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range, undivided
+from research.sequence.judges import (
+    BagOfWords,
+    MeanEmbedding,
+    RecurrentReader,
+    TransformerReader,
+)
+from research.sequence.judging import make_judging
 from research.sequence.reviews import (
     HELD_OUT,
     MOST,
@@ -26,13 +33,6 @@ from research.sequence.reviews import (
     make_corpus,
     read_reviews,
     split_reviews,
-)
-from research.sequence.sentiment import make_sentiment
-from research.sequence.sentiment_net import (
-    BagOfWords,
-    MeanEmbedding,
-    RecurrentReader,
-    TransformerReader,
 )
 from research.sequence.sentiment_pictures import show_judgements, show_strongest
 
@@ -165,17 +165,18 @@ def make_judge(config: SentimentConfig, corpus: Corpus) -> Experiment:
             made |= show_strongest(variables["params"]["weight"], corpus.vocabulary, VERDICTS)
         return made
 
-    return make_sentiment(
+    return make_judging(
         make_net(config, len(corpus.vocabulary)),
         Data(
             corpus.sources,
             shuffled_rows(examples, config.batch_size),
             evaluation_batch_size=250,
         ),
-        {"dropout_rate": 0.0} | floats(config),
+        floats(config),
         Fitting(config.epochs * epoch, "adamw", "cosine", groups=config.groups),
         batch_size=config.batch_size,
         evaluate_every=epoch,
+        items="reviews",
         show=show,
     )
 

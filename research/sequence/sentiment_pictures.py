@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from research.data.words import WordVocabulary
+from research.data.tokens import SIGNS, Tokens
 from research.engine.artifacts import Artifact, Confusion, Histogram, Passages
 from research.engine.experiment import Batch, Evaluation
 
@@ -77,7 +77,7 @@ def _shown(text: str) -> str:
 
 
 def show_strongest(
-    weight: Any, vocabulary: WordVocabulary, verdicts: tuple[str, str]
+    weight: Any, vocabulary: Tokens, verdicts: tuple[str, str]
 ) -> dict[str, Artifact]:
     """The tokens that say most for either verdict, with their weights.
 
@@ -87,14 +87,12 @@ def show_strongest(
         verdicts: what labels 0 and 1 say.
     """
     weight = np.asarray(weight)
-    known = len(vocabulary) - len(vocabulary.words)
-    rising = known + np.argsort(weight[known:], kind="stable")
+    rising = len(SIGNS) + np.argsort(weight[len(SIGNS) :], kind="stable")
 
     def told(order: np.ndarray) -> str:
         chosen = order[:STRONGEST]
         return "  ·  ".join(
-            f"{vocabulary.decode(np.array([token]))} {weight[token]:+.2f}"
-            for token in chosen.tolist()
+            f"{vocabulary.decode([token])} {weight[token]:+.2f}" for token in chosen.tolist()
         )
 
     return {

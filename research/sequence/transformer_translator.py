@@ -8,9 +8,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from research.data.tokens import PADDING
 from research.layers.dropout import dropout
 from research.sequence.attention import Cache, sinusoids
-from research.sequence.tokens import PADDING
 from research.sequence.transformer import Block
 
 

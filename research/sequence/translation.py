@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from research.data.tokens import PADDING, START
 from research.engine import metrics
 from research.engine.experiment import (
     Artifacts,
@@ -21,8 +22,8 @@ from research.engine.experiment import (
 from research.engine.metrics import Metrics
 from research.optimization.accumulation import WeightedLoss
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
-from research.sequence.tokens import PADDING, START
-from research.sequence.translator import Net, Pair, Translator, write_targets
+from research.sequence.pairs import Pair
+from research.sequence.translator import Net, Translator, write_targets
 
 
 def make_translation(
@@ -75,7 +76,7 @@ def make_translation(
             rngs={"dropout": key},
         )
         told = figures(logits, rows["target"], rows["weight"])
-        return WeightedLoss(*told["loss"], dict(told), {})
+        return WeightedLoss(*told["loss"], dict(told))
 
     fitted = make_supervised(init_model, loss, fitting)
 

@@ -13,12 +13,13 @@ from research.optimization.schedules import ScheduleName
 from research.optimization.supervised import Fitting
 from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range, undivided
 from research.sequence.encoder_decoder import AttentionName, EncoderDecoder
+from research.sequence.pairs import Pair
 from research.sequence.sentences import SentenceConfig, read_sentences
 from research.sequence.transformer_translator import TransformerTranslator
 from research.sequence.translation import make_translation
 from research.sequence.translation_pictures import make_pictures
 from research.sequence.translation_scores import make_measure
-from research.sequence.translator import Net, Pair
+from research.sequence.translator import Net
 
 SCORED = 1_000
 """Validation sentences that BLEU and chrF are measured on."""

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from research.data.tokens import END, PADDING, SIGNS
 from research.engine.artifacts import Artifact, Images, Passages
 from research.engine.experiment import Artifacts, Evaluation, Key
-from research.sequence.tokens import END, PADDING, SIGNS
 from research.sequence.translation import given
 from research.sequence.translator import Translator, write_targets
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.sequence.tokens import cut, encode_rows
+from research.data.tokens import cut
 from research.sequence.translator import Translator, write_targets
 
 
@@ -49,7 +49,7 @@ def make_measure(
 
     def measure(translator: Translator, state: Any) -> Mapping[str, float]:
         pair = translator.pair
-        source = encode_rows(pair.source, english, pair.source_length, end=False)
+        source = pair.sources(english)
         write = jax.jit(partial(write_targets, translator.net, length=pair.target_length))
         made = write(translator.reported(state), jnp.asarray(source)).numbers
         return scores([pair.target.decode(row) for row in np.asarray(made)], true)

@@ -10,30 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from research.data.tokens import PADDING, START, cut
 from research.engine.experiment import Key
 from research.errors import Mistake
 from research.sequence.decoding import Decoded, beam_search, greedy, sample
 from research.sequence.encoder_decoder import EncoderDecoder
-from research.sequence.tokens import PADDING, START, Tokens, cut, encode_rows
+from research.sequence.pairs import Pair
 from research.sequence.transformer_translator import TransformerTranslator
 
 Net: TypeAlias = EncoderDecoder | TransformerTranslator
-
-
-class Pair(NamedTuple):
-    """Two languages, and how long their texts are.
-
-    Attributes:
-        source: vocabulary of what is read.
-        target: vocabulary of what is written.
-        source_length: symbols of the longest source.
-        target_length: symbols of the longest target, its `END` among them.
-    """
-
-    source: Tokens
-    target: Tokens
-    source_length: int
-    target_length: int
 
 
 class Method(NamedTuple):
@@ -121,7 +106,7 @@ def translate(
                 f"the text has {parts} {pair.source.unit}, and the model has learned from texts of "
                 f"up to {pair.source_length}: shorten it"
             )
-    source = encode_rows(pair.source, texts, pair.source_length, end=False)
+    source = pair.sources(texts)
     write = jax.jit(
         partial(write_targets, translator.net, length=pair.target_length, method=method)
     )

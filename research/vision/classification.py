@@ -123,7 +123,7 @@ def make_classifier(
         )
         smoothing = values.get("label_smoothing", jnp.float32(0.0))
         seen = _weighted_loss(numerics.for_loss(logits), rows["label"], rows["weight"], smoothing)
-        return seen._replace(statistics=changed.get("batch_stats", {}))
+        return seen._replace(statistics=changed.get("batch_stats", ()))
 
     how = Fitting(steps, optimizer, schedule, warmup_steps, policy, groups)
     fitted = make_supervised(init_model, loss, how)

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from research.data.tokens import END, PADDING, START
 from research.sequence.decoding import beam_search, greedy, length_penalty, sample
-from research.sequence.tokens import END, PADDING, START
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from research.data.tokens import START
 from research.sequence.encoder_decoder import EncoderDecoder
-from research.sequence.tokens import START
 from research.sequence.transformer_translator import TransformerTranslator
 from research.sequence.translation import given
 from research.sequence.translator import Method, write_targets

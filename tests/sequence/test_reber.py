@@ -15,7 +15,8 @@ from research.data.arrays import ArraySource
 from research.engine.experiment import Data
 from research.engine.hyperparameters import traced
 from research.optimization.supervised import Fitting
-from research.sequence.judging import Judge, make_judging
+from research.sequence.judges import RecurrentReader
+from research.sequence.judging import make_judging
 from research.sequence.reber import (
     DONE,
     LETTERS,
@@ -97,12 +98,12 @@ def test_splits_are_those_of_their_seed_and_share_no_string():
     rows = {split: source.load() for split, source in sources.items()}
     texts = {}
     for split, columns in rows.items():
-        assert len(columns["letter"]) == SIZES[split]
-        assert columns["grammatical"].mean() == 0.5
+        assert len(columns["token"]) == SIZES[split]
+        assert columns["label"].mean() == 0.5
         spelled = [
-            "".join(LETTERS[number - 1] for number in row if number) for row in columns["letter"]
+            "".join(LETTERS[number - 1] for number in row if number) for row in columns["token"]
         ]
-        assert [is_grammatical(text) for text in spelled] == [*(columns["grammatical"] > 0)]
+        assert [is_grammatical(text) for text in spelled] == [*(columns["label"] > 0)]
         texts[split] = {*spelled}
     assert texts["test"].isdisjoint(texts["train"] | texts["validation"])
     assert texts["validation"].isdisjoint(texts["train"])
@@ -111,7 +112,7 @@ def test_splits_are_those_of_their_seed_and_share_no_string():
 
 
 def test_padding_changes_no_judgement():
-    net = Judge(8, "gru", 6, 3)
+    net = RecurrentReader(8, 3, "gru", (6,))
     short = jnp.asarray(encode(["BTBTXSETE", "BPBPVVEPE"])[:, :9])
     variables = net.init(jax.random.key(0), short)
     alone = net.apply(variables, short)
@@ -123,12 +124,12 @@ def test_padding_changes_no_judgement():
 
 
 def test_an_update_descends_the_loss_that_is_told():
-    net = Judge(8, "gru", 4, 3)
+    net = RecurrentReader(8, 3, "gru", (4,))
     texts = ["BTBTXSETE", "BTBTXSEPE", "BPBPVVEPE", "BPBPVVETE"]
-    columns = {"letter": encode(texts), "kind": np.array([1, 0, 1, 0], np.int32)}
+    columns = {"token": encode(texts), "label": np.array([1, 0, 1, 0], np.int32)}
     experiment = make_judging(
         net, Data({"validation": ArraySource("few", columns)}), {"learning_rate": 0.1},
-        Fitting(3, "sgd"), column="letter", target="kind", batch_size=4, evaluate_every=1,
+        Fitting(3, "sgd"), batch_size=4, evaluate_every=1, items="strings",
     )  # fmt: skip
     state = experiment.init(jax.random.key(0), traced({"learning_rate": 0.1}))
     # The last row is padding of the batch.
@@ -136,7 +137,7 @@ def test_an_update_descends_the_loss_that_is_told():
     batch = {name: jnp.asarray(column) for name, column in columns.items()} | {"weight": weight}
 
     def loss(params):
-        logits = net.apply({"params": params}, batch["letter"])[:3]
+        logits = net.apply({"params": params}, batch["token"])[:3]
         sign = jnp.array([1.0, -1.0, 1.0])
         return jnp.mean(jnp.log1p(jnp.exp(-sign * logits)))
 

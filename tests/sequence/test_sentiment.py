@@ -9,15 +9,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.feature_extraction.text import CountVectorizer
 
-from research.data.words import PADDING, PATTERN, UNKNOWN, commonest, ngrams, split_words
+from research.data.tokens import PADDING, SIGNS, UNKNOWN, WORD, commonest
 from research.engine.hyperparameters import traced
 from research.errors import Mistake
 from research.sequence import sentiment_config
-from research.sequence.reviews import Reading, Reviews, make_corpus, split_reviews
-from research.sequence.sentiment import figures
+from research.sequence.judges import BagOfWords, masked_mean
+from research.sequence.judging import figures
+from research.sequence.reviews import (
+    Reading,
+    Reviews,
+    make_corpus,
+    ngrams,
+    split_reviews,
+    words_of,
+)
 from research.sequence.sentiment_config import (
     AttentionConfig,
     BagConfig,
@@ -28,7 +38,6 @@ from research.sequence.sentiment_config import (
     smoke,
     validate,
 )
-from research.sequence.sentiment_net import BagOfWords, masked_mean
 from research.sequence.sentiment_pictures import show_judgements, show_strongest
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
@@ -73,9 +82,34 @@ def _logits(config, tokens):
     return jax.jit(net.apply)(moved, tokens)
 
 
+def test_a_line_break_parts_words_and_an_apostrophe_does_not():
+    text = "It's GOOD<br /><br />'Don't' miss it: 7/10!"
+    assert words_of(text) == ["it's", "good", "don't", "miss", "it", "7", "10"]
+
+
+@given(st.lists(st.sampled_from(["a", "b", "strange"]), max_size=12), st.integers(1, 4))
+def test_stretches_are_those_of_scikit_learn(words, longest):
+    counter = CountVectorizer(token_pattern=WORD.pattern, ngram_range=(1, longest))
+    assert ngrams(words, longest) == counter.build_analyzer()(" ".join(words))
+
+
+def test_a_vocabulary_is_part_of_what_the_ledger_says_of_the_data():
+    reading = Reading(500, 40)
+
+    def digest(word):
+        reviews = Reviews([f"{word} {text}" for text in _reviews(60).texts], _reviews(60).label)
+        corpus = make_corpus(split_reviews(reviews, reviews), reading)
+        return corpus.sources["test"].load()["token"], corpus.sources["test"].digest()
+
+    # The same numbers, for the two words have the same rank; and not the same meaning.
+    (one, told), (other, told_of_other) = digest("aaa"), digest("aab")
+    np.testing.assert_array_equal(one, other)
+    assert told != told_of_other and told == digest("aaa")[1]
+
+
 @pytest.mark.parametrize("name", CONFIGS)
 def test_padding_changes_nothing_but_where_it_is_read_like_words(name):
-    tokens = np.array([[2, 5, 7, 3], [4, 4, 9, UNKNOWN], [11, 0, 0, 0], [0, 0, 0, 0]])
+    tokens = np.array([[4, 5, 7, 6], [4, 4, 9, UNKNOWN], [11, 0, 0, 0], [0, 0, 0, 0]])
     padded = np.pad(tokens, ((0, 0), (0, 6)), constant_values=PADDING)
     alone, among = _logits(CONFIGS[name], tokens), _logits(CONFIGS[name], padded)
     assert alone.shape == (4,) and np.isfinite(alone).all()
@@ -107,10 +141,13 @@ def test_a_bag_is_the_product_of_scikit_learns_counts_with_the_weights():
     corpus = _corpus(BagConfig(longest=2, words=30, length=50))
     texts = corpus.texts["test"]
     counter = CountVectorizer(
-        token_pattern=PATTERN, ngram_range=(1, 2), binary=True, vocabulary=corpus.vocabulary.words
+        token_pattern=WORD.pattern,
+        ngram_range=(1, 2),
+        binary=True,
+        vocabulary=corpus.vocabulary.symbols,
     )
     weight = np.random.default_rng(1).normal(size=len(corpus.vocabulary)).astype(np.float32)
-    expected = counter.transform(texts) @ weight[2:] + 0.5
+    expected = counter.transform(texts) @ weight[len(SIGNS) :] + 0.5
     params = {"params": {"weight": jnp.asarray(weight), "bias": jnp.float32(0.5)}}
     tokens = jnp.asarray(corpus.sources["test"].load()["token"], jnp.int32)
     found = BagOfWords(len(corpus.vocabulary)).apply(params, tokens)
@@ -126,7 +163,7 @@ def test_words_of_validation_and_test_alone_are_unknown(name):
     )
     config = dataclasses.replace(CONFIGS[name], words=500, length=40)
     corpus = _corpus(config, train, Reviews(["unheard of film"] * 2, np.int32([0, 1])))
-    assert {"held", "unheard", "of"}.isdisjoint(corpus.vocabulary.words)
+    assert {"held", "unheard", "of"}.isdisjoint(corpus.vocabulary.symbols)
     row = corpus.sources["test"].load()["token"][0]
     film = corpus.vocabulary.numbers["film"]
     known = row[row != PADDING].tolist()
@@ -146,8 +183,8 @@ def test_a_bag_is_of_the_words_that_are_read():
     assert shown <= {"bad", "dull", "bad dull"} and {"bad", "dull"} <= shown
     assert not corpus.sources["test"].load()["token"][0].any()
     # The vocabulary is of what is read, too.
-    cut = [ngrams(split_words(text)[-2:], 2) for text in corpus.texts["train"]]
-    assert corpus.vocabulary == commonest(cut, 100)
+    cut = [ngrams(words_of(text)[-2:], 2) for text in corpus.texts["train"]]
+    assert corpus.vocabulary == commonest(cut, "words", 100)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -225,8 +262,8 @@ def test_a_report_shows_the_worst_mistakes_with_their_words():
 
 
 def test_a_report_shows_the_strongest_words():
-    vocabulary = commonest([["good", "good", "good", "bad", "bad", "so"]], 3)
-    made = show_strongest(np.float32([9, -9, 2.0, -1.5, 0.1]), vocabulary, ("bad", "good"))
+    vocabulary = commonest([["good", "good", "good", "bad", "bad", "so"]], "words")
+    made = show_strongest(np.float32([9, -9, 9, -9, 2.0, -1.5, 0.1]), vocabulary, ("bad", "good"))
     against, in_favour = made["strongest"].texts
     assert against == "bad -1.50  ·  so +0.10  ·  good +2.00"
     assert in_favour == "good +2.00  ·  so +0.10  ·  bad -1.50"

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from experiments.sequence import translate_bahdanau, translate_transformer
+from research.data.tokens import END, UNKNOWN
 from research.engine.artifacts import Images, Passages
 from research.engine.hyperparameters import traced
 from research.sequence import sentences
 from research.sequence.sentences import SentenceConfig, read_sentences
-from research.sequence.tokens import END, UNKNOWN
 from research.sequence.translation_scores import scores
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")

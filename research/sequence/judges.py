@@ -1,4 +1,4 @@
-"""Nets that judge a text: numbers of its words -> the logit of its being positive."""
+"""Nets that judge a sequence: numbers of its symbols -> the logit of its being of kind 1."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from research.data.words import PADDING, UNKNOWN
+from research.data.tokens import PADDING, UNKNOWN
 from research.engine.experiment import Key
 from research.layers.dropout import dropout
 from research.sequence.recurrent_layers import RecurrentLayers

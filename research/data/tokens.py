@@ -1,0 +1,140 @@
+"""Texts as numbers of words or of characters, and back, with four signs beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+Unit: TypeAlias = Literal["words", "characters"]
+"""What a text is cut into."""
+
+Kept: TypeAlias = Literal["first", "last"]
+"""Which parts of a text are kept where it is too long."""
+
+PADDING, START, END, UNKNOWN = range(4)
+"""What fills up a row, what a text begins and ends with, and what is in no vocabulary."""
+
+SIGNS = ("", "[start]", "[end]", "[unknown]")
+"""How these are shown."""
+
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+"""Letters and digits, with apostrophes between them: whatever else there is, punctuation and
+inverted marks, separates words and is left out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokens:
+    """A vocabulary.
+
+    Attributes:
+        symbols: words or characters, each once; the first has number 4. A stretch of words may be
+            a symbol too.
+        unit: which of the two. Words are lower-case.
+    """
+
+    symbols: tuple[str, ...]
+    unit: Unit
+
+    def __len__(self) -> int:
+        """How many numbers there are, with the four signs."""
+        return len(SIGNS) + len(self.symbols)
+
+    @functools.cached_property
+    def numbers(self) -> dict[str, int]:
+        """Symbol -> number."""
+        return {symbol: number for number, symbol in enumerate(self.symbols, len(SIGNS))}
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the symbols in order, and of the unit."""
+        listed = "\0".join((self.unit, *self.symbols))
+        return hashlib.sha256(listed.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def unknown(self, text: str) -> list[str]:
+        """What a text has that is not in the vocabulary, in its order, each once."""
+        return [*dict.fromkeys(part for part in cut(text, self.unit) if part not in self.numbers)]
+
+    def rows(
+        self,
+        texts: Iterable[Sequence[str]],
+        length: int,
+        kept: Kept = "first",
+        *,
+        end: bool = False,
+    ) -> np.ndarray:
+        """Texts as rows of numbers, padded at their ends, and cut where they are longer.
+
+        Args:
+            texts: parts of each, as `cut` gives; `UNKNOWN` stands for one that is no symbol.
+            length: numbers in a row, at least 1.
+            kept: which parts of a longer text.
+            end: whether `END` follows each text (where there is room).
+
+        Returns:
+            uint16 `[texts, length]`, or int32 where there are more symbols.
+        """
+        find = self.numbers.get
+        made = []
+        for parts in texts:
+            few = parts[:length] if kept == "first" else parts[-length:]
+            made.append(([find(part, UNKNOWN) for part in few] + [END] * end)[:length])
+        return self._padded(made, length)
+
+    def bags(self, texts: Iterable[Iterable[str]]) -> np.ndarray:
+        """Which of its symbols a text holds, each once, rising; without what is unknown.
+
+        Returns:
+            uint16 or int32 `[texts, most]`, as long as the fullest bag needs, padded at their ends.
+        """
+        find = self.numbers.get
+        made = [sorted({find(part, UNKNOWN) for part in text} - {UNKNOWN}) for text in texts]
+        return self._padded(made, max(map(len, made), default=0))
+
+    def spell(self, numbers: np.ndarray | Sequence[int]) -> list[str]:
+        """The parts that numbers stand for, up to the first `END`; padding is left out."""
+        parts = []
+        for number in np.asarray(numbers).tolist():
+            if number == END:
+                break
+            if number != PADDING:
+                parts.append(
+                    SIGNS[number] if number < len(SIGNS) else self.symbols[number - len(SIGNS)]
+                )
+        return parts
+
+    def decode(self, numbers: np.ndarray | Sequence[int]) -> str:
+        """The text that they stand for."""
+        return ("" if self.unit == "characters" else " ").join(self.spell(numbers))
+
+    def _padded(self, numbers: Sequence[Sequence[int]], length: int) -> np.ndarray:
+        dtype = np.uint16 if len(self) <= 2**16 else np.int32
+        rows = np.full((len(numbers), max(1, length)), PADDING, dtype)
+        for row, some in zip(rows, numbers, strict=True):
+            row[: len(some)] = some
+        return rows
+
+
+def cut(text: str, unit: Unit) -> list[str]:
+    """The parts of a text: its characters, or its words by `WORD` in lower case."""
+    return [*text] if unit == "characters" else WORD.findall(text.lower())
+
+
+def commonest(texts: Iterable[Iterable[str]], unit: Unit, most: int | None = None) -> Tokens:
+    """The vocabulary of texts, the most frequent first and equals in the order of their letters.
+
+    Args:
+        texts: parts of each: of the training split alone, for others are not known beforehand.
+        unit: what they are.
+        most: symbols at most, without the four signs; no limit if None.
+    """
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text)
+    ordered = sorted(counts, key=lambda part: (-counts[part], part))
+    return Tokens(tuple(ordered[:most]), unit)

@@ -1,0 +1,85 @@
+"""Texts in one language with what they are in another, as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from research.data.arrays import ArraySource
+from research.data.tokens import Tokens, Unit, commonest, cut
+
+
+class Pair(NamedTuple):
+    """Two languages, and how long their texts are.
+
+    Attributes:
+        source: vocabulary of what is read.
+        target: vocabulary of what is written.
+        source_length: symbols of the longest source.
+        target_length: symbols of the longest target, its `END` among them.
+    """
+
+    source: Tokens
+    target: Tokens
+    source_length: int
+    target_length: int
+
+    def sources(self, texts: Sequence[str]) -> np.ndarray:
+        """Texts that are read, as rows of numbers, uint16 or int32 `[texts, source_length]`."""
+        parts = (cut(text, self.source.unit) for text in texts)
+        return self.source.rows(parts, self.source_length)
+
+    def targets(self, texts: Sequence[str]) -> np.ndarray:
+        """Texts that are written, each with its end, `[texts, target_length]` likewise."""
+        parts = (cut(text, self.target.unit) for text in texts)
+        return self.target.rows(parts, self.target_length, end=True)
+
+
+def pair_of(
+    read: Sequence[str],
+    written: Sequence[str],
+    unit: Unit,
+    lengths: tuple[int, int],
+    most: int | None = None,
+) -> Pair:
+    """The vocabularies of texts and of their translations: those of training alone.
+
+    Args:
+        read: texts.
+        written: what each is in the other language.
+        unit: what both are cut into.
+        lengths: of rows, as `Pair` has them.
+        most: symbols of each language at most; no limit if None.
+    """
+    source, target = (
+        commonest((cut(text, unit) for text in texts), unit, most) for texts in (read, written)
+    )
+    return Pair(source, target, *lengths)
+
+
+def pair_sources(
+    pair: Pair,
+    name: str,
+    read: Sequence[str],
+    written: Sequence[str],
+    splits: Mapping[str, slice],
+) -> dict[str, ArraySource]:
+    """Splits of texts and their translations, with columns `source` and `target`.
+
+    Args:
+        pair: the languages; their digests are part of that of the data.
+        name: what a person calls them; `{count}` and `{split}` are filled in.
+        read: texts.
+        written: what each is in the other language.
+        splits: where each is.
+    """
+    rows = {"source": pair.sources(read), "target": pair.targets(written)}
+    meaning = f"{pair.source.digest()}{pair.target.digest()}"
+    made = {}
+    for split, part in splits.items():
+        columns = {column: some[part] for column, some in rows.items()}
+        count = f"{len(columns['source']):,}"
+        made[split] = ArraySource(name.format(count=count, split=split), columns, meaning)
+    return made
