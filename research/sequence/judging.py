@@ -48,9 +48,9 @@ def make_judging(
 ) -> Experiment:
     """An experiment that trains a judge of sequences by binary cross-entropy.
 
-    A batch holds `token`, int `[batch, length]`; `label`, int `[batch]`, 1 for the kind that is looked for;
-    and `weight`. Its metrics are means over sequences: `loss` in nats, and `accuracy`. The checkpoint with
-    the highest validation accuracy is reported.
+    A batch holds `token`, int `[batch, length]`; `label`, int `[batch]`, 1 for the kind that is
+    looked for; and `weight`. Its metrics are means over sequences: `loss` in nats, and `accuracy`.
+    The checkpoint with the highest validation accuracy is reported.
 
     Args:
         net: called with tokens, `training`, `dropout_rate` and `word_dropout_rate`; draws from the
