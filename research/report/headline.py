@@ -8,6 +8,8 @@ SPLITS = ("test", "evaluation", "validation")
 """Where figures are looked for, the most telling first; then other splits, `train` last."""
 
 KINDS = {
+    # Only models of symbols have it, and then it says more than how often the likeliest was right.
+    "bits": False,
     "accuracy": True,
     "episode_return": True,
     "return": True,

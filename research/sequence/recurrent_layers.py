@@ -102,8 +102,10 @@ class RecurrentLayers(nn.Module):
         params = self.param(name, init_recurrent, cell, features, units)
         dropped = None
         if dropped_rate is not None:
-            ones = jnp.ones((inputs.shape[0], units))
-            dropped = dropout(ones, dropped_rate, self.make_rng("dropout"))
+            # Drawn in any case: which keys others get does not depend on a rate.
+            key = self.make_rng("dropout")
+            if not (isinstance(dropped_rate, float) and dropped_rate == 0.0):
+                dropped = dropout(jnp.ones((inputs.shape[0], units)), dropped_rate, key)
         return recurrent(
             cell, params, inputs, states, mask=mask, dropped=dropped, reverse=reverse,
             segment=self.segment,
