@@ -13,7 +13,7 @@ import numpy as np
 from research.data.vocabulary import Vocabulary
 from research.engine.experiment import Key
 
-CHUNK = 32
+CHUNK = 128
 """Characters that are written between two looks at them: more are faster, fewer come sooner."""
 
 GLIMPSE = 300
@@ -60,11 +60,21 @@ def choose(logits: jax.Array, taste: Taste, key: Key) -> jax.Array:
     Source: Ackley et al. 1985 (temperature); Fan et al. 2018 (arXiv 1805.04833, top-k); Holtzman
         et al. 2020 (arXiv 1904.09751), section 3.1 (top-p).
     """
+    return _chosen(logits, taste, _noise(key, logits))
+
+
+def _noise(key: Key, logits: jax.Array) -> jax.Array:
+    """What `_chosen` draws by, of the shape of logits."""
+    return jax.random.gumbel(key, logits.shape, logits.dtype)
+
+
+def _chosen(logits: jax.Array, taste: Taste, noise: jax.Array) -> jax.Array:
+    """`choose` by Gumbel noise, whose sum with logits is largest at a fair draw."""
     temperature, top_k, top_p = map(jnp.asarray, taste)
     scaled = logits / jnp.maximum(temperature, 1e-6)
 
     def of_all() -> jax.Array:
-        return jax.random.categorical(key, scaled)
+        return jnp.argmax(scaled + noise, axis=-1)
 
     def of_likely() -> jax.Array:
         order = jnp.argsort(-scaled, axis=-1, stable=True)
@@ -72,7 +82,7 @@ def choose(logits: jax.Array, taste: Taste, key: Key) -> jax.Array:
         before = jnp.cumsum(ordered, axis=-1) - ordered
         rank = jnp.arange(logits.shape[-1])
         kept = (before < top_p) & ((rank < top_k) | (top_k == 0)) | (rank == 0)
-        drawn = jax.random.categorical(key, jnp.where(kept, jnp.log(ordered), -jnp.inf))
+        drawn = jnp.argmax(jnp.where(kept, jnp.log(ordered), -jnp.inf) + noise, axis=-1)
         return jnp.take_along_axis(order, drawn[..., None], axis=-1)[..., 0]
 
     # Without a cut there is nothing to sort, which would take most of a small net's time.
@@ -143,13 +153,16 @@ def go_on_with(
         The memory afterwards with logits of what follows, and the characters, int32 `[texts,
         count]`.
     """
+    # All draws' noise at once: a loop of its own for each character would take as long as the net.
+    keys = jax.vmap(partial(jax.random.fold_in, key))(first + jnp.arange(count))
+    noise = jax.vmap(lambda key: _noise(key, memory[1]))(keys)
 
-    def one(memory: tuple, number: jax.Array) -> tuple[tuple, jax.Array]:
+    def one(memory: tuple, noise: jax.Array) -> tuple[tuple, jax.Array]:
         before, logits = memory
-        chosen = choose(logits, taste, jax.random.fold_in(key, number))
+        chosen = _chosen(logits, taste, noise)
         return writer.read(state, before, chosen[:, None]), chosen
 
-    memory, chosen = jax.lax.scan(one, memory, first + jnp.arange(count))
+    memory, chosen = jax.lax.scan(one, memory, noise)
     return memory, chosen.T
 
 
