@@ -6,7 +6,7 @@ with the true characters before each, and is judged without: `whole` is the shar
 writes without a fault, each character the likeliest, and `symbols_right` that of their characters.
 
 Run: python launch.py run sequence/dates_encoder_decoder
-Expected: test whole .9999
+Expected: test whole 1.0000
 Time: 30 s
 """
 

@@ -62,7 +62,13 @@ def make(config: Config) -> Experiment:
     """A GRU that judges strings."""
     epoch = steps_per_epoch(SIZES["train"], config.batch_size)
     return make_judging(
-        RecurrentReader(1 + len(LETTERS), config.embedding, "gru", (config.units,)),
+        RecurrentReader(
+            1 + len(LETTERS),
+            config.embedding,
+            config.embedding**-0.5,
+            cell="gru",
+            units=(config.units,),
+        ),
         Data(make_strings(), shuffled_rows(SIZES["train"], config.batch_size)),
         floats(config),
         Fitting(config.epochs * epoch, "adam", "cosine", groups=config.groups),

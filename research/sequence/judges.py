@@ -55,10 +55,12 @@ class WordReader(nn.Module):
     Attributes:
         symbols: words in the vocabulary.
         embedding: numbers that a word becomes, learned.
+        deviation: of these at the start.
     """
 
     symbols: int
     embedding: int
+    deviation: float = 0.1
 
     @nn.compact
     def __call__(
@@ -86,7 +88,7 @@ class WordReader(nn.Module):
 
         if training:
             tokens = _forget(tokens, mask, word_dropout_rate, self.make_rng("dropout"))
-        start = nn.initializers.normal(0.1)
+        start = nn.initializers.normal(self.deviation)
         embedded = dropped(nn.Embed(self.symbols, self.embedding, embedding_init=start)(tokens))
         features = self.read(embedded, mask, training, dropout_rate)
         return nn.Dense(1, name="logit")(dropped(features))[:, 0]

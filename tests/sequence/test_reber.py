@@ -112,7 +112,7 @@ def test_splits_are_those_of_their_seed_and_share_no_string():
 
 
 def test_padding_changes_no_judgement():
-    net = RecurrentReader(8, 3, "gru", (6,))
+    net = RecurrentReader(8, 3, cell="gru", units=(6,))
     short = jnp.asarray(encode(["BTBTXSETE", "BPBPVVEPE"])[:, :9])
     variables = net.init(jax.random.key(0), short)
     alone = net.apply(variables, short)
@@ -124,7 +124,7 @@ def test_padding_changes_no_judgement():
 
 
 def test_an_update_descends_the_loss_that_is_told():
-    net = RecurrentReader(8, 3, "gru", (4,))
+    net = RecurrentReader(8, 3, cell="gru", units=(4,))
     texts = ["BTBTXSETE", "BTBTXSEPE", "BPBPVVEPE", "BPBPVVETE"]
     columns = {"token": encode(texts), "label": np.array([1, 0, 1, 0], np.int32)}
     experiment = make_judging(
