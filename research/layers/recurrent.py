@@ -73,24 +73,16 @@ def resting(cell: Cell, batch: tuple[int, ...], units: int) -> States:
 def recurrent_step(cell: Cell, params: Recurrent, inputs: jax.Array, states: States) -> States:
     """The states after one input.
 
-    Products are with whole kernels: one loop after another that has a step like this would cut them
-    into gates every time.
+    A gate's products are apart, as in the loop of a wide layer.
 
     Args:
         cell: the kind.
         params: the parameters.
-        inputs: float32 `[..., features]`; or int `[...]`, numbers of symbols.
+        inputs: float32 `[..., features]`.
         states: before it, float32 `[..., units]` each; the first is the output.
     """
-    rows = jnp.issubdtype(inputs.dtype, jnp.integer)
-    product = params.input_kernel[inputs] if rows else inputs @ params.input_kernel
-
-    def shares(product: jax.Array) -> Shares:
-        return tuple(jnp.split(product, cell.gates, axis=-1))
-
-    projected = cell.prepare(params.others, shares(product + params.input_bias))
-    recurrent = shares(states[0] @ params.recurrent_kernel)
-    return cell.step(params.others, projected, recurrent, states)
+    recurrent = tuple(states[0] @ kernel for kernel in _kernels(cell, params))
+    return cell.step(params.others, _inputs_shares(cell, params, inputs), recurrent, states)
 
 
 def recurrent(
@@ -132,7 +124,7 @@ def recurrent(
     if states is None:
         states = resting(cell, inputs.shape[:1], params.units)
     if inputs.shape[1] == 1 and mask is None and fresh is None and dropped is None:
-        last = recurrent_step(cell, params, inputs[:, 0], states)
+        last = _single_step(cell, params, inputs[:, 0], states)
         return last[0][:, None], last
 
     def in_turn(leaf: jax.Array) -> jax.Array:
@@ -161,6 +153,21 @@ def recurrent(
         last, hidden = run(states, given)
     hidden = jnp.flip(hidden, 0) if reverse else hidden
     return jnp.swapaxes(hidden, 0, 1), last
+
+
+def _single_step(cell: Cell, params: Recurrent, inputs: jax.Array, states: States) -> States:
+    """As `recurrent_step`, by products with whole kernels.
+
+    A loop around it, which writes a text, would cut the kernels into gates every time.
+    """
+    rows = jnp.issubdtype(inputs.dtype, jnp.integer)
+    product = params.input_kernel[inputs] if rows else inputs @ params.input_kernel
+
+    def shares(product: jax.Array) -> Shares:
+        return tuple(jnp.split(product, cell.gates, axis=-1))
+
+    projected = cell.prepare(params.others, shares(product + params.input_bias))
+    return cell.step(params.others, projected, shares(states[0] @ params.recurrent_kernel), states)
 
 
 def _inputs_shares(cell: Cell, params: Recurrent, inputs: jax.Array) -> Shares:
