@@ -73,16 +73,24 @@ def resting(cell: Cell, batch: tuple[int, ...], units: int) -> States:
 def recurrent_step(cell: Cell, params: Recurrent, inputs: jax.Array, states: States) -> States:
     """The states after one input.
 
-    A gate's products are apart, as in the loop of a wide layer.
+    Products are with whole kernels: one loop after another that has a step like this would cut them
+    into gates every time.
 
     Args:
         cell: the kind.
         params: the parameters.
-        inputs: float32 `[..., features]`.
+        inputs: float32 `[..., features]`; or int `[...]`, numbers of symbols.
         states: before it, float32 `[..., units]` each; the first is the output.
     """
-    recurrent = tuple(states[0] @ kernel for kernel in _kernels(cell, params))
-    return cell.step(params.others, _inputs_shares(cell, params, inputs), recurrent, states)
+    rows = jnp.issubdtype(inputs.dtype, jnp.integer)
+    product = params.input_kernel[inputs] if rows else inputs @ params.input_kernel
+
+    def shares(product: jax.Array) -> Shares:
+        return tuple(jnp.split(product, cell.gates, axis=-1))
+
+    projected = cell.prepare(params.others, shares(product + params.input_bias))
+    recurrent = shares(states[0] @ params.recurrent_kernel)
+    return cell.step(params.others, projected, recurrent, states)
 
 
 def recurrent(
@@ -124,7 +132,7 @@ def recurrent(
     if states is None:
         states = resting(cell, inputs.shape[:1], params.units)
     if inputs.shape[1] == 1 and mask is None and fresh is None and dropped is None:
-        last = _single_step(cell, params, inputs[:, 0], states)
+        last = recurrent_step(cell, params, inputs[:, 0], states)
         return last[0][:, None], last
 
     def in_turn(leaf: jax.Array) -> jax.Array:
@@ -153,21 +161,6 @@ def recurrent(
         last, hidden = run(states, given)
     hidden = jnp.flip(hidden, 0) if reverse else hidden
     return jnp.swapaxes(hidden, 0, 1), last
-
-
-def _single_step(cell: Cell, params: Recurrent, inputs: jax.Array, states: States) -> States:
-    """As `recurrent_step`, by products with whole kernels.
-
-    A loop around it, which writes a text, would cut the kernels into gates every time.
-    """
-    rows = jnp.issubdtype(inputs.dtype, jnp.integer)
-    product = params.input_kernel[inputs] if rows else inputs @ params.input_kernel
-
-    def shares(product: jax.Array) -> Shares:
-        return tuple(jnp.split(product, cell.gates, axis=-1))
-
-    projected = cell.prepare(params.others, shares(product + params.input_bias))
-    return cell.step(params.others, projected, shares(states[0] @ params.recurrent_kernel), states)
 
 
 def _inputs_shares(cell: Cell, params: Recurrent, inputs: jax.Array) -> Shares:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from research.data.tokens import PADDING
 from research.layers.cells import CELLS
 from research.layers.recurrence import States
-from research.layers.recurrent import init_recurrent, recurrent
+from research.layers.recurrent import init_recurrent, recurrent, recurrent_step
 from research.sequence.attention import AdditiveAttention, MultiplicativeAttention
 from research.sequence.recurrent_layers import RecurrentLayers
 
@@ -137,7 +137,7 @@ class EncoderDecoder(nn.Module):
         if self.attention == "additive":
             states, (hidden, read, weights) = self._attending_turn(stays, states, shown)
             return states, self.logits(self._combined(read, hidden)), weights
-        _, states = recurrent(CELLS[self.cell], self.decoder, shown[:, None], states)
+        states = recurrent_step(CELLS[self.cell], self.decoder, shown, states)
         if self.attention == "none":
             return states, self.logits(states[0]), None
         query = states[0][:, None]
@@ -151,7 +151,7 @@ class EncoderDecoder(nn.Module):
         read, weights = self.attend.read(query, stays.encoded, stays.offered, stays.mask)
         read, weights = read[:, 0], weights[:, 0]
         inputs = jnp.concatenate([shown, read], axis=-1)
-        _, states = recurrent(CELLS[self.cell], self.decoder, inputs[:, None], states)
+        states = recurrent_step(CELLS[self.cell], self.decoder, inputs, states)
         return states, (states[0], read, weights)
 
     def _combined(self, read: jax.Array, hidden: jax.Array) -> jax.Array:
