@@ -10,8 +10,8 @@ alone for 1,000 validation sentences, against whole true ones. `translate` write
 The book's size: --units 512 --epochs 10 --longest 50.
 
 Run: python launch.py run sequence/translate_bidirectional
-Expected: not yet measured (G3 ch16, twice the units, ten passes: .698)
-Time: some 5 min
+Expected: validation accuracy .566 over 3 seeds (G3 ch16, twice the units, 10 passes: .698)
+Time: 4 min
 """
 
 from __future__ import annotations
