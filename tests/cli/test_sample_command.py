@@ -36,7 +36,8 @@ def test_a_text_is_that_of_its_seed_and_streams_to_whoever_looks(sampled):
     assert "the if statement" + told["text"] in human
     assert len(told["text"]) == 37
     assert sampled("--prompt", "The if statement", "--length", "37")[0]["text"] == told["text"]
-    longer, _ = sampled("--prompt", "The if statement", "--length", "90")
+    assert told["characters_per_second"] is None  # of parts after the first, and there is one alone
+    longer, _ = sampled("--prompt", "The if statement", "--length", "300")
     assert longer["text"].startswith(told["text"]) and longer["characters_per_second"] > 0
     other, _ = sampled("--prompt", "The if statement", "--length", "37", "--seed", "1")
     assert other["text"] != told["text"]
