@@ -65,7 +65,7 @@ def make(config: Config) -> Experiment:
         RecurrentReader(
             1 + len(LETTERS),
             config.embedding,
-            config.embedding**-0.5,
+            deviation=config.embedding**-0.5,
             cell="gru",
             units=(config.units,),
         ),

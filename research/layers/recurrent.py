@@ -82,13 +82,12 @@ def recurrent_step(cell: Cell, params: Recurrent, inputs: jax.Array, states: Sta
         inputs: float32 `[..., features]`; or int `[...]`, numbers of symbols.
         states: before it, float32 `[..., units]` each; the first is the output.
     """
-    rows = jnp.issubdtype(inputs.dtype, jnp.integer)
-    product = params.input_kernel[inputs] if rows else inputs @ params.input_kernel
 
     def shares(product: jax.Array) -> Shares:
         return tuple(jnp.split(product, cell.gates, axis=-1))
 
-    projected = cell.prepare(params.others, shares(product + params.input_bias))
+    given = _product(inputs, params.input_kernel) + params.input_bias
+    projected = cell.prepare(params.others, shares(given))
     recurrent = shares(states[0] @ params.recurrent_kernel)
     return cell.step(params.others, projected, recurrent, states)
 
@@ -163,15 +162,15 @@ def recurrent(
     return jnp.swapaxes(hidden, 0, 1), last
 
 
+def _product(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+    """W x; a row of W where inputs are numbers of symbols."""
+    return kernel[inputs] if jnp.issubdtype(inputs.dtype, jnp.integer) else inputs @ kernel
+
+
 def _inputs_shares(cell: Cell, params: Recurrent, inputs: jax.Array) -> Shares:
-    rows = jnp.issubdtype(inputs.dtype, jnp.integer)
-
-    def product(kernel: jax.Array) -> jax.Array:
-        return kernel[inputs] if rows else inputs @ kernel
-
     kernels = jnp.split(params.input_kernel, cell.gates, axis=-1)
     biases = jnp.split(params.input_bias, cell.gates)
-    shares = (product(kernel) + bias for kernel, bias in zip(kernels, biases, strict=True))
+    shares = (_product(inputs, kernel) + bias for kernel, bias in zip(kernels, biases, strict=True))
     return cell.prepare(params.others, tuple(shares))
 
 

@@ -298,6 +298,18 @@ def test_a_step_is_a_sequence_of_one(name):
     assert_same(both[0][:, 0], whole[:2, 0])
 
 
+@pytest.mark.parametrize("name", CELLS)
+def test_one_symbol_is_a_row_of_the_kernel(name):
+    cell, params, inputs, states = _case(name)
+    symbols = jnp.arange(BATCH)[:, None] % inputs.shape[-1]
+    shown, _ = recurrent(cell, params, jax.nn.one_hot(symbols, inputs.shape[-1]), states)
+    found, (hidden, *_) = recurrent(cell, params, symbols, states)
+    assert_same(found, shown)
+    assert_same(hidden, found[:, 0])
+    others, _ = recurrent(cell, params, (symbols + 1) % inputs.shape[-1], states)  # control
+    assert float(jnp.abs(others - found).max()) > 1e-3
+
+
 def test_a_fresh_step_knows_nothing_of_those_before():
     """Cut where it begins anew, each row by itself; what came before has no gradient either."""
     cell, params, inputs, states = _case("lstm")

@@ -107,3 +107,20 @@ def test_it_is_a_part_of_other_modules(inputs):
     variables = Reader().init(jax.random.key(0), inputs)
     gradient = jax.grad(lambda tree: jnp.sum(Reader().apply(tree, inputs) ** 2))(variables)
     assert all(jnp.any(leaf != 0) for leaf in jax.tree.leaves(gradient["params"]))
+
+
+def test_a_rate_of_0_is_no_recurrent_dropout_and_changes_no_other_draw(inputs):
+    stack = RecurrentLayers("gru", (5, 4))
+    variables = stack.init(jax.random.key(1), inputs)
+
+    @jax.jit
+    def drop(traced):
+        given = {"training": True, "dropout_rate": 0.5, "rngs": {"dropout": jax.random.key(2)}}
+        without, _ = stack.apply(variables, inputs, recurrent_dropout_rate=0.0, **given)
+        computed, _ = stack.apply(variables, inputs, recurrent_dropout_rate=traced, **given)
+        return without, computed
+
+    without, computed = drop(jnp.float32(0.0))
+    np.testing.assert_array_equal(without, computed)
+    _, dropped = drop(jnp.float32(0.5))  # control
+    assert np.abs(dropped - without).max() > 1e-3
