@@ -34,4 +34,4 @@ def make(config: Config) -> Experiment:
     body = Recurrent(
         "simple", (config.units,) * config.layers, every=True, batch_normalisation=True
     )
-    return make_forecaster(config, ForecastNet(body, config.horizon))
+    return make_forecaster(config, ForecastNet(body, config.horizon, interval=config.interval))

@@ -41,4 +41,6 @@ def validate(config: Config) -> list[str]:
 def make(config: Config) -> Experiment:
     """A convolution, GRU layers, a linear layer at every second step."""
     body = Recurrent("gru", (config.units,) * config.layers, every=True, filters=config.filters)
-    return make_forecaster(config, ForecastNet(body, config.horizon), stride=2)
+    return make_forecaster(
+        config, ForecastNet(body, config.horizon, interval=config.interval), stride=2
+    )

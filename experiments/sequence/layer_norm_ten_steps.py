@@ -32,4 +32,4 @@ class Config(RecurrentForecastingConfig):
 def make(config: Config) -> Experiment:
     """Simple recurrent layers with layer normalisation in the cell."""
     body = Recurrent("normalised_simple", (config.units,) * config.layers, every=True)
-    return make_forecaster(config, ForecastNet(body, config.horizon))
+    return make_forecaster(config, ForecastNet(body, config.horizon, interval=config.interval))

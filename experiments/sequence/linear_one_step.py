@@ -36,4 +36,4 @@ class Config(ForecastingConfig):
 
 def make(config: Config) -> Experiment:
     """A linear layer over the window."""
-    return make_forecaster(config, ForecastNet(Linear(), config.horizon))
+    return make_forecaster(config, ForecastNet(Linear(), config.horizon, interval=config.interval))

@@ -32,4 +32,4 @@ class Config(RecurrentForecastingConfig):
 def make(config: Config) -> Experiment:
     """LSTM layers, each step's output, a linear layer."""
     body = Recurrent("lstm", (config.units,) * config.layers, every=True)
-    return make_forecaster(config, ForecastNet(body, config.horizon))
+    return make_forecaster(config, ForecastNet(body, config.horizon, interval=config.interval))

@@ -34,5 +34,10 @@ class Config(ForecastingConfig):
 
 def make(config: Config) -> Experiment:
     """One neuron."""
-    net = ForecastNet(Recurrent("simple", (config.horizon,)), config.horizon, direct=True)
+    net = ForecastNet(
+        Recurrent("simple", (config.horizon,)),
+        config.horizon,
+        direct=True,
+        interval=config.interval,
+    )
     return make_forecaster(config, net)

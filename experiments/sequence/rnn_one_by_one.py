@@ -32,4 +32,4 @@ class Config(RecurrentForecastingConfig):
 def make(config: Config) -> Experiment:
     """Simple recurrent layers that say one value."""
     body = Recurrent("simple", (config.units,) * config.layers)
-    return make_forecaster(config, ForecastNet(body, 1), one_by_one=True)
+    return make_forecaster(config, ForecastNet(body, 1, interval=config.interval), one_by_one=True)

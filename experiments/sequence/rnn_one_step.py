@@ -35,5 +35,7 @@ class Config(RecurrentForecastingConfig):
 def make(config: Config) -> Experiment:
     """Simple recurrent layers alone."""
     units = (config.units,) * config.layers + (config.horizon,)
-    net = ForecastNet(Recurrent("simple", units), config.horizon, direct=True)
+    net = ForecastNet(
+        Recurrent("simple", units), config.horizon, direct=True, interval=config.interval
+    )
     return make_forecaster(config, net)

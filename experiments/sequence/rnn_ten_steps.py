@@ -32,4 +32,4 @@ class Config(RecurrentForecastingConfig):
 def make(config: Config) -> Experiment:
     """Simple recurrent layers, the last step's output, a linear layer."""
     body = Recurrent("simple", (config.units,) * config.layers)
-    return make_forecaster(config, ForecastNet(body, config.horizon))
+    return make_forecaster(config, ForecastNet(body, config.horizon, interval=config.interval))

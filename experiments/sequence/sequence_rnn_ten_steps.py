@@ -32,4 +32,4 @@ class Config(RecurrentForecastingConfig):
 def make(config: Config) -> Experiment:
     """Simple recurrent layers, each step's output, a linear layer."""
     body = Recurrent("simple", (config.units,) * config.layers, every=True)
-    return make_forecaster(config, ForecastNet(body, config.horizon))
+    return make_forecaster(config, ForecastNet(body, config.horizon, interval=config.interval))

@@ -33,4 +33,6 @@ class Config(WaveForecastingConfig):
 def make(config: Config) -> Experiment:
     """Dilated causal convolutions."""
     net = WaveNet(config.filters, config.dilations)
-    return make_forecaster(config, ForecastNet(Waves(net), config.horizon))
+    return make_forecaster(
+        config, ForecastNet(Waves(net), config.horizon, interval=config.interval)
+    )

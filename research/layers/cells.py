@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from research.layers.recurrence import Shares, States, Step
+from research.layers.recurrence import Pull, Shares, Slope, States, Step
 
 Others = dict[str, jax.Array]
 """Parameters of a cell beside its kernels and the inputs' bias, by name."""
@@ -31,6 +31,7 @@ class Cell(NamedTuple):
             once.
         init_bias: units -> b at the start, float32 `[gates * units]`.
         init_others: units -> the parameters that are neither W, U nor b, at the start.
+        slope: of the step, where the states after it tell it; None if they do not.
     """
 
     gates: int
@@ -39,6 +40,7 @@ class Cell(NamedTuple):
     prepare: Callable[[Others, Shares], Shares]
     init_bias: Callable[[int], jax.Array]
     init_others: Callable[[int], Others]
+    slope: Slope | None = None
 
 
 def _as_it_is(others: Others, projected: Shares) -> Shares:
@@ -81,6 +83,15 @@ def _simple_step(others: Others, projected: Shares, recurrent: Shares, states: S
     return (jnp.tanh(projected[0] + recurrent[0]),)
 
 
+def _through_tanh(slope: jax.Array, of_states: States) -> tuple[Others, Shares, Shares, States]:
+    share = (of_states[0] * slope,)
+    return {}, share, share, (jnp.zeros_like(slope),)
+
+
+def _simple_slope(after: States) -> Pull:
+    return jax.tree_util.Partial(_through_tanh, 1.0 - jnp.square(after[0]))
+
+
 def _normalised_simple_step(
     others: Others, projected: Shares, recurrent: Shares, states: States
 ) -> States:
@@ -88,7 +99,7 @@ def _normalised_simple_step(
     return (jnp.tanh(_by("sum", others, projected[0] + recurrent[0])),)
 
 
-SIMPLE = Cell(1, 1, _simple_step, _as_it_is, jnp.zeros, _nothing)
+SIMPLE = Cell(1, 1, _simple_step, _as_it_is, jnp.zeros, _nothing, _simple_slope)
 """h' = tanh(W x + b + U h) (Elman 1990)."""
 
 NORMALISED_SIMPLE = Cell(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from research.engine.experiment import Key
 from research.layers.cells import Cell, Others
 from research.layers.orthogonal import orthogonal
-from research.layers.recurrence import Interruptions, Shares, States, recur
+from research.layers.recurrence import Interruptions, Shares, States, by_rows, is_wide, recur
 
 
 class Recurrent(NamedTuple):
@@ -144,7 +145,7 @@ def recurrent(
         projected = _inputs_shares(cell, params, inputs)
         kernels = _kernels(cell, params)
         hidden, last = recur(
-            cell.step, kernels, params.others, projected, states, interruptions, dropped
+            cell.step, cell.slope, kernels, params.others, projected, states, interruptions, dropped
         )
         return last, hidden
 
@@ -162,12 +163,19 @@ def recurrent(
     return jnp.swapaxes(hidden, 0, 1), last
 
 
-def _product(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+def _product(
+    inputs: jax.Array,
+    kernel: jax.Array,
+    multiply: Callable[[jax.Array, jax.Array], jax.Array] = jnp.matmul,
+) -> jax.Array:
     """W x; a row of W where inputs are numbers of symbols."""
-    return kernel[inputs] if jnp.issubdtype(inputs.dtype, jnp.integer) else inputs @ kernel
+    return kernel[inputs] if jnp.issubdtype(inputs.dtype, jnp.integer) else multiply(inputs, kernel)
 
 
 def _inputs_shares(cell: Cell, params: Recurrent, inputs: jax.Array) -> Shares:
+    if not is_wide(params.units):
+        together = _product(inputs, params.input_kernel, by_rows) + params.input_bias
+        return cell.prepare(params.others, tuple(jnp.split(together, cell.gates, axis=-1)))
     kernels = jnp.split(params.input_kernel, cell.gates, axis=-1)
     biases = jnp.split(params.input_bias, cell.gates)
     shares = (_product(inputs, kernel) + bias for kernel, bias in zip(kernels, biases, strict=True))

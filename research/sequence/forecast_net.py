@@ -20,31 +20,33 @@ class Forecast(NamedTuple):
 
     Attributes:
         mean: float32 `[batch, places, horizon]`.
-        low: the lower end of the interval, of the same shape.
+        low: the lower end of an interval, of the same shape; None without interval.
         high: its upper end.
     """
 
     mean: jax.Array
-    low: jax.Array
-    high: jax.Array
+    low: jax.Array | None = None
+    high: jax.Array | None = None
 
 
 class ForecastNet(nn.Module):
     """Features of a window at some of its places, and a linear forecast from these.
 
     The interval is read from the same features, which do not learn from it: the mean is what it
-    would be without.
+    would be without, but for the norm that all gradients together are clipped to.
 
     Attributes:
         body: (values `[batch, time, features]`, `training`, `dropout_rate`) -> features `[batch,
             places, width]`, the last place being the window's end.
         horizon: values that are forecast from each place.
         direct: whether the features are the forecast, with no layer after them.
+        interval: whether there is one.
     """
 
     body: nn.Module
     horizon: int
     direct: bool = False
+    interval: bool = True
 
     @nn.compact
     def __call__(
@@ -52,9 +54,14 @@ class ForecastNet(nn.Module):
     ) -> Forecast:
         """What follows each place."""
         features = self.body(values, training=training, dropout_rate=dropout_rate)
-        mean = features if self.direct else nn.Dense(self.horizon, name="mean")(features)
-        ends = nn.Dense(2 * self.horizon, name="interval")(jax.lax.stop_gradient(features))
-        low, high = jnp.split(ends, 2, axis=-1)
+        # Rows of one matrix: a kernel's gradient over two axes takes twice as long on CPU.
+        rows, places = features.reshape(-1, features.shape[-1]), features.shape[:2]
+        mean = rows if self.direct else nn.Dense(self.horizon, name="mean")(rows)
+        mean = mean.reshape(*places, self.horizon)
+        if not self.interval:
+            return Forecast(mean)
+        ends = nn.Dense(2 * self.horizon, name="interval")(jax.lax.stop_gradient(rows))
+        low, high = jnp.split(ends.reshape(*places, -1), 2, axis=-1)
         around = jax.lax.stop_gradient(mean)
         return Forecast(mean, around + low, around + high)
 
@@ -77,7 +84,7 @@ class Naive(nn.Module):
         del training, dropout_rate
         ahead = jnp.arange(self.horizon) % self.season - self.season
         mean = values[:, None, ahead, 0]
-        return Forecast(mean, mean, mean)
+        return Forecast(mean)
 
 
 class Linear(nn.Module):

@@ -13,6 +13,9 @@ from research.sequence.forecast_net import Forecast
 PANELS = 6
 """Series shown."""
 
+NAMES = ("forecast", "one in twenty is lower", "one in twenty is higher")
+"""Of what a net says, in its order."""
+
 
 def show_forecast(
     batch: Mapping[str, Any], said: Forecast, window: int, unit: float, split: str
@@ -28,23 +31,27 @@ def show_forecast(
     """
     there = np.asarray(batch["weight"]) > 0
     values = unit * np.asarray(batch["values"])[there, :, 0]
-    mean, low, high = (unit * np.asarray(leaf)[there] for leaf in said)
+    lines = {
+        name: unit * np.asarray(leaf)[there]
+        for name, leaf in zip(NAMES, said, strict=True)
+        if leaf is not None
+    }
+    mean = lines["forecast"]
     artifacts: dict[str, Artifact] = {}
     if mean.shape[1] > 1:
         artifacts["errors"] = _errors(values, mean, window, split)
     shown = min(PANELS, len(values))
-    y = np.full((shown, 4, values.shape[1]), np.nan, np.float32)
+    y = np.full((shown, 1 + len(lines), values.shape[1]), np.nan, np.float32)
     y[:, 0] = values[:shown]
-    for line, leaf in enumerate((mean, low, high), 1):
+    for line, leaf in enumerate(lines.values(), 1):
         # From the last known value: a forecast of one step would be no line.
         y[:, line, window - 1] = values[:shown, window - 1]
         y[:, line, window:] = leaf[:shown]
-    names = ("series", "forecast", "one in twenty is lower", "one in twenty is higher")
     artifacts["forecasts"] = Lines(
         f"Forecasts of the {split} set",
         np.arange(values.shape[1], dtype=np.float32),
         y,
-        names,
+        ("series", *lines),
         "time step",
         tuple(f"series {number}" for number in range(shown)),
         f"Forecast from the {window} values before step {window}.",

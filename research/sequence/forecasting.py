@@ -53,8 +53,9 @@ def make_forecasting(
     """An experiment that forecasts the first feature of a series.
 
     A batch holds `values`, float32 `[batch, window + horizon, features]`, and `weight`. Measured at
-    the window's end are `mse` and `mae` over the horizon, `coverage`, the share of values within
-    the interval (nine in ten should be), and `naive_mse`, the last value being the forecast.
+    the window's end are `mse` and `mae` over the horizon, `naive_mse`, the last value being the
+    forecast, and, where an interval is said, `coverage`, the share of values within it (nine in ten
+    should be).
 
     Args:
         net: as `research.sequence.forecast_net.ForecastNet`, or `Naive`.
@@ -94,9 +95,11 @@ def make_forecasting(
         else:
             errors = optax.losses.squared_error(said.mean, truth)
         each = jnp.mean(errors, axis=(1, 2))
-        interval = jnp.mean(interval_loss(said, truth), axis=(1, 2))
+        both = each
+        if said.low is not None:
+            both = each + jnp.mean(interval_loss(said, truth), axis=(1, 2))
         weight = rows["weight"]
-        total, count = jnp.sum(weight * (each + interval)), jnp.sum(weight)
+        total, count = jnp.sum(weight * both), jnp.sum(weight)
         told: Metrics = {"loss": metrics.mean(each, weight)}
         return WeightedLoss(total, count, told, changed.get("batch_stats", ()))
 
@@ -119,13 +122,15 @@ def make_forecasting(
         values, weight = batch["values"], batch["weight"][:, None]
         said, truth = ahead(fitted.reported(state), values[:, :window]), values[:, window:, 0]
         error, change = said.mean - truth, values[:, window - 1, :1] - truth
-        within = (said.low <= truth) & (truth <= said.high)
-        return {
+        measured: Metrics = {
             "mse": metrics.mean(unit**2 * jnp.square(error), weight),
             "mae": metrics.mean(unit * jnp.abs(error), weight),
             "naive_mse": metrics.mean(unit**2 * jnp.square(change), weight),
-            "coverage": metrics.mean(within, weight),
         }
+        if said.low is not None and said.high is not None:
+            within = (said.low <= truth) & (truth <= said.high)
+            measured["coverage"] = metrics.mean(within, weight)
+        return measured
 
     def artifacts(state: SupervisedState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
         del key
@@ -175,7 +180,7 @@ def interval_loss(said: Forecast, truth: jax.Array) -> jax.Array:
     """The sum of both ends' quantile losses, float `[...]`, least where they are the quantiles.
 
     Args:
-        said: leaves `[...]`.
+        said: leaves `[...]`, ends among them.
         truth: float `[...]`.
 
     Source: Koenker and Bassett 1978, "Regression quantiles", eq. 2.1.
@@ -185,5 +190,6 @@ def interval_loss(said: Forecast, truth: jax.Array) -> jax.Array:
         error = truth - end
         return jnp.maximum(quantile * error, (quantile - 1.0) * error)
 
+    assert said.low is not None and said.high is not None
     low, high = QUANTILES
     return pinball(said.low, low) + pinball(said.high, high)

@@ -27,6 +27,7 @@ class ForecastingConfig:
     horizon: Annotated[int, "values that are forecast"] = 10
     learning_rate: Annotated[float, "Adam's step size at the start, falling by cosine"] = 1e-2
     gradient_norm: Annotated[float, "global norm that gradients are clipped to"] = 1.0
+    interval: Annotated[bool, "learn an interval around each forecast, too"] = True
 
 
 @dataclass(frozen=True)

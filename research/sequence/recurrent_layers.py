@@ -69,7 +69,8 @@ class RecurrentLayers(nn.Module):
             if layer and self.batch_normalisation:
                 inputs = nn.BatchNorm(use_running_average=not training, momentum=0.99)(inputs)
             if training and layer:
-                inputs = dropout(inputs, dropout_rate, self.make_rng("dropout"))
+                key = self.make_rng("dropout")
+                inputs = dropout(inputs, dropout_rate, key, mostly_zero=True)
             outputs = []
             for direction in range(directions):
                 output, last = self._direction(

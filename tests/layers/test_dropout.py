@@ -31,3 +31,20 @@ def test_the_rate_is_traced_and_the_dtype_kept():
     for rate in (0.1, 0.9):
         assert jitted(x, rate, jax.random.key(0)).dtype == jnp.bfloat16
     assert jitted._cache_size() == 1
+
+
+def test_where_the_rate_is_mostly_0_nothing_is_drawn_for_it_and_the_rest_is_the_same():
+    x, key = jnp.linspace(-1.0, 1.0, 1000), jax.random.key(0)
+    asked = jax.jit(lambda rate: dropout(x, rate, key, mostly_zero=True))
+    np.testing.assert_array_equal(asked(0.0), x)
+    np.testing.assert_array_equal(asked(0.3), jax.jit(lambda rate: dropout(x, rate, key))(0.3))
+    text = asked.lower(0.0).as_text()
+    assert "case" in text and text.index("case") < text.index("uniform")  # drawn in a branch alone
+    both = jax.vmap(lambda rate: dropout(x, rate, key, mostly_zero=True))(jnp.float32([0.0, 0.3]))
+    np.testing.assert_allclose(both, jnp.stack([asked(0.0), asked(0.3)]), rtol=1e-6)
+
+    def gradient(mostly_zero, rate):
+        return jax.grad(lambda x: jnp.sum(dropout(x, rate, key, mostly_zero=mostly_zero) ** 2))(x)
+
+    for rate in (0.0, 0.3):
+        np.testing.assert_allclose(gradient(True, rate), gradient(False, rate), rtol=1e-6)

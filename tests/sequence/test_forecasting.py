@@ -79,6 +79,33 @@ def test_the_interval_teaches_the_forecast_nothing():
     assert rest and all(not jnp.any(leaf) for leaf in jax.tree.leaves(rest))
 
 
+def test_without_an_interval_there_is_none_and_the_forecast_is_the_same():
+    """Learned from gradients that are not clipped: the norm is that of all parameters."""
+
+    def learned(interval):
+        net = ForecastNet(RecurrentBody("simple", (4, 4), every=True), 3, interval=interval)
+        experiment = _experiment(net, steps=5)
+        values = jnp.asarray(experiment.data.splits["validation"].load()["values"][:50])
+        batch = {"values": values, "weight": jnp.ones(50)}
+        hyperparameters = {"learning_rate": jnp.float32(0.01), "gradient_norm": jnp.float32(1e9)}
+        state = experiment.init(jax.random.key(0), hyperparameters)
+        update = jax.jit(experiment.update)
+        for step in range(5):
+            state, told = update(state, batch, jax.random.key(step))
+        return state.params, told, experiment.evaluate(state, batch, jax.random.key(0))
+
+    (params, told, measured), (alone, told_alone, measured_alone) = learned(True), learned(False)
+    assert params.keys() - alone.keys() == {"interval"}
+    assert measured.keys() - measured_alone.keys() == {"coverage"}
+    for name in alone:
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
+            params[name],
+            alone[name],
+        )
+    assert float(told["loss"].total) == pytest.approx(float(told_alone["loss"].total), rel=1e-5)
+
+
 def test_naive_repeats_the_last_value_or_the_last_season():
     values = jnp.arange(10.0).reshape(1, 10, 1)
     assert Naive(3).apply({}, values).mean.tolist() == [[[9, 9, 9]]]
@@ -140,14 +167,16 @@ def test_a_linear_net_comes_to_the_least_squares_and_its_interval_to_nine_in_ten
     assert 0.88 < found["coverage"] < 0.92
 
 
-def test_a_report_shows_forecasts_and_their_errors():
-    experiment = _experiment(ForecastNet(Linear(), 3))
+@pytest.mark.parametrize("interval", [True, False])
+def test_a_report_shows_forecasts_and_their_errors(interval):
+    experiment = _experiment(ForecastNet(Linear(), 3, interval=interval))
     state = jax.jit(experiment.init)(jax.random.key(0), {"learning_rate": jnp.float32(0.01)})
     feed = open_feed(experiment.data, "resident")
     shown = experiment.artifacts(state, feed.evaluation, jax.random.key(0))
     lines, errors = shown["forecasts"], shown["errors"]
     # They begin where the series is known last, so that one step ahead is a line too.
-    assert lines.y.shape == (6, 4, 15) and np.isnan(lines.y[:, 1:, :11]).all()
+    assert lines.y.shape == (6, 4 if interval else 2, 15) and len(lines.names) == lines.y.shape[1]
+    assert np.isnan(lines.y[:, 1:, :11]).all()
     assert (lines.y[:, 1:, 11] == lines.y[:, :1, 11]).all()
     assert np.isfinite(lines.y[:, 1:, 12:]).all()
     batch = next(feed.evaluation("test"))
