@@ -19,6 +19,12 @@ EACH = PartitionSpec(MEMBERS)
 EVERYWHERE = PartitionSpec()
 """All of it on every device."""
 
+COMPILER_OPTIONS = {"xla_disable_hlo_passes": "cse"}
+"""With what every program is compiled, so that one for several devices is the same as that for one
+but for who does what. XLA merges equal computations of a program for several devices before it
+simplifies anything, in one for a single device after; what is simplified and fused depends on it,
+and with it the last bit. Merging none costs nothing that could be measured."""
+
 
 def shape_of(devices: int, blocks: int, group_count: int) -> tuple[int, int]:
     """How many devices members are spread over, and how many share the groups of each member.
@@ -59,16 +65,6 @@ def make_mesh(devices: Sequence[jax.Device], shape: tuple[int, int]) -> Mesh:
 def over(mesh: Mesh, function: Callable, inputs: Any, outputs: Any) -> Callable:
     """The function on each device of the mesh; within it groups are shared by devices."""
     return jax.shard_map(function, mesh=mesh, in_specs=inputs, out_specs=outputs, check_vma=False)
-
-
-def compiler_options(mesh: Mesh) -> dict[str, str]:
-    """With what a program of this mesh is the same as that of one device, but for who does what.
-
-    XLA merges equal computations of a program for several devices before it simplifies anything,
-    in one for a single device after; which simplification applies depends on it, and with it the
-    last bit.
-    """
-    return {"xla_disable_hlo_passes": "cse"} if mesh.size > 1 else {}
 
 
 def lay(tree: Any, mesh: Mesh, spec: PartitionSpec) -> Any:

@@ -190,7 +190,7 @@ class Population(Program):
             out_shardings=NamedSharding(self._mesh, EACH),
         )
         bounds = np.int32(start), np.int32(stop), np.bool_(fresh), np.bool_(halt)
-        return self._call("advance", jitted, carry, arrays, self._counts, bounds, spread=True)
+        return self._call("advance", jitted, carry, arrays, self._counts, bounds)
 
     def _evaluate(self, carry: Carry, batch: Any, step: np.int32, index: np.int32) -> Metrics:
         one = make_evaluate(self.experiment)
@@ -224,7 +224,6 @@ class Population(Program):
             batch,
             self._counts,
             (step, index),
-            spread=True,
         )
 
     def read(self, tree: Any, reader: Reader) -> Any:

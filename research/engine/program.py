@@ -73,12 +73,11 @@ class Program:
         """Blocks of members, which can be spread over devices."""
         return 1
 
-    def _call(self, name: str, jitted: Any, *arguments: Any, spread: bool = False) -> Any:
-        """Call what is compiled under a name; `spread` tells a program of the whole mesh."""
+    def _call(self, name: str, jitted: Any, *arguments: Any) -> Any:
+        """Call what is compiled under a name."""
         if name not in self._compiled:
             began = time.perf_counter()
-            options = mesh.compiler_options(self._mesh) if spread else {}
-            self._compiled[name] = jitted.lower(*arguments).compile(options)
+            self._compiled[name] = jitted.lower(*arguments).compile(mesh.COMPILER_OPTIONS)
             self.compile_seconds += time.perf_counter() - began
             self.compilations[name] = self.compilations.get(name, 0) + 1
         return self._compiled[name](*arguments)
@@ -114,7 +113,7 @@ class Program:
         else:
             jitted = jax.jit(function, donate_argnums=0)
         bounds = np.int32(start), np.int32(stop), np.bool_(fresh), np.bool_(halt)
-        return self._call("advance", jitted, carry, arrays, *bounds, spread=True)
+        return self._call("advance", jitted, carry, arrays, *bounds)
 
     @property
     def members(self) -> int:

@@ -22,6 +22,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from research.engine import gathering, groups, keys
 from research.engine.environment import fix_devices, fix_pool
+from research.engine.mesh import COMPILER_OPTIONS
 from research.layers.convolution import convolve
 
 GROUPS, BATCH, STEPS = 8, 64, 6
@@ -91,16 +92,14 @@ def train(gradient_of: Any, devices: int) -> str:
 
         return jax.lax.fori_loop(0, stop, step, (params, optimizer.init(params)))[0]
 
-    options = {}
     if devices:
         mesh = Mesh(np.array(jax.devices()[:devices]), (groups.AXIS,))
         everywhere = PartitionSpec()
         run = jax.shard_map(
             run, mesh=mesh, in_specs=everywhere, out_specs=everywhere, check_vma=False
         )
-        options = {"xla_disable_hlo_passes": "cse"} if devices > 1 else {}
     arguments = (init(), np.int32(STEPS))
-    params = jax.jit(run).lower(*arguments).compile(options)(*arguments)
+    params = jax.jit(run).lower(*arguments).compile(COMPILER_OPTIONS)(*arguments)
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(params):
         digest.update(np.asarray(leaf).tobytes())
