@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from research.engine import keys
 from research.engine.groups import fold, over_groups
-from tests.engine import groups_toy
+from tests.engine import groups_toy, transformer_toy
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +67,13 @@ def test_a_fold_is_the_sum_in_a_balanced_tree(count):
         return rows[0]
 
     np.testing.assert_array_equal(fold(jnp.asarray(values)), tree(values))
+
+
+def test_a_transformer_has_one_digest_too_where_all_programs_are_compiled_alike():
+    """The control: where equal computations are merged in that for one device, it has another."""
+    ran = subprocess.run(
+        [sys.executable, transformer_toy.__file__], capture_output=True, text=True, timeout=300
+    )
+    assert ran.returncode == 0, ran.stderr
+    digests = json.loads(ran.stdout)
+    assert len(set(digests["alike"])) == 1 and len(set(digests["apart"])) == 2
