@@ -4,7 +4,7 @@ Noisy sums of two sines (Géron's chapter 15). What the second layer knows at th
 that the forecast is made of.
 
 Run: python launch.py run sequence/rnn_dense_one_step
-Expected: test mse .0019 over 5 seeds (G2 ch15: .0026)
+Expected: test mse .0018 over 5 seeds (G2 ch15: .0026)
 Time: 3 s
 """
 
