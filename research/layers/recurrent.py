@@ -173,7 +173,7 @@ def _product(
 
 
 def _inputs_shares(cell: Cell, params: Recurrent, inputs: jax.Array) -> Shares:
-    # A gate at a time: cut out of one array, they were fused otherwise on eight devices than on one.
+    # A gate at a time: cut out of one array, they were fused otherwise on eight devices.
     multiply = jnp.matmul if is_wide(params.units) else by_rows
     kernels = jnp.split(params.input_kernel, cell.gates, axis=-1)
     biases = jnp.split(params.input_bias, cell.gates)

@@ -46,7 +46,7 @@ ALIKE = {
     "rl/pendulum_sac": "rl/mountain_car_continuous_td3",
     "rl/space_invaders_ppo": "rl/cartpole_ppo",
     "rl/mountain_car_ppo": "rl/cartpole_ppo",
-    "rl/memory_chain_ppo": "rl/memory_chain_recurrent_ppo",
+    "rl/memory_chain_ppo": "rl/cartpole_ppo",
     "rl/breakout_ppo": "rl/cartpole_ppo",
     "rl/freeway_ppo": "rl/cartpole_ppo",
     "rl/asterix_ppo": "rl/cartpole_ppo",
@@ -87,7 +87,11 @@ ALIKE = {
     "sequence/imdb_gru_unmasked": "sequence/imdb_bidirectional_gru",
 }
 """Experiments that share nearly all of their code with another: checked with the slow tests."""
-LONG = ("rl/frozen_lake_muzero", "sequence/translate_transformer")
+LONG = (
+    "rl/frozen_lake_muzero",
+    "rl/memory_chain_recurrent_ppo",
+    "sequence/translate_transformer",
+)
 """Experiments that take longest to compile: with the slow tests, too."""
 
 
