@@ -62,8 +62,7 @@ class EncoderDecoder(nn.Module):
     def setup(self) -> None:
         """Embeddings, the two layers, attention, logits."""
         parts = 2 if self.bidirectional else 1
-        # As large as units are: smaller ones teach the layers after them late.
-        start = nn.initializers.normal(1.0)
+        start = nn.initializers.normal(self.embedding**-0.5)
         self.embed_source = nn.Embed(self.source_symbols, self.embedding, embedding_init=start)
         self.embed_target = nn.Embed(self.target_symbols, self.embedding, embedding_init=start)
         self.encoder = RecurrentLayers(self.cell, (self.units // parts,), self.bidirectional)
