@@ -7,9 +7,9 @@ environments are played for 64 steps; a policy and a value function, a dense lay
 a GRU of 32 each, then learn from these sixteen sequences in four passes of four at a time. The
 hidden states are carried from rollout to rollout and are 0 where an episode begins; gradients flow
 through a whole rollout. The step size falls to 0: with a constant one, some seeds forget at the end
-what they knew. Whether a seed finds out at all is chance: all eight of the record did, and six of
-the same eight on another CPU, whose products round otherwise. The evaluation plays 64 episodes with
-the most probable actions and 64 with drawn ones.
+what they knew. Whether a seed finds out at all is chance: seven of the record's eight did, and six
+or eight of the same with other roundings. The evaluation plays 64 episodes with the most probable
+actions and 64 with drawn ones.
 
 Run: python launch.py run rl/memory_chain_recurrent_ppo
 Expected: evaluation episode_return 1, the most there is, for most seeds
