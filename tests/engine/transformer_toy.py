@@ -35,9 +35,8 @@ WIDTH = 8
 def experiment() -> Experiment:
     """A block that reads and one that writes, with dropout."""
     pair, sources = make_dates()
-    net = TransformerTranslator(
-        len(pair.source), len(pair.target), WIDTH, 2, WIDTH, 1, pair.target_length + 20
-    )
+    longest = max(pair.source_length, pair.target_length)
+    net = TransformerTranslator(len(pair.source), len(pair.target), WIDTH, 2, WIDTH, 1, longest)
     return make_translation(
         net,
         pair,
