@@ -1,26 +1,51 @@
-"""One long text of a tfds data set."""
+"""One long text, of a tfds data set or of a file."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from research.data.tfds_split import TfdsSplit
 from research.errors import Mistake
 
+SUFFIX = ".txt"
+"""What the name of a file ends with, that of a data set never."""
 
-def read_text(dataset: str, split: str = "train") -> str:
-    """The text of a split: that of its examples, one after another.
+
+def is_file(text: str) -> bool:
+    """Whether this names a text file, not a data set."""
+    return text.endswith(SUFFIX)
+
+
+def read_text(text: str, split: str = "train") -> str:
+    """The text of a split, that of its examples one after another; or that of a file.
 
     Args:
-        dataset: as `TfdsSplit` has it, with a feature `text`.
-        split: which part.
+        text: a data set, as `TfdsSplit` has it, with a feature `text`; or a file in UTF-8, its
+            name ending in `.txt`, which is read byte for byte but for a byte order mark.
+        split: which part of a data set.
 
     Raises:
-        Mistake: the data set is not prepared, has no text, or not in UTF-8.
+        Mistake: the data set is not prepared or has no text, the file cannot be read, or what
+            there is is not in UTF-8.
     """
-    columns = TfdsSplit(dataset, split, ("text",)).load()
-    data = b"".join(columns["text"].tolist())
+    if is_file(text):
+        whose, data = text, _file(Path(text))
+    else:
+        whose = f"{text} {split}"
+        data = b"".join(TfdsSplit(text, split, ("text",)).load()["text"].tolist())
     try:
-        return data.decode()
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        # Not `error.start` alone: a byte order mark is not counted in it.
+        place = error.start + len(data) - len(error.object)
         raise Mistake(
-            f"{dataset} {split} is not UTF-8: byte {data[error.start]:#04x} at {error.start:,}"
+            f"{whose} is not UTF-8: byte {error.object[error.start]:#04x} at {place:,}"
         ) from None
+
+
+def _file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = f"{error.strerror}; the current directory is {Path.cwd()}"
+        raise Mistake(f"the text {path} cannot be read: {reason}") from None

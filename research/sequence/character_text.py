@@ -9,7 +9,7 @@ import numpy as np
 
 from research.data.arrays import ArraySource
 from research.data.sequences import split_by_time, windows_in
-from research.data.texts import read_text
+from research.data.texts import is_file, read_text
 from research.data.vocabulary import Vocabulary, vocabulary_of
 from research.ranges import COUNT, FRACTION, POSITIVE, out_of_range, undivided
 
@@ -23,7 +23,7 @@ SHARES = {"train": 0.9, "validation": 0.05, "test": 0.05}
 class TextConfig:
     """What can be chosen, whatever the net."""
 
-    text: Annotated[str, "a tfds data set; encore_python_reference needs no network"] = (
+    text: Annotated[str, "a tfds data set, or a file of your own, *.txt in UTF-8"] = (
         "encore_python_reference"
     )
     cut: Annotated[Cut, "splits with gaps between them, or those of the data set"] = "gaps"
@@ -61,6 +61,8 @@ def text_problems(config: TextConfig) -> list[str]:
             "dropout_rate": FRACTION,
         },
     )
+    if config.cut == "published" and is_file(config.text):
+        problems.append("--cut published is for data sets with splits of their own, not for a file")
     return problems + undivided("groups", config, "batch_size")
 
 
@@ -68,7 +70,7 @@ def read_texts(config: TextConfig) -> Texts:
     """The chosen text, cut as chosen.
 
     Raises:
-        Mistake: it is not prepared, not UTF-8, has no published splits, or is too short.
+        Mistake: it is not there, not UTF-8, has no published splits, or is too short.
     """
     if config.cut == "published":
         parts = {split: read_text(config.text, split) for split in SHARES}

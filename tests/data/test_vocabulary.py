@@ -57,3 +57,21 @@ def test_bytes_that_are_no_text_are_told(monkeypatch):
     monkeypatch.setattr(texts, "TfdsSplit", Broken)
     with pytest.raises(Mistake, match="some_text train is not UTF-8: byte 0xff at 3"):
         read_text("some_text")
+
+
+def test_a_file_of_ones_own_is_read_byte_for_byte(tmp_path):
+    path = tmp_path / "own.txt"
+    path.write_bytes("Ein Käfer\r\n".encode())
+    assert read_text(str(path)) == "Ein Käfer\r\n"
+    path.write_bytes(b"\xef\xbb\xbfab")
+    assert read_text(str(path)) == "ab"
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_file_that_is_no_text_is_told(mark, tmp_path):
+    path = tmp_path / "latin.txt"
+    path.write_bytes(mark + "Käfer".encode("latin-1"))
+    with pytest.raises(Mistake, match=f"latin.txt is not UTF-8: byte 0xe4 at {1 + len(mark)}"):
+        read_text(str(path))
+    with pytest.raises(Mistake, match=r"none\.txt cannot be read: No such file"):
+        read_text(str(tmp_path / "none.txt"))
