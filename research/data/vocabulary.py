@@ -33,7 +33,8 @@ class Vocabulary(NamedTuple):
         """
         if self.lower:
             text = text.lower()
-        codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+        # A byte of a command line that is no UTF-8 is a lone surrogate here: an unseen character.
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
         known = np.frombuffer(self.symbols.encode("utf-32-le"), np.uint32)
         order = np.argsort(known)
         place = np.minimum(np.searchsorted(known[order], codes), len(known) - 1)

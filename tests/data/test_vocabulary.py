@@ -39,6 +39,8 @@ def test_order_is_that_of_the_symbols_and_part_of_the_digest():
 def test_an_unseen_character_is_told():
     with pytest.raises(Mistake, match=r"the prompt has characters .* 'x', 'é'\. It knows 'a' 'b'"):
         vocabulary_of("ab").encode("axéb", "the prompt")
+    with pytest.raises(Mistake, match=r"never seen: '\\udcff'"):
+        vocabulary_of("ab").encode("a\udcff", "the prompt")
 
 
 def test_the_embedded_text_needs_no_network():
