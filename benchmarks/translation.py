@@ -1,11 +1,11 @@
-"""How well PyTorch's LSTMs translate at the size of Encore's defaults.
+"""How well PyTorch's nets translate at the size of Encore's defaults.
 
     python -m benchmarks.translation --pytorch TORCH/bin/python
 
 The same sentences, split, words, sizes, optimiser and passes as `sequence/translate_lstm`,
-`_bidirectional` and `_luong`; the same measure, masked token accuracy given the true words before.
-One seed each, some 4 min each on two cores. The environment variable PYTORCH_PYTHON stands for the
-option.
+`_bidirectional`, `_luong` and `_transformer`; the same measure, masked token accuracy given the
+true words before. One seed each, some 4 min each on two cores. The environment variable
+PYTORCH_PYTHON stands for the option.
 """
 
 from __future__ import annotations
@@ -22,14 +22,19 @@ import numpy as np
 
 from benchmarks.table import machine, table
 from research.sequence.sentences import read_sentences
-from research.sequence.translation_config import RecurrentTranslationConfig
+from research.sequence.translation_config import (
+    RecurrentTranslationConfig,
+    TransformerTranslationConfig,
+    TranslationConfig,
+)
 
-KINDS = {
-    "none": "sequence/translate_lstm",
-    "bidirectional": "sequence/translate_bidirectional",
-    "multiplicative": "sequence/translate_luong",
+KINDS: dict[str, tuple[str, TranslationConfig]] = {
+    "none": ("sequence/translate_lstm", RecurrentTranslationConfig()),
+    "bidirectional": ("sequence/translate_bidirectional", RecurrentTranslationConfig()),
+    "multiplicative": ("sequence/translate_luong", RecurrentTranslationConfig()),
+    "transformer": ("sequence/translate_transformer", TransformerTranslationConfig()),
 }
-"""Net of the peer -> the experiment that it stands beside."""
+"""Net of the peer -> the experiment that it stands beside, and that one's sizes."""
 
 
 def main() -> None:
@@ -42,19 +47,19 @@ def main() -> None:
     options = parser.parse_args()
     if not options.pytorch:
         parser.error("--pytorch is needed: the python of an environment with PyTorch")
-    config = RecurrentTranslationConfig()
     print(machine())
     lines = []
     with tempfile.TemporaryDirectory() as folder:
-        for split, source in read_sentences(config).sources.items():
+        for split, source in read_sentences(RecurrentTranslationConfig()).sources.items():
             for column, values in source.load().items():
                 np.save(Path(folder) / f"{split}_{column}.npy", values)
         for kind in options.only:
+            name, config = KINDS[kind]
             peer = "benchmarks/peers/pytorch_translation.py"
             command = [options.pytorch, peer, folder, kind, json.dumps(asdict(config))]
             made = subprocess.run(command, check=True, capture_output=True, text=True)
             found = json.loads(made.stdout.splitlines()[-1])
-            lines.append([KINDS[kind], f"{found['accuracy']:.3f}", f"{found['seconds']:.0f} s"])
+            lines.append([name, f"{found['accuracy']:.3f}", f"{found['seconds']:.0f} s"])
     print(table(["the same as", "PyTorch's validation token accuracy", "training"], lines))
 
 
