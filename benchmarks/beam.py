@@ -40,8 +40,8 @@ def main() -> None:
     import numpy as np
 
     from research.data.tokens import END, PADDING, START
-    from research.sequence.encoder_decoder import EncoderDecoder
-    from research.sequence.translator import Method, write_targets
+    from research.sequence.translations.encoder_decoder import EncoderDecoder
+    from research.sequence.translations.translator import Method, write_targets
 
     net = EncoderDecoder(1000, 1000, 128, 256, bidirectional=True, attention="multiplicative")
     sources = np.random.default_rng(0).integers(4, 1000, (SENTENCES, LENGTH)).astype(np.int32)

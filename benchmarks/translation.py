@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.table import machine, table
-from research.sequence.sentences import read_sentences
-from research.sequence.translation_config import (
+from research.sequence.translations.sentences import read_sentences
+from research.sequence.translations.translation_config import (
     RecurrentTranslationConfig,
     TransformerTranslationConfig,
     TranslationConfig,

@@ -21,7 +21,7 @@ def main() -> None:
     from benchmarks.peers.serving import serve
     from research.cli.catalog import catalog, load, resolve
     from research.engine.hyperparameters import traced
-    from research.sequence.writing import CHUNK, Taste, begin_text, follow
+    from research.sequence.characters.writing import CHUNK, Taste, begin_text, follow
 
     named = load(resolve(options.name, catalog()))
     experiment = named.make(named.config())

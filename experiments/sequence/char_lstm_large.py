@@ -13,7 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from research.sequence.character_config import CellName, CharacterConfig, make, smoke, validate
+from research.sequence.characters.character_config import (
+    CellName,
+    CharacterConfig,
+    make,
+    smoke,
+    validate,
+)
 
 __all__ = ["Config", "make", "smoke", "validate"]
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from research.sequence.character_config import CharacterConfig, make, smoke, validate
+from research.sequence.characters.character_config import CharacterConfig, make, smoke, validate
 
 __all__ = ["Config", "make", "smoke", "validate"]
 

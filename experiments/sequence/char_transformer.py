@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from research.sequence.transformer_config import TransformerConfig, make, smoke, validate
+from research.sequence.characters.transformer_config import TransformerConfig, make, smoke, validate
 
 __all__ = ["Config", "make", "smoke", "validate"]
 

@@ -15,9 +15,9 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.ranges import COUNT, out_of_range
-from research.sequence import forecasting_config
-from research.sequence.forecast_net import ForecastNet, Recurrent
-from research.sequence.forecasting_config import (
+from research.sequence.forecasts import forecasting_config
+from research.sequence.forecasts.forecast_net import ForecastNet, Recurrent
+from research.sequence.forecasts.forecasting_config import (
     RecurrentForecastingConfig,
     make_forecaster,
     smoke,

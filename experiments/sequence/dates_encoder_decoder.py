@@ -15,7 +15,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from research.engine.experiment import Experiment
-from research.sequence.date_config import DateConfig, make_date_translation, smoke, validate
+from research.sequence.translations.date_config import (
+    DateConfig,
+    make_date_translation,
+    smoke,
+    validate,
+)
 
 __all__ = ["Config", "make", "smoke", "validate"]
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from research.engine.experiment import Experiment
-from research.sequence.forecast_net import ForecastNet, Waves
-from research.sequence.forecasting_config import (
+from research.sequence.forecasts.forecast_net import ForecastNet, Waves
+from research.sequence.forecasts.forecasting_config import (
     WaveForecastingConfig,
     make_forecaster,
     smoke,

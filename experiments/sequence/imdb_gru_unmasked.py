@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from research.sequence.sentiment_config import RecurrentConfig, make, smoke, validate
+from research.sequence.judgement.sentiment_config import RecurrentConfig, make, smoke, validate
 
 __all__ = ["Config", "make", "smoke", "validate"]
 

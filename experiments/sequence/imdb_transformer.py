@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from research.sequence.sentiment_config import AttentionConfig, make, smoke, validate
+from research.sequence.judgement.sentiment_config import AttentionConfig, make, smoke, validate
 
 __all__ = ["Config", "make", "smoke", "validate"]
 

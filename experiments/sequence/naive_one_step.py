@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from research.engine.experiment import Experiment
-from research.sequence.forecast_net import Naive
-from research.sequence.forecasting_config import (
+from research.sequence.forecasts.forecast_net import Naive
+from research.sequence.forecasts.forecasting_config import (
     ForecastingConfig,
     make_forecaster,
     smoke,

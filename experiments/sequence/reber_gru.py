@@ -21,9 +21,9 @@ from research.engine.experiment import Data, Experiment
 from research.engine.hyperparameters import floats
 from research.optimization.supervised import Fitting
 from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
-from research.sequence.judges import RecurrentReader
-from research.sequence.judging import make_judging
-from research.sequence.reber import LETTERS, SIZES, make_strings
+from research.sequence.judgement.judges import RecurrentReader
+from research.sequence.judgement.judging import make_judging
+from research.sequence.judgement.reber import LETTERS, SIZES, make_strings
 
 
 @dataclass(frozen=True)

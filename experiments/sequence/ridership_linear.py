@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from research.engine.experiment import Experiment
-from research.sequence.forecast_net import ForecastNet, Linear
-from research.sequence.ridership_config import (
+from research.sequence.forecasts.forecast_net import ForecastNet, Linear
+from research.sequence.forecasts.ridership_config import (
     RidershipConfig,
     make_ridership,
     smoke,

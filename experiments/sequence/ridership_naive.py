@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from research.engine.experiment import Experiment
-from research.sequence.forecast_net import Naive
-from research.sequence.ridership import WEEK
-from research.sequence.ridership_config import (
+from research.sequence.forecasts.forecast_net import Naive
+from research.sequence.forecasts.ridership import WEEK
+from research.sequence.forecasts.ridership_config import (
     RidershipConfig,
     make_ridership,
     smoke,

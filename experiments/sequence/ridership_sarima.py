@@ -18,9 +18,9 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.ranges import AMOUNT, COUNT, Range, out_of_range
-from research.sequence.ridership import WEEK, Cut
-from research.sequence.ridership_sarima import make_ridership_sarima
-from research.sequence.sarima import Orders
+from research.sequence.forecasts.ridership import WEEK, Cut
+from research.sequence.forecasts.ridership_sarima import make_ridership_sarima
+from research.sequence.forecasts.sarima import Orders
 
 __all__ = ["Config", "make", "smoke", "validate"]
 

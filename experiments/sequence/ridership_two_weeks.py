@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from research.engine.experiment import Experiment
-from research.sequence.forecast_net import ForecastNet, Recurrent
-from research.sequence.ridership_config import (
+from research.sequence.forecasts.forecast_net import ForecastNet, Recurrent
+from research.sequence.forecasts.ridership_config import (
     RecurrentRidershipConfig,
     make_ridership,
     smoke,

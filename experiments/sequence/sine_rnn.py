@@ -22,8 +22,8 @@ from typing import Annotated
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
 from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
-from research.sequence.forecaster import make_forecaster
-from research.sequence.series import Sizes
+from research.sequence.forecasts.forecaster import make_forecaster
+from research.sequence.forecasts.series import Sizes
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from research.engine.experiment import Experiment
-from research.sequence.translation_config import (
+from research.sequence.translations.translation_config import (
     RecurrentTranslationConfig,
     make_recurrent,
     smoke,

@@ -118,11 +118,10 @@ class Experiment(NamedTuple):
             `research.rl.agent.Agent`, which `play` and `evaluate` take. The engine never looks.
         glimpse: (state, key) -> words that show what a state can do, kept for the report at each
             evaluation.
-        writer: of an experiment that writes, how a state of it does: a
-            `research.sequence.writing.Writer`, which `sample` takes. The engine never looks.
-        translator: of an experiment that translates, how a state of it does: a
-            `research.sequence.translator.Translator`, which `translate` takes. The engine never
-            looks.
+        writer: of an experiment that writes, how a state of it does, which `sample` takes: a
+            `research.sequence.characters.writing.Writer`. The engine never looks.
+        translator: of an experiment that translates, how a state of it does, which `translate`
+            takes: a `research.sequence.translations.translator.Translator`. The engine never looks.
     """
 
     init: Callable[[Key, Hyperparameters], State]

@@ -25,9 +25,9 @@ from research.engine.experiment import Data, Experiment
 from research.engine.leaves import is_key
 from research.engine.population import Population, Seeded
 from research.optimization.supervised import Fitting
-from research.sequence.dates import SIZES, make_dates
-from research.sequence.transformer_translator import TransformerTranslator
-from research.sequence.translation import make_translation
+from research.sequence.translations.dates import SIZES, make_dates
+from research.sequence.translations.transformer_translator import TransformerTranslator
+from research.sequence.translations.translation import make_translation
 
 WIDTH = 8
 

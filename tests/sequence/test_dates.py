@@ -11,9 +11,9 @@ import pytest
 
 from experiments.sequence import dates_attention, dates_encoder_decoder
 from research.engine.keys import stream
-from research.sequence.dates import FIRST, LAST, SIZES, make_dates, spell
-from research.sequence.translation import figures, figures_of_written
-from research.sequence.translator import Method, translate, write_targets
+from research.sequence.translations.dates import FIRST, LAST, SIZES, make_dates, spell
+from research.sequence.translations.translation import figures, figures_of_written
+from research.sequence.translations.translator import Method, translate, write_targets
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from research.data.tokens import END, PADDING, START
-from research.sequence.decoding import beam_search, greedy, length_penalty, sample
+from research.sequence.translations.decoding import beam_search, greedy, length_penalty, sample
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from research.data.tokens import START
-from research.sequence.encoder_decoder import EncoderDecoder
-from research.sequence.transformer_translator import TransformerTranslator
-from research.sequence.translation import given
-from research.sequence.translator import Method, write_targets
+from research.sequence.translations.encoder_decoder import EncoderDecoder
+from research.sequence.translations.transformer_translator import TransformerTranslator
+from research.sequence.translations.translation import given
+from research.sequence.translations.translator import Method, write_targets
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

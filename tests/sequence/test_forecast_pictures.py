@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.sequence.forecaster import forecast, init_forecaster
-from research.sequence.pictures import continue_alone, show_forecasts
+from research.sequence.forecasts.forecaster import forecast, init_forecaster
+from research.sequence.forecasts.forecaster_pictures import continue_alone, show_forecasts
 
 UNITS, WINDOW = 5, 8
 

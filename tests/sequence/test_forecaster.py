@@ -11,7 +11,7 @@ import pytest
 
 from research.engine.keys import at_step, stream
 from research.engine.metrics import read
-from research.sequence.forecaster import (
+from research.sequence.forecasts.forecaster import (
     Forecaster,
     forecast,
     init_forecaster,
@@ -19,7 +19,7 @@ from research.sequence.forecaster import (
     measure_forecasts,
     window_loss,
 )
-from research.sequence.series import NOISE_VARIANCE, Sizes
+from research.sequence.forecasts.series import NOISE_VARIANCE, Sizes
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

@@ -13,11 +13,11 @@ from scipy.optimize import minimize_scalar
 from research.data.feed import open_feed
 from research.engine.experiment import Data
 from research.optimization.supervised import Fitting
-from research.sequence.forecast_net import QUANTILES, Forecast, ForecastNet, Linear, Naive
-from research.sequence.forecast_net import Recurrent as RecurrentBody
-from research.sequence.forecasting import following, interval_loss, make_forecasting
-from research.sequence.series import NOISE_VARIANCE
-from research.sequence.synthetic import SIZES, make_series
+from research.sequence.forecasts.forecast_net import QUANTILES, Forecast, ForecastNet, Linear, Naive
+from research.sequence.forecasts.forecast_net import Recurrent as RecurrentBody
+from research.sequence.forecasts.forecasting import following, interval_loss, make_forecasting
+from research.sequence.forecasts.series import NOISE_VARIANCE
+from research.sequence.forecasts.synthetic import SIZES, make_series
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

@@ -18,12 +18,18 @@ from research.engine.experiment import Data
 from research.engine.hyperparameters import traced
 from research.errors import Mistake
 from research.optimization.supervised import Fitting
-from research.sequence import transformer_config
-from research.sequence.character_config import STRETCHES, CharacterConfig, make, smoke, validate
-from research.sequence.character_net import CharacterNet
-from research.sequence.character_text import Texts, held_out, read_texts, text_sources
-from research.sequence.language_model import make_language_model
-from research.sequence.transformer_config import TransformerConfig
+from research.sequence.characters import transformer_config
+from research.sequence.characters.character_config import (
+    STRETCHES,
+    CharacterConfig,
+    make,
+    smoke,
+    validate,
+)
+from research.sequence.characters.character_net import CharacterNet
+from research.sequence.characters.character_text import Texts, held_out, read_texts, text_sources
+from research.sequence.characters.language_model import make_language_model
+from research.sequence.characters.transformer_config import TransformerConfig
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
@@ -125,7 +131,7 @@ def test_splits_have_a_gap_or_are_as_published(monkeypatch):
     text = "".join(chr(97 + k % 26) for k in range(3000))
     parts = {"train": text, "validation": text[:50].upper(), "test": "xyz"}
     monkeypatch.setattr(
-        "research.sequence.character_text.read_text",
+        "research.sequence.characters.character_text.read_text",
         lambda dataset, split="train": parts[split],
     )
     vocabulary, splits = read_texts(CharacterConfig(window=30))

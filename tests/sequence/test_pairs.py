@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from research.data.tokens import END, PADDING, UNKNOWN
-from research.sequence.pairs import pair_of, pair_sources
+from research.sequence.translations.pairs import pair_of, pair_sources
 
 READ = ["we run", "we sit", "run", "they run"]
 WRITTEN = ["corremos", "nos sentamos", "corre", "ellos corren"]

@@ -15,9 +15,9 @@ from research.data.arrays import ArraySource
 from research.engine.experiment import Data
 from research.engine.hyperparameters import traced
 from research.optimization.supervised import Fitting
-from research.sequence.judges import RecurrentReader
-from research.sequence.judging import make_judging
-from research.sequence.reber import (
+from research.sequence.judgement.judges import RecurrentReader
+from research.sequence.judgement.judging import make_judging
+from research.sequence.judgement.reber import (
     DONE,
     LETTERS,
     LONGEST,

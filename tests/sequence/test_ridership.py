@@ -14,7 +14,7 @@ from research.data.feed import open_feed
 from research.data.tfds_split import TfdsSplit
 from research.engine.hyperparameters import traced
 from research.errors import Mistake
-from research.sequence.ridership import (
+from research.sequence.forecasts.ridership import (
     DATASET,
     FEATURES,
     STARTS,

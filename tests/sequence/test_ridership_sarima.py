@@ -9,8 +9,8 @@ import pytest
 from experiments.sequence.ridership_sarima import Config, make, smoke, validate
 from research.data.tfds_split import TfdsSplit
 from research.errors import Mistake
-from research.sequence import ridership_sarima
-from research.sequence.ridership import DATASET
+from research.sequence.forecasts import ridership_sarima
+from research.sequence.forecasts.ridership import DATASET
 
 
 @pytest.fixture(scope="module")

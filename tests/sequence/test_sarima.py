@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from research.sequence.sarima import Orders, one_step_forecasts
+from research.sequence.forecasts.sarima import Orders, one_step_forecasts
 
 ORDERS = Orders((1, 0, 0), (0, 1, 1), 7)
 

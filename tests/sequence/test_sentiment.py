@@ -17,10 +17,10 @@ from sklearn.feature_extraction.text import CountVectorizer
 from research.data.tokens import PADDING, SIGNS, UNKNOWN, WORD, commonest
 from research.engine.hyperparameters import traced
 from research.errors import Mistake
-from research.sequence import sentiment_config
-from research.sequence.judges import BagOfWords, masked_mean
-from research.sequence.judging import figures
-from research.sequence.reviews import (
+from research.sequence.judgement import sentiment_config
+from research.sequence.judgement.judges import BagOfWords, masked_mean
+from research.sequence.judgement.judging import figures
+from research.sequence.judgement.reviews import (
     Reading,
     Reviews,
     make_corpus,
@@ -28,7 +28,7 @@ from research.sequence.reviews import (
     split_reviews,
     words_of,
 )
-from research.sequence.sentiment_config import (
+from research.sequence.judgement.sentiment_config import (
     AttentionConfig,
     BagConfig,
     MeanConfig,
@@ -38,7 +38,7 @@ from research.sequence.sentiment_config import (
     smoke,
     validate,
 )
-from research.sequence.sentiment_pictures import show_judgements, show_strongest
+from research.sequence.judgement.sentiment_pictures import show_judgements, show_strongest
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.sequence.series import (
+from research.sequence.forecasts.series import (
     NOISE_VARIANCE,
     NOISE_WIDTH,
     STEPS_PER_UNIT,

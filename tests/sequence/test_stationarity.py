@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from research.sequence.stationarity import (
+from research.sequence.forecasts.stationarity import (
     SIGNIFICANCE,
     rolling,
     show_stationarity,

@@ -10,9 +10,9 @@ from experiments.sequence import translate_bahdanau, translate_transformer
 from research.data.tokens import END, UNKNOWN
 from research.engine.artifacts import Images, Passages
 from research.engine.hyperparameters import traced
-from research.sequence import sentences
-from research.sequence.sentences import SentenceConfig, read_sentences
-from research.sequence.translation_scores import scores
+from research.sequence.translations import sentences
+from research.sequence.translations.sentences import SentenceConfig, read_sentences
+from research.sequence.translations.translation_scores import scores
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from research.data.vocabulary import Vocabulary
-from research.sequence import writing
-from research.sequence.character_net import CharacterNet
-from research.sequence.writing import Taste, Writer, choose, write
+from research.sequence.characters import writing
+from research.sequence.characters.character_net import CharacterNet
+from research.sequence.characters.writing import Taste, Writer, choose, write
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

@@ -59,7 +59,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     (text,), options = parse(COMMAND, tokens)
     found = open_reported(text, options.runs_dir, options.member, context, unfit)
     from research.engine import keys
-    from research.sequence.writing import Taste, write
+    from research.sequence.characters.writing import Taste, write
 
     writer = found.experiment.writer
     prompt = writer.vocabulary.encode(options.prompt, "the prompt")

@@ -57,7 +57,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     (run, sentence), options = parse(COMMAND, tokens)
     found = open_reported(run, options.runs_dir, options.member, context, unfit)
     from research.engine import keys
-    from research.sequence.translator import Method, translate
+    from research.sequence.translations.translator import Method, translate
 
     translator = found.experiment.translator
     method = Method(options.beam, options.length_penalty, options.temperature)

@@ -21,9 +21,9 @@ from research.optimization.supervised import (
     Variables,
     make_supervised,
 )
-from research.sequence.character_net import CharacterNet
+from research.sequence.characters.character_net import CharacterNet
+from research.sequence.characters.writing import Writer, make_glimpse
 from research.sequence.transformer import CharacterTransformer
-from research.sequence.writing import Writer, make_glimpse
 
 
 class LanguageModelState(NamedTuple):

@@ -11,8 +11,13 @@ from research.engine.hyperparameters import floats
 from research.optimization.policy import PolicyName
 from research.optimization.supervised import Fitting
 from research.ranges import AMOUNT, COUNT, FRACTION, out_of_range
-from research.sequence.character_text import TextConfig, read_texts, text_problems, text_sources
-from research.sequence.language_model import make_language_model
+from research.sequence.characters.character_text import (
+    TextConfig,
+    read_texts,
+    text_problems,
+    text_sources,
+)
+from research.sequence.characters.language_model import make_language_model
 from research.sequence.transformer import CharacterTransformer
 
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from research.data.tokens import END, PADDING, START
 from research.engine.experiment import Key
-from research.sequence.writing import Taste, choose
+from research.sequence.characters.writing import Taste, choose
 
 Read: TypeAlias = Callable[[Any, Any, jax.Array, jax.Array], tuple[Any, jax.Array]]
 """(what stays, memory, int32 `[rows]` symbols, int32 scalar how many came before) -> the memory

@@ -7,7 +7,7 @@ import datetime
 import numpy as np
 
 from research.data.arrays import ArraySource
-from research.sequence.pairs import Pair, pair_of, pair_sources
+from research.sequence.translations.pairs import Pair, pair_of, pair_sources
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),

@@ -10,7 +10,7 @@ import numpy as np
 from research.data.arrays import ArraySource
 from research.data.tfds_split import TfdsSplit
 from research.data.tokens import SIGNS
-from research.sequence.pairs import Pair, pair_of, pair_sources
+from research.sequence.translations.pairs import Pair, pair_of, pair_sources
 
 DATASET = "spa_eng"
 """English and Spanish sentences of tatoeba.org, columns `en` and `es`."""

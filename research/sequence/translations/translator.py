@@ -13,10 +13,10 @@ import numpy as np
 from research.data.tokens import PADDING, START, cut
 from research.engine.experiment import Key
 from research.errors import Mistake
-from research.sequence.decoding import Decoded, beam_search, greedy, sample
-from research.sequence.encoder_decoder import EncoderDecoder
-from research.sequence.pairs import Pair
-from research.sequence.transformer_translator import TransformerTranslator
+from research.sequence.translations.decoding import Decoded, beam_search, greedy, sample
+from research.sequence.translations.encoder_decoder import EncoderDecoder
+from research.sequence.translations.pairs import Pair
+from research.sequence.translations.transformer_translator import TransformerTranslator
 
 Net: TypeAlias = EncoderDecoder | TransformerTranslator
 
@@ -57,7 +57,7 @@ def write_targets(
     method: Method = Method(),  # noqa: B008
     key: Key | None = None,
 ) -> Decoded:
-    """Targets of sources, traced: see `research.sequence.decoding`.
+    """Targets of sources, traced: see `research.sequence.translations.decoding`.
 
     Args:
         net: reads and writes.

@@ -17,14 +17,14 @@ from research.engine.hyperparameters import floats
 from research.errors import Mistake
 from research.optimization.supervised import Fitting, Variables
 from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range, undivided
-from research.sequence.judges import (
+from research.sequence.judgement.judges import (
     BagOfWords,
     MeanEmbedding,
     RecurrentReader,
     TransformerReader,
 )
-from research.sequence.judging import make_judging
-from research.sequence.reviews import (
+from research.sequence.judgement.judging import make_judging
+from research.sequence.judgement.reviews import (
     HELD_OUT,
     MOST,
     VERDICTS,
@@ -34,7 +34,7 @@ from research.sequence.reviews import (
     read_reviews,
     split_reviews,
 )
-from research.sequence.sentiment_pictures import show_judgements, show_strongest
+from research.sequence.judgement.sentiment_pictures import show_judgements, show_strongest
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from research.data.arrays import ArraySource
-from research.sequence.series import NOISE_WIDTH, Waves, clean_values
+from research.sequence.forecasts.series import NOISE_WIDTH, Waves, clean_values
 
 SIZES = {"train": 7000, "validation": 2000, "test": 1000}
 """Series in each split."""

@@ -12,9 +12,14 @@ from research.engine.hyperparameters import floats
 from research.errors import Mistake
 from research.optimization.supervised import Fitting
 from research.ranges import AMOUNT, COUNT, out_of_range
-from research.sequence.character_net import CharacterNet
-from research.sequence.character_text import TextConfig, read_texts, text_problems, text_sources
-from research.sequence.language_model import make_language_model
+from research.sequence.characters.character_net import CharacterNet
+from research.sequence.characters.character_text import (
+    TextConfig,
+    read_texts,
+    text_problems,
+    text_sources,
+)
+from research.sequence.characters.language_model import make_language_model
 
 CellName: TypeAlias = Literal["simple", "lstm", "gru", "normalised_lstm", "normalised_gru"]
 

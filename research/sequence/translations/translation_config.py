@@ -12,14 +12,14 @@ from research.engine.hyperparameters import floats
 from research.optimization.schedules import ScheduleName
 from research.optimization.supervised import Fitting
 from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range, undivided
-from research.sequence.encoder_decoder import AttentionName, EncoderDecoder
-from research.sequence.pairs import Pair
-from research.sequence.sentences import SentenceConfig, read_sentences
-from research.sequence.transformer_translator import TransformerTranslator
-from research.sequence.translation import make_translation
-from research.sequence.translation_pictures import make_pictures
-from research.sequence.translation_scores import make_measure
-from research.sequence.translator import Net
+from research.sequence.translations.encoder_decoder import AttentionName, EncoderDecoder
+from research.sequence.translations.pairs import Pair
+from research.sequence.translations.sentences import SentenceConfig, read_sentences
+from research.sequence.translations.transformer_translator import TransformerTranslator
+from research.sequence.translations.translation import make_translation
+from research.sequence.translations.translation_pictures import make_pictures
+from research.sequence.translations.translation_scores import make_measure
+from research.sequence.translations.translator import Net
 
 SCORED = 1_000
 """Validation sentences that BLEU and chrF are measured on."""

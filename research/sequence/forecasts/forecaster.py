@@ -23,8 +23,8 @@ from research.engine.metrics import Metrics, mean
 from research.layers.cells import GRU
 from research.layers.recurrent import Recurrent, init_uniform, recurrent
 from research.optimization.optimizers import make_optimizer
-from research.sequence.pictures import show_forecasts
-from research.sequence.series import Sizes, held_out, make_streams
+from research.sequence.forecasts.forecaster_pictures import show_forecasts
+from research.sequence.forecasts.series import Sizes, held_out, make_streams
 
 
 class Forecaster(NamedTuple):
@@ -89,7 +89,8 @@ def window_loss(
 
     Args:
         params: the parameters.
-        batch: `inputs`, `targets`, `starts`, as `research.sequence.series.make_streams` says.
+        batch: `inputs`, `targets`, `starts`, as
+            `research.sequence.forecasts.series.make_streams` says.
         hidden: float32 `[streams, units]`, as the window before left it; not used where a
             series starts.
 

@@ -16,8 +16,8 @@ from research.engine.hyperparameters import floats
 from research.errors import Mistake
 from research.optimization.supervised import Fitting
 from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
-from research.sequence.forecasting import make_forecasting
-from research.sequence.ridership import (
+from research.sequence.forecasts.forecasting import make_forecasting
+from research.sequence.forecasts.ridership import (
     FEATURES,
     UNIT,
     WEEK,
@@ -25,7 +25,7 @@ from research.sequence.ridership import (
     read_ridership,
     ridership_sources,
 )
-from research.sequence.stationarity import show_stationarity
+from research.sequence.forecasts.stationarity import show_stationarity
 
 EVALUATIONS = 100
 """About how often a run looks at the validation set, from which its best checkpoint is chosen."""

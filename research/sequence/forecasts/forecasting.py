@@ -29,8 +29,8 @@ from research.optimization.supervised import (
     Variables,
     make_supervised,
 )
-from research.sequence.forecast_net import QUANTILES, Forecast
-from research.sequence.forecast_pictures import show_forecast
+from research.sequence.forecasts.forecast_net import QUANTILES, Forecast
+from research.sequence.forecasts.forecast_pictures import show_forecast
 
 
 def make_forecasting(
@@ -58,7 +58,7 @@ def make_forecasting(
     should be).
 
     Args:
-        net: as `research.sequence.forecast_net.ForecastNet`, or `Naive`.
+        net: as `research.sequence.forecasts.forecast_net.ForecastNet`, or `Naive`.
         data: what is fed.
         hyperparameters: those of `make_optimizer`; with `dropout_rate` units are dropped; with
             `robust` goes `huber_delta`, 1 where it is not there.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from research.engine.artifacts import Artifact, Lines
-from research.sequence.forecast_net import Forecast
+from research.sequence.forecasts.forecast_net import Forecast
 
 PANELS = 6
 """Series shown."""

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.data.tokens import cut
-from research.sequence.translator import Translator, write_targets
+from research.sequence.translations.translator import Translator, write_targets
 
 
 def scores(made: Sequence[str], true: Sequence[str]) -> dict[str, float]:

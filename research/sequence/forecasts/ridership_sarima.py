@@ -12,9 +12,9 @@ import numpy as np
 from research.engine.artifacts import Artifact, Lines
 from research.engine.experiment import Batch, Data, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics
-from research.sequence.ridership import UNIT, WEEK, Cut, read_ridership, ridership_sources
-from research.sequence.sarima import Orders, one_step_forecasts
-from research.sequence.stationarity import show_stationarity
+from research.sequence.forecasts.ridership import UNIT, WEEK, Cut, read_ridership, ridership_sources
+from research.sequence.forecasts.sarima import Orders, one_step_forecasts
+from research.sequence.forecasts.stationarity import show_stationarity
 
 SHOWN = ("validation", "test")
 

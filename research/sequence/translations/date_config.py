@@ -10,10 +10,10 @@ from research.engine.experiment import Data, Experiment
 from research.engine.hyperparameters import floats
 from research.optimization.supervised import Fitting
 from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
-from research.sequence.dates import SIZES, make_dates
-from research.sequence.encoder_decoder import AttentionName, EncoderDecoder
-from research.sequence.translation import make_translation
-from research.sequence.translation_pictures import make_pictures
+from research.sequence.translations.dates import SIZES, make_dates
+from research.sequence.translations.encoder_decoder import AttentionName, EncoderDecoder
+from research.sequence.translations.translation import make_translation
+from research.sequence.translations.translation_pictures import make_pictures
 
 
 @dataclass(frozen=True)

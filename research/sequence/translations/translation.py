@@ -22,8 +22,8 @@ from research.engine.experiment import (
 from research.engine.metrics import Metrics
 from research.optimization.accumulation import WeightedLoss
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
-from research.sequence.pairs import Pair
-from research.sequence.translator import Net, Translator, write_targets
+from research.sequence.translations.pairs import Pair
+from research.sequence.translations.translator import Net, Translator, write_targets
 
 
 def make_translation(

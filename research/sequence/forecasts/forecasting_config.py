@@ -12,8 +12,8 @@ from research.engine.experiment import Data, Experiment
 from research.engine.hyperparameters import floats
 from research.optimization.supervised import Fitting
 from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range, undivided
-from research.sequence.forecasting import make_forecasting
-from research.sequence.synthetic import SIZES, make_series
+from research.sequence.forecasts.forecasting import make_forecasting
+from research.sequence.forecasts.synthetic import SIZES, make_series
 
 
 @dataclass(frozen=True)
