@@ -2,12 +2,7 @@
 
 Of width 128, 8 heads, as the book has it, but for layers that are normalised before they are
 computed and positions that are sinusoids (Vaswani et al. 2017).
-118,964 pairs of sentences of tatoeba.org (`spa_eng`) are shuffled by a seed; the first 100,000 are
-learned from, the others validated on (Géron's chapter 16). 1,000 words of each language, lower-case
-and without punctuation, the four signs among them; sentences are cut to 20 words, as the book's are
-to 50, which cuts one pair in 500. `accuracy` is the share of true words, the end among them, that
-are the likeliest given the true words before. `bleu` and `chrf` are measured on what the net writes
-alone for 1,000 validation sentences, against whole true ones. `translate` writes with it.
+Sentences, their splits and all measures are those of `translate_lstm`. `translate` writes with it.
 The book's size: --epochs 10 --longest 50.
 
 Run: python launch.py run sequence/translate_transformer
