@@ -74,6 +74,6 @@ def test_what_cannot_be_translated_is_told(translated, runs, capsys, words, says
 
 
 def test_an_experiment_without_languages_translates_nothing(runs, capsys):
-    assert call(capsys, "run", "sequence/reber_gru", "--smoke", "--runs-dir", runs)[0] == 0
-    assert main(["translate", "reber", "BTBTXSETE", "--runs-dir", runs]) == Exit.MISTAKE
-    assert "sequence/reber_gru translates nothing" in capsys.readouterr().err
+    assert call(capsys, "run", "sequence/naive_one_step", "--smoke", "--runs-dir", runs)[0] == 0
+    assert main(["translate", "naive_one_step", DATE, "--runs-dir", runs]) == Exit.MISTAKE
+    assert "sequence/naive_one_step translates nothing" in capsys.readouterr().err
