@@ -4,8 +4,8 @@ As `char_rnn_stateful`, with twice the units and a quarter of what one layer tel
 dropped (Zaremba et al. 2014, arXiv 1409.2329). `sample` writes from it.
 
 Run: python launch.py run sequence/char_lstm_large
-Expected: not yet measured
-Time: some 10 min
+Expected: with --text tiny_shakespeare validation loss 1.332, one seed (test 1.501)
+Time: 28 min on one core, some 10 on two
 """
 
 from __future__ import annotations
