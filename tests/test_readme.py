@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from research.cli.catalog import ROOT, catalog
+from tests.figures import Options, differing, named_rows, rows_of
 
 FIGURE = {
     "vision": "test/accuracy",
@@ -59,36 +60,44 @@ FIGURE |= {
 """The figure of an experiment, or of a field where the experiment has none of its own."""
 
 
-def records() -> dict[str, list[float]]:
-    found: dict[str, list[float]] = defaultdict(list)
-    for path in sorted((ROOT / "records").glob("*/*/*/result.json")):
+RECORDS = ROOT / "records"
+RECORDED = sorted(path.relative_to(RECORDS).as_posix() for path in RECORDS.glob("*/*/"))
+
+
+def records(name: str) -> dict[Options, list[float]]:
+    """Options -> the figure of each seed that was recorded with them."""
+    found: dict[Options, list[float]] = defaultdict(list)
+    for path in sorted((RECORDS / name).glob("*/result.json")):
         result = json.loads(path.read_text())
-        name = result["experiment"]
+        config = json.loads((path.parent / "config.json").read_text())["config"]
         figure = FIGURE.get(name) or FIGURE[name.split("/")[0]]
         members = result.get("members", [result])  # a population is one record of many seeds
-        found[name] += [member["metrics"][figure] for member in members]
+        found[differing(name, config)] += [member["metrics"][figure] for member in members]
     return found
 
 
-def rows() -> dict[str, str]:
-    text = (ROOT / "README.md").read_text()
-    return dict(re.findall(r"^\| `(\w+/\w+)` \|(.*)\|$", text, re.MULTILINE))
-
-
 def test_every_experiment_has_a_row() -> None:
-    assert set(rows()) == {entry.name for entry in catalog()}
+    assert {name for name, _ in named_rows()} == {entry.name for entry in catalog()}
 
 
-@pytest.mark.parametrize(("name", "values"), sorted(records().items()))
-def test_a_row_says_what_the_records_say(name: str, values: list[float]) -> None:
-    row = rows()[name]
-    shown = re.search(r"\*\*(-?\d*\.\d+)(?: ± (\d*\.\d+))?\*\*", row)
-    assert shown, f"{name} has records and no figure"
-    decimals = len(shown[1].split(".")[1])
-    assert float(shown[1]) == pytest.approx(np.mean(values), abs=0.5001 * 10**-decimals)
-    if len(values) == 1:
-        assert shown[2] is None and "seed 0" in row
-        return
-    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
-    assert float(shown[2]) == pytest.approx(half, abs=0.5001 * 10**-decimals)
-    assert f"({len(values)} seeds" in row
+def test_an_option_is_read_as_it_is_typed_and_one_that_is_the_default_is_none() -> None:
+    assert list(rows_of("sequence/char_rnn_stateful")) == [(("text", "tiny_shakespeare"),)]
+    assert set(rows_of("sequence/translate_transformer")) == {(), (("epochs", 10),)}
+    assert differing("sequence/translate_luong", {"epochs": 2, "units": 512}) == (("units", 512),)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_row_says_what_the_records_say(name: str) -> None:
+    rows = rows_of(name)
+    for options, values in records(name).items():
+        row = rows[options]
+        shown = re.search(r"\*\*(-?\d*\.\d+)(?: ± (\d*\.\d+))?\*\*", row)
+        assert shown, f"{name} has records and no figure"
+        decimals = len(shown[1].split(".")[1])
+        assert float(shown[1]) == pytest.approx(np.mean(values), abs=0.5001 * 10**-decimals)
+        if len(values) == 1:
+            assert shown[2] is None and "seed 0" in row
+            continue
+        half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
+        assert float(shown[2]) == pytest.approx(half, abs=0.5001 * 10**-decimals)
+        assert f"({len(values)} seeds" in row

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import re
 from pathlib import Path
 
 import jax
@@ -17,15 +15,10 @@ from research.engine.identity import Identity, config_fields, is_config_file_tru
 from research.engine.observer import Silence
 from research.engine.verify import verify
 from research.errors import Mistake
+from tests.figures import differing, rows_of
 
 RECORDS = sorted(path.parent for path in (ROOT / "records").glob("*/*/*/ledger.jsonl"))
 NAMES = [path.relative_to(ROOT / "records").as_posix() for path in RECORDS]
-
-
-def chosen(name: str) -> dict[str, str]:
-    """Options beside the defaults that the experiment's row in the README names."""
-    (row,) = re.findall(rf"^\| `{name}` \|(.*)\|$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    return dict(re.findall(r"`--(\w+) (\w+)`", row))
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=NAMES)
@@ -40,9 +33,11 @@ def test_a_record_is_whole_and_of_the_experiment_as_it_is_now(record: Path) -> N
     identity = read_identity(record)
     assert is_config_file_true(record, identity)
     named = load(resolve(identity.experiment, catalog()))
-    fields = config_fields(dataclasses.replace(named.config(), **chosen(named.name)))
+    options = differing(named.name, identity.config)
+    assert options in rows_of(named.name), "the defaults have changed: record it again"
+    fields = config_fields(named.config()) | dict(options)
     today = Identity(named.name, fields, identity.seed, population=identity.population)
-    assert identity == today, "the experiment's defaults have changed: record it again"
+    assert identity == today
     assert record == today.directory(ROOT / "records")
 
 
