@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from research.cli.catalog import ROOT, catalog, load, resolve
+from research.cli.options import options_of, scan
 from research.engine.identity import config_fields
 
 Options = tuple[tuple[str, Any], ...]
@@ -20,7 +21,7 @@ def named_rows() -> list[tuple[str, str]]:
 
 
 def rows_of(name: str) -> dict[Options, str]:
-    """Options -> row, of an experiment; they stand in the row as they are typed."""
+    """Options -> row, of an experiment; they stand in the row as `run` reads them."""
     return {_options(name, row): row for named, row in named_rows() if named == name}
 
 
@@ -31,11 +32,8 @@ def differing(name: str, config: dict[str, Any]) -> Options:
 
 
 def _options(name: str, row: str) -> Options:
-    typed = re.findall(r"--([\w-]+) (\w+)", " ".join(re.findall(r"`(--[^`]+)`", row)))
-    if not typed:
-        return ()
-    config = load(resolve(name, catalog())).config()
-    given = {option.replace("-", "_"): value for option, value in typed}
-    kinds = {field: type(getattr(config, field)) for field in given}
-    chosen = {field: kinds[field](value) for field, value in given.items()}
-    return differing(name, config_fields(dataclasses.replace(config, **chosen)))
+    named = load(resolve(name, catalog()))
+    typed = " ".join(re.findall(r"`(--[^`]+)`", row)).split()
+    read = scan(typed, options_of(named.config))
+    assert not read.mistakes and not read.arguments, read
+    return differing(name, config_fields(dataclasses.replace(named.config(), **read.values)))

@@ -86,6 +86,13 @@ def test_an_option_is_read_as_it_is_typed_and_one_that_is_the_default_is_none() 
     assert differing("sequence/translate_luong", {"epochs": 2, "units": 512}) == (("units", 512),)
 
 
+@pytest.mark.parametrize("name", sorted({name for name, _ in named_rows()}))
+def test_a_figure_in_a_row_was_recorded(name: str) -> None:
+    rows = rows_of(name)
+    assert len(rows) == [named for named, _ in named_rows()].count(name)
+    assert {options for options, row in rows.items() if "**" in row} == set(records(name))
+
+
 @pytest.mark.parametrize("name", RECORDED)
 def test_a_row_says_what_the_records_say(name: str) -> None:
     rows = rows_of(name)
