@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from functools import cache
 from typing import Any
 
-from research.cli.catalog import ROOT, catalog, load, resolve
+from research.cli.catalog import ROOT, Named, catalog, load, resolve
 from research.cli.options import options_of, scan
 from research.engine.identity import config_fields
 
@@ -27,12 +28,17 @@ def rows_of(name: str) -> dict[Options, str]:
 
 def differing(name: str, config: dict[str, Any]) -> Options:
     """What of a config is not as it is by default."""
-    fields = config_fields(load(resolve(name, catalog())).config())
+    fields = config_fields(_named(name).config())
     return tuple(sorted((key, value) for key, value in config.items() if value != fields.get(key)))
 
 
+@cache
+def _named(name: str) -> Named:
+    return load(resolve(name, catalog()))
+
+
 def _options(name: str, row: str) -> Options:
-    named = load(resolve(name, catalog()))
+    named = _named(name)
     typed = " ".join(re.findall(r"`(--[^`]+)`", row)).split()
     read = scan(typed, options_of(named.config))
     assert not read.mistakes and not read.arguments, read
