@@ -13,6 +13,7 @@ class Exit(enum.IntEnum):
     MISTAKE = 2
     DIFFERENCE = 3
     DAMAGED = 4
+    INCOMPARABLE = 5
     STOPPED = 75
 
 

@@ -1,14 +1,16 @@
-"""The course of one figure, from `metrics.jsonl`, for a member of any run."""
+"""The course of one figure over a run, for a member of any run."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from research.cli.runs import LEDGER_FILE
 from research.cli.summary import figures_of
+from research.engine import ledger
+from research.engine.record import read_metrics
 from research.report.headline import SPLITS, headline, matching
 
 METRICS_FILE = "metrics.jsonl"
@@ -16,22 +18,12 @@ Lines = dict[int, dict[str, Any]]
 
 
 def read_lines(directory: Path) -> Lines:
-    """Step -> figures of each report; lines that cannot be read are left out.
-
-    `research.engine.record.read_metrics` does the same, and brings JAX.
-    """
-    lines: Lines = {}
+    """Step -> figures of each report: those of the ledger where `metrics.jsonl` is not there."""
     try:
-        with (directory / METRICS_FILE).open() as file:
-            for text in file:
-                try:
-                    line = json.loads(text)
-                    lines[int(line.pop("step"))] = line
-                except (ValueError, KeyError, TypeError, AttributeError):
-                    continue
+        lines = read_metrics(directory / METRICS_FILE)
     except OSError:
-        pass
-    return lines
+        lines = {}
+    return lines or ledger.read(directory / LEDGER_FILE).reports()
 
 
 def curve(lines: Lines, name: str, member: int) -> dict[int, float]:

@@ -21,6 +21,7 @@ EXITS = {
     Exit.MISTAKE: "a mistake in what was asked; nothing was created",
     Exit.DIFFERENCE: "a difference was found",
     Exit.DAMAGED: "damaged, with nothing to fall back on",
+    Exit.INCOMPARABLE: "cannot be verified here: nothing could be compared to the bit",
     Exit.STOPPED: "stopped before the end; the same command continues",
 }
 _START = (

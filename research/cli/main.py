@@ -34,6 +34,7 @@ COMMANDS = (
     "explain",
     "doctor",
     "remove",
+    "compact",
 )
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})

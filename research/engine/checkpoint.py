@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from research.engine import durable
-from research.engine.leaves import LeafRecord, Leaves, host_types, record_leaves
+from research.engine.digests import LeafRecord, Leaves, record_leaves
+from research.engine.leaves import host_types
 from research.errors import Damaged
 
 MANIFEST = "manifest.json"
@@ -128,7 +129,10 @@ def read(directory: Path, step: int) -> Checkpoint:
     Raises:
         Damaged: a file is missing, cut short or changed; the message names it.
     """
-    path = path_of(directory, step)
+    return _read(path_of(directory, step))
+
+
+def _read(path: Path) -> Checkpoint:
     manifest = _read_manifest(path)
     wrong = durable.changed_files(manifest["files"], durable.file_digests(path, MANIFEST))
     if wrong:
@@ -245,6 +249,17 @@ def set_aside(path: Path) -> Path:
             path.rename(aside)
             return aside
     raise OSError(f"{path.parent} is full of checkpoints set aside: remove some")
+
+
+def remove_equal_asides(directory: Path, step: int, records: Mapping[str, LeafRecord]) -> None:
+    """Remove what was set aside of a step and is whole and the same as what was made again."""
+    for aside in directory.glob(f"{step}.aside-*"):
+        try:
+            same = _read(aside).records == records
+        except Damaged:
+            continue
+        if same:
+            shutil.rmtree(aside)
 
 
 def remove_parts(directory: Path) -> None:

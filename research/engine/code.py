@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -10,9 +11,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds `research/` and `experiments/`."""
-ALWAYS = ("research.engine.advance",)
-"""Modules behind every run, whatever the experiment imports: the compiled loop."""
+DRIVERS = (
+    "research.data.feed",
+    "research.engine.environment",
+    "research.engine.following",
+    "research.engine.population",
+    "research.engine.program",
+)
+"""Modules behind every run, whatever the experiment imports, and all that they import."""
+FINISHERS = ("research.engine.finish", "research.engine.loop", "research.engine.selection")
+"""Modules behind every run whose own imports only save, show and check."""
 _PACKAGES = ("research", "experiments")
+DIGITS = 16
+"""Hex digits of a file's SHA-256 that are kept: they name a change, and nothing rests on them."""
 
 
 def code_digest(experiment_file: Path, root: Path = ROOT) -> dict[str, str]:
@@ -26,20 +37,23 @@ def code_digest(experiment_file: Path, root: Path = ROOT) -> dict[str, str]:
         root: the folder that holds `research/`.
 
     Returns:
-        Path relative to `root` (with `/`) -> SHA-256 (hex) of the source, whatever its line ends.
+        Path relative to `root` (with `/`) -> SHA-256 of the source, whatever its line ends: the
+        first `DIGITS` hex digits.
     """
     waiting = [experiment_file.resolve()]
-    for module in ALWAYS:
+    for module in DRIVERS:
         waiting.extend(_files(module, root))
+    alone = [file for module in FINISHERS for file in _files(module, root)]
     found: dict[str, str] = {}
-    while waiting:
-        file = waiting.pop()
+    while waiting or alone:
+        follow = bool(waiting)
+        file = waiting.pop() if follow else alone.pop()
         name = file.relative_to(root.resolve()).as_posix()
         if name in found:
             continue
         source = file.read_bytes().replace(b"\r\n", b"\n")
-        found[name] = hashlib.sha256(source).hexdigest()
-        for module in _imports(ast.parse(source, name), _package(name)):
+        found[name] = hashlib.sha256(source).hexdigest()[:DIGITS]
+        for module in _imports(ast.parse(source, name), _package(name)) if follow else ():
             waiting.extend(_files(module, root))
     return dict(sorted(found.items()))
 
@@ -57,8 +71,22 @@ def changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
             return "added"
         return "changed" if name in new else "removed"
 
-    names = sorted(old.keys() | new.keys())
-    return [f"{name} {word(name)}" for name in names if old.get(name) != new.get(name)]
+    def differs(name: str) -> bool:
+        # Runs of before have whole digests.
+        return old.get(name, "")[:DIGITS] != new.get(name, "")[:DIGITS]
+
+    names = [name for name in sorted(old.keys() | new.keys()) if differs(name)]
+    unknown = [name for name in names if name not in old and name in _always()]
+    phrases = [f"{name} {word(name)}" for name in names if name not in unknown]
+    if unknown:
+        phrases.append(f"{len(unknown)} files behind every run were not recorded then")
+    return phrases
+
+
+@functools.cache
+def _always() -> frozenset[str]:
+    """The files of `DRIVERS` and `FINISHERS`, and of what the former import."""
+    return frozenset(code_digest(Path(__file__)))
 
 
 def _imports(tree: ast.Module, package: str) -> Iterator[str]:

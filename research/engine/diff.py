@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 from research.engine import checkpoint, fingerprint, ledger
 from research.engine.code import changed
-from research.engine.leaves import Leaves
+from research.engine.digests import Leaves, differing_leaves
+from research.engine.distances import describe_leaves
 from research.engine.ledger import Ledger
 from research.engine.saver import Directories
-from research.engine.verify import describe_leaves, differing_leaves
+from research.engine.saves import read_leaves, read_sketches
 from research.errors import Damaged
 
 
@@ -48,9 +49,16 @@ def diff(left: Path, right: Path) -> Parting:
     common = sorted(saves[0].keys() & saves[1].keys())
     last_equal = None
     for step in common:
-        names = differing_leaves(*(ledger.read_leaves(save[step]) for save in saves))
-        if names:
-            described = describe_leaves(names, _stored(left, step), _stored(right, step))
+        ours, theirs = (save[step] for save in saves)
+        if ours["digest"] != theirs["digest"]:
+            names = differing_leaves(read_leaves(ours), read_leaves(theirs))
+            described = describe_leaves(
+                names,
+                _stored(left, step),
+                _stored(right, step),
+                read_sketches(ours),
+                read_sketches(theirs),
+            )
             return Parting(len(common), last_equal, step, described, differences)
         last_equal = step
     return Parting(len(common), last_equal, None, "", differences)

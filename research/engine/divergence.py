@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from research.engine import checkpoint, durable
-from research.engine.leaves import STATE, Leaves
+from research.engine.digests import STATE, Leaves
 from research.errors import Damaged, EncoreError, Exit
 
 

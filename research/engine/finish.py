@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ import jax
 from research.engine import artifacts, checkpoint, keys, ledger
 from research.engine.advance import Carry
 from research.engine.durable import write_file
-from research.engine.figures import Figure
+from research.engine.figures import HOST_TOLERANCE, Figure, unlike
 from research.engine.identity import Identity
 from research.engine.leaves import Reader
 from research.engine.loop import Position, Trained, evaluate
@@ -20,7 +21,7 @@ from research.engine.observer import Observer
 from research.engine.population import Population
 from research.engine.program import Program
 from research.engine.record import spell_figures
-from research.engine.result import last_word, shown, vouched
+from research.engine.result import figures_of, last_word, shown, vouched
 from research.engine.saver import Directories, Saver
 from research.engine.selection import each_member, reported_steps
 from research.errors import Damaged, Difference
@@ -44,6 +45,7 @@ def finish(
     complete = position.step == program.experiment.steps
     saved = ledger.read(places.ledger).saves()[position.step]
     metrics: dict[str, Any] = {**spell_figures(trained.metrics), **saved["metrics"]}
+    measured: Mapping[str, Figure] = {}
     if complete:
         steps = reported_steps(saver.bests, position.step)
         carry = reported_state(program, position, steps, places, reader)
@@ -56,7 +58,8 @@ def finish(
             if not any(name.startswith(f"{split}/") for name in known)
         )
         figures = evaluate_reported(program, carry, steps, splits, reader)
-        figures |= measure(program, carry, reader)
+        measured = measure(program, carry, reader)
+        figures |= measured
         if program.experiment.artifacts is not None:
             keep_artifacts(places, program, steps[0], carry, reader, observer)
         if figures:
@@ -80,17 +83,33 @@ def finish(
         "items_per_second": trained.items_per_second,
         "peak_memory_bytes": peak_memory_bytes(),
     }
-    write_file(places.result, json.dumps(result, indent=2) + "\n")
     if complete:
         recorded = ledger.read(places.ledger).result()
         if recorded is None:
             saver.append("result", word)
-        elif recorded != word:
+        elif not _is_same_word(recorded, word, measured):
             raise Difference(
                 f"{places.run} was made again and its figures differ from those in its ledger: "
                 "code, environment or data changed since"
             )
+        else:
+            result |= vouched(recorded)
+    # After its line: a result that the ledger knows nothing of has lost it.
+    write_file(places.result, json.dumps(result, indent=2) + "\n")
     return result
+
+
+def _is_same_word(
+    recorded: Mapping[str, Any], made: Mapping[str, Any], measured: Mapping[str, Any]
+) -> bool:
+    """Whether a run that was made again ends as it did, but for last digits from the host."""
+    if any(recorded[name] != made[name] for name in ("shown", "digest")):
+        return False
+    before, after = figures_of(recorded), figures_of(made)
+    return before.keys() == after.keys() and not any(
+        unlike(before[name], after[name], HOST_TOLERANCE if name in measured else 0.0)
+        for name in after
+    )
 
 
 def reported_state(

@@ -11,7 +11,8 @@ import numpy as np
 from research.engine import checkpoint
 from research.engine.advance import Carry
 from research.engine.checkpoint import Facts
-from research.engine.leaves import Leaves, Reader, name_leaves, record_leaves
+from research.engine.digests import Leaves, record_leaves
+from research.engine.leaves import Reader, name_leaves
 from research.engine.program import Program
 from research.engine.saver import Directories
 from research.errors import Damaged, Mistake

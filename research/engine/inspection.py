@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
-from research.engine import checkpoint, ledger
+from research.engine import artifacts, checkpoint
 from research.engine.identity import Identity, is_config_file_true
-from research.engine.leaves import state_digest
 from research.engine.ledger import Ledger
 from research.engine.record import read_metrics
 from research.engine.result import vouched
 from research.engine.saver import Directories
+from research.engine.saves import is_of
 from research.engine.surroundings import Surroundings
 from research.errors import Damaged
 
@@ -35,30 +36,69 @@ def record_findings(
         except Damaged as damage:
             yield f"damaged checkpoint: {damage}"
             continue
-        if step in saves and stored.records != ledger.read_leaves(saves[step]):
+        if step in saves and not is_of(saves[step], stored.records):
             yield f"damaged checkpoint: {step} is not the one that the ledger recorded"
     lines = read_metrics(places.metrics)
     last = max(saves, default=-1)
+    # The ledger has all of its lines: a file that is not there says nothing false.
+    there = places.metrics.exists()
     for step, figures in opened.reports().items():
-        if lines.get(step) != figures:
+        if there and lines.get(step) != figures:
             what = "is not the ledger's" if step in lines else "is missing"
             yield f"changed metrics: the line of step {step} in metrics.jsonl {what}"
     for step in lines:
         if step <= last and step not in opened.reports():
             yield f"changed metrics: metrics.jsonl has a line of step {step} that was not made"
-    for step, save in saves.items():
-        if save["digest"] != state_digest(ledger.read_leaves(save)):
-            yield f"changed digest: that of step {step} is not the digest of its own leaves"
     result = opened.result()
     if result is not None:
         end = saves.get(int(result["shown"]["step"]), {})
         if result["digest"] != end.get("digest"):
             yield "changed result: the ledger's result does not have the digest of its last save"
-        promised = vouched(result)
-        try:
-            shown = json.loads(places.result.read_text())
-            agrees = shown == {**shown, **promised}
-        except (OSError, ValueError, TypeError):
-            agrees = False
-        if not agrees:
+        shown = _read_result(places)
+        if shown != {**shown, **vouched(result)}:
             yield "changed result: result.json is missing or does not say what the ledger says"
+
+
+def cut_off(places: Directories, opened: Ledger) -> tuple[list[str], list[str]]:
+    """Sentences on what tells of lines that the ledger does not have.
+
+    A chain that lost its last lines is whole. A result is written after its line, and so is sure to
+    have had one; a crash can leave one checkpoint, and artifacts, before their line is written.
+
+    Returns:
+        Those that show a loss, and those that a crash explains as well.
+    """
+    if opened.broken:
+        return [], []  # That lines are lost is plain.
+    saves, result = opened.saves(), opened.result()
+    last = max(saves, default=-1)
+    sure: list[str] = []
+    unsure: list[str] = []
+    told = _read_result(places)
+    if told.get("complete") is True and result is None:
+        sure.append("lines are missing: result.json has the run's end, and the ledger has none")
+    elif isinstance(step := told.get("step"), int) and step > last:
+        sure.append(f"lines are missing: result.json has step {step}, the ledger ends at {last}")
+    beyond = [step for step in checkpoint.stored_steps(places.checkpoints) if step > last]
+    if beyond:
+        steps = ", ".join(map(str, beyond))
+        sentence = f"the ledger ends at {last}, and checkpoints lie there of step {steps}"
+        (sure if len(beyond) > 1 else unsure).append(
+            f"lines are missing: {sentence}"
+            if len(beyond) > 1
+            else f"{sentence}: a crash came before its line, or the line is lost"
+        )
+    if result is None and any((places.run / artifacts.DIRECTORY).glob("*.npz")):
+        unsure.append(
+            "artifacts are made at a run's end, which the ledger does not have: a crash came "
+            "before its line, or the line is lost"
+        )
+    return sure, unsure
+
+
+def _read_result(places: Directories) -> dict[str, Any]:
+    try:
+        content = json.loads(places.result.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,16 +1,12 @@
-"""A pytree as named leaves on the host, and the digests that say whether two are the same."""
+"""A pytree as named leaves, and the one way from the device to the host."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
-
-Leaves = dict[str, np.ndarray]
-"""Path (`state/params/Dense_0/kernel`) -> array on the host. Typed keys are their uint32 data."""
 
 
 class Reader:
@@ -86,53 +82,3 @@ def _key_impl(key: Any) -> Any:
     found: list[Any] = []
     jax.eval_shape(lambda traced: found.append(jax.random.key_impl(traced)), key)
     return found[0]
-
-
-class LeafRecord(NamedTuple):
-    """What the ledger keeps of a leaf."""
-
-    sha256: str
-    dtype: str
-    shape: tuple[int, ...]
-
-
-def record_leaf(name: str, array: np.ndarray) -> LeafRecord:
-    """SHA-256 over path, dtype, shape and bytes (little endian, row-major) of one leaf."""
-    array = np.ascontiguousarray(array) if array.ndim else array
-    shape = tuple(int(size) for size in array.shape)
-    digest = hashlib.sha256(f"{name}\0{array.dtype.name}\0{shape}\0".encode())
-    if array.size:
-        digest.update(array.reshape(-1).view(np.uint8).data)
-    return LeafRecord(digest.hexdigest(), array.dtype.name, shape)
-
-
-def record_leaves(leaves: Mapping[str, np.ndarray]) -> dict[str, LeafRecord]:
-    """Path -> record of every leaf."""
-    return {name: record_leaf(name, array) for name, array in leaves.items()}
-
-
-STATE = "state/"
-"""The paths that the run's digest covers; the rest of a carry is the loop's own."""
-
-
-def state_digest(records: Mapping[str, LeafRecord]) -> str:
-    """SHA-256 over the records of the state's leaves, by path: the digest of a run at a step."""
-    digest = hashlib.sha256()
-    for name in sorted(records):
-        if name.startswith(STATE):
-            digest.update(f"{records[name].sha256}\n".encode())
-    return digest.hexdigest()
-
-
-def member_digests(leaves: Leaves) -> list[str]:
-    """The digest of each member's state, as its own run would have it.
-
-    Args:
-        leaves: those of a population, each `[members, ...]`.
-    """
-    state = {name: leaf for name, leaf in leaves.items() if name.startswith(STATE)}
-    members = len(next(iter(state.values()))) if state else 0
-    return [
-        state_digest(record_leaves({name: leaf[member] for name, leaf in state.items()}))
-        for member in range(members)
-    ]

@@ -1,4 +1,8 @@
-"""The ledger: an append-only file in which each line carries the digest of the line before."""
+"""The ledger: an append-only file in which each line's digest covers the digest of the line before.
+
+The chain is keyless. It shows accidents, and changes made by someone who does not make the rest of
+it anew; what binds more is a digest that was published, or a replay.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,15 @@ import hashlib
 import itertools
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from research.engine.durable import named, sync_directory, write_file
+from research.engine.saves import read_figures
 
 if TYPE_CHECKING:
-    from research.engine.leaves import LeafRecord
+    pass
 
 FIRST = "0" * 64
 """What the first line carries in place of a digest."""
@@ -23,9 +28,11 @@ class Line(NamedTuple):
     """One line of a ledger.
 
     Attributes:
-        kind: `header`, `segment` (the run went on in another process), `save` or `result`.
+        kind: `header`, `segment` (the run went on under another environment or code), `leaves`
+            (names and types of the leaves of the saves that follow), `figures` (names of their
+            figures), `save` or `result`.
         content: the line's own fields.
-        digest: SHA-256 of the line, which it carries itself and the next line repeats.
+        digest: SHA-256 over the line and the digest of the line before; the line carries it.
     """
 
     kind: str
@@ -60,8 +67,22 @@ class Ledger(NamedTuple):
         return (line.content for line in self.lines if line.kind == kind)
 
     def saves(self) -> dict[int, dict[str, Any]]:
-        """Step -> the content of its save line, ascending."""
-        saves = {int(content["step"]): content for content in self.of_kind("save")}
+        """Step -> the content of its save line, ascending.
+
+        With the `table` of its leaves, its own figures as `metrics`, and those of the reports
+        between it and the save before as `reports`, whatever the form of the line.
+        """
+        saves: dict[int, dict[str, Any]] = {}
+        table: Mapping[str, Any] = {}
+        names: Sequence[str] = ()
+        for line in self.lines:
+            if line.kind == "leaves":
+                table = line.content
+            elif line.kind == "figures":
+                names = line.content["names"]
+            elif line.kind == "save":
+                step = int(line.content["step"])
+                saves[step] = {**line.content, "table": table, **read_figures(line.content, names)}
         return dict(sorted(saves.items()))
 
     def reports(self) -> dict[int, dict[str, Any]]:
@@ -72,15 +93,19 @@ class Ledger(NamedTuple):
             reports |= {step: content["metrics"]} if content["metrics"] else {}
         return dict(sorted(reports.items()))
 
+    def last(self, kind: str) -> dict[str, Any] | None:
+        """The content of the last line of one kind, if there is any."""
+        return next((line.content for line in reversed(self.lines) if line.kind == kind), None)
+
     def result(self) -> dict[str, Any] | None:
         """The content of the last result line, if the run is finished."""
-        return next(iter(reversed(list(self.of_kind("result")))), None)
+        return self.last("result")
 
 
 def spell(kind: str, content: Mapping[str, Any], previous: str) -> tuple[bytes, str]:
-    """One line as it is written, and its digest: canonical JSON that carries both digests."""
-    line = {"kind": kind, **content, "previous": previous}
-    digest = hashlib.sha256(_canonical(line)).hexdigest()
+    """One line as it is written, canonical JSON with its digest, and the digest."""
+    line = {"kind": kind, **content}
+    digest = hashlib.sha256(_canonical({**line, "previous": previous})).hexdigest()
     return _canonical({**line, "sha256": digest}) + b"\n", digest
 
 
@@ -102,12 +127,13 @@ def read(path: Path) -> Ledger:
         raw = data[position : end + 1] if end >= 0 else data[position:]
         number = len(lines) + 1
         try:
-            content = json.loads(raw)
-            kind = content.pop("kind")
-            carried = content.pop("previous")
-            digest = content.pop("sha256")
+            line = json.loads(raw)
+            content = {name: line[name] for name in line.keys() - {"kind", "previous", "sha256"}}
+            kind, digest = line["kind"], line["sha256"]
             # A changed exponent can read as infinity, which is spelled by no line of ours.
-            respelled = spell(kind, content, previous)
+            whole, right = spell(kind, content, previous)
+            if "previous" in line:  # As lines were before they were compact.
+                whole = _canonical({**line, "previous": previous, "sha256": right}) + b"\n"
         except (ValueError, KeyError, AttributeError, TypeError):
             cut_short = end < 0
             broken = f"line {number} is " + ("cut short" if cut_short else "not a ledger line")
@@ -115,11 +141,8 @@ def read(path: Path) -> Ledger:
         if end < 0:
             cut_short, broken = True, f"line {number} is cut short"
             break
-        if carried != previous:
-            broken = f"line {number} does not carry the digest of the line before it"
-            break
-        if respelled != (raw, digest):
-            broken = f"line {number} is not what was written: its own digest does not fit"
+        if (whole, right) != (raw, digest):
+            broken = f"line {number} is not what was written there after the line before it"
             break
         previous = digest
         lines.append(Line(kind, content, digest))
@@ -169,19 +192,3 @@ def keep_whole_part(ledger: Ledger) -> Path | None:
         file.truncate(ledger.valid_bytes)
         os.fsync(file.fileno())
     return aside
-
-
-def spell_leaves(records: Mapping[str, LeafRecord]) -> dict[str, list[Any]]:
-    """Leaf records as JSON: path -> [sha256, dtype, shape]."""
-    return {name: [r.sha256, r.dtype, list(r.shape)] for name, r in records.items()}
-
-
-def read_leaves(content: Mapping[str, Any]) -> dict[str, LeafRecord]:
-    """The leaf records of a save line."""
-    # Comes with JAX, which a reader of the chain alone does without.
-    from research.engine.leaves import LeafRecord
-
-    return {
-        name: LeafRecord(sha256, dtype, tuple(shape))
-        for name, (sha256, dtype, shape) in content["leaves"].items()
-    }

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
+import itertools
 
 from research.engine import checkpoint, ledger
 from research.engine.checkpoint import Checkpoint
 from research.engine.durable import write_file
 from research.engine.identity import CONFIG_FILE, Identity, is_config_file_true
 from research.engine.initialize import Initial, keep_initial
+from research.engine.inspection import cut_off
 from research.engine.ledger import Ledger
 from research.engine.observer import Observer
 from research.engine.program import Program
 from research.engine.saver import Directories
+from research.engine.saves import is_of
 from research.engine.selection import best_saves, steps_of
 from research.engine.surroundings import Surroundings, check_header, what_changed
 from research.errors import Damaged, Mistake
@@ -65,7 +67,7 @@ def open_ledger(
             f"before it{kept}"
         )
     notes = what_changed(opened, surroundings)
-    for text in notes:
+    for text in (*itertools.chain(*cut_off(places, opened)), *notes):
         observer.note(text)
     finished = opened.result() is not None
     if notes and not finished:
@@ -92,15 +94,16 @@ def newest_good(
     for step in reversed(checkpoint.stored_steps(places.checkpoints)):
         path = checkpoint.path_of(places.checkpoints, step)
         if step not in saves:
-            if opened.broken:
-                checkpoint.set_aside(path)
-            else:
-                # Durable, but its line was not: never published, and made again on the way.
-                shutil.rmtree(path)
+            # A crash came between the two, or the line was lost: which, nobody can tell.
+            aside = checkpoint.set_aside(path)
+            observer.note(
+                f"checkpoint {step} has no line in the ledger: kept as {aside.name} until it is "
+                "made again, the same to the bit"
+            )
             continue
         try:
             stored = checkpoint.read(places.checkpoints, step)
-            if stored.records != ledger.read_leaves(saves[step]):
+            if not is_of(saves[step], stored.records):
                 raise Damaged(f"checkpoint {path} is not the one that the ledger recorded")
         except Damaged as damage:
             aside = checkpoint.set_aside(path)

@@ -9,19 +9,25 @@ from typing import Any, NamedTuple
 
 from research.engine import checkpoint, ledger
 from research.engine.checkpoint import Facts, Retention
+from research.engine.digests import (
+    LeafRecord,
+    Leaves,
+    differing_leaves,
+    record_leaves,
+    state_digest,
+)
 from research.engine.durable import sync_file
 from research.engine.experiment import Selection
 from research.engine.figures import Figures
 from research.engine.identity import LEDGER_FILE
-from research.engine.leaves import (
-    STATE,
-    LeafRecord,
-    Leaves,
-    member_digests,
-    record_leaves,
-    state_digest,
-)
 from research.engine.record import append_metrics, spell_figures
+from research.engine.saves import (
+    figure_names,
+    read_leaves,
+    spell_reports,
+    spell_save,
+    table_of,
+)
 from research.engine.selection import best_saves, better, steps_of
 from research.errors import Difference
 
@@ -83,7 +89,9 @@ class Saver:
         self._selection = selection
         self._saved = saved
         self._members = members
-        self._known = {step: ledger.read_leaves(line) for step, line in opened.saves().items()}
+        self._known = opened.saves()
+        self._table = opened.last("leaves")
+        self._figure_names: list[str] = (opened.last("figures") or {"names": []})["names"]
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="saver")
         self._pending: Future[str] | None = None
         self.chain = opened.lines[-1].digest if opened.lines else ledger.FIRST
@@ -130,25 +138,22 @@ class Saver:
         self, step: int, leaves: Leaves, facts: Facts, reports: dict[int, dict[str, Any]]
     ) -> str:
         records = record_leaves(leaves)
-        metrics = reports.pop(step, {})
+        metrics = reports.get(step, {})
+        content = spell_save(step, leaves, records, members=self._members)
         if step in self._known:
             self._check_against_record(step, records)
         checkpoint.write(self._places.checkpoints, step, leaves, records, facts)
-        digest = state_digest(records)
         if step not in self._known:
-            content = {
-                "step": step,
-                "digest": digest,
-                "leaves": ledger.spell_leaves(records),
-                "metrics": metrics,
-                "reports": {str(at): figures for at, figures in reports.items()},
-            }
-            if self._members:
-                content["members"] = member_digests(leaves)
             if self._places.metrics.exists():
                 sync_file(self._places.metrics)
-            self.append("save", content)
-            self._known[step] = records
+            if (table := table_of(records)) != self._table:
+                self.append("leaves", table)
+                self._table = table
+            if (names := figure_names(self._figure_names, reports)) != self._figure_names:
+                self.append("figures", {"names": names})
+                self._figure_names = names
+            self.append("save", {**content, "figures": spell_reports(names, reports)})
+        checkpoint.remove_equal_asides(self._places.checkpoints, step, records)
         self.bests = better(self.bests, step, metrics, self._selection)
         checkpoint.prune(
             self._places.checkpoints,
@@ -156,7 +161,7 @@ class Saver:
             lambda kept: kept in steps_of(self.bests),
         )
         self._saved(step)
-        return digest
+        return content["digest"]
 
     def append(self, kind: str, content: dict[str, Any]) -> None:
         """Append a line to the ledger."""
@@ -165,10 +170,11 @@ class Saver:
     def _check_against_record(self, step: int, records: dict[str, LeafRecord]) -> None:
         """A step made again after falling back must be what the ledger says it was."""
         known = self._known[step]
-        names = [n for n in records if n.startswith(STATE) and known.get(n) != records[n]]
-        if names:
-            raise Difference(
-                f"step {step} was made again and differs from the ledger in {len(names)} leaves, "
-                f"first {names[0]}: code, environment or data changed since; "
-                "--restart starts anew and keeps this run aside"
-            )
+        if known["digest"] == state_digest(records):
+            return
+        names = differing_leaves(read_leaves(known), records)
+        raise Difference(
+            f"step {step} was made again and differs from the ledger in {len(names)} leaves, "
+            f"first {names[0] if names else 'none by itself'}: code, environment or data changed "
+            "since; --restart starts anew and keeps this run aside"
+        )

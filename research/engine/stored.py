@@ -7,10 +7,12 @@ from pathlib import Path
 import jax
 
 from research.engine import checkpoint, keys, ledger
+from research.engine.digests import STATE, record_leaves
 from research.engine.experiment import Experiment, State
 from research.engine.hyperparameters import traced
-from research.engine.leaves import STATE, rebuild, record_leaves
+from research.engine.leaves import rebuild
 from research.engine.saver import Directories
+from research.engine.saves import is_of
 from research.engine.selection import best_saves
 from research.errors import Damaged, Mistake
 
@@ -45,7 +47,7 @@ def read_state(
         step, stored = found
     path = checkpoint.path_of(places.checkpoints, step)
     save = opened.saves().get(step)
-    if save is not None and stored.records != ledger.read_leaves(save):
+    if save is not None and not is_of(save, stored.records):
         raise Damaged(f"checkpoint {path} is not the one that the ledger recorded")
     leaves = {name: leaf for name, leaf in stored.leaves.items() if name.startswith(STATE)}
     if member is not None:

@@ -212,7 +212,8 @@ def _reports(opened: ledger.Ledger, path: Path) -> tuple[dict[int, dict[str, Any
         lines = {}
     until = max(opened.saves(), default=-1)
     later = {step: line for step, line in lines.items() if step > until}
-    changed = any(lines.get(step) != line for step, line in vouched.items())
+    # Where there is no file at all, nothing false was said.
+    changed = path.exists() and any(lines.get(step) != line for step, line in vouched.items())
     return dict(sorted({**vouched, **later}.items())), changed
 
 

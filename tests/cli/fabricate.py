@@ -18,6 +18,7 @@ def line(kind: str, content: dict[str, Any], previous: str) -> tuple[str, str]:
     whole = {"kind": kind, **content, "previous": previous}
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).hexdigest()
+    del whole["previous"]
     whole["sha256"] = digest
     return json.dumps(whole, sort_keys=True, separators=(",", ":")) + "\n", digest
 

@@ -14,8 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import jax
 
+from research.engine.digests import member_digests
 from research.engine.environment import fix_devices, fix_pool
-from research.engine.leaves import Reader, member_digests
+from research.engine.leaves import Reader
 from research.engine.population import Population, Seeded
 from tests.engine.toy import ToyFeed, make_toy
 

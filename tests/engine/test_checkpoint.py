@@ -13,7 +13,8 @@ import pytest
 
 from research.engine import checkpoint
 from research.engine.checkpoint import Facts, Retention
-from research.engine.leaves import Reader, name_leaves, record_leaves
+from research.engine.digests import record_leaves
+from research.engine.leaves import Reader, name_leaves
 from research.errors import Damaged
 
 FACTS = Facts(False, 1.5)

@@ -7,12 +7,18 @@ import sys
 
 import pytest
 
-from research.engine.code import ROOT, changed, code_digest, combined
+from research.engine.code import DIGITS, ROOT, changed, code_digest, combined
 
 FILES = {
     "research/__init__.py": "",
     "research/engine/__init__.py": "",
+    "research/engine/program.py": "from research.engine import advance\n",
     "research/engine/advance.py": "from research.engine import keys\n",
+    "research/engine/loop.py": "from research.engine import saver\n",
+    "research/engine/saver.py": "",
+    "research/data/__init__.py": "",
+    "research/data/feed.py": "from research.data import resident\n",
+    "research/data/resident.py": "",
     "research/engine/keys.py": "import zlib\n",
     "research/vision/__init__.py": "",
     "research/vision/models.py": "from . import losses\nfrom ..layers.pooling import pool\n",
@@ -30,7 +36,12 @@ EXPECTED = {
     "experiments/vision/net.py",
     "research/__init__.py",
     "research/engine/__init__.py",
+    "research/engine/program.py",
     "research/engine/advance.py",
+    "research/engine/loop.py",
+    "research/data/__init__.py",
+    "research/data/feed.py",
+    "research/data/resident.py",
     "research/engine/keys.py",
     "research/vision/__init__.py",
     "research/vision/models.py",
@@ -59,7 +70,7 @@ def test_the_closure_of_imports(tree):
     assert set(found) == EXPECTED
     assert list(found) == sorted(found)
     for name, value in found.items():
-        assert value == hashlib.sha256((tree / name).read_bytes()).hexdigest()
+        assert value == hashlib.sha256((tree / name).read_bytes()).hexdigest()[:DIGITS]
 
 
 def test_an_experiment_that_imports_another(tree):
@@ -131,3 +142,30 @@ def test_the_static_closure_holds_every_module_that_is_imported():
         assert len(imported) > 10, file
         imported.add(file.relative_to(ROOT).as_posix())
         assert imported - set(code_digest(file)) == set(), file
+
+
+@pytest.mark.parametrize(
+    "name",
+    [f"data/{name}" for name in ("resident", "feed", "stream", "batches", "order")]
+    + [
+        f"engine/{name}"
+        for name in ("advance", "mesh", "program", "population", "environment", "loop", "finish")
+    ],
+)
+def test_what_drives_every_run_is_covered_and_what_only_shows_it_is_not(name):
+    for file in ("experiments/vision/digits_cnn.py", "experiments/rl/three_state_q_iteration.py"):
+        covered = code_digest(ROOT / file)
+        assert f"research/{name}.py" in covered
+        assert "research/engine/interrupts.py" not in covered
+        assert not any(path.startswith("research/cli/") for path in covered)
+
+
+def test_files_that_older_runs_did_not_record_are_one_phrase():
+    covered = code_digest(ROOT / "experiments/vision/digits_cnn.py")
+    older = {path: digest for path, digest in covered.items() if "/engine/pro" not in path}
+    assert changed(older, covered) == ["2 files behind every run were not recorded then"]
+    whole = {path: digest + "0" * 48 for path, digest in covered.items()}
+    assert changed(whole, covered) == [], "as runs of before have them"
+    assert changed(covered, {**covered, "research/engine/program.py": "0"}) == [
+        "research/engine/program.py changed"
+    ]

@@ -10,14 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.engine.leaves import (
-    Reader,
-    name_leaves,
-    rebuild,
-    record_leaf,
-    record_leaves,
-    state_digest,
-)
+from research.engine.digests import record_leaf, record_leaves, state_digest
+from research.engine.leaves import Reader, name_leaves, rebuild
 
 DTYPES = ("float32", "bfloat16", "float16", "int32", "uint8", "bool")
 

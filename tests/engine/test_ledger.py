@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from research.engine import ledger
-from research.engine.leaves import record_leaves
+from research.engine import ledger, saves
+from research.engine.digests import record_leaves, shortened
 
 CONTENTS = (
     ("header", {"experiment": "a/b", "config": {"rate": 1e-05, "size": 8}, "seed": 0}),
@@ -51,10 +52,34 @@ def test_what_is_read_is_what_was_written(path):
     }
 
 
-def test_each_line_carries_the_digest_of_the_line_before(path):
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    carried = [line["previous"] for line in lines]
-    assert carried == [ledger.FIRST, *(line["sha256"] for line in lines[:-1])]
+def test_the_digest_of_each_line_covers_that_of_the_line_before(path):
+    previous = ledger.FIRST
+    for text in path.read_text().splitlines():
+        line = json.loads(text)
+        digest = line.pop("sha256")
+        whole = json.dumps({**line, "previous": previous}, sort_keys=True, separators=(",", ":"))
+        assert digest == hashlib.sha256(whole.encode()).hexdigest()
+        previous = digest
+
+
+def test_a_ledger_whose_lines_spell_the_digest_before_is_read_and_goes_on(path):
+    compact, previous = path.read_text(), ledger.FIRST
+    lines = []
+    for text in compact.splitlines():
+        lines.append(spell_old({**json.loads(text), "previous": previous}))
+        previous = json.loads(text)["sha256"]
+    path.write_text("".join(lines))
+    opened = ledger.read(path)
+    assert not opened.broken and opened.lines[-1].digest == previous
+    assert [(line.kind, line.content) for line in opened.lines] == list(CONTENTS)
+    ledger.append(path, "save", {"step": 60}, previous)
+    assert not ledger.read(path).broken
+    path.write_text("".join([lines[0], *lines[2:]]))
+    assert ledger.read(path).broken.startswith("line 2 is not what was written there")
+
+
+def spell_old(line):
+    return json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n"
 
 
 def test_no_file_is_an_empty_ledger(tmp_path):
@@ -115,7 +140,7 @@ def test_a_line_removed_doubled_or_swapped_ends_the_chain(path, number):
             continue
         first = {"removed": number, "doubled": number + 1, "swapped": max(0, number - 1)}[change]
         assert len(opened.lines) == (0 if change == "swapped" and number == 0 else first)
-        assert "digest of the line before" in opened.broken
+        assert "not what was written there after the line before it" in opened.broken
 
 
 def test_an_infinite_number_is_a_broken_line_and_no_crash(path):
@@ -191,7 +216,30 @@ def test_a_tail_that_a_crash_cut_short_is_just_cut_off(path):
     assert not ledger.read(path).broken
 
 
-def test_leaf_records_survive():
-    records = record_leaves({"a": np.ones((2, 3), np.float32), "b": np.zeros((0,))})
-    content = json.loads(json.dumps({"leaves": ledger.spell_leaves(records)}))
-    assert ledger.read_leaves(content) == records
+def test_what_a_save_tells_of_leaves_survives(tmp_path):
+    leaves = {
+        "seed": np.uint32(3),
+        "state/a": np.full((2, 3), 2, np.float32),
+        "state/b": np.zeros((0,)),
+        "state/c": np.bool_([1, 0]),
+    }
+    records = record_leaves(leaves)
+    path = fill(
+        tmp_path / "ledger.jsonl",
+        [
+            ("leaves", saves.table_of(records)),
+            ("save", saves.spell_save(0, leaves, records, members=False)),
+            ("save", saves.spell_save(7, leaves, records, members=False)),
+        ],
+    )
+    for save in ledger.read(path).saves().values():
+        assert saves.read_leaves(save) == shortened(records)
+        assert saves.is_of(save, records)
+        sketched = saves.read_sketches(save)
+        assert sketched["state/a"][0] == np.float32(np.sqrt(24)) and "seed" not in sketched
+        # As a ledger has it whose lines name every leaf.
+        old = {**save, "leaves": {n: [r.sha256, r.dtype, r.shape] for n, r in records.items()}}
+        assert saves.read_leaves(old) == shortened(records) and saves.is_of(old, records)
+    for name in leaves:
+        other = record_leaves({**leaves, name: np.ones((5,), np.float32)})
+        assert not saves.is_of(save, other), name

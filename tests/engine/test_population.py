@@ -17,10 +17,11 @@ from research.data.arrays import ArraySource
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
 from research.engine import checkpoint, ledger
+from research.engine.digests import member_digests
 from research.engine.divergence import Diverged
 from research.engine.experiment import Data
 from research.engine.identity import Identity, Many, from_fields
-from research.engine.leaves import Reader, member_digests
+from research.engine.leaves import Reader
 from research.engine.observer import Silence
 from research.engine.population import Layout, Population, Seeded
 from research.engine.program import Program

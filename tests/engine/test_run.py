@@ -41,7 +41,9 @@ def test_a_run_leaves_what_it_promises(finished):
     assert result["metrics"]["train/never"] is None
     assert checkpoint.stored_steps(directory / "checkpoints") == [20, 40, 60]
     opened = ledger.read(directory / "ledger.jsonl")
-    assert [line.kind for line in opened.lines] == ["header", *["save"] * 4, "result"]
+    assert [line.kind for line in opened.lines] == [
+        "header", "leaves", "save", "figures", *["save"] * 3, "result"
+    ]  # fmt: skip
     assert list(opened.saves()) == [0, 20, 40, 60]
     assert opened.saves()[60]["digest"] == result["digest"]
     lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]

@@ -8,7 +8,9 @@ import shutil
 import pytest
 
 from research.engine import checkpoint, ledger
+from research.engine import run as run_module
 from research.engine.cadence import Cadence
+from research.engine.digests import record_leaves
 from research.engine.identity import read_identity
 from research.engine.run import StoppedRun
 from research.engine.verify import verify
@@ -122,6 +124,71 @@ def test_a_checkpoint_without_its_ledger_line_was_never_published(program, finis
     assert records(half) == records(finished[0])
 
 
+def changed_in_the_middle(run):
+    """A run of five saves whose third line of them was changed."""
+    path = run / "ledger.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"step":30', b'"step":31', 1))
+
+
+def die(*arguments):
+    raise OSError("died")
+
+
+OTHERWISE = SURROUNDINGS._replace(fingerprint={"jax": "2", "pool_size": "8"})
+
+
+@pytest.mark.parametrize("surroundings", [SURROUNDINGS, OTHERWISE])
+@pytest.mark.parametrize("dies", [False, True])
+def test_whole_checkpoints_beyond_a_break_are_never_lost(
+    program, finished, tmp_path, monkeypatch, surroundings, dies
+):
+    """Nor where the environment changed, or the process died after the ledger was cut back."""
+    with pytest.raises(StoppedRun):
+        run_toy(tmp_path, program, until=50, cadence=Cadence(10, 20, 10))
+    changed_in_the_middle(tmp_path)
+    places = tmp_path / "checkpoints"
+    before = {step: checkpoint.read(places, step).records for step in (30, 40, 50)}
+    if dies:
+        with monkeypatch.context() as patch:
+            patch.setattr(run_module, "newest_good", die)
+            with pytest.raises(OSError, match="died"):
+                run_toy(tmp_path, program, surroundings=surroundings)
+    observer = Notes()
+    with pytest.raises(StoppedRun):
+        run_toy(tmp_path, program, until=20, surroundings=surroundings, observer=observer)
+    for step, kept in before.items():
+        assert f"checkpoint {step} has no line in the ledger" in observer
+        aside = places / f"{step}.aside-0"
+        aside.rename(places / "99")
+        assert checkpoint.read(places, 99).records == kept
+        (places / "99").rename(aside)
+    # What is made again, the same to the bit, need not be kept twice; the rest stays.
+    run_toy(tmp_path, program, surroundings=surroundings, cadence=Cadence(10, 20, 20))
+    left = {path.name for path in places.glob("*.aside-*")}
+    assert left == {"30.aside-0", "50.aside-0"}
+
+
+def test_a_checkpoint_set_aside_that_differs_from_what_is_made_again_stays(program, half):
+    changed = ledger.read(half / "ledger.jsonl").lines[-1]
+    path = half / "ledger.jsonl"
+    path.write_bytes(path.read_bytes().replace(changed.digest.encode(), b"0" * 64))
+    leaves = checkpoint.read(half / "checkpoints", 40).leaves
+    leaves["state/params/b"] = leaves["state/params/b"] + 1
+    facts = checkpoint.read(half / "checkpoints", 40).facts
+    shutil.rmtree(half / "checkpoints" / "40")
+    checkpoint.write(half / "checkpoints", 40, leaves, record_leaves(leaves), facts)
+    run_toy(half, program)
+    assert (half / "checkpoints" / "40.aside-0").is_dir()
+
+
+def test_lines_cut_off_the_end_are_told_of_when_the_run_goes_on(program, finished, copied):
+    path = copied / "ledger.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]))
+    observer = goes_on(copied, program, finished)
+    assert "lines are missing: result.json has the run's end" in observer
+    assert records(copied) == records(finished[0])
+
+
 def test_half_written_saves_and_files_are_swept_up(program, finished, half):
     (half / "checkpoints" / ".60.1.part").mkdir()
     (half / ".result.json.1.part").write_text("{")
@@ -134,7 +201,7 @@ def test_a_ledger_broken_in_the_middle_goes_on_from_before_the_break(program, fi
     broken = path.read_bytes().replace(b'"step":40', b'"step":41')
     path.write_bytes(broken)
     observer = goes_on(half, program, finished)
-    assert "the ledger's line 4 is not what was written" in observer
+    assert "the ledger's line 6 is not what was written" in observer
     assert (half / "ledger.jsonl.broken-0").read_bytes() == broken
     assert records(half) == records(finished[0])
 
@@ -143,7 +210,7 @@ def test_a_ledger_cut_short_goes_on_from_its_whole_lines(program, finished, half
     path = half / "ledger.jsonl"
     path.write_bytes(path.read_bytes()[:-30])
     observer = goes_on(half, program, finished)
-    assert "line 4 is cut short" in observer
+    assert "line 6 is cut short" in observer
     assert records(half) == records(finished[0])
 
 

@@ -7,15 +7,18 @@ import json
 import re
 import shutil
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from research.engine import ledger
 from research.engine.diff import diff
+from research.engine.distances import describe_leaves, furthest, relative_distance
 from research.engine.identity import read_identity
 from research.engine.program import Program
+from research.engine.replay import TOLERANCE
 from research.engine.run import StoppedRun
-from research.engine.verify import describe_leaves, relative_distance, verify
+from research.engine.verify import Judgement, verify
 from research.errors import Damaged, Mistake
 from tests.engine.toy import SURROUNDINGS, Cadence, ToyFeed, make_toy, run_toy
 from tests.engine.watch import Notes
@@ -44,16 +47,16 @@ def forge(run, change):
         (None, 4),
         ((0, 60), 4),
         ((0, 20), 2),
-        ((20, 40), 2),
-        ((40, 60), 2),
-        ((60, 60), 1),
-        ((20, 33), 1),
+        ((20, 40), 1),
+        ((20, 60), 2),
+        ((40, 60), 1),
     ],
 )
 def test_an_honest_run_is_equal_throughout(program, finished, interval, compared):
     verdict = check(program, finished[0], interval=interval)
     assert (verdict.equal, verdict.compared) == (compared, compared)
-    assert verdict.findings == () and verdict.notes == () and not verdict.within_tolerance
+    assert verdict.findings == () and verdict.notes == () and verdict.near == 0
+    assert verdict.judgement is Judgement.VERIFIED
     assert program.compilations["advance"] == 1
 
 
@@ -94,7 +97,6 @@ def tampered(field, value):
         ("metrics.jsonl", tampered("train/loss", 0.5), "step 10 in metrics.jsonl is not"),
         ("metrics.jsonl", tampered("validation/loss", 0.5), "step 20 in metrics.jsonl is not"),
         ("metrics.jsonl", tampered("step", 11), "line of step 10 in metrics.jsonl is missing"),
-        ("metrics.jsonl", lambda p: p.unlink(), "step 60 in metrics.jsonl is missing"),
         ("result.json", lambda p: p.unlink(), "changed result: result.json"),
         ("result.json", lambda p: p.write_text("[]"), "changed result"),
         ("config.json", lambda p: p.write_text("{}"), "changed config: config.json"),
@@ -107,6 +109,22 @@ def test_a_changed_file_is_named(program, copied, name, change, told):
     verdict = check(program, copied)
     assert any(re.search(told, finding) for finding in verdict.findings)
     assert verdict.equal == verdict.compared == 4, "the states are still what they were"
+    assert verdict.judgement is Judgement.DIFFERS
+
+
+def test_metrics_that_are_not_there_say_nothing_false(program, copied):
+    (copied / "metrics.jsonl").unlink()
+    assert check(program, copied).judgement is Judgement.VERIFIED
+
+
+def test_an_interval_in_which_no_step_was_made_again_is_not_verified(program, finished, tmp_path):
+    for interval in ((60, 60), (20, 33)):
+        verdict = check(program, finished[0], interval=interval)
+        assert verdict.judgement is Judgement.INCOMPARABLE and verdict.compared == 0
+        assert any("nothing is proved" in note for note in verdict.notes)
+    with pytest.raises(StoppedRun):
+        run_toy(tmp_path, program, until=0)
+    assert check(program, tmp_path).judgement is Judgement.INCOMPARABLE
 
 
 @pytest.mark.parametrize("field", ["digest", "step", "seed", "complete"])
@@ -120,13 +138,30 @@ def test_a_broken_chain_is_named(program, copied):
     path = copied / "ledger.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"step":40', b'"step":41'))
     (finding,) = check(program, copied).findings
-    assert finding.startswith("broken chain: the ledger's line 4 is not what was written")
+    assert finding.startswith("broken chain: the ledger's line 6 is not what was written")
 
 
 def set_at(step, name, value):
     def change(kind, content):
         if kind == "save" and content["step"] == step:
             content[name] = value if not callable(value) else value(content[name])
+
+    return change
+
+
+def figure_at(step, name, value):
+    """Another value of one figure in the report of a step; None leaves the figure out."""
+    names = []
+
+    def change(kind, content):
+        if kind == "figures":
+            if name not in content["names"]:
+                content["names"].append(name)
+            names[:] = content["names"]
+        for row in content["figures"] if kind == "save" else ():
+            if row[0] == step:
+                row.extend([""] * (1 + len(names) - len(row)))
+                row[1 + names.index(name)] = "" if value is None else value
 
     return change
 
@@ -139,35 +174,41 @@ def result_with(name, value):
     return change
 
 
-def no_leaf(leaves):
-    return {n: r for n, r in leaves.items() if n != "state/params/b"}
+def other_leaf(digests):
+    """The digests of leaves with another one for the last of them."""
+    return digests[:-8] + "AAAAAAAA"
+
+
+def renamed(kind, content):
+    if kind == "leaves":
+        content["names"][content["names"].index("state/params/b")] = "state/params/c"
 
 
 FORGERIES = {
-    "digest": (set_at(40, "digest", "0" * 64), "changed digest: that of step 40"),
-    "leaf": (
-        set_at(40, "leaves", lambda v: {**v, "state/params/b": ["0" * 64, "float32", [8]]}),
-        "first difference at step 40: state/params/b",
+    "digest": (
+        set_at(40, "digest", "0" * 64),
+        "first difference at step 40: the digest of the state",
     ),
-    "leaf left out": (set_at(40, "leaves", no_leaf), "first difference at step 40: state/params/b"),
+    "leaf": (set_at(40, "leaves", other_leaf), "first difference at step 40: state/params/w"),
+    "leaf renamed": (renamed, "first difference at step 0: state/params/"),
     "metric": (
-        set_at(40, "metrics", lambda v: {**v, "train/loss": 0.1}),
+        figure_at(40, "train/loss", 0.1),
         "report of step 40: the ledger has train/loss 0.1, the replay ",
     ),
     "evaluation": (
-        set_at(40, "metrics", lambda v: {**v, "validation/loss": 0.1}),
+        figure_at(40, "validation/loss", 0.1),
         "report of step 40: the ledger has validation/loss 0.1, the replay ",
     ),
     "metric between saves": (
-        set_at(40, "reports", lambda v: {"30": {**v["30"], "train/loss": 0.1}}),
+        figure_at(30, "train/loss", 0.1),
         "report of step 30: the ledger has train/loss 0.1, the replay ",
     ),
     "metric made up": (
-        set_at(40, "metrics", lambda v: {**v, "train/wins": 1.0}),
+        figure_at(40, "train/wins", 1.0),
         "report of step 40: the ledger has train/wins 1.0, the replay no such figure",
     ),
     "metric left out": (
-        set_at(40, "metrics", lambda v: {n: x for n, x in v.items() if n != "train/loss"}),
+        figure_at(40, "train/loss", None),
         "report of step 40: the ledger has train/loss no such figure, the replay ",
     ),
     "result": (
@@ -198,8 +239,13 @@ def test_a_forged_ledger_whose_chain_is_whole_is_caught(program, copied, what):
     word = opened.result()
     result |= {"metrics": word["metrics"], "digest": word["digest"]}
     (copied / "result.json").write_text(json.dumps(result))
-    findings = check(program, copied).findings
-    assert any(told in finding for finding in findings), findings
+    verdict = check(program, copied)
+    assert any(told in finding for finding in verdict.findings), verdict.findings
+    assert verdict.judgement is Judgement.DIFFERS
+    # Nor is it ever verified where bits are others, or nothing is stored to compare with.
+    shutil.rmtree(copied / "checkpoints")
+    assert check(program, copied).judgement is Judgement.DIFFERS
+    assert check(nudging(1e-6), copied, ELSEWHERE).judgement is not Judgement.VERIFIED
 
 
 def test_a_ledger_that_is_chained_anew_unchanged_is_still_accepted(program, copied):
@@ -234,6 +280,7 @@ def test_other_data_code_and_environment_are_named(program, finished):
     other = SURROUNDINGS._replace(fingerprint={"jax": "2", "pool_size": "8"})
     verdict = check(program, finished[0], other)
     assert verdict.notes == ("jax was 1 and is 2 now",) and verdict.findings == ()
+    assert verdict.judgement is Judgement.VERIFIED, "all bits are the same, whatever has changed"
 
 
 def test_a_segment_made_elsewhere_is_told(program, tmp_path):
@@ -244,6 +291,28 @@ def test_a_segment_made_elsewhere_is_told(program, tmp_path):
     verdict = check(program, tmp_path)
     assert verdict.notes == ("the run itself went on after a change: jax was 1 and is 2 now",)
     assert verdict.findings == () and verdict.equal == 4
+    # What was made before the change is held to the bit; what came after it is not.
+    verdict = check(late_nudging(10), tmp_path)
+    assert verdict.judgement is Judgement.DIFFERS and "at step 20" in verdict.findings[0]
+    verdict = check(late_nudging(30), tmp_path)
+    assert verdict.judgement is Judgement.INCOMPARABLE and verdict.equal == 2
+
+
+ELSEWHERE = SURROUNDINGS._replace(fingerprint={"jax": "1", "pool_size": "8", "cpu": "other"})
+
+
+@functools.cache
+def late_nudging(first):
+    """The toy with other last bits from a step on."""
+    experiment = make_toy()
+
+    def update(state, batch, key):
+        after, figures = experiment.update(state, batch, key)
+        late = state.hyperparameters["updates"] >= first
+        w = after.params["w"] * jnp.where(late, 1 + 1e-6, 1)
+        return after._replace(params={**after.params, "w": w}), figures
+
+    return Program(experiment._replace(update=update), ToyFeed())
 
 
 @functools.cache
@@ -258,24 +327,101 @@ def nudging(factor):
     return Program(experiment._replace(update=update), ToyFeed())
 
 
-def test_another_environment_is_compared_within_a_tolerance(program, finished, tmp_path):
-    elsewhere = SURROUNDINGS._replace(fingerprint={"jax": "1", "pool_size": "8", "cpu": "other"})
-    verdict = check(nudging(1e-6), finished[0], elsewhere)
-    assert verdict.within_tolerance and verdict.findings == ()
-    assert verdict.equal == 1 and any("at most " in note for note in verdict.notes)
-    verdict = check(nudging(1e-2), finished[0], elsewhere)
-    assert verdict.findings and not verdict.within_tolerance
-    # A figure that differs where all states are equal is forged, wherever it is looked at.
-    shutil.copytree(finished[0], tmp_path / "run")
-    forge(tmp_path / "run", FORGERIES["metric between saves"][0])
-    verdict = check(program, tmp_path / "run", elsewhere)
-    assert any("step 30: the ledger has" in f for f in verdict.findings) and verdict.equal == 4
+def test_another_environment_is_compared_within_a_tolerance(program, finished, copied):
+    verdict = check(nudging(1e-6), finished[0], ELSEWHERE)
+    assert verdict.judgement is Judgement.INCOMPARABLE and verdict.findings == ()
+    assert (verdict.equal, verdict.near, verdict.compared) == (1, 3, 4)
+    assert any("at most " in note for note in verdict.notes)
+    # Sketches say the same where no checkpoint is left.
+    shutil.rmtree(copied / "checkpoints")
+    verdict = check(nudging(1e-6), copied, ELSEWHERE)
+    assert verdict.judgement is Judgement.INCOMPARABLE
+    assert (verdict.equal, verdict.near, verdict.compared) == (1, 3, 4)
+    for run in (finished[0], copied):
+        verdict = check(nudging(1e-2), run, ELSEWHERE)
+        assert verdict.judgement is Judgement.INCOMPARABLE and verdict.findings == ()
+        assert (verdict.equal, verdict.near, verdict.compared) == (1, 0, 2), "then it stops"
+        assert any("a chaotic run can go" in note for note in verdict.notes)
     # The same bits off in the same environment, or on more devices, are no matter of tolerance.
     for same in (SURROUNDINGS, SURROUNDINGS._replace(
         fingerprint={"jax": "1", "pool_size": "8", "device_count": "4"}
     )):  # fmt: skip
         verdict = check(nudging(1e-6), finished[0], same)
-        assert verdict.findings and not verdict.within_tolerance
+        assert verdict.judgement is Judgement.DIFFERS and verdict.findings
+
+
+def test_a_false_figure_of_an_equal_state_is_a_difference_elsewhere_too(program, copied):
+    forge(copied, FORGERIES["metric between saves"][0])
+    verdict = check(program, copied, ELSEWHERE)
+    assert any("step 30: the ledger has" in f for f in verdict.findings) and verdict.equal == 4
+    assert verdict.judgement is Judgement.DIFFERS
+
+
+def test_a_start_that_no_platform_makes_is_a_difference_elsewhere_too(copied):
+    experiment = make_toy()
+
+    def init(key, hyperparameters):
+        state = experiment.init(key, hyperparameters)
+        return state._replace(params={**state.params, "b": state.params["b"] + 1})
+
+    verdict = check(Program(experiment._replace(init=init), ToyFeed()), copied, ELSEWHERE)
+    assert verdict.judgement is Judgement.DIFFERS
+    assert "first difference at step 0, beyond another platform's" in verdict.findings[0]
+
+
+def test_what_is_not_stored_and_not_sketched_cannot_be_verified_elsewhere(copied):
+    def unsketched(kind, content):
+        content.pop("sketches", None)
+
+    forge(copied, unsketched)
+    shutil.rmtree(copied / "checkpoints")
+    verdict = check(nudging(1e-6), copied, ELSEWHERE)
+    assert verdict.judgement is Judgement.INCOMPARABLE
+    assert verdict.compared == 2, "nothing is made again that nothing can be said of"
+
+
+def measured_toy(value):
+    return Program(make_toy()._replace(measure=lambda state: {"host": value}), ToyFeed())
+
+
+def test_a_figure_of_the_host_may_be_off_by_its_last_digits_and_no_other(tmp_path):
+    run_toy(tmp_path, measured_toy(0.3))
+    assert check(measured_toy(0.1 + 0.2), tmp_path).judgement is Judgement.VERIFIED
+    for other in (0.3 + 1e-8, float("nan")):
+        verdict = check(measured_toy(other), tmp_path)
+        assert verdict.judgement is Judgement.DIFFERS and "host" in verdict.findings[0]
+
+
+def test_nothing_that_is_no_number_is_within_a_tolerance():
+    bad, good = np.float32([np.nan, 1]), np.float32([1, 1])
+    assert relative_distance(bad, good) == relative_distance(good, bad) == float("inf")
+    leaves, stored = {"a": bad, "b": good}, {"a": good, "b": good}
+    for names in (["a", "b"], ["b", "a"]):
+        assert furthest(names, leaves, stored, {})[1] > TOLERANCE
+    assert furthest(["b"], leaves, stored, {})[1] == 0
+
+
+def cut_lines(run, count):
+    path = run / "ledger.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-count]))
+
+
+def test_lines_cut_off_the_end_are_noticed_by_what_knows_of_them(program, copied):
+    cut_lines(copied, 1)
+    verdict = check(program, copied)
+    assert verdict.judgement is Judgement.DIFFERS
+    assert verdict.findings == (
+        "lines are missing: result.json has the run's end, and the ledger has none",
+    )
+    cut_lines(copied, 2)
+    findings = check(program, copied).findings
+    assert any("checkpoints lie there of step 40, 60" in finding for finding in findings)
+    (copied / "result.json").unlink()
+    shutil.rmtree(copied / "checkpoints" / "60")
+    verdict = check(program, copied)
+    assert verdict.findings == () and "a crash came before its line" in verdict.notes[0]
+    shutil.rmtree(copied / "checkpoints" / "40")
+    assert check(program, copied).notes == (), "and nothing else can know of them"
 
 
 def test_diff_finds_where_runs_part(program, finished, copied, tmp_path):
@@ -295,6 +441,10 @@ def test_diff_finds_where_runs_part(program, finished, copied, tmp_path):
     assert (parting.last_equal, parting.step) == (20, 40)
     assert parting.leaves == "state/half (3 of 3 values, at most 10 apart)"
     shutil.rmtree(tmp_path / "late" / "checkpoints")
+    assert (
+        diff(finished[0], tmp_path / "late").leaves == "state/half (apart by about 0.9 of its norm)"
+    )
+    forge(tmp_path / "late", lambda kind, content: content.pop("sketches", None))
     assert "size unknown" in diff(finished[0], tmp_path / "late").leaves
 
     run_toy(tmp_path / "seed", program, seed=5)

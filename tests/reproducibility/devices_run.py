@@ -24,7 +24,8 @@ def main(name: str, fields: dict[str, Any], counts: list[int]) -> dict[str, str]
 
     from research.cli.catalog import ROOT, catalog, load, resolve
     from research.cli.opening import opened
-    from research.engine.leaves import Reader, record_leaves, state_digest
+    from research.engine.digests import record_leaves, state_digest
+    from research.engine.leaves import Reader
     from research.engine.program import Program
 
     named = load(resolve(name, catalog()))

@@ -13,8 +13,9 @@ import pytest
 from research.engine import ledger
 from research.engine.advance import make_advance, make_initial
 from research.engine.cadence import Cadence
+from research.engine.digests import Leaves, member_digests
 from research.engine.hyperparameters import floats
-from research.engine.leaves import Leaves, Reader, member_digests
+from research.engine.leaves import Reader
 from research.engine.observer import Silence
 from research.engine.population import Population, Seeded
 from research.engine.program import Program

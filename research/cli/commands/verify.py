@@ -46,6 +46,14 @@ class Options:
         return messages
 
 
+CODES = {
+    "VERIFIED": Exit.DONE,
+    "DIFFERS": Exit.DIFFERENCE,
+    "INCOMPARABLE": Exit.INCOMPARABLE,
+}
+"""Name of a judgement -> exit code."""
+
+
 def parse_interval(text: str) -> tuple[int, int] | None:
     """The two steps of `A:B`; None where it is no such thing."""
     match = re.fullmatch(r"(\d[\d_]*):(\d[\d_]*)", text)
@@ -97,9 +105,15 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
             ready.program, identity, run, ready.surroundings, display, interval, members
         )
     _print(verdict, run, context.human)
-    code = Exit.DIFFERENCE if verdict.findings else Exit.DONE
-    report = {"run_dir": str(run), "verified": not verdict.findings, **verdict._asdict()}
-    return Outcome({**report, "exit_code": int(code)}, code)
+    code = CODES[verdict.judgement.name]
+    report = {
+        "run_dir": str(run),
+        "verified": code == Exit.DONE,
+        **verdict._asdict(),
+        "judgement": verdict.judgement.value,
+        "exit_code": int(code),
+    }
+    return Outcome(report, code)
 
 
 def block_of(identity: Identity, member: int) -> range:
@@ -124,13 +138,15 @@ def _print(verdict: Verdict, run: Path, file: TextIO) -> None:
     for finding in verdict.findings:
         console.print(f"difference: {finding}", style="bold red", markup=False)
     saves = f"{verdict.equal} of {verdict.compared} saves are equal to the bit"
-    if verdict.findings:
-        console.print(f"not verified: {saves} in {run}", markup=False, soft_wrap=True)
-    elif verdict.within_tolerance:
-        console.print(f"verified within the tolerance of another platform: {saves} in {run}",
-                      markup=False, soft_wrap=True)  # fmt: skip
-    else:
-        console.print(f"verified: {saves} in {run}", style="bold green", soft_wrap=True)
+    if verdict.near:
+        saves += f", {verdict.near} within the tolerance of another platform"
+    style = {"VERIFIED": "bold green", "INCOMPARABLE": "bold yellow"}.get(verdict.judgement.name)
+    console.print(
+        f"{verdict.judgement.value}: {saves} in {run}", style=style, markup=False, soft_wrap=True
+    )
+    if verdict.judgement.name == "INCOMPARABLE":
+        console.print("  This is neither a proof nor a difference: an environment like that of the "
+                      "run can say more.", markup=False, soft_wrap=True)  # fmt: skip
 
 
 COMMAND = Command(
@@ -140,14 +156,16 @@ COMMAND = Command(
     at every save against the run's ledger. The first difference is named by its step and its leaf.
     A broken chain, a changed config, other data and other code are named as such.
 
-    In another environment the bits may differ; that is said, and the comparison is then within a
-    tolerance.""",
+    There are three verdicts. Verified: at least one step was made again, and every save that was is
+    equal to the bit. Differs: something is not what the ledger says. Cannot be verified here:
+    nothing could be compared to the bit, as on another CPU or with other versions; how far the run
+    agrees within a tolerance is said, and proves nothing.""",
     arguments=(Argument("RUN", "a run's directory, or a part of its name that only one has"),),
     options=Options,
     examples=(
         ("verify digits_cnn", "the only run of that experiment, whole"),
         ("verify 3f2a --interval 1000:1500", "from the checkpoint of step 1000 to step 1500"),
     ),
-    exits=(Exit.DIFFERENCE, Exit.DAMAGED),
+    exits=(Exit.DIFFERENCE, Exit.DAMAGED, Exit.INCOMPARABLE),
     execute=execute,
 )

@@ -1,0 +1,57 @@
+"""`compact`: old ledgers rewritten in the compact form of today."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from research.cli.command import Argument, Command, Context, Outcome, parse
+from research.cli.commands.runs import spell_size
+from research.cli.pace import RUNS_DIR
+from research.cli.runs import find_meant
+from research.cli.terminal import make_console
+from research.errors import Exit
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `compact`."""
+
+    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
+
+
+def execute(tokens: Sequence[str], context: Context) -> Outcome:
+    """Rewrite the ledgers of the runs that are meant."""
+    from research.engine.compact import compact
+
+    words, options = parse(COMMAND, tokens)
+    found = [run for word in words for run in find_meant(word, Path(options.runs_dir))]
+    console = make_console(context.human)
+    sizes = {}
+    for run in dict.fromkeys(found):
+        before, after = sizes[str(run)] = compact(run)
+        what = "is compact" if before == after else f"{spell_size(before)} are {spell_size(after)}"
+        console.print(f"{run}: {what}", markup=False, soft_wrap=True)
+    return Outcome({"runs": {run: size._asdict() for run, size in sizes.items()}})
+
+
+COMMAND = Command(
+    name="compact",
+    summary="rewrite ledgers of an older form in the compact one",
+    text="""A ledger once named every leaf of the state, with its whole digest, at each save. The
+    compact form has the names once. This rewrites old ledgers, reads the new file again and holds
+    it against the old chain, line by line, before it takes its place: digests of states and
+    members, figures and results are the same. The chain is another one; its first line has the last
+    digest of the old one.""",
+    arguments=(Argument("RUN", "runs, by directory or a part of their names", many=True),),
+    options=Options,
+    examples=(
+        ("compact digits_cnn", "all runs of an experiment"),
+        ("compact records/*/*/*", "what the shell names"),
+    ),
+    exits=(Exit.DAMAGED,),
+    execute=execute,
+)
