@@ -28,7 +28,7 @@ from research.engine.program import Program  # noqa: E402
 from tests.engine.toy import ToyFeed, make_toy, run_toy  # noqa: E402
 
 SLOW = Cadence(10, 20, 5, chunk_seconds=1e-9)
-LIMITS = (10, 1000, 2500, 9000)
+LIMITS = (10, 1000, 2500, 3900)
 """From a lock that cannot be written to a ledger that is nearly done, in bytes."""
 NOBODY = 65534
 
