@@ -2,10 +2,10 @@
 
 import sys
 
-from research.engine.environment import fix_pool
+from research.engine.environment import settle_environment
 
 if __name__ == "__main__":
-    note = fix_pool()
+    note = settle_environment()
     from research.cli.main import main
 
     sys.exit(main(sys.argv[1:], note))

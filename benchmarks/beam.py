@@ -33,7 +33,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    environment.fix_pool()
+    environment.settle_environment()
 
     import jax
     import jax.numpy as jnp

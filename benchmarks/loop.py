@@ -32,7 +32,7 @@ from research.cli.catalog import ROOT, catalog, load, resolve
 from research.cli.opening import opened
 from research.data.feed import open_feed
 from research.engine import keys
-from research.engine.environment import fix_pool
+from research.engine.environment import settle_environment
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.feed import Feed
 from research.engine.fingerprint import fingerprint
@@ -208,7 +208,7 @@ def compare_saving(rounds: int, seconds: float, place: Path) -> list[list[str]]:
 
 def main() -> None:
     """Measure and print two tables."""
-    fix_pool()
+    settle_environment()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from research.engine.environment import fix_pool
+from research.engine.environment import settle_environment
 from research.engine.keys import stream
 from research.rl.algorithms.ppo import Sizes, make_ppo
 from research.rl.environments.registered import make_environment
@@ -94,7 +94,7 @@ def parts(environments: int, repeats: int) -> dict[str, float]:
 
 def main() -> None:
     """Times the parts and prints a line each."""
-    fix_pool()
+    settle_environment()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--environments", type=int, default=2048)
     parser.add_argument("--repeats", type=int, default=20)

@@ -40,8 +40,9 @@ class Worker:
         if python is None:
             self.reason = "not installed"
             return
-        # A pool size meant for one worker is none of another's business.
-        inherited = {name: value for name, value in os.environ.items() if name != "NPROC"}
+        # What Encore settles for itself is none of another's business.
+        settled = {"NPROC", "XLA_FLAGS", "OPENBLAS_CORETYPE"}
+        inherited = {name: value for name, value in os.environ.items() if name not in settled}
         self._process = subprocess.Popen(
             [python, *arguments],
             stdin=subprocess.PIPE,

@@ -16,9 +16,9 @@ with contextlib.suppress(ImportError):
     # stream that pytest captures into. Imported first, it finds none.
     import submitit  # noqa: F401
 
-from research.engine.environment import fix_pool
+from research.engine.environment import settle_environment
 
-fix_pool()
+settle_environment()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     # Runs in processes of their own would compile the same programs again and again. One directory

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from research.engine.environment import fix_pool
+from research.engine.environment import settle_environment
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--data", choices=["resident", "streamed"], required=True)
     parser.add_argument("--seconds", type=float, default=4.0, help="about the length of a round")
     options = parser.parse_args()
-    fix_pool()
+    settle_environment()
 
     import jax
 

@@ -13,7 +13,7 @@ from benchmarks.peers.serving import image_arguments, serve
 from research.data.arrays import ArraySource
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
-from research.engine.environment import fix_pool
+from research.engine.environment import settle_environment
 from research.engine.experiment import Data
 from research.engine.program import Program
 from research.layers import convolution_block
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="without Winograd's algorithm")
     parser.add_argument("--groups", type=int, default=1, help="parts of a batch")
     options = parser.parse_args()
-    fix_pool()
+    settle_environment()
     if options.plain:
         convolution_block.winograd_pays = lambda *arguments: False
     rows = shuffled_rows(EXAMPLES, options.batch)

@@ -28,7 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.pool:
         environment.POOL_SIZE = options.pool
-    environment.fix_pool()
+    environment.settle_environment()
     environment.fix_devices(options.devices)
 
     import jax

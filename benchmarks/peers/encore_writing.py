@@ -13,7 +13,7 @@ def main() -> None:
     parser.add_argument("name", help="a named experiment")
     parser.add_argument("--seconds", type=float, default=2.0, help="about the length of a round")
     options = parser.parse_args()
-    environment.fix_pool()
+    environment.settle_environment()
 
     import jax
     import jax.numpy as jnp

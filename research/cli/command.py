@@ -34,7 +34,7 @@ class Context(NamedTuple):
 
     Attributes:
         human: where text for people goes: stdout, or stderr with `--json`.
-        note: something that `fix_pool` had to say, or None.
+        note: something that `settle_environment` had to say, or None.
         root: the folder that holds `experiments/`.
     """
 

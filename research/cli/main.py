@@ -45,7 +45,7 @@ def main(tokens: Sequence[str], note: str | None = None) -> int:
 
     Args:
         tokens: the command line after the program's name.
-        note: what `fix_pool` had to say; shown by the commands that compute.
+        note: what `settle_environment` had to say; shown by the commands that compute.
 
     Returns:
         The exit code, as `research.errors.Exit` has them.

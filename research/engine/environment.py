@@ -1,16 +1,31 @@
-"""What must be settled before JAX starts: the size of its CPU thread pool, and quiet logs."""
+"""What must be settled before JAX starts: its threads, instructions, settings; and quiet logs."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+from research.engine.processor import vector_extensions
+from research.engine.settings import settle_settings
 from research.errors import Mistake
 
 POOL_SIZE = 8
 """Threads of XLA's CPU pool. Bits follow the pool's size, so it is a constant of Encore, the same
 on a laptop and on a large machine; at least the number of CPU devices that one process uses."""
+
+INSTRUCTION_SET = "AVX2"
+"""The newest instructions that XLA compiles for on x86-64: what nearly all of today's CPUs have."""
+PORTABLE_FLAGS = {
+    # Also fixes the CPU model that LLVM tunes for, where there is something to leave out.
+    "--xla_cpu_max_isa": INSTRUCTION_SET,
+    # 1 / sqrt(x) as a division: the instruction that approximates it differs between vendors.
+    "--xla_cpu_enable_platform_dependent_math": "false",
+}
+"""XLA_FLAGS with which programs give the same bits on x86-64 CPUs of all kinds."""
 
 _QUIET = {
     # XLA's C++ log: errors only.
@@ -25,19 +40,29 @@ def backend_started() -> bool:
     return bridge is not None and bridge.backends_are_initialized()
 
 
-def fix_pool() -> str | None:
-    """Fix the size of XLA's CPU pool through the environment variable NPROC, and quiet its log.
+def settle_environment() -> str | None:
+    """Settle all that bits follow and that must stand before JAX starts; quiet its log.
 
-    Another value of NPROC is replaced and not honoured: machines and build scripts export it for
-    purposes of their own, and a result must not depend on that. The size in effect is part of the
-    run's fingerprint all the same. Call this before JAX's first computation.
+    Another value in the environment is replaced and not honoured: machines and build scripts
+    export such variables for purposes of their own, and a result must not depend on that. What is
+    in effect is in the run's fingerprint all the same. Call this before numpy is imported.
 
     Returns:
-        A sentence for the person where something could not be as it should, else None.
+        What a person has to know of it, in sentences, or None.
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     _share_cores_politely()
+    notes = [fix_pool(), *fix_instructions(), *settle_settings()]
+    return "; ".join(note for note in notes if note) or None
+
+
+def fix_pool() -> str | None:
+    """Fix the size of XLA's CPU pool through the environment variable NPROC.
+
+    Returns:
+        A sentence for the person where something could not be as it should, else None.
+    """
     found = os.environ.get("NPROC")
     if found == str(POOL_SIZE):
         return None
@@ -50,6 +75,47 @@ def fix_pool() -> str | None:
     if found is None:
         return None
     return f"NPROC={found} was replaced by {POOL_SIZE}: bits follow the CPU pool's size"
+
+
+def fix_instructions() -> Iterator[str]:
+    """Have x86-64 CPUs of all kinds compute the same: `XLA_FLAGS`, and BLAS's kernel on the host.
+
+    Flags of the user's own stay, also where they say otherwise: that is how another instruction
+    set is tried out, and the fingerprint has it.
+
+    Yields:
+        A sentence for each thing that is not as on other people's CPUs.
+    """
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return
+    given = os.environ.get("XLA_FLAGS", "")
+    if given and not given.lstrip().startswith("-"):
+        # XLA takes what is no flag for the name of a file with flags.
+        with contextlib.suppress(OSError):
+            given = Path(given).read_text()
+    named = dict(flag.partition("=")[::2] for flag in given.split())
+    missing = [f"{name}={value}" for name, value in PORTABLE_FLAGS.items() if name not in named]
+    if missing and backend_started():
+        yield (
+            f"JAX started before its instruction set was fixed (XLA_FLAGS has no {missing[0]}): "
+            "the bits can differ from those of `launch.py`"
+        )
+        return
+    os.environ["XLA_FLAGS"] = " ".join([*given.split(), *missing])
+    for name, value in PORTABLE_FLAGS.items():
+        if named.get(name, value) != value:
+            yield (
+                f"XLA_FLAGS has {name}={named[name]}, Encore sets {value}: the bits can differ "
+                "from those of other people"
+            )
+    vectors = vector_extensions()
+    if {"avx2", "fma"} <= set(vectors):
+        os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
+    elif vectors:
+        yield (
+            f"this CPU has no {INSTRUCTION_SET}, for which programs are compiled elsewhere: the "
+            "bits can differ from those of other people"
+        )
 
 
 def _share_cores_politely() -> None:

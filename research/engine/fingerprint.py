@@ -10,27 +10,16 @@ import platform
 import re
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
-_PACKAGES = ("jax", "jaxlib", "numpy", "flax", "optax", "gymnax")
-_SETTINGS = (
-    "jax_enable_x64",
-    "jax_default_matmul_precision",
-    "jax_default_prng_impl",
-    "jax_threefry_partitionable",
-    "jax_random_seed_offset",
-    "jax_numpy_dtype_promotion",
-    "jax_disable_jit",
-    "jax_disable_most_optimizations",
-    "jax_optimization_level",
-    "jax_use_direct_linearize",
-)
+from research.engine import processor
+from research.engine.settings import SETTINGS
+
+_PACKAGES = ("jax", "jaxlib", "numpy", "flax", "optax", "gymnax", "mctx", "evosax")
+"""What runs inside steps, or makes what they run on."""
 _VARIABLES = ("LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE", "CUBLAS_WORKSPACE_CONFIG")
 # The number of devices has its own entry; dumps write files and change nothing.
 _HARMLESS_FLAG = re.compile(r"--?xla_(force_host_platform_device_count|dump_\w+)(=|$)")
-_VECTOR_FLAG = re.compile(
-    r"(sse|ssse|avx|fma|f16c|bmi|amx|asimd|sve|sme|fphp|bf16|i8mm|vaes|vpclmul|gfni|sha_ni)\w*"
-)
+_CPU_FLAG = re.compile(r"--?xla_cpu_")
 POOL = "pool_size"
 """The entry that a run may not be continued under another value of."""
 _SLICING = frozenset({"device_count"})
@@ -41,7 +30,8 @@ _LABELS = {
     "device_count": "the number of devices",
     "machine": "the machine's architecture",
     "cpu": "the CPU",
-    "instruction_set": "the CPU's instruction set",
+    "instruction_set": "the instruction set",
+    "blas": "the host's BLAS and its kernel",
     "level_1_cache": "the CPU's level-1 cache, after which products are cut into blocks",
     POOL: "the size of the CPU pool (NPROC)",
     "python": "Python",
@@ -70,40 +60,49 @@ def fingerprint() -> dict[str, str]:
         "device_count": str(jax.device_count()),
         "machine": platform.machine(),
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "xla_flags": flags(os.environ.get("XLA_FLAGS", "")),
+        "xla_flags": flags(os.environ.get("XLA_FLAGS", ""), on_cpu=on_cpu),
+        "blas": blas(),
         POOL: str(pool_size(jax.local_device_count())) if on_cpu else "not used",
     }
-    facts |= cpu() if on_cpu else {name: os.environ.get(name, "not set") for name in _VARIABLES}
+    if on_cpu:
+        limit = re.search(r"--?xla_cpu_max_isa=(\S*)", facts["xla_flags"])
+        found = processor.vector_extensions()
+        facts["cpu"] = processor.kind()
+        facts["instruction_set"] = instructions(found, limit[1] if limit else "")
+        facts["level_1_cache"] = processor.level_1_cache()
+    else:
+        facts |= {name: os.environ.get(name, "not set") for name in _VARIABLES}
     facts |= {package: version(package) for package in _PACKAGES}
-    facts |= {name: str(jax.config.values.get(name, "not known")) for name in _SETTINGS}
+    facts |= {name: str(jax.config.values.get(name, "not known")) for name in SETTINGS}
     return dict(sorted(facts.items()))
 
 
 def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """One sentence for each entry that differs; empty where the fingerprints are the same."""
-
-    def sentence(name: str) -> str:
-        before, now = old.get(name), new.get(name)
-        label = _LABELS.get(name, name)
-        if before is None:
-            return f"{label} is {now} now and was not recorded then"
-        if now is None:
-            return f"{label} was {before} and is not recorded now"
-        return f"{label} was {before or 'empty'} and is {now or 'empty'} now"
-
-    return [sentence(name) for name in sorted(old.keys() | new.keys()) if _differs(name, old, new)]
+    """One sentence for each entry that differs, and one for those that only one of them has."""
+    sentences = [
+        f"{_LABELS.get(name, name)} was {old[name] or 'empty'} and is {new[name] or 'empty'} now"
+        for name in sorted(_different(old, new))
+    ]
+    for missing, when in ((new.keys() - old.keys(), "then"), (old.keys() - new.keys(), "now")):
+        if missing:
+            names = ", ".join(_LABELS.get(name, name) for name in sorted(missing))
+            sentences.append(f"not recorded {when}: {names}")
+    return sentences
 
 
 def grade(old: Mapping[str, str], new: Mapping[str, str]) -> Grade:
-    """Which of the three promises holds between two fingerprints."""
-    names = {name for name in old.keys() | new.keys() if _differs(name, old, new)}
+    """Which of the three promises holds between two fingerprints.
+
+    By what both have: an entry that an older Encore did not know of is no sign of a difference.
+    """
+    names = _different(old, new)
     if not names:
         return Grade.SAME
     return Grade.SLICING if names <= _SLICING else Grade.ELSEWHERE
 
 
-def _differs(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> bool:
-    return old.get(name) != new.get(name)
+def _different(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:
+    return {name for name in old.keys() & new.keys() if old[name] != new[name]}
 
 
 def version(package: str) -> str:
@@ -114,12 +113,16 @@ def version(package: str) -> str:
         return "not installed"
 
 
-def flags(text: str) -> str:
+def flags(text: str, *, on_cpu: bool = True) -> str:
     """XLA_FLAGS without those that cannot change the bits, sorted as far as order is free.
 
-    A flag given twice keeps the last value, as XLA does.
+    A flag given twice keeps the last value, as XLA does. Those for CPUs change nothing elsewhere.
     """
-    kept = {flag.split("=")[0]: flag for flag in text.split() if not _HARMLESS_FLAG.match(flag)}
+    kept = {
+        flag.split("=")[0]: flag
+        for flag in text.split()
+        if not _HARMLESS_FLAG.match(flag) and (on_cpu or not _CPU_FLAG.match(flag))
+    }
     return " ".join(kept[name] for name in sorted(kept))
 
 
@@ -139,47 +142,27 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def cpu(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
-    """What the compiler and the matrix products make of the CPU.
+def instructions(found: list[str], limit: str) -> str:
+    """The instruction set that programs are compiled for: the CPU's own, or less.
 
-    LLVM chooses instructions after vendor, family and model and the vector extensions; Eigen cuts
-    long products into blocks after the size of the level-1 cache, which orders the additions.
+    Args:
+        found: the CPU's vector extensions.
+        limit: what `--xla_cpu_max_isa` says; empty where it says nothing.
     """
-    fields = _first_processor(cpuinfo)
-    if not fields:
-        name = platform.processor() or "not known"
-        return {"cpu": name, "instruction_set": name, "level_1_cache": "not known"}
-    words = fields.get("flags", fields.get("Features", "")).split()
-    vector = sorted(word for word in words if _VECTOR_FLAG.fullmatch(word))
-    names = {"vendor_id": "", "cpu family": "family ", "model": "model "}
-    names |= {"CPU implementer": "implementer ", "CPU part": "part "}
-    return {
-        "cpu": " ".join(label + fields[name] for name, label in names.items() if name in fields),
-        "instruction_set": f"{_widest(vector)} ({_short_digest(vector)})",
-        "level_1_cache": _level_1_cache(),
+    held = {"sse4_2": "sse4_2", "avx": "avx", "avx2": "avx2", "avx512": "avx512f"}
+    if held.get(limit.lower()) in found:
+        return limit.lower()
+    digest = hashlib.sha256(" ".join(found).encode()).hexdigest()[:8]
+    return f"{processor.widest(found)} ({digest})"
+
+
+def blas() -> str:
+    """The library that multiplies matrices on the host, with the kernel it has chosen."""
+    from threadpoolctl import threadpool_info
+
+    found = {
+        f"{one['internal_api']} {one.get('architecture', '')}".strip()
+        for one in threadpool_info()
+        if one["user_api"] == "blas"
     }
-
-
-def _first_processor(cpuinfo: Path) -> dict[str, str]:
-    try:
-        text = cpuinfo.read_text()
-    except OSError:
-        return {}
-    pairs = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _widest(vector: list[str]) -> str:
-    names = ("amx_tile", "avx512f", "avx2", "avx", "sse4_2", "sve2", "sve", "asimd")
-    return next((name for name in names if name in vector), "no vector extension known")
-
-
-def _short_digest(words: list[str]) -> str:
-    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:8]
-
-
-def _level_1_cache() -> str:
-    try:
-        return Path("/sys/devices/system/cpu/cpu0/cache/index0/size").read_text().strip()
-    except OSError:
-        return "not known"
+    return ", ".join(sorted(found)) or "not known"

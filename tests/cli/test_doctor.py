@@ -26,7 +26,7 @@ def test_each_concern_is_told():
     usual = fingerprint()
     for change, says in (
         ({"pool_size": "3"}, "3 threads"),
-        ({"xla_flags": "--xla_a=1"}, "--xla_a=1"),
+        ({"xla_flags": f"--xla_a=1 {usual['xla_flags']}"}, "set: --xla_a=1"),
         ({"jax_enable_x64": "True"}, "64-bit"),
         ({"jax_default_prng_impl": "rbg"}, "generator"),
         ({"platform": "gpu", "pool_size": "not used"}, "XLA_FLAGS=--xla_gpu_deterministic_ops"),

@@ -174,7 +174,7 @@ def test_a_run_made_before_an_option_was_added_is_offered_and_goes_on_by_name(ti
 def test_sigterm_saves_and_the_same_command_goes_on(tiny, tmp_path):
     launcher = (
         "import sys; from pathlib import Path\n"
-        "from research.engine.environment import fix_pool; fix_pool()\n"
+        "from research.engine.environment import settle_environment; settle_environment()\n"
         "from research.cli import main as m; m.ROOT = Path(sys.argv[1])\n"
         "sys.exit(m.main(sys.argv[2:]))"
     )

@@ -124,7 +124,7 @@ def test_times_that_nobody_knows_are_spread_over_the_run():
 
 LAUNCHER = (
     "import sys; from pathlib import Path\n"
-    "from research.engine.environment import fix_pool; fix_pool()\n"
+    "from research.engine.environment import settle_environment; settle_environment()\n"
     "from research.cli import main as m; m.ROOT = Path(sys.argv[1])\n"
     "sys.exit(m.main(sys.argv[2:]))"
 )

@@ -21,7 +21,7 @@ import optax
 from jax.sharding import Mesh, PartitionSpec
 
 from research.engine import gathering, groups, keys
-from research.engine.environment import fix_devices, fix_pool
+from research.engine.environment import fix_devices, settle_environment
 from research.engine.mesh import COMPILER_OPTIONS
 from research.layers.convolution import convolve
 
@@ -125,7 +125,7 @@ def gathered() -> list[bool]:
 
 
 if __name__ == "__main__":
-    fix_pool()
+    settle_environment()
     fix_devices(8)
     made = {"by_fold": [train(by_fold, devices) for devices in DEVICES]}
     for planted in (by_mean_over_devices, by_vmap):

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import jax
 
 from research.engine.digests import member_digests
-from research.engine.environment import fix_devices, fix_pool
+from research.engine.environment import fix_devices, settle_environment
 from research.engine.leaves import Reader
 from research.engine.population import Population, Seeded
 from tests.engine.toy import ToyFeed, make_toy
@@ -38,6 +38,6 @@ def digests(width: int, devices: int, members: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    fix_pool()
+    settle_environment()
     fix_devices(4)
     print(json.dumps([[*case, digests(*case)] for case in CASES]))

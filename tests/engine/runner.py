@@ -17,9 +17,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from research.engine.environment import fix_pool
+from research.engine.environment import settle_environment
 
-fix_pool()
+settle_environment()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 from research.engine.cadence import Cadence  # noqa: E402

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from research.engine.environment import POOL_SIZE
+from research.engine import processor
 from research.engine.fingerprint import (
     POOL,
     Grade,
-    cpu,
     difference,
     fingerprint,
     flags,
     grade,
+    instructions,
     pool_size,
     version,
 )
@@ -30,7 +31,8 @@ def test_it_is_text_and_repeats():
     assert all(isinstance(value, str) for value in found.values())
     assert json.loads(json.dumps(found)) == found
     assert found[POOL] == str(POOL_SIZE)
-    for name in ("jax", "jaxlib", "numpy", "flax", "optax", "gymnax", "platform", "python"):
+    packages = ("jax", "jaxlib", "numpy", "flax", "optax", "gymnax", "mctx", "evosax")
+    for name in (*packages, "platform", "python", "blas"):
         assert found[name] not in ("", "not known", "not installed")
 
 
@@ -44,13 +46,17 @@ def test_every_entry_counts(name):
 
 
 def test_equal_and_incomplete_fingerprints():
+    """What an older Encore did not record is said, and is no sign of another environment."""
     full = fingerprint()
-    part = {name: value for name, value in full.items() if name != "cpu"}
+    part = {name: value for name, value in full.items() if name not in ("cpu", "mctx")}
     assert difference(full, dict(full)) == []
     assert grade(full, dict(full)) is Grade.SAME
-    assert "not recorded" in difference(part, full)[0]
-    assert "not recorded" in difference(full, part)[0]
-    assert grade(part, full) is Grade.ELSEWHERE
+    assert difference(part, full) == ["not recorded then: the CPU, mctx"]
+    assert difference(full, part) == ["not recorded now: the CPU, mctx"]
+    assert grade(part, full) is grade(full, part) is Grade.SAME
+    # Control: what both have counts, whatever else is missing.
+    assert grade(part | {"jax": "0"}, full) is Grade.ELSEWHERE
+    assert "jax was 0 and is" in difference(part | {"jax": "0"}, full)[0]
 
 
 def test_flags_that_change_nothing_are_left_out():
@@ -58,6 +64,7 @@ def test_flags_that_change_nothing_are_left_out():
     assert flags("--xla_b=1 --xla_a=2") == flags("--xla_a=2 --xla_b=1")
     assert flags("--xla_a=1 --xla_a=2") == "--xla_a=2"
     assert flags("--xla_a=1") != flags("--xla_a=2")
+    assert flags("--xla_cpu_a=1 --xla_a=2", on_cpu=False) == "--xla_a=2"
 
 
 def test_the_pool_is_the_larger_of_nproc_and_devices(monkeypatch):
@@ -74,16 +81,20 @@ def test_a_cpu_is_known_by_vendor_model_and_vector_extensions(tmp_path):
 
     def read(words):
         file.write_text(text.format(words) * 2)
-        return cpu(file)
+        return processor.vector_extensions(file)
 
     plain = read("fpu sse4_2 avx avx2 fma apic")
-    assert plain["cpu"] == "GenuineIntel family 6 model 85"
-    assert plain["instruction_set"].startswith("avx2 (")
+    assert processor.kind(file) == "GenuineIntel family 6 model 85"
+    assert instructions(plain, "").startswith("avx2 (")
     # Flags that hypervisors add and remove change no bits; vector extensions do.
     assert read("fpu avx sse4_2 avx2 fma hypervisor") == plain
-    assert read("fpu sse4_2 avx avx2 fma avx512f")["instruction_set"].startswith("avx512f (")
-    assert read("fpu sse4_2 avx avx2")["instruction_set"] != plain["instruction_set"]
-    assert cpu(tmp_path / "none")["level_1_cache"] == "not known"
+    wide = read("fpu sse4_2 avx avx2 fma avx512f")
+    assert instructions(wide, "").startswith("avx512f (")
+    assert instructions(read("fpu sse4_2 avx avx2"), "") != instructions(plain, "")
+    # With a limit, CPUs that reach it are alike; one that does not is what it is.
+    assert instructions(wide, "AVX2") == instructions(plain, "AVX2") == "avx2"
+    assert instructions(plain, "AVX512") == instructions(plain, "")
+    assert processor.vector_extensions(tmp_path / "none") == []
 
 
 def test_a_package_that_is_not_there():
@@ -92,17 +103,17 @@ def test_a_package_that_is_not_there():
 
 POOL_PROBE = """
 import glob, json, os, sys
-from research.engine.environment import backend_started, fix_pool
+from research.engine.environment import backend_started, settle_environment
 assert 'jax' not in sys.modules
 os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-notes = [fix_pool()]
+notes = [settle_environment()]
 assert 'jax' not in sys.modules
 import jax
 assert not backend_started()
 jax.numpy.ones(3).sum().block_until_ready()
 assert backend_started()
 os.environ['NPROC'] = '3'
-notes.append(fix_pool())
+notes.append(settle_environment())
 comms = {comm: open(comm).read().strip() for comm in glob.glob('/proc/self/task/*/comm')}
 threads = [int(comm.split('/')[4]) for comm, name in comms.items() if name == 'tf_XLAEigen']
 policies = sorted({os.sched_getscheduler(thread) for thread in threads})
@@ -134,7 +145,7 @@ def test_xlas_pool_really_has_that_many_threads(nproc):
 
 def test_without_fixing_the_pool_follows_the_environment():
     """Negative control of the test above."""
-    code = POOL_PROBE.replace("notes = [fix_pool()]", "notes = [None]")
+    code = POOL_PROBE.replace("notes = [settle_environment()]", "notes = [None]")
     run = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,

@@ -20,7 +20,7 @@ import numpy as np
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
 from research.engine import mesh
-from research.engine.environment import fix_devices, fix_pool
+from research.engine.environment import fix_devices, settle_environment
 from research.engine.experiment import Data, Experiment
 from research.engine.leaves import is_key
 from research.engine.population import Population, Seeded
@@ -63,7 +63,7 @@ def digest_of(devices: int, options: dict[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    fix_pool()
+    settle_environment()
     fix_devices(2)
     now = mesh.COMPILER_OPTIONS
     alike = [digest_of(devices, now) for devices in (1, 2)]

@@ -13,7 +13,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from research.engine.environment import fix_devices, fix_pool
+from research.engine.environment import fix_devices, settle_environment
 
 STEPS = 6
 
@@ -58,6 +58,6 @@ def main(name: str, fields: dict[str, Any], counts: list[int]) -> dict[str, str]
 
 
 if __name__ == "__main__":
-    fix_pool()
+    settle_environment()
     fix_devices(8)
     print(json.dumps(main(sys.argv[1], *map(json.loads, sys.argv[2:]))))

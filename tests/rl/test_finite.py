@@ -9,15 +9,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from research.rl.environments.finite import (
     LAKES,
     action_values,
+    exact_sum,
     exact_value,
     frozen_lake,
     known_figures,
     make_finite,
     solve,
+    solve_linear,
     three_states,
 )
 from research.rl.environments.finite_environment import cumulative, make_finite_environment
@@ -69,6 +73,30 @@ def test_the_best_policies_of_the_lake_arrive_so_often():
     assert arrival[0] == pytest.approx(0.7402, abs=5e-5)
     assert counting[0] == pytest.approx(0.7442, abs=5e-5)
     assert exact_value(mdp, best, 1.0)[0] == pytest.approx(14 / 17)
+
+
+@given(st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_a_linear_system_is_solved_as_by_lapack(size, seed):
+    generator = np.random.default_rng(seed)
+    matrix, right = generator.normal(size=(size, size)), generator.normal(size=size)
+    # A 0 on the diagonal, and one that rounding would have to divide by, need another pivot.
+    matrix[0, 0] = 0.0 if size > 1 else 1.0
+    found = solve_linear(matrix, right)
+    np.testing.assert_allclose(matrix @ found, right, atol=1e-9 * np.abs(found).max() + 1e-12)
+    tolerance = 1e-13 * np.linalg.cond(matrix)
+    expected = np.linalg.solve(matrix, right)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+
+
+def test_a_system_without_a_solution_is_refused():
+    with pytest.raises(ValueError, match="singular"):
+        solve_linear(np.array([[1.0, 2.0], [2.0, 4.0]]), np.ones(2))
+
+
+def test_sums_are_rounded_once():
+    values = np.array([[1e16, 1.0, -1e16], [0.1, 0.2, 0.3]])
+    assert exact_sum(values, 1).tolist() == [1.0, 0.6]
+    assert values.sum(1)[0] != 1.0  # control: numpy loses it
 
 
 def test_an_exact_value_is_that_of_many_walks():

@@ -15,10 +15,10 @@ LAUNCH = """
     import sys
     from pathlib import Path
 
-    from research.engine.environment import fix_pool
+    from research.engine.environment import settle_environment
 
     if __name__ == "__main__":
-        fix_pool()
+        settle_environment()
         from research.cli import main
 
         main.ROOT = Path(__file__).resolve().parent

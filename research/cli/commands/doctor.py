@@ -14,22 +14,14 @@ from typing import Annotated
 from research.cli.command import Command, Context, Outcome, parse
 from research.cli.pace import RUNS_DIR
 from research.cli.terminal import make_console
-from research.engine.environment import POOL_SIZE, quiet_libraries
+from research.engine.environment import POOL_SIZE, PORTABLE_FLAGS, quiet_libraries
 from research.engine.fingerprint import fingerprint, usable_cores, version
+from research.engine.settings import SETTINGS
 
 _PACKAGES = (
     "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "array-record",
     "gymnax", "numpy", "rich",
 )  # fmt: skip
-_EXPECTED = {
-    "jax_enable_x64": ("False", "64-bit values are on"),
-    "jax_default_matmul_precision": ("None", "the precision of matrix products is set"),
-    "jax_default_prng_impl": ("threefry2x32", "another random generator is set"),
-    "jax_threefry_partitionable": ("True", "random numbers come in another order"),
-    "jax_random_seed_offset": ("0", "all seeds are shifted"),
-    "jax_disable_jit": ("False", "nothing is compiled"),
-    "jax_numpy_dtype_promotion": ("standard", "types are promoted by other rules"),
-}
 _DETERMINISTIC = ("--xla_gpu_deterministic_ops=true", "--xla_gpu_exclude_nondeterministic_ops=true")
 
 
@@ -117,9 +109,10 @@ def concerns(prints: Mapping[str, str]) -> Iterator[str]:
     """What in a fingerprint is not as Encore expects it, a sentence each."""
     if prints["pool_size"] not in (str(POOL_SIZE), "not used"):
         yield f"the CPU pool has {prints['pool_size']} threads; Encore's constant is {POOL_SIZE}"
-    if prints["xla_flags"]:
-        yield f"XLA_FLAGS is set: {prints['xla_flags']}"
-    for name, (expected, meaning) in _EXPECTED.items():
+    ours = {f"{name}={value}" for name, value in PORTABLE_FLAGS.items()}
+    if others := [flag for flag in prints["xla_flags"].split() if flag not in ours]:
+        yield f"XLA_FLAGS is set: {' '.join(others)}"
+    for name, (expected, meaning) in SETTINGS.items():
         if prints.get(name) != expected:
             yield f"{meaning}: {name} is {prints.get(name)}, Encore expects {expected}"
     if prints["platform"] in ("gpu", "cuda", "rocm") and not any(

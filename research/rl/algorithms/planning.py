@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Hyperparameters
-from research.rl.environments.finite import FiniteMDP
+from research.rl.environments.finite import FiniteMDP, exact_sum
 
 IMPOSSIBLE = -jnp.inf
 """The value of an action that is not possible: no maximum is ever there."""
@@ -57,7 +57,7 @@ def make_model(mdp: FiniteMDP) -> Model:
     """The process on the device, float32."""
     return Model(
         jnp.asarray(mdp.transition, jnp.float32),
-        jnp.asarray((mdp.transition * mdp.reward).sum(-1), jnp.float32),
+        jnp.asarray(exact_sum(mdp.transition * mdp.reward, 2), jnp.float32),
         jnp.asarray(mdp.possible),
         jnp.asarray(mdp.terminal),
     )

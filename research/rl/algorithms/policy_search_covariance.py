@@ -8,14 +8,35 @@ import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Hyperparameters, Key
+from research.layers.factorisation import eigh
 from research.rl.algorithms.policy_search import Search
+
+
+LEAST_VARIANCE = 1e-8
+"""Of a search direction; evosax's."""
+
+
+def conditioned(covariance: jax.Array) -> jax.Array:
+    """A covariance matrix without what rounding does to one, as evosax has it.
+
+    Args:
+        covariance: float32 `[parameters, parameters]`.
+
+    Returns:
+        The same, symmetric, positive on the diagonal and bounded.
+    """
+    rows = jnp.arange(len(covariance))
+    mean = (covariance + covariance.T) / 2
+    mean = jnp.minimum(mean.at[rows, rows].max(0.0), 1e8)
+    return mean.at[rows, rows].add(LEAST_VARIANCE)
 
 
 def cma_es(parameters: int, candidates: int) -> Search:
     """Covariance matrix adaptation, with negative weights too; the answer is the mean.
 
-    The state is evosax's. Its cost is that of one eigendecomposition of a matrix `[parameters,
-    parameters]` a generation.
+    The state is evosax's, and so is all but the eigendecomposition of a matrix `[parameters,
+    parameters]` in each generation, which is most of the cost: by LAPACK, as evosax has it, the
+    vectors would follow the CPU.
 
     Args:
         parameters: numbers in a vector.
@@ -27,7 +48,18 @@ def cma_es(parameters: int, candidates: int) -> Search:
     # evosax takes a second to import: only for those who search with it.
     from evosax.algorithms.distribution_based.cma_es import CMA_ES
 
-    strategy = CMA_ES(population_size=candidates, solution=jnp.zeros(parameters))
+    class Strategy(CMA_ES):
+        def _ask(self, key: Key, state: Any, params: Any) -> tuple[jax.Array, Any]:
+            del params
+            covariance = conditioned(state.C)
+            variances, axes = eigh(covariance)
+            deviations = jnp.sqrt(jnp.maximum(variances, LEAST_VARIANCE))
+            # Eq. 38 to 40: x = m + σ B D z.
+            drawn = jax.random.normal(key, (candidates, parameters))
+            population = state.mean + state.std * ((drawn * deviations) @ axes.T)
+            return population, state.replace(C=covariance, B=axes, D=deviations)
+
+    strategy = Strategy(population_size=candidates, solution=jnp.zeros(parameters))
 
     def settings(values: Hyperparameters) -> Any:
         return strategy.default_params.replace(std_init=values["deviation"])

@@ -1,7 +1,12 @@
-"""Finite Markov decision processes given as arrays: exact answers exist."""
+"""Finite Markov decision processes given as arrays: exact answers exist.
+
+What is computed here goes into ledgers. Sums are rounded once (`math.fsum`) and systems are solved
+by single multiplications and subtractions: BLAS and LAPACK would differ from CPU to CPU.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -172,9 +177,43 @@ def exact_value(mdp: FiniteMDP, policy: np.ndarray, discount: float) -> np.ndarr
     chosen = np.where(mdp.terminal[:, None], 0.0, chosen)
     if (chosen[~mdp.possible] > 0).any():
         raise ValueError("the policy chooses an action that is not possible")
-    moves = np.einsum("sa,sat->st", chosen, mdp.transition)
-    pay = np.einsum("sa,sat,sat->s", chosen, mdp.transition, mdp.reward)
-    return np.linalg.solve(np.eye(mdp.states) - discount * moves, pay)
+    chance = chosen[:, :, None] * mdp.transition
+    moves = exact_sum(chance, 1)
+    pay = exact_sum((chance * mdp.reward).reshape(mdp.states, -1), 1)
+    return solve_linear(np.eye(mdp.states) - discount * moves, pay)
+
+
+def exact_sum(values: np.ndarray, axis: int) -> np.ndarray:
+    """The sums along an axis, each rounded once."""
+    return np.apply_along_axis(math.fsum, axis, values)
+
+
+def solve_linear(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """x of A x = b, by elimination with the largest pivot of each column; the same on every CPU.
+
+    Args:
+        matrix: A, float64 `[size, size]`.
+        right: b, float64 `[size]`.
+
+    Raises:
+        ValueError: the matrix is singular.
+
+    Source: Golub and Van Loan, *Matrix Computations*, 4th edition, section 3.4.
+    """
+    size = len(matrix)
+    rows = np.column_stack([matrix, right])
+    for column in range(size):
+        pivot = column + int(np.abs(rows[column:, column]).argmax())
+        if rows[pivot, column] == 0:
+            raise ValueError("the system has no single solution: its matrix is singular")
+        rows[[column, pivot]] = rows[[pivot, column]]
+        factor = rows[column + 1 :, column] / rows[column, column]
+        rows[column + 1 :] -= factor[:, None] * rows[column]
+    solution = np.zeros(size)
+    for row in reversed(range(size)):
+        known = math.fsum(rows[row, row + 1 : size] * solution[row + 1 :])
+        solution[row] = (rows[row, size] - known) / rows[row, row]
+    return solution
 
 
 def action_values(mdp: FiniteMDP, value: np.ndarray, discount: float) -> np.ndarray:
@@ -188,7 +227,7 @@ def action_values(mdp: FiniteMDP, value: np.ndarray, discount: float) -> np.ndar
     Returns:
         float64 `[states, actions]`.
     """
-    ahead = np.einsum("sat,sat->sa", mdp.transition, mdp.reward + discount * value)
+    ahead = exact_sum(mdp.transition * (mdp.reward + discount * value), 2)
     return np.where(mdp.possible, ahead, -np.inf)
 
 
@@ -235,8 +274,8 @@ def known_figures(mdp: FiniteMDP, q_value: np.ndarray, discount: float) -> dict[
     value = exact_value(mdp, greedy, discount)
     best_value = exact_value(mdp, best.argmax(-1), discount)
     figures = {
-        "start_value": float(mdp.start @ value),
-        "best_start_value": float(mdp.start @ best_value),
+        "start_value": math.fsum(mdp.start * value),
+        "best_start_value": math.fsum(mdp.start * best_value),
         "largest_error": float(np.abs(q_value[mdp.possible] - best[mdp.possible]).max()),
     }
     if mdp.possible.sum() <= 20:
