@@ -33,7 +33,8 @@ _VECTOR_FLAG = re.compile(
 )
 POOL = "pool_size"
 """The entry that a run may not be continued under another value of."""
-_SLICING = frozenset({"device_count"})
+SLICING = frozenset({"device_count"})
+"""Entries that change no bit."""
 _LABELS = {
     "platform": "the platform",
     "platform_version": "the platform's version",
@@ -84,14 +85,19 @@ def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
     def sentence(name: str) -> str:
         before, now = old.get(name), new.get(name)
-        label = _LABELS.get(name, name)
+        what = label(name)
         if before is None:
-            return f"{label} is {now} now and was not recorded then"
+            return f"{what} is {now} now and was not recorded then"
         if now is None:
-            return f"{label} was {before} and is not recorded now"
-        return f"{label} was {before or 'empty'} and is {now or 'empty'} now"
+            return f"{what} was {before} and is not recorded now"
+        return f"{what} was {before or 'empty'} and is {now or 'empty'} now"
 
     return [sentence(name) for name in sorted(old.keys() | new.keys()) if _differs(name, old, new)]
+
+
+def label(entry: str) -> str:
+    """An entry in words: `the CPU`."""
+    return _LABELS.get(entry, entry)
 
 
 def grade(old: Mapping[str, str], new: Mapping[str, str]) -> Grade:
@@ -99,7 +105,7 @@ def grade(old: Mapping[str, str], new: Mapping[str, str]) -> Grade:
     names = {name for name in old.keys() | new.keys() if _differs(name, old, new)}
     if not names:
         return Grade.SAME
-    return Grade.SLICING if names <= _SLICING else Grade.ELSEWHERE
+    return Grade.SLICING if names <= SLICING else Grade.ELSEWHERE
 
 
 def _differs(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> bool:

@@ -54,7 +54,9 @@ def last_word(
             zip(identity.members, member_digests, strict=True)
         )
     ]
-    means = {name: variants.spread_of(each_member(value))["mean"] for name, value in metrics.items()}
+    means = {
+        name: variants.spread_of(each_member(value))["mean"] for name, value in metrics.items()
+    }
     return {**word, "metrics": means, "members": members}
 
 

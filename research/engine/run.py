@@ -210,8 +210,10 @@ def _report_finished(
     if whole:
         result |= moved
     else:
-        observer.note(f"{places.result.name} was missing, damaged or of an older version: written anew from "
-            "the ledger")
+        observer.note(
+            f"{places.result.name} was missing, damaged or of an older version: written anew from "
+            "the ledger"
+        )
         write_file(places.result, json.dumps(result, indent=2) + "\n")
     observer.note(f"already finished: {places.run}")
     observer.finished(result)
