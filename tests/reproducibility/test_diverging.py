@@ -31,7 +31,7 @@ SLOW = (
     "rl/memory_chain_recurrent_ppo",
     "rl/pendulum_sac",
     "rl/pendulum_td3",
-    "sequence/char_rnn_stateful",
+    "sequence/char_transformer_small",
     "sequence/dates_attention",
     "sequence/imdb_gru",
     "vision/digits_cnn",
