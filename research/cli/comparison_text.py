@@ -10,6 +10,7 @@ from research.cli.convert import spell
 from research.cli.table import Column, print_table
 from research.cli.terminal import make_console, width
 from research.report.comparison import ABSENT, Comparison, Group, decimals_of, differing_fields
+from research.report.provenance import spell_seeds
 from research.robust import Middle
 from research.statistics import Spread
 
@@ -96,6 +97,8 @@ def _group_columns(groups: Sequence[Group], differing: Mapping[str, Sequence[Any
         columns.append(
             Column("starts from", [one.initial[:8] or "its own" for one in groups], "bold yellow")
         )
+    if any(one.data for one in groups):
+        columns.append(Column("data", [one.data for one in groups], "bold yellow"))
     for name, values in differing.items():
         cells = [spell_value(value) for value in values]
         columns.append(Column(name.replace("_", "-"), cells, "bold yellow"))
@@ -165,17 +168,6 @@ def spell_middle(found: Middle | None) -> str:
     return f"{found.mean:.{decimals}f} ({found.low:.{decimals}f} to {found.high:.{decimals}f})"
 
 
-def spell_seeds(seeds: Sequence[int]) -> str:
-    """`0-4`, `0-3,7`."""
-    runs: list[list[int]] = []
-    for seed in seeds:
-        if runs and seed == runs[-1][1] + 1:
-            runs[-1][1] = seed
-        else:
-            runs.append([seed, seed])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
-
-
 def spell_value(value: Any) -> str:
     """A config value as it is typed."""
     return ABSENT if value == ABSENT else spell(tuple(value) if isinstance(value, list) else value)
@@ -188,6 +180,7 @@ def label_of(one: Group, groups: Sequence[Group]) -> str:
         f"{name.replace('_', '-')} {spell_value(one.config.get(name, ABSENT))}"
         for name in list(differing_fields(alike))[:3]
     ]
+    parts += [one.data] if one.data else []
     if len(alike) < len(groups) or not parts:
         parts = [one.experiment, *parts]
     return f"{one.letter}: {', '.join(parts)}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from research.cli.terminal import is_terminal, make_console
+from research.engine.variants import variants_of
 
 if TYPE_CHECKING:
     from research.engine.figures import Figures
@@ -162,13 +163,13 @@ def print_result(result: Mapping[str, Any], file: TextIO) -> None:
     """The content of `result.json` as a person wants it."""
     console = make_console(file)
     metrics: Mapping[str, Any] = result.get("metrics") or {}
-    if metrics:
-        console.print("Figures", style="bold")
     left = max((len(name) for name in metrics), default=0)
-    spreads = result.get("spread") or {}
-    for name, value in metrics.items():
-        between = _spell_interval(spreads.get(name) or {})
-        console.print(f"  {name:{left}}  {spell_figure(value):>10}{between}", markup=False)
+    for values, figures, spreads in _variants(result):
+        if figures:
+            console.print(f"Figures{values}", style="bold", markup=False)
+        for name, value in figures.items():
+            between = _spell_interval(spreads.get(name) or {})
+            console.print(f"  {name:{left}}  {spell_figure(value):>10}{between}", markup=False)
     state = "complete" if result.get("complete") else "not complete"
     console.print("Run", style="bold")
     rows = [
@@ -182,6 +183,26 @@ def print_result(result: Mapping[str, Any], file: TextIO) -> None:
     ]  # fmt: skip
     for name, text in rows:
         console.print(f"  {name:9}  {text}", markup=False, soft_wrap=True)
+
+
+def _variants(
+    result: Mapping[str, Any],
+) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
+    """Values in words, means and spreads: of each value of what a population varies, else once.
+
+    An older `result.json` has the members alone: what it says of all values together is left out.
+    """
+    variants = variants_of(result.get("members") or ())
+    if len(variants) < 2:
+        yield "", result.get("metrics") or {}, result.get("spread") or {}
+        return
+    for variant in variants:
+        chosen = ", ".join(
+            f"{name.replace('_', '-')} {spell_figure(value)}"
+            for name, value in variant.hyperparameters.items()
+        )
+        spreads = variant.spreads()
+        yield f": {chosen}", {name: at["mean"] for name, at in spreads.items()}, spreads
 
 
 def _spell_interval(spread: Mapping[str, Any]) -> str:

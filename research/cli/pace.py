@@ -31,7 +31,8 @@ class Pace:
     keep: Annotated[int, "how many of the newest checkpoints stay"] = 3
     keep_every: Annotated[int | None, "a checkpoint every so many steps stays for good"] = None
     nan: Annotated[
-        Literal["stop", "keep"], "what a loss that is not finite does: stop the run, or go on"
+        Literal["stop", "keep"],
+        "what a loss that is not finite does, or another figure of training: stop or go on",
     ] = "stop"
     data: Annotated[
         Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"

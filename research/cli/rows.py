@@ -66,13 +66,24 @@ def _figure(run: Summary, name: str) -> tuple[float | None, str]:
         value = values[0]
         return value, f"{value:.4g}"
     if run.varied:
-        finite = [value for value in values if math.isfinite(value)]
-        if not finite:
-            return math.nan, "not finite"
-        return sum(finite) / len(finite), f"{min(finite):.4g} to {max(finite):.4g}"
+        return _figure_of_values(run, name, values)
     found = run.spread(name) or spread(values)
     lost = f", {found.nonfinite} not finite" if found.nonfinite and found.n else ""
     return found.mean, spell_spread(found) + lost
+
+
+def _figure_of_values(run: Summary, name: str, values: Sequence[float]) -> tuple[float, str]:
+    """Of members with several values: the least and the greatest mean over seeds, each with ±."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return math.nan, "not finite"
+    each: dict[str, list[float]] = {}
+    for member in run.members:
+        if name in member.metrics:
+            each.setdefault(repr(member.hyperparameters), []).append(member.metrics[name])
+    spreads = [found for found in map(spread, each.values()) if found.n]
+    ends = (pick(spreads, key=lambda found: found.mean) for pick in (min, max))
+    return sum(finite) / len(finite), " to ".join(map(spell_spread, ends))
 
 
 def complete_steps(rows: Sequence[Row]) -> list[Row]:

@@ -14,8 +14,6 @@ from research.engine.experiment import Experiment, Hyperparameters, State
 from research.engine.feed import Feed
 from research.engine.metrics import Metrics
 
-LOSS = "loss"
-
 
 class Carry(NamedTuple):
     """What goes round the loop, and into a checkpoint.
@@ -24,7 +22,7 @@ class Carry(NamedTuple):
         seed: uint32 scalar.
         state: the experiment's own state; the run's digest covers this alone.
         metrics: sums since the last report.
-        nonfinite: int32 scalar, the first step whose loss was not finite, or -1.
+        nonfinite: int32 scalar, the first step of whose metrics one was not finite, or -1.
     """
 
     seed: jax.Array
@@ -61,14 +59,14 @@ def make_advance(
 
     The bounds are traced, so that no slicing of a run compiles again or changes a bit (a scan
     with a static length may differ from another length). `fresh` empties the metrics first.
-    With `halt` the loop ends after the first step whose loss is not finite, which leaves the
-    state as that step made it.
+    With `halt` the loop ends after the first step that tells a metric that is not finite, which
+    leaves the state as that step made it.
 
     Args:
         experiment: what runs.
         feed: makes the batches.
         width: None for one carry; else the loop is one of `width` carries at once, each leaf
-            `[width, ...]`, and ends with `halt` where any of their losses is not finite.
+            `[width, ...]`, and ends with `halt` where a metric of any of them is not finite.
         arrays_per_member: whether the leaves of `arrays` are `[width, ...]` as well.
     """
 
@@ -76,7 +74,7 @@ def make_advance(
         # Wherever a batch comes from: steps are never negative, which the compiler does not know.
         batch = materialised(lambda: feed.batch(arrays, carry.seed, step), step >= 0)
         state, seen = experiment.update(carry.state, batch, keys.at_step(update_key, step))
-        bad = ~all_finite(seen.get(LOSS))
+        bad = ~metrics.all_finite(seen)
         return Carry(
             carry.seed,
             state,
@@ -122,12 +120,6 @@ def make_advance(
         return jax.lax.while_loop(goes_on, once, (start, carry))[1]
 
     return advance
-
-
-def all_finite(tree: Any) -> jax.Array:
-    """Whether every number in a pytree is finite; true of an empty one."""
-    checks = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]
-    return jnp.all(jnp.stack(checks)) if checks else jnp.bool_(True)
 
 
 def make_evaluate(experiment: Experiment) -> Callable[..., Metrics]:

@@ -47,6 +47,8 @@ def record_leaves(leaves: Mapping[str, np.ndarray]) -> dict[str, LeafRecord]:
 
 STATE = "state/"
 """The paths that the run's digest covers; the rest of a carry is the loop's own."""
+METRICS = "metrics/"
+"""The paths of the sums since the last report."""
 
 
 def state_digest(records: Mapping[str, LeafRecord]) -> str:

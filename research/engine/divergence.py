@@ -1,4 +1,4 @@
-"""What is said and kept when a loss is not finite."""
+"""What is said and kept when a metric of training is not finite: a loss, most often."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from research.engine import checkpoint, durable
-from research.engine.digests import STATE, Leaves
+from research.engine.digests import METRICS, STATE, Leaves
 from research.errors import Damaged, EncoreError, Exit
 
 
 class Diverged(EncoreError):
-    """A loss is NaN or infinite."""
+    """A metric of training is NaN or infinite."""
 
     exit_code = Exit.DIVERGED
 
@@ -29,6 +29,23 @@ def nonfinite_leaves(leaves: Leaves) -> dict[str, str]:
                 place = f", first at {list(first)}" if first else ""
                 found[name] = f"{int(bad.sum())} of {array.size} values{place}"
     return found
+
+
+def nonfinite_metric(leaves: Leaves) -> str:
+    """The metric whose sum is NaN or infinite, in words; `loss` goes before others.
+
+    Args:
+        leaves: of a carry, those of its metrics among them; `[members]` in a population.
+    """
+    found: list[str] = []
+    for name, array in leaves.items():
+        if name.startswith(METRICS):
+            metric, _, part = name.removeprefix(METRICS).rpartition("/")
+            # A maximum of nothing is -inf.
+            fine = np.isfinite(array) | (np.isneginf(array) & (part == "value"))
+            found += [] if fine.all() else [metric]
+    found.sort(key=lambda name: name != "loss")
+    return found[0].replace("_", " ") if found else "loss"
 
 
 def _last_good(checkpoints: Path) -> str:
@@ -74,9 +91,9 @@ def dump(run: Path, leaves: Leaves) -> Diverged:
         name, what = next(iter(bad.items()))
         offender = f"{name} ({what}){f' and {len(bad) - 1} more leaves' if len(bad) > 1 else ''}"
     else:
-        offender = "no leaf of the state yet, only the loss itself"
+        offender = "no leaf of the state yet, only the metric itself"
     return Diverged(
-        f"the loss of step {step}{whose} is not finite.\n"
+        f"the {nonfinite_metric(leaves)} of step {step}{whose} is not finite.\n"
         f"  not finite after it: {offender}\n"
         f"  last good checkpoint: {last_good}\n"
         f"  state after the step: {directory / 'state.npz'}\n"

@@ -96,8 +96,9 @@ class Experiment(NamedTuple):
     Attributes:
         init: (key, hyperparameters) -> state. The state keeps the hyper-parameters that `update`
             uses, so that a population may differ in them within one compiled program.
-        update: (state, batch, key) -> (state, metrics). One step. Its metrics hold `loss` where
-            there is one; the engine stops when that is not finite.
+        update: (state, batch, key) -> (state, metrics). One step. The engine stops at the first
+            one of whose metrics any is NaN or infinite, whatever it is called; what has no weight
+            counts nothing.
         evaluate: (state, batch, key) -> metrics, weighted sums over one batch of a split (None
             where the experiment has no data to evaluate on). Never changes the state.
         steps: how many updates make a whole run; 0 is allowed.

@@ -22,7 +22,8 @@ _HARMLESS_FLAG = re.compile(r"--?xla_(force_host_platform_device_count|dump_\w+)
 _CPU_FLAG = re.compile(r"--?xla_cpu_")
 POOL = "pool_size"
 """The entry that a run may not be continued under another value of."""
-_SLICING = frozenset({"device_count"})
+SLICING = frozenset({"device_count"})
+"""Entries that change no bit."""
 _LABELS = {
     "platform": "the platform",
     "platform_version": "the platform's version",
@@ -80,14 +81,19 @@ def fingerprint() -> dict[str, str]:
 def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     """One sentence for each entry that differs, and one for those that only one of them has."""
     sentences = [
-        f"{_LABELS.get(name, name)} was {old[name] or 'empty'} and is {new[name] or 'empty'} now"
+        f"{label(name)} was {old[name] or 'empty'} and is {new[name] or 'empty'} now"
         for name in sorted(_different(old, new))
     ]
     for missing, when in ((new.keys() - old.keys(), "then"), (old.keys() - new.keys(), "now")):
         if missing:
-            names = ", ".join(_LABELS.get(name, name) for name in sorted(missing))
+            names = ", ".join(label(name) for name in sorted(missing))
             sentences.append(f"not recorded {when}: {names}")
     return sentences
+
+
+def label(entry: str) -> str:
+    """An entry in words: `the CPU`."""
+    return _LABELS.get(entry, entry)
 
 
 def grade(old: Mapping[str, str], new: Mapping[str, str]) -> Grade:
@@ -98,7 +104,7 @@ def grade(old: Mapping[str, str], new: Mapping[str, str]) -> Grade:
     names = _different(old, new)
     if not names:
         return Grade.SAME
-    return Grade.SLICING if names <= _SLICING else Grade.ELSEWHERE
+    return Grade.SLICING if names <= SLICING else Grade.ELSEWHERE
 
 
 def _different(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:

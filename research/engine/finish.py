@@ -65,6 +65,12 @@ def finish(
         if figures:
             observer.evaluated(position.step, figures)
         metrics |= spell_figures(figures)
+        lost = nonfinite_figures(metrics)
+        # Of a run that was told to go on, it has been said.
+        if lost and not any(name.startswith("train/") for name in lost):
+            observer.note(
+                f"not finite at the end: {', '.join(lost)}; the last step may have gone too far"
+            )
         if set(steps) != {position.step}:
             metrics["reported_step"] = steps if identity.population else steps[0]
     word = last_word(
@@ -110,6 +116,19 @@ def _is_same_word(
         unlike(before[name], after[name], HOST_TOLERANCE if name in measured else 0.0)
         for name in after
     )
+
+
+def nonfinite_figures(metrics: Mapping[str, Any]) -> list[str]:
+    """The names of figures that are NaN or infinite, of any member: words, as JSON has it.
+
+    A metric of training ends a run at the step that tells it; what the very last step made is
+    told by evaluations alone.
+    """
+    return [
+        name
+        for name, value in metrics.items()
+        if any(isinstance(one, str) for one in each_member(value))
+    ]
 
 
 def reported_state(

@@ -83,7 +83,7 @@ def train(
         seed: the run's seed.
         until: the step to stop before.
         cadence: when to report, evaluate and save.
-        halt: whether a loss that is not finite ends the run.
+        halt: whether a metric of training that is not finite ends the run.
         places: the run's files.
         saver: makes checkpoints durable.
         observer: is told of progress.
@@ -91,7 +91,7 @@ def train(
         request: true once someone asked to stop.
 
     Raises:
-        Diverged: the loss was not finite, with `halt`.
+        Diverged: a metric was not finite, with `halt`.
         OSError: a file could not be written.
     """
     experiment = program.experiment
@@ -119,7 +119,8 @@ def train(
                     saver.wait()
                     raise divergence.dump(places.run, program.leaves(carry, reader))
                 if not warned:
-                    observer.note(f"the loss of step {nonfinite} is not finite; going on as told")
+                    name = divergence.nonfinite_metric(program.leaves(carry, reader))
+                    observer.note(f"the {name} of step {nonfinite} is not finite; going on as told")
                     warned = True
             step, reported = stop, False
             due_figures: dict[str, Figure] = {}

@@ -75,6 +75,29 @@ def _merge(left: Metric, right: Metric) -> Metric:
     raise TypeError(f"cannot merge {type(left).__name__} with {type(right).__name__}")
 
 
+def merge_all(stacked: Metrics) -> Metrics:
+    """Many intervals as one: leaves `[intervals, ...]`, as `jax.lax.scan` stacks them."""
+
+    def all_of(metric: Metric) -> Metric:
+        if isinstance(metric, Maximum):
+            return Maximum(jnp.max(metric.value, axis=0))
+        return jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), metric)
+
+    return {name: all_of(metric) for name, metric in stacked.items()}
+
+
+def all_finite(metrics: Metrics) -> jax.Array:
+    """Whether no metric holds NaN or infinity, bool scalar. A maximum of nothing, -inf, may be."""
+
+    def is_finite(metric: Metric) -> jax.Array:
+        if isinstance(metric, Maximum):
+            return metric.value < jnp.inf
+        return jnp.isfinite(metric.total)
+
+    checks = [is_finite(metric) for metric in metrics.values()]
+    return jnp.all(jnp.stack(checks)) if checks else jnp.bool_(True)
+
+
 def empty_like(metrics: Any) -> Metrics:
     """The neutral element of `merge` for metrics (or their shapes, from `jax.eval_shape`)."""
 

@@ -169,7 +169,7 @@ class Population(Program):
     def advance(
         self, carry: Carry, arrays: Any, start: int, stop: int, *, fresh: bool, halt: bool
     ) -> Carry:
-        """As `Program.advance`; with `halt` a block ends after a loss of it is not finite."""
+        """As `Program.advance`; with `halt` a block ends after a metric of it is not finite."""
         each = self.feed.per_seed
         one = make_advance(self.experiment, self.feed, self._vmapped, each)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from research.engine import variants
 from research.engine.identity import Identity
 from research.engine.selection import each_member
-from research.statistics import spread
 
 
 def shown(identity: Identity, step: int, *, complete: bool) -> dict[str, Any]:
@@ -54,7 +54,9 @@ def last_word(
             zip(identity.members, member_digests, strict=True)
         )
     ]
-    means = {name: spread_of(each_member(value))["mean"] for name, value in metrics.items()}
+    means = {
+        name: variants.spread_of(each_member(value))["mean"] for name, value in metrics.items()
+    }
     return {**word, "metrics": means, "members": members}
 
 
@@ -73,17 +75,4 @@ def vouched(recorded: Mapping[str, Any]) -> dict[str, Any]:
     fields = {**recorded["shown"], "digest": recorded["digest"], "metrics": recorded["metrics"]}
     if "members" not in recorded:
         return fields
-    spreads = {name: spread_of(values) for name, values in figures_of(recorded).items()}
-    return {**fields, "spread": spreads, "members": recorded["members"]}
-
-
-def spread_of(values: Sequence[Any]) -> dict[str, float | int | None]:
-    """Mean, standard deviation and 95 % interval of the mean, of the members that have a figure."""
-    found = spread([float(v) for v in values if isinstance(v, int | float)])
-    return {
-        "mean": found.mean if found.n else None,
-        "standard_deviation": found.standard_deviation,
-        "low": found.low,
-        "high": found.high,
-        "members": found.n,
-    }
+    return {**fields, **variants.report(recorded["members"]), "members": recorded["members"]}

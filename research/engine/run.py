@@ -34,7 +34,7 @@ class Slicing(NamedTuple):
         cadence: when to report, evaluate and save.
         retention: which checkpoints stay.
         until: the step to stop at, or None for the end.
-        halt: whether a loss that is not finite ends the run.
+        halt: whether a metric of training that is not finite ends the run.
     """
 
     cadence: Cadence
@@ -66,7 +66,7 @@ def launch(
 
     Raises:
         Stopped: it stands before its end, saved, and the same command continues it.
-        Diverged: its loss is not finite.
+        Diverged: a metric of its training is not finite.
         Difference: it no longer makes what its own ledger says it made.
         Damaged: there is nothing to fall back on.
         Mistake: it cannot be continued here.
@@ -210,7 +210,10 @@ def _report_finished(
     if whole:
         result |= moved
     else:
-        observer.note(f"{places.result.name} was missing or damaged: written anew from the ledger")
+        observer.note(
+            f"{places.result.name} was missing, damaged or of an older version: written anew from "
+            "the ledger"
+        )
         write_file(places.result, json.dumps(result, indent=2) + "\n")
     observer.note(f"already finished: {places.run}")
     observer.finished(result)

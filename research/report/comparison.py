@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from research.report.provenance import Provenance, split_by_data
 from research.robust import FEWEST, Middle, interquartile_mean
 from research.statistics import Difference, Spread, compare_means, holm, spread
 
@@ -25,6 +26,7 @@ class Sample(NamedTuple):
         metrics: name -> figure; NaN and infinities as floats, empty ones left out.
         origin: the run's directory.
         member: its place among the run's members.
+        made_by: code, data and environment.
     """
 
     experiment: str
@@ -34,6 +36,7 @@ class Sample(NamedTuple):
     metrics: Mapping[str, float]
     origin: str
     member: int = 0
+    made_by: Provenance = Provenance()
 
 
 class Group(NamedTuple):
@@ -46,6 +49,7 @@ class Group(NamedTuple):
         initial: digest of the parameters that its runs started from, or "".
         samples: one a seed, ascending.
         repeated: seeds that stood in several runs, and count once.
+        data: what tells its data from those of other groups, or "".
     """
 
     letter: str
@@ -54,6 +58,7 @@ class Group(NamedTuple):
     initial: str
     samples: tuple[Sample, ...]
     repeated: tuple[int, ...]
+    data: str = ""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -112,28 +117,30 @@ class Comparison(NamedTuple):
 
 
 def group(samples: Iterable[Sample]) -> tuple[Group, ...]:
-    """Samples by experiment, config and initial parameters, in the order in which they come.
+    """Samples by experiment, config, initial parameters and data, in the order in which they come.
 
-    A seed that comes twice (a solo run and a member of a population, say) is one draw and not
+    Seeds that other code or another environment made are one group: `mixed` tells of them. A seed
+    that comes twice (a solo run and a member of a population, say) is one draw and not
     two: the first one counts.
     """
-    groups: dict[str, dict[int, Sample]] = {}
-    repeated: dict[str, list[int]] = {}
+    alike: dict[str, list[Sample]] = {}
     for sample in samples:
         key = json.dumps([sample.experiment, sample.initial, sample.config], sort_keys=True)
-        members = groups.setdefault(key, {})
-        if sample.seed in members:
-            repeated.setdefault(key, []).append(sample.seed)
-        else:
-            members[sample.seed] = sample
-    found = []
-    for at, (key, members) in enumerate(groups.items()):
-        ordered = tuple(members[seed] for seed in sorted(members))
-        first = ordered[0]
-        twice = tuple(sorted(set(repeated.get(key, []))))
-        found.append(
-            Group(_letter(at), first.experiment, first.config, first.initial, ordered, twice)
-        )
+        alike.setdefault(key, []).append(sample)
+    found: list[Group] = []
+    for some in alike.values():
+        for data, places in split_by_data([sample.made_by for sample in some]).items():
+            members: dict[int, Sample] = {}
+            twice = set()
+            for sample in (some[place] for place in places):
+                if members.setdefault(sample.seed, sample) is not sample:
+                    twice.add(sample.seed)
+            ordered = tuple(members[seed] for seed in sorted(members))
+            one, letter = ordered[0], _letter(len(found))
+            found.append(
+                Group(letter, one.experiment, one.config, one.initial, ordered,
+                      tuple(sorted(twice)), data)
+            )  # fmt: skip
     return tuple(found)
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from research.report.provenance import Seed, mixed, split_by_data
 from research.report.reading import Curve, Member, Run
 from research.statistics import spread
 
@@ -23,6 +24,8 @@ class Group(NamedTuple):
         initial: digest of the parameters that they started from, or "".
         members: with different seeds.
         runs: the runs that they are from.
+        data: what tells its data from those of other groups, or "".
+        mixed: sentences on code or environments that are not the same for all.
     """
 
     label: str
@@ -31,6 +34,8 @@ class Group(NamedTuple):
     initial: str
     members: tuple[Member, ...]
     runs: tuple[Run, ...]
+    data: str = ""
+    mixed: tuple[str, ...] = ()
 
 
 class Interval(NamedTuple):
@@ -60,28 +65,39 @@ class Band(NamedTuple):
 def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
     """The groups that runs make, in the order given, and sentences on what was left out.
 
-    A seed counts once in a group: counted twice, it would make the interval too small.
+    A seed counts once in a group: counted twice, it would make the interval too small. Runs on
+    different data are different groups; those that other code or another environment made are one,
+    and a sentence tells of them.
     """
-    found: dict[str, tuple[Run, dict[str, Any], list[Member], list[Run]]] = {}
-    notes = []
+    alike: dict[str, list[tuple[Run, Member]]] = {}
     for run in runs:
         for member in run.members:
             key = json.dumps([run.experiment, run.initial, member.config], sort_keys=True)
-            _, _, members, owners = found.setdefault(key, (run, member.config, [], []))
-            if any(member.seed == other.seed for other in members):
-                notes.append(
-                    f"seed {member.seed} of {run.directory} has been counted from a run before it"
-                )
-                continue
-            members.append(member)
-            if run not in owners:
-                owners.append(run)
-    groups = [
-        Group("", run.experiment, config, run.initial, tuple(members), tuple(owners))
-        for run, config, members, owners in found.values()
-    ]
+            alike.setdefault(key, []).append((run, member))
+    groups, notes = [], []
+    for some in alike.values():
+        for data, places in split_by_data([run.made_by for run, _ in some]).items():
+            seeds: dict[int, tuple[Run, Member]] = {}
+            for run, member in (some[place] for place in places):
+                if seeds.setdefault(member.seed, (run, member))[1] is not member:
+                    notes.append(
+                        f"seed {member.seed} of {run.directory} has been counted from a run "
+                        "before it"
+                    )
+            run, member = next(iter(seeds.values()))
+            members = tuple(member for _, member in seeds.values())
+            owners = {id(run): run for run, _ in seeds.values()}
+            groups.append(
+                Group("", run.experiment, member.config, run.initial, members,
+                      tuple(owners.values()), data,
+                      tuple(mixed([Seed(m.seed, r.made_by) for r, m in seeds.values()])))
+            )  # fmt: skip
     labels = label_groups(groups)
-    return [g._replace(label=label) for g, label in zip(groups, labels, strict=True)], notes
+    groups = [g._replace(label=label) for g, label in zip(groups, labels, strict=True)]
+    for group in groups:
+        whose = f"{group.label}: " if len(groups) > 1 else ""
+        notes += [f"{whose}{sentence}" for sentence in group.mixed]
+    return groups, notes
 
 
 def label_groups(groups: Sequence[Group]) -> list[str]:
@@ -103,6 +119,7 @@ def label_groups(groups: Sequence[Group]) -> list[str]:
         ]
         if len({other.initial for other in same}) > 1:
             parts.append(f"from {group.initial[:8]}" if group.initial else "from its own start")
+        parts += [group.data] if group.data else []
         labels.append(", ".join(parts) or group.experiment)
     return labels
 

@@ -18,6 +18,7 @@ from research.engine.artifacts import Artifact, Passages
 from research.engine.identity import CONFIG_FILE, LEDGER_FILE
 from research.engine.record import read_metrics
 from research.errors import Damaged, Mistake
+from research.report.provenance import Provenance, provenance_of
 
 GLIMPSES = 6
 """Of those that a run kept, so many are shown."""
@@ -91,6 +92,7 @@ class Run(NamedTuple):
         chain: its ledger.
         artifacts: what it has to show.
         notes: sentences on what is missing or damaged.
+        made_by: code, data and environment.
     """
 
     directory: Path
@@ -109,6 +111,7 @@ class Run(NamedTuple):
     chain: Chain
     artifacts: dict[str, Artifact]
     notes: tuple[str, ...]
+    made_by: Provenance
 
 
 def read_run(directory: Path) -> Run:
@@ -165,6 +168,7 @@ def read_run(directory: Path) -> Run:
         chain=_chain(opened),
         artifacts=shown,
         notes=(*notes, *problems),
+        made_by=provenance_of([header, *opened.of_kind("segment")]),
     )
 
 

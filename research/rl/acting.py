@@ -9,7 +9,7 @@ import jax
 
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key, State
-from research.engine.metrics import Metrics
+from research.engine.metrics import Metrics, merge_all
 from research.rl.agent import Agent
 from research.rl.evaluation import evaluate_policy
 from research.rl.pictures import show_policy
@@ -74,4 +74,4 @@ def scan_updates(
 ) -> tuple[Any, Metrics]:
     """`jax.lax.scan` over steps that tell metrics, which are those of all steps together."""
     carry, metrics = jax.lax.scan(step, carry, inputs)
-    return carry, jax.tree.map(lambda leaf: leaf.sum(axis=0), metrics)
+    return carry, merge_all(metrics)

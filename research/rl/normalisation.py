@@ -124,6 +124,20 @@ def statistics_of(
     return Statistics(seen, returns), running
 
 
+def up_to_rollout(earlier: Statistics, rollout: Statistics) -> Statistics:
+    """What a rollout is normalised by where it is learned from.
+
+    Observations as they were when they were acted on; rewards by this rollout as well, as
+    gymnasium's `NormalizeReward` and Stable-Baselines3's `VecNormalize` count a reward before they
+    scale it: those of the first rollout would otherwise be learned from as they are.
+
+    Args:
+        earlier: of earlier rollouts.
+        rollout: of this one, or of a group's part of it.
+    """
+    return earlier._replace(returns=merge_statistics(earlier, rollout).returns)
+
+
 def merge_seen(
     left: tuple[Metrics, Statistics], right: tuple[Metrics, Statistics]
 ) -> tuple[Metrics, Statistics]:

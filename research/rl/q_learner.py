@@ -78,11 +78,40 @@ class QLearner(NamedTuple):
 
     def exploring(
         self, params: Any, observations: jax.Array, values: Hyperparameters, epsilon: jax.Array
-    ) -> Categorical:
+    ) -> EpsilonGreedy:
         """The ε-greedy policy."""
         q_value = self.q_value(params, observations, values)
         possible = jnp.ones(q_value.shape, bool)
-        return Categorical(jnp.log(exploration.epsilon_greedy(q_value, possible, epsilon)))
+        drawn = Categorical(jnp.log(exploration.epsilon_greedy(q_value, possible, epsilon)))
+        return EpsilonGreedy(q_value, drawn)
+
+
+class EpsilonGreedy(NamedTuple):
+    """Actions of ε-greedy exploration. What is learned is which is best, even where ε is 1.
+
+    Attributes:
+        q_value: float32 `[..., actions]`.
+        drawn: what actions are drawn from.
+    """
+
+    q_value: jax.Array
+    drawn: Categorical
+
+    def mode(self) -> jax.Array:
+        """The best action, the first of equals, int32 `[...]`."""
+        return jnp.argmax(self.q_value, axis=-1).astype(jnp.int32)
+
+    def sample(self, noise: jax.Array) -> jax.Array:
+        """As `Categorical.sample`."""
+        return self.drawn.sample(noise)
+
+    def log_probability(self, action: jax.Array) -> jax.Array:
+        """As `Categorical.log_probability`."""
+        return self.drawn.log_probability(action)
+
+    def entropy(self) -> jax.Array:
+        """As `Categorical.entropy`."""
+        return self.drawn.entropy()
 
 
 def bootstrap_target(

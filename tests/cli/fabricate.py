@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ def make_run(
     population: tuple[int, int] | None = None,
     nonfinite: int | None = None,
     leaves: int = 8,
+    made_by: dict[str, Any] | None = None,
+    segments: Sequence[dict[str, Any]] = (),
 ) -> Path:
     """One run: finished where `result` holds its final figures, else with `figures` reported.
 
@@ -49,6 +52,8 @@ def make_run(
         population: number of seeds and width.
         nonfinite: the step of a loss that was not finite.
         leaves: how many leaves the state has.
+        made_by: `code`, `data` and `fingerprint`, where they are more than nothing.
+        segments: `code` and `fingerprint` of each time that it went on after a change.
     """
     config = {"batch_size": 32, "learning_rate": 0.001} if config is None else config
     digest = hashlib.sha256(json.dumps([experiment, config]).encode()).hexdigest()[:12]
@@ -58,6 +63,7 @@ def make_run(
     (run / "checkpoints" / str(step) / "data").write_bytes(b"x" * 1000)
     identity = {"experiment": experiment, "config": config, "seed": seed, "initial": ""}
     header: dict[str, Any] = {**identity, "config_digest": digest, "data": {}, "code": {}}
+    header |= made_by or {}
     if steps is not None:
         header["steps"] = steps
     if population:
@@ -66,6 +72,9 @@ def make_run(
     final = {n: v for n, v in (result or {}).items() if not n.startswith("test/")}
     last = figures if figures is not None else final
     first, chain = line("header", header, FIRST)
+    for segment in segments:
+        more, chain = line("segment", segment, chain)
+        first += more
     content = {
         "step": step,
         "digest": "d" * 64,

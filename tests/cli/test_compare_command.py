@@ -212,3 +212,35 @@ def test_compare_needs_no_jax(runs):
     )
     subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT)}, check=True,
                    capture_output=True)  # fmt: skip
+
+
+def test_seeds_of_other_code_are_marked_and_of_other_data_kept_apart(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code, other = {"research/a.py": "1" * 64}, {"research/a.py": "2" * 64}
+    data, moved = {"train": "a" * 64}, {"train": "b" * 64}
+    for seed, made_by in enumerate(
+        [{"code": code, "data": data}, {"code": other, "data": data}, {"code": code, "data": moved}]
+    ):
+        made_by["fingerprint"] = {"cpu": "one"}
+        figures = {"test/accuracy": 0.9 + seed / 100}
+        make_run(tmp_path / "runs", seed=seed, result=figures, made_by=made_by)
+    found = compared(capsys, "probe")
+    first, second = found["groups"]
+    assert (first["seeds"], second["seeds"]) == ([0, 1], [2])
+    assert (first["data"], second["data"]) == ("train data aaaaaaaa", "train data bbbbbbbb")
+    notes = " ".join(found["notes"])
+    assert "A: seeds 0 and 1 were made by different code: research/a.py differs" in notes
+    assert "A, B: the same config on different data, so not one group" in notes
+    assert main(["compare", "probe"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "train data aaaaaaaa" in text and "research/a.py differs" in text
+
+
+def test_seeds_that_are_alike_are_one_group_without_a_word(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    made_by = {"code": {"a.py": "1"}, "data": {"train": "a"}, "fingerprint": {"cpu": "one"}}
+    for seed in (0, 1):
+        figures = {"test/accuracy": 0.9}
+        make_run(tmp_path / "runs", seed=seed, result=figures, made_by=made_by)
+    found = compared(capsys, "probe")
+    assert [one["seeds"] for one in found["groups"]] == [[0, 1]] and found["notes"] == []

@@ -136,3 +136,23 @@ def test_figures():
     assert spell_figure(123456.0) == "123,456"
     line = spell_figures({"train/loss": 1.0, "test/accuracy": 0.5, "test/loss": 2.0})
     assert line == "test loss 2, accuracy 0.5, train loss 1"
+
+
+def test_a_population_over_values_shows_each_value_by_itself():
+    members = [
+        {"seed": seed, "hyperparameters": {"learning_rate": rate}, "metrics": {"loss": loss}}
+        for rate, losses in ((0.1, (1.0, 2.0, 3.0)), (0.001, (10.0, 10.0, 10.0)))
+        for seed, loss in enumerate(losses)
+    ]
+    file = io.StringIO()
+    # As an older version wrote it, with a spread over all.
+    spread = {"loss": {"mean": 6.0, "low": 1.5, "high": 10.5, "members": 6}}
+    print_result({"metrics": {"loss": 6.0}, "members": members, "spread": spread}, file)
+    text = " ".join(file.getvalue().split())
+    assert "Figures: learning-rate 0.1 loss 2 ± 2.5 95 % interval of the mean, 3 members" in text
+    assert "Figures: learning-rate 0.001 loss 10 ± 0 95 % interval of the mean, 3 members" in text
+    assert "6 members" not in text
+    seeds = [{**member, "hyperparameters": {}} for member in members]
+    file = io.StringIO()
+    print_result({"metrics": {"loss": 6.0}, "members": seeds, "spread": spread}, file)
+    assert "loss 6 ± 4.5 95 % interval of the mean, 6 members" in " ".join(file.getvalue().split())

@@ -42,6 +42,38 @@ def test_it_stops_with_step_leaf_checkpoint_and_dump(exploding, tmp_path):
     assert list(json.loads((directory / "leaves.json").read_text())) == ["state/params/b"]
 
 
+def test_a_loss_is_noticed_whatever_it_is_called(tmp_path):
+    experiment = make_toy(explode_at=33)
+
+    def update(state, batch, key):
+        after, told = experiment.update(state, batch, key)
+        return after, {"critic_loss": told["loss"], "large": told["large"]}
+
+    program = Program(experiment._replace(update=update), ToyFeed())
+    with pytest.raises(Diverged, match="the critic loss of step 33 is not finite"):
+        run_toy(tmp_path / "noticed", program)
+    observer = Notes()
+    assert run_toy(tmp_path / "kept", program, halt=False, observer=observer)["complete"]
+    assert "the critic loss of step 33 is not finite; going on as told" in observer.notes
+
+
+def test_what_the_last_step_breaks_is_told_by_the_evaluation(tmp_path):
+    experiment = make_toy()
+
+    def update(state, batch, key):
+        after, told = experiment.update(state, batch, key)
+        last = after.hyperparameters["updates"] == experiment.steps
+        w = jnp.where(last, jnp.nan, after.params["w"])
+        return after._replace(params={**after.params, "w": w}), told
+
+    observer = Notes()
+    program = Program(experiment._replace(update=update), ToyFeed())
+    result = run_toy(tmp_path / "broken", program, observer=observer)
+    assert result["complete"] and result["metrics"]["test/loss"] == "nan"
+    (note,) = (note for note in observer.notes if "not finite at the end" in note)
+    assert "test/loss" in note and "train/loss" not in note
+
+
 def test_the_step_is_the_same_however_it_is_sliced(exploding, tmp_path):
     slow = Cadence(7, 9, 11, chunk_seconds=1e-9)
     with pytest.raises(Diverged, match="the loss of step 33 is not finite"):
@@ -72,7 +104,10 @@ def test_what_was_kept_on_with_stops_without_and_goes_on_with(exploding, tmp_pat
 
 
 def test_on_a_healthy_run_halt_changes_no_bit(program, finished, tmp_path):
-    assert run_toy(tmp_path, program, halt=False)["digest"] == finished[1]["digest"]
+    observer = Notes()
+    again = run_toy(tmp_path, program, halt=False, observer=observer)
+    assert again["digest"] == finished[1]["digest"]
+    assert not [note for note in observer.notes if "not finite" in note]
 
 
 def test_a_checkpoint_that_is_not_finite_itself_is_not_called_good(tmp_path):

@@ -122,8 +122,17 @@ OTHERS = {
 
 def launched(tmp_path: Path, **more: str) -> tuple[dict, str]:
     run = subprocess.run(
-        [sys.executable, "launch.py", "run", "rl/three_state_q_learning", "--smoke", "--json"]
-        + ["--no-report", "--runs-dir", str(tmp_path)],
+        [
+            sys.executable,
+            "launch.py",
+            "run",
+            "rl/three_state_q_learning",
+            "--smoke",
+            "--json",
+            "--no-report",
+            "--runs-dir",
+            str(tmp_path),
+        ],  # fmt: skip
         cwd=ROOT,
         env=clean(**more),
         capture_output=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import jax
@@ -69,6 +70,36 @@ def test_the_mean_of_merged_parts_weighs_by_weight_and_not_by_part():
     assert metrics.read(merged) == {"m": 2.0}
     mean_of_means = sum(metrics.read({"m": p})["m"] for p in parts) / 2
     assert mean_of_means != 2.0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(intervals(), min_size=1, max_size=4))
+def test_merging_all_is_merging_one_after_another(parts):
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts)
+    assert same(metrics.merge_all(stacked), functools.reduce(metrics.merge, parts))
+
+
+def test_maxima_are_not_added_up():
+    stacked = {
+        "largest": Maximum(jnp.float32([3, -jnp.inf, 5])),
+        "n": Count(jnp.float32([1, 2, 3])),
+    }
+    assert metrics.read(metrics.merge_all(stacked)) == {"largest": 5.0, "n": 6.0}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_whatever_a_metric_is_called_it_has_to_be_finite(bad):
+    fine = {
+        "loss": metrics.mean(jnp.float32([1])),
+        "ignored": metrics.mean(jnp.float32([bad, 1]), jnp.float32([0, 1])),
+        "count": metrics.count(jnp.ones(2)),
+        "nothing_yet": metrics.maximum(jnp.ones(2), where=False),
+    }
+    assert metrics.all_finite(fine) and metrics.all_finite({})
+    assert not metrics.all_finite({**fine, "critic_loss": metrics.mean(jnp.float32([bad]))})
+    assert not metrics.all_finite({**fine, "n": Count(jnp.float32(bad))})
+    if bad != -np.inf:
+        assert not metrics.all_finite({**fine, "change": metrics.maximum(jnp.float32([bad]))})
 
 
 def test_an_empty_interval_is_none_and_a_count_is_zero():

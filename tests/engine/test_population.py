@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from research.data.arrays import ArraySource
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
-from research.engine import checkpoint, ledger
+from research.engine import checkpoint, ledger, variants
 from research.engine.digests import member_digests
 from research.engine.divergence import Diverged
 from research.engine.experiment import Data
@@ -88,14 +88,36 @@ def test_one_program_for_all_and_one_checkpoint_for_all(population, whole):
     assert result["seeds"] == SEEDS and result["width"] == 1
 
 
-def test_figures_are_means_with_their_spread(whole):
+def test_each_value_has_its_mean_and_spread_over_seeds(whole):
     _, result = whole
     name = "train/loss"
     values = [member["metrics"][name] for member in result["members"]]
     assert result["metrics"][name] == pytest.approx(np.mean(values))
-    assert result["spread"][name]["standard_deviation"] == pytest.approx(np.std(values, ddof=1))
-    assert result["spread"][name]["members"] == len(values)
     assert result["metrics"]["train/never"] is None
+    assert "spread" not in result and len(result["variants"]) == len(RATES)
+    for variant, rate in zip(result["variants"], RATES, strict=True):
+        assert variant["hyperparameters"] == {"learning_rate": rate}
+        own = [
+            member["metrics"][name]
+            for member in result["members"]
+            if member["hyperparameters"] == variant["hyperparameters"]
+        ]
+        found = variant["spread"][name]
+        assert (found["members"], variant["members"]) == (SEEDS, SEEDS)
+        assert found["mean"] == pytest.approx(np.mean(own))
+        assert found["standard_deviation"] == pytest.approx(np.std(own, ddof=1))
+        # The control: over all values it is that of the values.
+        assert found["standard_deviation"] != pytest.approx(np.std(values, ddof=1), rel=0.1)
+
+
+def test_of_seeds_alone_there_is_one_spread():
+    members = [
+        {"seed": seed, "hyperparameters": {}, "digest": "d", "metrics": {"loss": value}}
+        for seed, value in ((0, 1.0), (1, 2.0), (2, None))
+    ]
+    told = variants.report(members)
+    assert told["spread"]["loss"]["mean"] == 1.5 and told["spread"]["loss"]["members"] == 2
+    assert "variants" not in told
 
 
 def test_stopped_and_resumed_it_is_the_same(whole, population, tmp_path):

@@ -39,6 +39,7 @@ def make_run(
     population: Mapping[str, int] | None = None,
     members: list[dict[str, Any]] | None = None,
     name: str = "",
+    made_by: Mapping[str, Any] | None = None,
 ) -> Path:
     """A run with a whole ledger, as the engine would have left it."""
     if reports is None:
@@ -57,6 +58,7 @@ def make_run(
         "fingerprint": {"jax": "1", "cpu": "<b>"},
         "code": {"a.py": "c" * 64},
         "data": {"train": "d" * 64},
+        **(made_by or {}),
     }
     path = directory / "ledger.jsonl"
     lines = {step: spelled(figures) for step, figures in reports.items()}

@@ -18,6 +18,7 @@ from research.report.groups import (
     spell_figure,
     spell_interval,
 )
+from research.report.page import make_page
 from research.report.reading import Curve, read_run
 
 numbers = st.floats(-1e3, 1e3)
@@ -75,6 +76,21 @@ def test_seeds_come_together_and_configs_stay_apart(make, tmp_path):
     assert [[m.seed for m in group.members] for group in found] == [[0, 1, 2], [0, 1]]
     assert [group.label for group in found] == ["learning-rate 0.1", "learning-rate 0.2"]
     assert not notes
+
+
+def test_other_data_stay_apart_and_other_code_is_told_of(make, tmp_path):
+    runs = [
+        make(tmp_path, seed=0),
+        make(tmp_path, seed=1, made_by={"code": {"a.py": "e" * 64}}),
+        make(tmp_path, seed=2, made_by={"data": {"train": "e" * 64}}),
+    ]
+    found, notes = group_runs([read_run(run) for run in runs])
+    assert [[m.seed for m in group.members] for group in found] == [[0, 1], [2]]
+    assert [group.label for group in found] == ["train data dddddddd", "train data eeeeeeee"]
+    told = "seeds 0 and 1 were made by different code: a.py differs"
+    assert notes == [f"train data dddddddd: {told}"]
+    found, notes = group_runs([read_run(run) for run in runs[:2]])
+    assert notes == [told] and make_page([read_run(run) for run in runs[:2]], {}).notes == [told]
 
 
 def test_a_seed_counts_once(make, tmp_path):

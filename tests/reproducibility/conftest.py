@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -140,19 +141,23 @@ class Subject(NamedTuple):
             return stopped.result
 
 
+@contextmanager
+def opened_or_skipped(named: Named, config: Any) -> Iterator[Opened]:
+    """As `opened`; where its data set is not prepared here, the test is skipped."""
+    with ExitStack() as stack:
+        try:
+            ready = stack.enter_context(opened(named, config, "auto", ROOT))
+        except Mistake as missing:
+            if "TFDS_DATA_DIR" not in str(missing):
+                raise
+            pytest.skip(f"{named.name}: its data set is not prepared here")
+        yield ready
+
+
 @pytest.fixture(scope="module", params=names())
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
     entry = next(entry for entry in catalog() if entry.name == request.param)
     named = load(entry)
     config = named.smoke(named.config())
-    try:
-        context = opened(named, config, "auto", ROOT)
-        ready = context.__enter__()
-    except Mistake as missing:
-        if "TFDS_DATA_DIR" not in str(missing):
-            raise
-        pytest.skip(f"{named.name}: its data set is not prepared here")
-    try:
+    with opened_or_skipped(named, config) as ready:
         yield Subject(named, config, ready)
-    finally:
-        context.__exit__(None, None, None)

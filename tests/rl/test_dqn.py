@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from research.engine.experiment import Experiment
+from research.engine.metrics import read
 from research.rl.algorithms.dqn import DQNState, Sizes, make_dqn
-from research.rl.algorithms.dqn_config import DQNConfig, validate
+from research.rl.algorithms.dqn_config import DQNConfig, sizes_of, validate
 from research.rl.environments.environment import Environment
 from research.rl.q_learner import QLearner, bootstrap_target
 from research.rl.q_network import QNetwork
@@ -90,6 +91,24 @@ def test_an_end_ends_and_a_time_limit_does_not(clock, kind: str) -> None:
     np.testing.assert_allclose(cut, np.full((3, 2), 2.0), atol=0.12)
 
 
+def test_learning_that_starts_with_the_last_update_is_learning(lever: Environment) -> None:
+    config = replace(DQNConfig(), learning_starts=500_000)
+    assert validate(config) == []
+    assert sizes_of(config).warmup_updates == sizes_of(config).updates - 1
+
+
+def test_what_is_learned_is_acted_on_however_much_is_explored(lever: Environment) -> None:
+    """Only action 1 pays. With ε = 1 all actions are drawn alike, and the best is still known."""
+    experiment, state = trained(lever, PLAIN)
+    always = state._replace(hyperparameters={**state.hyperparameters, "epsilon": jnp.float32(1)})
+    told = read(experiment.evaluate(always, None, jax.random.key(1)))
+    assert told["episode_return"] == 1.0
+    assert told["stochastic_episode_return"] < 1.0
+    # The control: the most probable of actions that are drawn alike is the first, which pays 0.
+    _, said = experiment.agent.policy(always).act(None, jnp.ones((1, 1)))
+    assert said.drawn.mode()[0] == 0 and said.mode()[0] == 1
+
+
 def test_who_chooses_and_who_values() -> None:
     following = jnp.array([[1.0, 5.0], [2.0, 0.0]])
     choosing = jnp.array([[3.0, 0.0], [0.0, 1.0]])
@@ -123,6 +142,7 @@ def test_a_duelling_network_is_its_value_plus_what_is_better_than_the_mean() -> 
         ({"environments": 0}, "environments"),
         ({"lookahead": 50, "replay_size": 80, "batch_size": 8}, "--lookahead 50"),
         ({"atoms": 51, "largest_return": -1.0}, "--smallest-return"),
+        ({"learning_starts": 500_500}, "--learning-starts 500500: in --environment-steps 500000"),
     ],
 )
 def test_what_does_not_go_together_is_said(change: dict, said: str) -> None:

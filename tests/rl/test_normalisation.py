@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+import gymnasium
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,14 +18,21 @@ from research.rl.environments.environment import Discrete, Environment, TimeStep
 from research.rl.normalisation import (
     LARGEST,
     Moments,
+    Statistics,
     deviation,
     discounted_sums,
     merge_moments,
+    merge_statistics,
     moments_of,
     no_moments,
+    no_statistics,
+    normalise,
     normalise_observations,
     scale_rewards,
+    statistics_of,
+    up_to_rollout,
 )
+from research.rl.rollout import Trajectory
 
 HYPERPARAMETERS = {
     "learning_rate": 1e-2,
@@ -104,6 +113,80 @@ def test_the_last_reward_does_not_leak_into_the_next_episode() -> None:
     endless = jnp.zeros_like(ended)
     leaking, _ = discounted_sums(jnp.asarray(reward), endless, jnp.asarray(running), 0.9)
     assert leaking[8, 0] > 80  # the control
+
+
+def test_rewards_are_counted_before_they_are_scaled_as_gymnasium_does() -> None:
+    """Rollouts of one step: what gymnasium's wrapper makes of each reward, but for its bounds."""
+    reward = np.random.default_rng(2).normal(-1, 3, 400).astype(np.float32)
+    rewards = iter(reward)
+
+    class Told(gymnasium.Env):
+        observation_space = action_space = gymnasium.spaces.Discrete(2)
+
+        def reset(self, *, seed=None, options=None):
+            return 0, {}
+
+        def step(self, action):
+            return 0, float(next(rewards)), False, False, {}
+
+    theirs = gymnasium.wrappers.NormalizeReward(Told(), gamma=0.9)
+    theirs.reset()
+    expected = [theirs.step(0)[1] for _ in reward]
+
+    def scaled(up_to: Callable[[Statistics, Statistics], Statistics]) -> np.ndarray:
+        def rollout(carry, reward):
+            earlier, running = carry
+            trajectory = rewarded(reward)
+            seen, running = statistics_of(trajectory, False, running, jnp.float32(0.9))
+            told = normalise(trajectory, up_to(earlier, seen)).reward[0, 0]
+            return (merge_statistics(earlier, seen), running), told
+
+        start = no_statistics((), False, True), jnp.zeros(1)
+        return np.asarray(jax.lax.scan(rollout, start, jnp.asarray(reward))[1])
+
+    ours = scaled(up_to_rollout)
+    np.testing.assert_allclose(ours[10:], expected[10:], rtol=2e-3)
+    # The control: by earlier rollouts alone, the first reward is as it came and others lag.
+    before = scaled(lambda earlier, seen: earlier)
+    assert before[0] == reward[0] and np.abs(before[10:] / expected[10:] - 1).max() > 0.01
+
+
+def rewarded(reward: jax.Array) -> Trajectory:
+    """One step of one environment that goes on."""
+    nothing, no = jnp.zeros((1, 1)), jnp.zeros((1, 1), bool)
+    return Trajectory(nothing, nothing, reward.reshape(1, 1), no, no, nothing, nothing, nothing)
+
+
+def test_the_first_rollout_is_learned_from_at_scale() -> None:
+    """Rewards of a thousand, a thousandth of which says the same: the first update is the same."""
+
+    def first_loss(scale: float, **choice: bool) -> float:
+        sizes = replace(SIZES, normalise_observations=False, **choice)
+        environment = paying(scale)
+        experiment = make_ppo(environment, sizes, HYPERPARAMETERS)
+        values = {name: jnp.float32(value) for name, value in HYPERPARAMETERS.items()}
+        state = experiment.init(jax.random.key(0), values)
+        _, told = jax.jit(experiment.update)(state, None, jax.random.key(1))
+        return read(told)["value_loss"]
+
+    assert first_loss(1000.0) == pytest.approx(first_loss(1.0), rel=1e-3)
+    unscaled = {"normalise_rewards": False}
+    assert first_loss(1000.0, **unscaled) > 1e4 * first_loss(1.0, **unscaled)
+
+
+def paying(scale: float) -> Environment:
+    """Pays `scale` for an action of 1; episodes of one step."""
+
+    def reset(key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return jnp.int32(0), jnp.zeros(1)
+
+    def step(key: jax.Array, state: jax.Array, action: jax.Array) -> tuple[jax.Array, TimeStep]:
+        seen = jnp.zeros(1)
+        over = TimeStep(seen, scale * action.astype(jnp.float32), jnp.bool_(True),
+                        jnp.bool_(False), seen)  # fmt: skip
+        return state, over
+
+    return Environment("paying", reset, step, (1,), Discrete(2), 1)
 
 
 @pytest.mark.parametrize("groups", [1, 4])

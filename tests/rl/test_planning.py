@@ -71,6 +71,30 @@ def test_every_method_ends_at_the_exact_values(sweep, mdp):
     ).all()
 
 
+@pytest.mark.parametrize(
+    ("method", "backups"),
+    [("q_value_iteration", 1), ("value_iteration", 2), ("policy_iteration", 7)],
+)
+def test_a_sweep_is_as_many_backups_as_it_counts(method: planner.Method, backups: int):
+    """Of which each brings what comes a step later into account: nothing, one backup too few."""
+    ahead = 6
+    steps = np.zeros((ahead + 1, 1, ahead + 1))
+    steps[np.arange(ahead + 1), 0, np.minimum(np.arange(ahead + 1) + 1, ahead)] = 1
+    reward = np.zeros_like(steps)
+    reward[ahead - 1, 0, ahead] = 1
+    mdp = make_finite(steps, reward)
+    config = planner.PlanningConfig(method=method, evaluation_sweeps=7)
+    experiment = planner.make(config)
+    assert experiment.items_per_step == backups * int(three_states().possible.sum())
+    sweep = {"q_value_iteration": q_value_iteration, "value_iteration": value_sweep}.get(
+        method, make_policy_iteration(7)
+    )
+    made = 0
+    while not _sweep(mdp, sweep, made, 0.9).q_value[0, 0] > 0:
+        made += 1
+    assert made == -(-ahead // backups)
+
+
 def test_the_value_of_a_policy_is_the_linear_systems():
     mdp = frozen_lake(LAKES["8x8"])
     policy = np.random.default_rng(0).integers(0, 4, mdp.states)

@@ -7,7 +7,9 @@ import pytest
 
 from research.sequence.forecasts.stationarity import (
     SIGNIFICANCE,
+    Season,
     rolling,
+    season,
     show_stationarity,
     unit_root,
     verdict,
@@ -37,8 +39,41 @@ def test_a_rolling_window_that_does_not_fit_is_refused(noise, window):
 def test_white_noise_is_stationary_and_a_random_walk_is_not(noise):
     still, walk = unit_root(noise), unit_root(np.cumsum(noise))
     assert still.p_value < 1e-6 and walk.p_value > SIGNIFICANCE
-    assert verdict("This", still).startswith("This looks stationary")
-    assert verdict("This", walk).startswith("Warning: This does not look stationary")
+    none = Season(7, 0.0, False)
+    assert verdict("This", still, none, "days").startswith("This looks stationary")
+    told = verdict("This", walk, none, "days")
+    assert told.startswith("Warning: This does not look stationary: a unit root cannot be rejected")
+
+
+@pytest.mark.parametrize("amount", [1.0, 3.0])
+def test_a_weekly_sine_is_not_called_stationary(noise, amount):
+    """Its mean goes with the day; the test of a unit root rejects one and does not see that."""
+    weekly = noise + amount * 2 * np.sin(2 * np.pi * np.arange(600) / 7)
+    test, found = unit_root(weekly), season(weekly, 7)
+    assert test.p_value < SIGNIFICANCE and found.seen
+    told = verdict("This", test, found, "days")
+    assert told.startswith(
+        "Warning: This does not look stationary: its mean has a season of 7 days"
+    )
+    assert "a unit root is rejected" in told and "says nothing of seasons" in told
+    # The controls: without a season, with one of another length, and wandering besides.
+    assert not season(noise, 7).seen and not season(weekly, 5).seen
+    assert not season(np.cumsum(noise), 7).seen
+    both = np.cumsum(noise) + weekly
+    assert season(both, 7).seen
+    told = verdict("This", unit_root(both), season(both, 7), "days")
+    assert "cannot be rejected" in told and ", and its mean has a season" in told
+
+
+def test_chance_seldom_makes_a_season():
+    generator = np.random.default_rng(1)
+    seen = [season(generator.normal(size=300), 7).seen for _ in range(400)]
+    assert np.mean(seen) < 0.02
+
+
+def test_a_swing_slower_than_the_season_is_none():
+    slow = np.sin(2 * np.pi * np.arange(600) / 100)
+    assert season(slow, 7).correlation > 0.8 and not season(slow, 7).seen
 
 
 def test_the_statistic_without_lags_is_the_t_value_of_its_regression(noise):

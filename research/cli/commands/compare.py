@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.comparison_text import label_of, print_comparison, spell_seeds
+from research.cli.comparison_text import label_of, print_comparison
 from research.cli.convert import did_you_mean
 from research.cli.curves import curve, curve_name, read_lines
 from research.cli.pace import RUNS_DIR
-from research.cli.runs import find_meant
+from research.cli.runs import LEDGER_FILE, find_meant
 from research.cli.summary import Summary, summarize
 from research.errors import Mistake
 from research.report.comparison import (
@@ -25,6 +25,7 @@ from research.report.comparison import (
     metric_names,
 )
 from research.report.headline import headline, larger_is_better, matching
+from research.report.provenance import Seed, mixed, read_provenance, spell_seeds
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def gather(
 
 def samples_of(run: Summary) -> list[Sample]:
     """The seeds of a run; a member of a population has its own hyper-parameters."""
+    made_by = read_provenance(run.directory / LEDGER_FILE)
     return [
         Sample(
             run.experiment,
@@ -101,6 +103,7 @@ def samples_of(run: Summary) -> list[Sample]:
             member.metrics,
             str(run.directory),
             at,
+            made_by,
         )
         for at, member in enumerate(run.members)
     ]
@@ -131,6 +134,9 @@ def choose_metric(groups: Sequence[Group], word: str) -> str:
 def notes_on(groups: Sequence[Group], metric: str, left_out: Sequence[Summary]) -> list[str]:
     """What a reader has to know before believing the table."""
     notes = []
+    if any(one.data for one in groups):
+        alike = ", ".join(one.letter for one in groups if one.data)
+        notes.append(f"{alike}: the same config on different data, so not one group")
     for state in dict.fromkeys(run.state for run in left_out):
         names = [run.directory.name for run in left_out if run.state == state]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
@@ -144,6 +150,8 @@ def notes_on(groups: Sequence[Group], metric: str, left_out: Sequence[Summary]) 
             words = "seeds {} stand" if several else "seed {} stands"
             found = f"{words.format(spell_seeds(one.repeated))} in several runs"
             notes.append(f"{one.letter}: {found} and count{'' if several else 's'} once")
+        seeds = [Seed(sample.seed, sample.made_by) for sample in one.samples]
+        notes += [f"{one.letter}: {sentence}" for sentence in mixed(seeds)]
         lacking = len(one.samples) - len(one.values(metric))
         if lacking:
             notes.append(f"{one.letter}: {lacking} of {len(one.samples)} seeds have no {metric}")
@@ -170,6 +178,7 @@ def report(
                 "experiment": one.experiment,
                 "config": one.config,
                 "initial": one.initial,
+                "data": one.data,
                 "seeds": one.seeds,
                 "runs": list(dict.fromkeys(sample.origin for sample in one.samples)),
                 "values": {seed: value for seed, value in one.values(chosen.metric).items()},

@@ -180,7 +180,7 @@ COMMAND = Command(
     `compare` tests whether runs differ.
 
     The state is complete, running (a process is at work in it), stopped (the same command goes
-    on), diverged (its loss was not finite) or damaged (its ledger cannot be read). The age is that
+    on), diverged (a loss was not finite) or damaged (its ledger cannot be read). The age is that
     of its last line. The figure is the one that matters most: of the test data before that of
     evaluation before validation before training, and of it the accuracy or the return before the
     error before the loss. An unfinished run shows its last reported one.

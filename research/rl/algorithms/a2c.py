@@ -39,6 +39,7 @@ from research.rl.normalisation import (
     normalise,
     normalise_observations,
     statistics_of,
+    up_to_rollout,
 )
 from research.rl.policy import memoryless
 from research.rl.rollout import Episodes, collect, start
@@ -84,7 +85,7 @@ class A2CState(NamedTuple):
         hyperparameters: name -> float32 scalar.
         episodes: the environments in mid-episode.
         updates: int32 scalar, updates made.
-        statistics: of what was seen until the last rollout began to be learned from.
+        statistics: of what was seen in all rollouts so far.
         running: float32 `[environments]`, discounted rewards of the running episodes; None where
             rewards are not normalised.
     """
@@ -103,7 +104,8 @@ def make_a2c(
 ) -> Experiment:
     """Advantage actor-critic in `environment`: one update is one rollout and one gradient step.
 
-    What observations and rewards are normalised by is that of earlier rollouts.
+    Observations are normalised by what was seen in earlier rollouts, rewards by that and what the
+    environments of a group brought in this one.
 
     Args:
         environment: where; vectors beyond the bounds of its actions are clipped to them.
@@ -152,7 +154,7 @@ def make_a2c(
             statistics, running = statistics_of(
                 trajectory, sizes.normalise_observations, running, values["discount"]
             )
-            normal = normalise(trajectory, state.statistics)
+            normal = normalise(trajectory, up_to_rollout(state.statistics, statistics))
             examples = make_examples(network, state.params, normal, values)
             return (finished(trajectory), statistics), (episodes, running, examples)
 

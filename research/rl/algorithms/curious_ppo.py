@@ -41,7 +41,7 @@ from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
 from research.rl.examples import Examples, make_examples
 from research.rl.network import PolicyAndTwoValues, spaces
-from research.rl.normalisation import Statistics, normalise, normalise_observations
+from research.rl.normalisation import Statistics, normalise_observations
 from research.rl.policy import Policy
 from research.rl.rollout import Episodes, Trajectory, collect
 
@@ -116,7 +116,11 @@ def make_curious_ppo(
         ppo, curiosity, rates = state.ppo, state.curiosity, state.hyperparameters
 
         def judge(
-            begun: Episodes, trajectory: Trajectory, after: Episodes, running: jax.Array
+            begun: Episodes,
+            trajectory: Trajectory,
+            normal: Trajectory,
+            after: Episodes,
+            running: jax.Array,
         ) -> Judged:
             del begun
             seen = wonder(
@@ -126,7 +130,6 @@ def make_curious_ppo(
                 trajectory.final_observation,
                 rates["intrinsic_discount"],
             )
-            normal = normalise(trajectory, ppo.statistics)
             following = normalise_observations(after.observations, ppo.statistics.observations)
             examples = make_curious_examples(
                 network, ppo.params, normal, following, seen.reward, rates

@@ -20,11 +20,11 @@ from research.rl import priorities, replay
 from research.rl.acting import make_acting, scan_updates
 from research.rl.agent import reactive
 from research.rl.descent import step_down
-from research.rl.distributions import Categorical, draw_noise
+from research.rl.distributions import draw_noise
 from research.rl.environments.environment import Environment
 from research.rl.exploration import exploration_rate
 from research.rl.priorities import Priorities
-from research.rl.q_learner import QLearner
+from research.rl.q_learner import EpsilonGreedy, QLearner
 from research.rl.q_network import QNetwork, features
 from research.rl.replay import Replay, Step
 from research.rl.rollout import Episodes, start, step_all
@@ -162,7 +162,7 @@ def make_dqn(
         )
         return state._replace(target_params=target_params, updates=updates), played | learned
 
-    def acting(state: DQNState, observations: jax.Array) -> Categorical:
+    def acting(state: DQNState, observations: jax.Array) -> EpsilonGreedy:
         values = state.hyperparameters
         return learner.exploring(state.params, observations, values, values["epsilon"])
 

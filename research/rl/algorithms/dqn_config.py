@@ -9,7 +9,7 @@ from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
 from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
 from research.rl.algorithms.dqn import Sizes, make_dqn
-from research.rl.algorithms.off_policy_config import ill_sized
+from research.rl.algorithms.off_policy_config import ill_sized, unlearned
 from research.rl.environments.registered import make_environment, unfit
 
 
@@ -84,6 +84,10 @@ def _ill_matched(config: DQNConfig) -> list[str]:
     """What does not go together, a message each."""
     size = config.replay_size
     problems = ill_sized(size, config.environments, config.batch_size)
+    sizes = sizes_of(config)
+    problems += unlearned(
+        config.learning_starts, config.environment_steps, sizes.updates, sizes.warmup_updates
+    )
     if config.lookahead * config.environments > size:
         problems.append(
             f"--replay-size {size} is too small for --lookahead {config.lookahead} in "
@@ -104,12 +108,12 @@ def smoke(config: DQNConfig) -> DQNConfig:
     return replace(small, environment_steps=240, learning_starts=32, evaluation_episodes=4)
 
 
-def make(config: DQNConfig) -> Experiment:
-    """Deep Q-learning with the chosen improvements, in the chosen environment."""
+def sizes_of(config: DQNConfig) -> Sizes:
+    """The shapes and loops that were chosen."""
     steps = config.environments * config.steps_per_update
     # The first learning finds a whole return to learn from in each environment.
     first = max(config.learning_starts, config.environments * config.lookahead)
-    sizes = Sizes(
+    return Sizes(
         updates=config.environment_steps // steps,
         environments=config.environments,
         steps=config.steps_per_update,
@@ -129,4 +133,8 @@ def make(config: DQNConfig) -> Experiment:
         anneal=config.anneal,
         evaluation_episodes=config.evaluation_episodes,
     )
-    return make_dqn(make_environment(config.environment), sizes, floats(config))
+
+
+def make(config: DQNConfig) -> Experiment:
+    """Deep Q-learning with the chosen improvements, in the chosen environment."""
+    return make_dqn(make_environment(config.environment), sizes_of(config), floats(config))

@@ -63,7 +63,10 @@ def problems_of(config: OffPolicyConfig, ranges: Mapping[str, Range]) -> list[st
     found += unfit(config.environment, continuous=True)
     if found:
         return found
-    return ill_sized(config.replay_size, config.environments, config.batch_size)
+    sizes = sizes_of(config)
+    return ill_sized(config.replay_size, config.environments, config.batch_size) + unlearned(
+        config.learning_starts, config.environment_steps, sizes.updates, sizes.warmup_updates
+    )
 
 
 def ill_sized(replay_size: int, environments: int, batch_size: int) -> list[str]:
@@ -74,6 +77,18 @@ def ill_sized(replay_size: int, environments: int, batch_size: int) -> list[str]
     if batch_size > replay_size:
         found.append(f"--batch-size {batch_size} is more than --replay-size {replay_size} holds")
     return found
+
+
+def unlearned(
+    learning_starts: int, environment_steps: int, updates: int, warmup_updates: int
+) -> list[str]:
+    """One message where all updates of a run are over before learning starts."""
+    if not 0 < updates <= warmup_updates:
+        return []
+    return [
+        f"--learning-starts {learning_starts}: in --environment-steps {environment_steps} nothing "
+        "would be learned; let learning start sooner, or take more steps"
+    ]
 
 
 def smoke(config: AnyConfig) -> AnyConfig:

@@ -39,7 +39,7 @@ class PlanningConfig:
 
     environment: Annotated[str, "a process whose model is known"] = "ThreeStates-finite"
     method: Annotated[Method, "what a sweep does"] = "q_value_iteration"
-    sweeps: Annotated[int, "times that all states and actions are gone over"] = 50
+    sweeps: Annotated[int, "sweeps over all states; one of value_iteration is two backups"] = 50
     evaluation_sweeps: Annotated[int, "of policy iteration: sweeps before each improvement"] = 10
     discount: Annotated[float, "weight of the next state's value"] = 0.9
 
@@ -61,18 +61,25 @@ def smoke(config: PlanningConfig) -> PlanningConfig:
 
 def make(config: PlanningConfig) -> Experiment:
     """The chosen method on the chosen process."""
-    sweeps: dict[str, Sweep] = {
-        "q_value_iteration": q_value_iteration,
-        "value_iteration": value_sweep,
-        "policy_iteration": make_policy_iteration(config.evaluation_sweeps),
-        "policy_evaluation": policy_evaluation,
-    }
+    sweeps: dict[str, tuple[Sweep, int]] = {
+        "q_value_iteration": (q_value_iteration, 1),
+        "value_iteration": (value_sweep, 2),
+        "policy_iteration": (
+            make_policy_iteration(config.evaluation_sweeps), config.evaluation_sweeps
+        ),
+        "policy_evaluation": (policy_evaluation, 1),
+    }  # fmt: skip
+    sweep, backups = sweeps[config.method]
     mdp = FINITE[config.environment]().mdp
-    return make_planner(mdp, sweeps[config.method], config.sweeps, floats(config))
+    return make_planner(mdp, sweep, config.sweeps, floats(config), backups)
 
 
 def make_planner(
-    mdp: FiniteMDP, sweep: Sweep, sweeps: int, hyperparameters: Mapping[str, float]
+    mdp: FiniteMDP,
+    sweep: Sweep,
+    sweeps: int,
+    hyperparameters: Mapping[str, float],
+    backups: int = 1,
 ) -> Experiment:
     """Planning as an experiment: one update is one sweep over all states and actions.
 
@@ -81,6 +88,7 @@ def make_planner(
         sweep: the method.
         sweeps: how many.
         hyperparameters: `discount`, below 1.
+        backups: how often one sweep backs up each action of each state.
     """
     model = make_model(mdp)
 
@@ -113,7 +121,7 @@ def make_planner(
         update=update,
         evaluate=evaluate,
         steps=sweeps,
-        items_per_step=int(mdp.possible.sum()),
+        items_per_step=backups * int(mdp.possible.sum()),
         items="backups",
         hyperparameters=hyperparameters,
         evaluate_every=max(1, sweeps // 10),

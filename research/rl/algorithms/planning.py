@@ -135,7 +135,11 @@ def value_iteration(model: Model, value: jax.Array, discount: jax.Array) -> jax.
 
 
 def value_sweep(model: Model, plan: Plan, discount: jax.Array) -> Plan:
-    """`value_iteration` as a sweep over a plan: what is kept between sweeps is V alone."""
+    """Two backups: V(s) by `value_iteration`, then Q(s, a) of that V.
+
+    What is kept between sweeps is V alone, as value iteration has it; the Q that makes a policy
+    of it is one backup further. So n of these are 2 n of `q_value_iteration`.
+    """
     value = value_iteration(model, greedy_value(model, plan.q_value), discount)
     q_value = backup(model, value, discount)
     return Plan(q_value, improved(q_value), plan.hyperparameters)

@@ -34,6 +34,7 @@ from research.rl.normalisation import (
     normalise,
     normalise_observations,
     statistics_of,
+    up_to_rollout,
 )
 from research.rl.policy import Memory, Policy
 from research.rl.rollout import Episodes, Trajectory, collect, start
@@ -83,7 +84,7 @@ class PPOState(NamedTuple):
         hyperparameters: name -> float32 scalar.
         episodes: the environments in mid-episode.
         updates: int32 scalar, updates made.
-        statistics: of what was seen until the last rollout began to be learned from.
+        statistics: of what was seen in all rollouts so far.
         running: float32 `[environments]`, discounted rewards of the running episodes; None where
             rewards are not normalised.
     """
@@ -146,7 +147,8 @@ def make_proximal(
     """PPO in `environment`: one update is one rollout and all gradient steps on it.
 
     Vectors beyond the bounds of actions are clipped to them by the environment; the policy learns
-    from what it drew. What observations and rewards are normalised by is that of earlier rollouts.
+    from what it drew. Observations are normalised by what was seen in earlier rollouts, rewards by
+    that and what the environments of a group brought in this one.
 
     Args:
         environment: where.
@@ -168,10 +170,13 @@ def make_proximal(
         rollout_key, shuffle_key = jax.random.split(key)
 
         def judge(
-            begun: Episodes, trajectory: Trajectory, after: Episodes, carried: None
+            begun: Episodes,
+            trajectory: Trajectory,
+            normal: Trajectory,
+            after: Episodes,
+            carried: None,
         ) -> Judged:
-            del after, carried
-            normal = normalise(trajectory, state.statistics)
+            del trajectory, after, carried
             examples = learner.make_examples(
                 state.params, begun.memory, normal, state.hyperparameters
             )
@@ -251,7 +256,7 @@ def play(
     sizes: Sizes,
     policy: Policy,
     state: PPOState,
-    judge: Callable[[Episodes, Trajectory, Episodes, Any], Judged],
+    judge: Callable[[Episodes, Trajectory, Trajectory, Episodes, Any], Judged],
     key: Key,
     carried: Any = None,
 ) -> tuple[PPOState, Judged]:
@@ -262,8 +267,8 @@ def play(
         sizes: `rollout_steps`, `groups`, and what is normalised.
         policy: what acts.
         state: before the rollout.
-        judge: (a group's episodes before, its trajectory, its episodes afterwards, its part of
-            `carried`) -> what is made of them.
+        judge: (a group's episodes before, its trajectory, the same normalised, its episodes
+            afterwards, its part of `carried`) -> what is made of them.
         key: for all that is drawn.
         carried: leaves `[environments, ...]`, what a judge needs of each environment.
 
@@ -279,7 +284,8 @@ def play(
         statistics, running = statistics_of(
             trajectory, sizes.normalise_observations, running, discount
         )
-        judged = judge(begun, trajectory, episodes, carried)
+        normal = normalise(trajectory, up_to_rollout(state.statistics, statistics))
+        judged = judge(begun, trajectory, normal, episodes, carried)
         told = finished(trajectory) | judged.metrics
         return (told, statistics, judged.moments), (
             episodes, running, judged.examples, judged.kept

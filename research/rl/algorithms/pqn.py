@@ -29,13 +29,12 @@ from research.rl.acting import make_acting
 from research.rl.advantages import generalised_advantages
 from research.rl.agent import reactive
 from research.rl.descent import descend_over_groups
-from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
 from research.rl.examples import finished
 from research.rl.exploration import exploration_rate
 from research.rl.minibatches import shuffled_minibatches, take
 from research.rl.policy import memoryless
-from research.rl.q_learner import QLearner
+from research.rl.q_learner import EpsilonGreedy, QLearner
 from research.rl.q_network import QNetwork, features
 from research.rl.rollout import Episodes, Trajectory, collect, start
 
@@ -159,7 +158,7 @@ def make_pqn(
         state = PQNState(params, opt_state, join(episodes), state.updates + 1, values)
         return state, learning | ended
 
-    def acting(state: PQNState, observations: jax.Array) -> Categorical:
+    def acting(state: PQNState, observations: jax.Array) -> EpsilonGreedy:
         values = state.hyperparameters
         return learner.exploring(state.params, observations, values, values["epsilon"])
 

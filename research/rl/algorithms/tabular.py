@@ -17,6 +17,7 @@ from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, mean
 from research.rl import exploration
+from research.rl.acting import scan_updates
 from research.rl.agent import reactive
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment, EnvironmentState
@@ -201,8 +202,7 @@ def make_tabular(
 
     def update(state: TabularState, batch: Batch, key: Key) -> tuple[TabularState, Metrics]:
         del batch
-        state, metrics = jax.lax.scan(learn, state, jax.random.split(key, sizes.steps))
-        return state, jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), metrics)
+        return scan_updates(learn, state, jax.random.split(key, sizes.steps))
 
     def act_greedily(state: TabularState, observations: jax.Array) -> Categorical:
         # What is learned is the value of the best actions: exploring belongs to learning alone.

@@ -1,4 +1,4 @@
-"""Whether a series keeps its mean and variance: rolling statistics, and a test of a unit root."""
+"""Whether a series keeps its mean and variance: rolling statistics, a unit root, a season."""
 
 from __future__ import annotations
 
@@ -77,40 +77,89 @@ def unit_root(values: np.ndarray) -> UnitRoot:
     return UnitRoot(float(statistic), float(p_value), int(lags), int(observations))
 
 
-def verdict(whose: str, test: UnitRoot) -> str:
-    """A sentence on a test, a warning where the series does not look stationary.
+class Season(NamedTuple):
+    """Whether a series comes again after so many steps.
+
+    Attributes:
+        length: steps.
+        correlation: of the series' changes with those a season earlier, from -1 to 1.
+        seen: whether that is more than chance makes it, and than a step sooner or later.
+    """
+
+    length: int
+    correlation: float
+    seen: bool
+
+
+def season(values: np.ndarray, length: int) -> Season:
+    """Looks for a season in the changes from step to step, in which a unit root has no part.
+
+    Args:
+        values: float `[time]`, not constant.
+        length: of the season looked for, at least 2 and at most a third of `time`.
+
+    Source: Box & Jenkins 1970, chapter 2: the sample autocorrelation, and its deviation of about
+        1 / sqrt(time) where there is none; three of these are asked for.
+    """
+    changes = np.diff(values.astype(np.float64))
+    changes -= changes.mean()
+
+    def correlation(lag: int) -> float:
+        return float(np.sum(changes[lag:] * changes[:-lag]) / np.sum(changes**2))
+
+    found = correlation(length)
+    beside = max(correlation(length - 1), correlation(length + 1))
+    return Season(length, found, found > max(beside, 3 / np.sqrt(len(changes))))
+
+
+def verdict(whose: str, test: UnitRoot, found: Season, step: str) -> str:
+    """What is known of a series, a warning first where it does not look stationary.
+
+    The test rejects a unit root and nothing else: a series whose mean goes with the day of the
+    week passes it.
 
     Args:
         whose: what the series is called, as a sentence begins with it.
         test: of it.
+        found: a season of it.
+        step: what steps are called, in the plural.
     """
-    numbers = f"augmented Dickey-Fuller {test.statistic:.2f}, p = {test.p_value:.2g}"
-    if test.p_value > SIGNIFICANCE:
+    numbers = (
+        f"augmented Dickey-Fuller {test.statistic:.2f}, p = {test.p_value:.2g}, {test.lags} lags"
+    )
+    every = f"{found.length} {step}"
+    correlated = f"correlation {found.correlation:.2f} of changes with those {every} earlier"
+    wanders = test.p_value > SIGNIFICANCE
+    if not wanders and not found.seen:
         return (
-            f"Warning: {whose} does not look stationary: a unit root cannot be rejected "
-            f"({numbers}, {test.lags} lags)."
+            f"{whose} looks stationary: a unit root is rejected ({numbers}), and no season of "
+            f"{every} is seen ({correlated})."
         )
-    return f"{whose} looks stationary: a unit root is rejected ({numbers}, {test.lags} lags)."
+    root = f"a unit root {'cannot be' if wanders else 'is'} rejected ({numbers})"
+    reasons = [root] if wanders else []
+    reasons += [f"its mean has a season of {every} ({correlated})"] if found.seen else []
+    beside = "" if wanders else f"; {root}, which says nothing of seasons"
+    return f"Warning: {whose} does not look stationary: {', and '.join(reasons)}{beside}."
 
 
-def show_stationarity(title: str, values: np.ndarray, season: int, step: str) -> Lines:
+def show_stationarity(title: str, values: np.ndarray, period: int, step: str) -> Lines:
     """A series and its difference over a season, with rolling mean and deviation, and the tests.
 
     Args:
         title: what the series is.
         values: float `[time]`, of more than `ROLLING_SEASONS + 1` seasons.
-        season: steps after which the series comes again.
+        period: steps after which the series comes again.
         step: what steps are called, in the plural.
     """
     values = values.astype(np.float64)
-    difference = values[season:] - values[:-season]
-    window = ROLLING_SEASONS * season
+    difference = values[period:] - values[:-period]
+    window = ROLLING_SEASONS * period
     y, sentences = np.full((2, 3, len(values)), np.nan, np.float32), []
-    named = {"The series": values, f"Its difference over {season} {step}": difference}
+    named = {"The series": values, f"Its difference over {period} {step}": difference}
     for panel, (name, each) in enumerate(named.items()):
         mean, variance = rolling(each, window)
         y[panel, :, len(values) - len(each) :] = each, mean, np.sqrt(variance)
-        sentences.append(verdict(name, unit_root(each)))
+        sentences.append(verdict(name, unit_root(each), season(each, period), step))
     return Lines(
         f"{title}: is the series stationary?",
         np.arange(len(values), dtype=np.float32),
