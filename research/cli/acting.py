@@ -64,23 +64,26 @@ def open_reported(
         Damaged: its ledger or its checkpoint.
     """
     run = find_run(text, Path(runs_dir))
+    from research.engine import ledger, needs
     from research.engine.environment import quiet_libraries
-    from research.engine.identity import read_identity
+    from research.engine.identity import LEDGER_FILE, read_identity
     from research.engine.stored import read_state
 
     quiet_libraries()
     identity = read_identity(run)
+    kept = needs.read(run, ledger.read(run / LEDGER_FILE).header)
     named = named_of(identity, context.root)
     number = member_number(identity, member)
     chosen = identity.members[number or 0]
-    experiment = named.make(config_from(named, identity.config | chosen.varied))
+    config = config_from(named, identity.config | chosen.varied)
+    experiment = named.make(config) if kept is None else named.make(config, kept)
     if lacking := unfit(experiment):
         raise Mistake(f"{identity.experiment} {lacking}")
     found = read_state(run, experiment, number)
     if found is None:
         raise Mistake(
             f"{run} holds no whole checkpoint, as a recorded run does not: run it again, and name "
-            f"the run that this leaves\n  {command_of(named, identity)}"
+            f"the run that this leaves\n  {command_of(named, identity, run)}"
         )
     step, state = found
     facts = {
@@ -142,14 +145,16 @@ def member_number(identity: Identity, member: int | None) -> int | None:
     return member or 0
 
 
-def command_of(named: Named, identity: Identity) -> str:
+def command_of(named: Named, identity: Identity, run: Path) -> str:
     """The command that makes a run again."""
+    from research.engine.own_files import known_paths
+
     words = [*PROGRAM.split(), "run", identity.experiment, "--seed", str(identity.seed)]
     many = identity.population
     if many is not None:
         words += ["--seeds", str(many.seeds), "--width", str(many.width)]
     default = named.config()
-    for name, value in identity.config.items():
+    for name, value in (identity.config | known_paths(run, identity.config)).items():
         value = tuple(value) if isinstance(value, list) else value
         if value != getattr(default, name, None):
             words += [f"--{name.replace('_', '-')}", spell(value)]

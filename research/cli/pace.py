@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 RUNS_DIR = "runs"
 SEEDS = 2**32
+TEXT = "where the text file lies that the run learned from [where it lay before]"
 ONE_PROCESS = (
     "a population is trained by one process; give each process seeds of its own "
     "(--seed S --seeds N), `report` and `compare` bring them together"

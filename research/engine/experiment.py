@@ -25,6 +25,8 @@ Evaluation = Callable[[str], Iterator[Batch]]
 """(split) -> its batches, equal in shape, the last padded with weight 0."""
 Artifacts = Callable[[State, Evaluation, Key], Mapping[str, Artifact]]
 """(state on the host, evaluation, key) -> what a report shows, by name."""
+Needs = Mapping[str, Any]
+"""What using a model needs beside its state, such as a vocabulary, as JSON values."""
 
 
 class Rows(NamedTuple):
@@ -122,6 +124,9 @@ class Experiment(NamedTuple):
             `research.sequence.characters.writing.Writer`. The engine never looks.
         translator: of an experiment that translates, how a state of it does, which `translate`
             takes: a `research.sequence.translations.translator.Translator`. The engine never looks.
+        needs: what `make` reads of the data and whoever uses a state needs again; kept by the run.
+            `make(config, needs)` then makes the experiment without opening the data: to use a state
+            of it, not to train one.
     """
 
     init: Callable[[Key, Hyperparameters], State]
@@ -143,3 +148,4 @@ class Experiment(NamedTuple):
     agent: Any = None
     writer: Any = None
     translator: Any = None
+    needs: Needs | None = None

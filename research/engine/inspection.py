@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from research.engine import checkpoint, ledger
+from research.engine import checkpoint, ledger, needs
 from research.engine.identity import Identity, is_config_file_true
 from research.engine.leaves import state_digest
 from research.engine.ledger import Ledger
@@ -24,6 +24,8 @@ def record_findings(
         yield f"broken chain: the ledger's {opened.broken}"
     if not is_config_file_true(places.run, identity):
         yield "changed config: config.json is not what the run was started with"
+    if not needs.is_whole(places.run, opened.header):
+        yield f"damaged: {needs.FILE} is missing or not what the run kept when it began"
     for split, digest in surroundings.data.items():
         recorded = opened.header["data"].get(split)
         if recorded != digest:

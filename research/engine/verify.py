@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.engine import checkpoint, fingerprint, ledger, metrics
+from research.engine import checkpoint, fingerprint, ledger, metrics, needs
 from research.engine.advance import Carry
 from research.engine.code import changed
 from research.engine.figures import Figure
@@ -99,6 +99,9 @@ def verify(
                 *fingerprint.difference(header["fingerprint"], part["fingerprint"]),
             ]
             notes.append(f"the run itself went on after a change: {'; '.join(what) or 'undone'}")
+    made = program.experiment.needs
+    if "needs" in header and (made is None or needs.digest(made) != header["needs"]):
+        findings.append(f"other needs: {needs.FILE} is not what the experiment makes of its data")
     if any(finding.startswith("other data") for finding in findings):
         return Verdict(0, 0, tuple(findings), tuple(notes), False)
 
