@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from research.cli.summary import figures_of
-from research.report.headline import SPLITS, headline, matching
+from research.engine.headline import SPLITS, headline, matching
 
 METRICS_FILE = "metrics.jsonl"
 Lines = dict[int, dict[str, Any]]

@@ -10,6 +10,7 @@ import numpy as np
 
 from research.engine.artifacts import Artifact
 from research.engine.metrics import Metrics
+from research.engine.selection import Selection as Selection
 
 Key = jax.Array
 """A typed PRNG key, as `jax.random.key` makes it."""
@@ -78,18 +79,6 @@ class Data(NamedTuple):
     rows: Callable[[Key, jax.Array], Rows] | None = None
     generate: Callable[[Key, jax.Array], Batch] | None = None
     evaluation_batch_size: int = 1000
-
-
-class Selection(NamedTuple):
-    """Which checkpoint a run reports: the best by a metric, instead of the last.
-
-    Attributes:
-        metric: a flat name such as `validation/accuracy`.
-        larger_is_better: whether the best is the largest.
-    """
-
-    metric: str
-    larger_is_better: bool = True
 
 
 class Experiment(NamedTuple):

@@ -119,7 +119,7 @@ def _go_on(
         places,
         opened,
         slicing.retention,
-        experiment.selection,
+        experiment,
         observer.saved,
         members=identity.population is not None,
     )
