@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from research.engine.experiment import Experiment
+from research.engine.experiment import Experiment, Needs
 from research.sequence.translations.date_config import (
     DateConfig,
     make_date_translation,
@@ -30,6 +30,6 @@ class Config(DateConfig):
     """What can be chosen."""
 
 
-def make(config: Config) -> Experiment:
+def make(config: Config, needs: Needs | None = None) -> Experiment:
     """LSTMs that read and write dates."""
-    return make_date_translation(config, "multiplicative")
+    return make_date_translation(config, "multiplicative", needs)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from research.engine.experiment import Experiment
+from research.engine.experiment import Experiment, Needs
 from research.sequence.translations.translation_config import (
     RecurrentTranslationConfig,
     make_recurrent,
@@ -30,6 +30,6 @@ class Config(RecurrentTranslationConfig):
     """What can be chosen."""
 
 
-def make(config: Config) -> Experiment:
+def make(config: Config, needs: Needs | None = None) -> Experiment:
     """LSTMs with additive attention, the first one bidirectional."""
-    return make_recurrent(config, "additive", bidirectional=True)
+    return make_recurrent(config, "additive", needs, bidirectional=True)

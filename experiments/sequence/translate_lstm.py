@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from research.engine.experiment import Experiment
+from research.engine.experiment import Experiment, Needs
 from research.sequence.translations.translation_config import (
     RecurrentTranslationConfig,
     make_recurrent,
@@ -34,6 +34,6 @@ class Config(RecurrentTranslationConfig):
     """What can be chosen."""
 
 
-def make(config: Config) -> Experiment:
+def make(config: Config, needs: Needs | None = None) -> Experiment:
     """LSTMs without attention."""
-    return make_recurrent(config, "none", bidirectional=False)
+    return make_recurrent(config, "none", needs, bidirectional=False)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from research.engine.experiment import Experiment
+from research.engine.experiment import Experiment, Needs
 from research.sequence.translations.translation_config import (
     TransformerTranslationConfig,
     make_transformer,
@@ -30,6 +30,6 @@ class Config(TransformerTranslationConfig):
     """What can be chosen."""
 
 
-def make(config: Config) -> Experiment:
+def make(config: Config, needs: Needs | None = None) -> Experiment:
     """A transformer."""
-    return make_transformer(config)
+    return make_transformer(config, needs)

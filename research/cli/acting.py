@@ -13,7 +13,7 @@ from research.cli.configure import config_from
 from research.cli.convert import spell
 from research.cli.help import PROGRAM
 from research.cli.opening import named_of
-from research.cli.pace import SEEDS
+from research.cli.pace import SEEDS, choice_problems
 from research.cli.runs import find_run
 from research.errors import Mistake
 
@@ -49,8 +49,9 @@ def open_reported(
     member: int | None,
     context: Context,
     unfit: Callable[[Experiment], str],
+    which: str = "",
 ) -> Reported:
-    """The state that a run reports.
+    """The state that a run reports, or that of another checkpoint.
 
     Args:
         text: the run, as a person names it.
@@ -58,29 +59,33 @@ def open_reported(
         member: one of a population, counted from 0; None for the first.
         context: of the command.
         unfit: experiment -> what it lacks for the command, or "".
+        which: the checkpoint, as `research.engine.stored.read_checkpoint` has it.
 
     Raises:
         Mistake: there is no such run or member, it lacks something, or has no checkpoint.
         Damaged: its ledger or its checkpoint.
     """
     run = find_run(text, Path(runs_dir))
+    from research.engine import ledger, needs
     from research.engine.environment import quiet_libraries
-    from research.engine.identity import read_identity
+    from research.engine.identity import LEDGER_FILE, read_identity
     from research.engine.stored import read_state
 
     quiet_libraries()
     identity = read_identity(run)
+    kept = needs.read(run, ledger.read(run / LEDGER_FILE).header)
     named = named_of(identity, context.root)
     number = member_number(identity, member)
     chosen = identity.members[number or 0]
-    experiment = named.make(config_from(named, identity.config | chosen.varied))
+    config = config_from(named, identity.config | chosen.varied)
+    experiment = named.make(config) if kept is None else named.make(config, kept)
     if lacking := unfit(experiment):
         raise Mistake(f"{identity.experiment} {lacking}")
-    found = read_state(run, experiment, number)
+    found = read_state(run, experiment, number, which)
     if found is None:
         raise Mistake(
             f"{run} holds no whole checkpoint, as a recorded run does not: run it again, and name "
-            f"the run that this leaves\n  {command_of(named, identity)}"
+            f"the run that this leaves\n  {command_of(named, identity, run)}"
         )
     step, state = found
     facts = {
@@ -112,7 +117,9 @@ class Actor(NamedTuple):
     facts: dict[str, Any]
 
 
-def open_actor(text: str, runs_dir: str, member: int | None, context: Context) -> Actor:
+def open_actor(
+    text: str, runs_dir: str, member: int | None, context: Context, which: str = ""
+) -> Actor:
     """The state that a run reports, with what it does in its environment; see `open_reported`."""
 
     def unfit(experiment: Experiment) -> str:
@@ -120,7 +127,7 @@ def open_actor(text: str, runs_dir: str, member: int | None, context: Context) -
         return "" if acts else "has no policy: it does not act in an environment"
 
     run, name, experiment, state, step, facts = open_reported(
-        text, runs_dir, member, context, unfit
+        text, runs_dir, member, context, unfit, which
     )
     facts["environment"] = experiment.agent.environment.name
     return Actor(run, name, experiment.agent, state, step, facts)
@@ -142,23 +149,25 @@ def member_number(identity: Identity, member: int | None) -> int | None:
     return member or 0
 
 
-def command_of(named: Named, identity: Identity) -> str:
+def command_of(named: Named, identity: Identity, run: Path) -> str:
     """The command that makes a run again."""
+    from research.engine.own_files import known_paths
+
     words = [*PROGRAM.split(), "run", identity.experiment, "--seed", str(identity.seed)]
     many = identity.population
     if many is not None:
         words += ["--seeds", str(many.seeds), "--width", str(many.width)]
     default = named.config()
-    for name, value in identity.config.items():
+    for name, value in (identity.config | known_paths(run, identity.config)).items():
         value = tuple(value) if isinstance(value, list) else value
         if value != getattr(default, name, None):
             words += [f"--{name.replace('_', '-')}", spell(value)]
     return shlex.join(words)
 
 
-def out_of_range(seed: int, episodes: int) -> list[str]:
+def out_of_range(seed: int, episodes: int, which: str) -> list[str]:
     """What both commands refuse, a message each."""
-    problems = []
+    problems = choice_problems(which)
     if not 0 <= seed < SEEDS:
         problems.append(f"--seed must lie in 0 to {SEEDS - 1}, not {seed}")
     if episodes < 1:

@@ -52,7 +52,8 @@ class Named(NamedTuple):
         config: the frozen dataclass of its config.
         validate: config -> messages of all values that are out of range.
         smoke: config -> the config of a run of seconds.
-        make: config -> the experiment.
+        make: config -> the experiment. Where that has `needs`, (config, needs) -> the same for
+            whoever only uses a state of it, without the data.
     """
 
     name: str
@@ -60,7 +61,7 @@ class Named(NamedTuple):
     config: type
     validate: Callable[[Any], list[str]]
     smoke: Callable[[Any], Any]
-    make: Callable[[Any], Experiment]
+    make: Callable[..., Experiment]
 
 
 def catalog(root: Path = ROOT) -> list[Entry]:

@@ -10,8 +10,8 @@ from typing import Any
 from research.cli.runs import LEDGER_FILE
 from research.cli.summary import figures_of
 from research.engine import ledger
+from research.engine.headline import SPLITS, headline, matching
 from research.engine.record import read_metrics
-from research.report.headline import SPLITS, headline, matching
 
 METRICS_FILE = "metrics.jsonl"
 Lines = dict[int, dict[str, Any]]

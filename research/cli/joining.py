@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from research.cli.command import Context, Outcome
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
     from research.engine.processes import Channel
 
 
-def follow_run(identity: Identity, options: Pace, context: Context, channel: Channel) -> Outcome:
+def follow_run(
+    identity: Identity,
+    files: Mapping[str, str],
+    options: Pace,
+    context: Context,
+    channel: Channel,
+) -> Outcome:
     """Compute what the first process says, until the run is done or stopped; ends as it does.
 
     A signal to all processes, as Ctrl-C or a cluster sends it, is answered by the first alone: it
@@ -26,6 +33,8 @@ def follow_run(identity: Identity, options: Pace, context: Context, channel: Cha
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     named = named_of(identity, context.root)
-    with opened_run(named, identity, options.data, context.root, channel=channel) as ready:
+    with opened_run(
+        named, identity, options.data, context.root, files=files, channel=channel
+    ) as ready:
         complete = follow(ready.program, channel)
     return Outcome({}, Exit.DONE if complete else Exit.STOPPED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,7 @@ def launched(
     context: Context,
     channel: Channel | None,
     initial: Initial | None,
+    files: Mapping[str, str],
     before: Callable[[Display], None],
 ) -> dict[str, Any]:
     """Start or continue a run where a person sees it, and leave its report: its result.
@@ -63,6 +64,7 @@ def launched(
         context: of the command.
         channel: to the other processes of the run.
         initial: parameters of another run to start from.
+        files: field of the config -> path of the file of one's own that it stands for.
         before: is given the display once the experiment is open, before anything is written.
 
     Raises:
@@ -78,6 +80,7 @@ def launched(
             identity,
             pace.data,
             context.root,
+            files=files,
             devices=pace.devices or 1,
             channel=channel,
         ) as ready,
@@ -93,6 +96,7 @@ def launched(
             slicing(pace, ready.experiment),
             observer,
             initial=initial,
+            files=files,
         )
         if not pace.no_report:
             keep_report(result, display, context.root)

@@ -90,6 +90,7 @@ def opened_run(
     mode: Literal["auto", "resident", "streamed"],
     root: Path,
     *,
+    files: Mapping[str, str],
     devices: int = 1,
     members: Sequence[int] | None = None,
     channel: Channel | None = None,
@@ -101,6 +102,7 @@ def opened_run(
         identity: what run of it.
         mode: `auto`, `resident` or `streamed`.
         root: the folder that holds `experiments/`.
+        files: field of the config -> path of the file of one's own that it stands for.
         devices: how many to use: members of a population come first, then the groups of a batch.
         members: which members of a population the program has; None for all.
         channel: to the other processes of the run; all their devices are used then.
@@ -122,9 +124,9 @@ def opened_run(
             return Leader(experiment, feed, used, channel)
         if identity.population is None:
             return Program(experiment, feed, used)
-        return _population(named, identity, experiment, feed, used, members)
+        return _population(named, identity, files, experiment, feed, used, members)
 
-    config = _config_of(named, identity, identity.members[0])
+    config = _config_of(named, identity, files, identity.members[0])
     with opened(named, config, mode, root, make_program) as ready:
         if channel is not None:
             _check_alike(channel, ready.surroundings)
@@ -150,6 +152,7 @@ def _check_alike(channel: Channel, surroundings: Surroundings) -> None:
 def _population(
     named: Named,
     identity: Identity,
+    files: Mapping[str, str],
     experiment: Experiment,
     feed: Feed,
     devices: Sequence[jax.Device],
@@ -162,7 +165,8 @@ def _population(
     for member in identity.members:
         varied = tuple(member.varied.values())
         if varied not in values:
-            values[varied] = named.make(_config_of(named, identity, member)).hyperparameters
+            config = _config_of(named, identity, files, member)
+            values[varied] = named.make(config).hyperparameters
     seeded = [
         Seeded(member.seed - identity.seed, values[tuple(member.varied.values())])
         for member in identity.members
@@ -172,8 +176,8 @@ def _population(
     return Population(experiment, feed, seeded, identity.population.width, devices)
 
 
-def _config_of(named: Named, identity: Identity, member: Member) -> Any:
-    return config_from(named, identity.config | member.varied)
+def _config_of(named: Named, identity: Identity, files: Mapping[str, str], member: Member) -> Any:
+    return config_from(named, identity.config | dict(files) | member.varied)
 
 
 def named_of(identity: Identity, root: Path) -> Named:

@@ -13,10 +13,19 @@ if TYPE_CHECKING:
 
 RUNS_DIR = "runs"
 SEEDS = 2**32
+CHECKPOINT = "best, last, or a step [what the run reports]"
+TEXT = "where the text file lies that the run learned from [where it lay before]"
 ONE_PROCESS = (
     "a population is trained by one process; give each process seeds of its own "
     "(--seed S --seeds N), `report` and `compare` bring them together"
 )
+
+
+def choice_problems(which: str, option: str = "--checkpoint") -> list[str]:
+    """What is wrong with how a checkpoint was named, a message each."""
+    if which in ("", "best", "last") or which.isdecimal():
+        return []
+    return [f"{option} must be best, last, or a step, not {which}"]
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from research.cli.convert import did_you_mean
 from research.cli.selection import sorted_by
 from research.cli.summary import STATES, Summary, size_of, summarize
+from research.engine.headline import headline, larger_is_better
 from research.errors import Mistake
 from research.report.comparison import ABSENT, differing_fields, spell_spread
-from research.report.headline import headline, larger_is_better
 from research.statistics import spread
 
 

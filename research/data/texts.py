@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from research.data.tfds_split import TfdsSplit
+from research.engine.own_files import read_bytes
 from research.errors import Mistake
 
 SUFFIX = ".txt"
@@ -29,7 +28,7 @@ def read_text(text: str, split: str = "train") -> str:
             there is is not in UTF-8.
     """
     if is_file(text):
-        whose, data = text, _file(Path(text))
+        whose, data = text, read_bytes(text)
     else:
         whose = f"{text} {split}"
         data = b"".join(TfdsSplit(text, split, ("text",)).load()["text"].tolist())
@@ -41,11 +40,3 @@ def read_text(text: str, split: str = "train") -> str:
         raise Mistake(
             f"{whose} is not UTF-8: byte {error.object[error.start]:#04x} at {place:,}"
         ) from None
-
-
-def _file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = f"{error.strerror}; the current directory is {Path.cwd()}"
-        raise Mistake(f"the text {path} cannot be read: {reason}") from None

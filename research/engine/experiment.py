@@ -10,6 +10,7 @@ import numpy as np
 
 from research.engine.artifacts import Artifact
 from research.engine.metrics import Metrics
+from research.engine.selection import Selection as Selection
 
 Key = jax.Array
 """A typed PRNG key, as `jax.random.key` makes it."""
@@ -25,6 +26,8 @@ Evaluation = Callable[[str], Iterator[Batch]]
 """(split) -> its batches, equal in shape, the last padded with weight 0."""
 Artifacts = Callable[[State, Evaluation, Key], Mapping[str, Artifact]]
 """(state on the host, evaluation, key) -> what a report shows, by name."""
+Needs = Mapping[str, Any]
+"""What using a model needs beside its state, such as a vocabulary, as JSON values."""
 
 
 class Rows(NamedTuple):
@@ -78,18 +81,6 @@ class Data(NamedTuple):
     evaluation_batch_size: int = 1000
 
 
-class Selection(NamedTuple):
-    """Which checkpoint a run reports: the best by a metric, instead of the last.
-
-    Attributes:
-        metric: a flat name such as `validation/accuracy`.
-        larger_is_better: whether the best is the largest.
-    """
-
-    metric: str
-    larger_is_better: bool = True
-
-
 class Experiment(NamedTuple):
     """Three pure functions over one pytree, and the facts that the engine needs beside them.
 
@@ -123,6 +114,9 @@ class Experiment(NamedTuple):
             `research.sequence.characters.writing.Writer`. The engine never looks.
         translator: of an experiment that translates, how a state of it does, which `translate`
             takes: a `research.sequence.translations.translator.Translator`. The engine never looks.
+        needs: what `make` reads of the data and whoever uses a state needs again; kept by the run.
+            `make(config, needs)` then makes the experiment without opening the data: to use a state
+            of it, not to train one.
     """
 
     init: Callable[[Key, Hyperparameters], State]
@@ -144,3 +138,4 @@ class Experiment(NamedTuple):
     agent: Any = None
     writer: Any = None
     translator: Any = None
+    needs: Needs | None = None

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.engine import ledger
+from research.engine import ledger, own_files
 from research.errors import Damaged, Mistake
 
 CONFIG_FILE = "config.json"
@@ -18,8 +18,16 @@ LEDGER_FILE = "ledger.jsonl"
 
 
 def config_fields(config: Any) -> dict[str, Any]:
-    """The fields of a config dataclass as JSON values, floats as floats, tuples as lists."""
-    return json.loads(json.dumps(dataclasses.asdict(config), allow_nan=False))
+    """The fields of a config dataclass as JSON values, floats as floats, tuples as lists.
+
+    For a file of one's own its content stands, however its path is spelled.
+
+    Raises:
+        Mistake: such a file cannot be read.
+    """
+    contents = {n: own_files.content_of(path) for n, path in own_files.paths_of(config).items()}
+    fields = dataclasses.asdict(config) | contents
+    return json.loads(json.dumps(fields, allow_nan=False))
 
 
 class Many(NamedTuple):
@@ -148,16 +156,39 @@ def runs_of_fewer_fields(identity: Identity, runs_dir: Path) -> Iterator[Path]:
 
     They agree in every field that they have, and lack some that the experiment has today.
     """
+    for run, config in _runs_alike(identity, runs_dir):
+        if _is_part(config, identity.config):
+            yield run
+
+
+def runs_of_older_content(
+    identity: Identity, runs_dir: Path, paths: Mapping[str, str]
+) -> Iterator[Path]:
+    """Runs that differ in nothing but what files at the same paths held when they were made.
+
+    Args:
+        identity: of a run that learns from files of one's own.
+        runs_dir: where runs are kept.
+        paths: field of the config -> path.
+    """
+    for run, config in _runs_alike(identity, runs_dir) if paths else ():
+        # Runs made before content stood there have the path itself.
+        then = {n: config[n] for n in paths if n in config} | own_files.known_paths(run, config)
+        same_places = own_files.absolute(then) == own_files.absolute(paths)
+        if same_places and {**config, **paths} == {**identity.config, **paths}:
+            yield run
+
+
+def _runs_alike(identity: Identity, runs_dir: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Runs that are the same but for their configs, and these."""
     end = identity.directory(runs_dir).name.removeprefix(identity.config_digest)
     for path in sorted((runs_dir / identity.experiment).glob(f"*{end}/{LEDGER_FILE}")):
         try:
             other = read_identity(path.parent)
         except (Mistake, Damaged):
             continue
-        if other._replace(config=identity.config) == identity and _is_part(
-            other.config, identity.config
-        ):
-            yield path.parent
+        if other._replace(config=identity.config) == identity:
+            yield path.parent, other.config
 
 
 def _is_part(part: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from research.engine import artifacts, checkpoint
+from research.engine import artifacts, checkpoint, needs
 from research.engine.identity import Identity, is_config_file_true
 from research.engine.ledger import Ledger
 from research.engine.record import read_metrics
@@ -25,6 +25,8 @@ def record_findings(
         yield f"broken chain: the ledger's {opened.broken}"
     if not is_config_file_true(places.run, identity):
         yield "changed config: config.json is not what the run was started with"
+    if not needs.is_whole(places.run, opened.header):
+        yield f"damaged: {needs.FILE} is missing or not what the run kept when it began"
     for split, digest in surroundings.data.items():
         recorded = opened.header["data"].get(split)
         if recorded != digest:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 
-from research.engine import checkpoint, ledger
+from research.engine import checkpoint, ledger, needs
 from research.engine.checkpoint import Checkpoint
 from research.engine.durable import write_file
+from research.engine.experiment import Experiment
 from research.engine.identity import CONFIG_FILE, Identity, is_config_file_true
 from research.engine.initialize import Initial, keep_initial
 from research.engine.inspection import cut_off
@@ -26,11 +27,12 @@ def open_ledger(
     surroundings: Surroundings,
     observer: Observer,
     initial: Initial | None,
-    steps: int,
+    experiment: Experiment,
 ) -> Ledger:
     """The run's ledger, with a header and whole; a new segment where things have changed.
 
-    The header holds `steps`, which follow from the config, for those who only read the file.
+    The header holds `steps`, which follow from the config, for those who only read the file, and
+    the digest of what using the model needs.
     """
     opened = ledger.read(places.ledger)
     if not opened.lines:
@@ -47,18 +49,17 @@ def open_ledger(
         write_file(places.run / CONFIG_FILE, identity.spell())
         if initial is not None:
             keep_initial(places.run, initial)
-        ledger.append(
-            places.ledger,
-            "header",
-            {**identity.fields, "config_digest": identity.config_digest, "steps": steps}
-            | surroundings._asdict(),
-            ledger.FIRST,
-        )
+        header = {**identity.fields, "config_digest": identity.config_digest}
+        header |= {"steps": experiment.steps} | surroundings._asdict()
+        if experiment.needs is not None:
+            header["needs"] = needs.keep(places.run, experiment.needs)
+        ledger.append(places.ledger, "header", header, ledger.FIRST)
         return ledger.read(places.ledger)
     check_header(opened, identity, surroundings)
     if not is_config_file_true(places.run, identity):
         observer.note(f"{CONFIG_FILE} was missing or changed: written anew from the ledger")
         write_file(places.run / CONFIG_FILE, identity.spell())
+    needs.restore(places.run, opened.header, experiment.needs, observer)
     if opened.broken:
         aside = ledger.keep_whole_part(opened)
         kept = f"; the damaged file is kept as {aside.name}" if aside else ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.engine import checkpoint, lock
+from research.engine import checkpoint, lock, own_files
 from research.engine.cadence import Cadence
 from research.engine.checkpoint import Checkpoint, Facts, Retention
 from research.engine.durable import write_file
@@ -52,6 +53,7 @@ def launch(
     observer: Observer,
     *,
     initial: Initial | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Start the run, continue it, or report it when it is finished: its `result.json`.
 
@@ -63,6 +65,7 @@ def launch(
         slicing: how far to go, and how often to stop on the way.
         observer: is told of progress.
         initial: parameters of another run to start from.
+        files: field of the config -> path of a file of one's own that it stands for.
 
     Raises:
         Stopped: it stands before its end, saved, and the same command continues it.
@@ -78,11 +81,12 @@ def launch(
     with lock.hold(directory):
         for place in (places.run, places.checkpoints, places.initial):
             checkpoint.remove_parts(place)
-        steps = program.experiment.steps
-        opened = open_ledger(places, identity, surroundings, observer, initial, steps)
+        experiment = program.experiment
+        opened = open_ledger(places, identity, surroundings, observer, initial, experiment)
+        own_files.keep(directory, files or {})
         found = newest_good(places, opened, program, observer)
         result = opened.result()
-        if result is not None and found is not None and found[0] == program.experiment.steps:
+        if result is not None and found is not None and found[0] == experiment.steps:
             return _report_finished(places, identity, result, found[1].facts, observer)
         with stop_on_signals(observer.note) as request:
             return _go_on(
@@ -115,7 +119,7 @@ def _go_on(
         places,
         opened,
         slicing.retention,
-        experiment.selection,
+        experiment,
         observer.saved,
         members=identity.population is not None,
     )

@@ -17,7 +17,7 @@ from research.engine.digests import (
     state_digest,
 )
 from research.engine.durable import sync_file
-from research.engine.experiment import Selection
+from research.engine.experiment import Experiment
 from research.engine.figures import Figures
 from research.engine.identity import LEDGER_FILE
 from research.engine.record import append_metrics, spell_figures
@@ -28,7 +28,7 @@ from research.engine.saves import (
     spell_save,
     table_of,
 )
-from research.engine.selection import best_saves, better, steps_of
+from research.engine.selection import best_by, best_saves, better, kept_saves, steps_of
 from research.errors import Difference
 
 
@@ -79,14 +79,14 @@ class Saver:
         places: Directories,
         opened: ledger.Ledger,
         retention: Retention,
-        selection: Selection | None,
+        experiment: Experiment,
         saved: Callable[[int], None],
         *,
         members: bool = False,
     ) -> None:
         self._places = places
         self._retention = retention
-        self._selection = selection
+        self._experiment = experiment
         self._saved = saved
         self._members = members
         self._known = opened.saves()
@@ -95,7 +95,8 @@ class Saver:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="saver")
         self._pending: Future[str] | None = None
         self.chain = opened.lines[-1].digest if opened.lines else ledger.FIRST
-        self.bests = best_saves(opened, selection)
+        self.bests = best_saves(opened, experiment.selection)
+        self._kept = kept_saves(opened, experiment)
         self.recorded: Mapping[int, Figures] = opened.reports()
         self.recorded_until = max(self._known, default=-1)
         self._reports: dict[int, dict[str, Any]] = {}
@@ -154,11 +155,12 @@ class Saver:
                 self._figure_names = names
             self.append("save", {**content, "figures": spell_reports(names, reports)})
         checkpoint.remove_equal_asides(self._places.checkpoints, step, records)
-        self.bests = better(self.bests, step, metrics, self._selection)
+        self.bests = better(self.bests, step, metrics, self._experiment.selection)
+        self._kept = better(self._kept, step, metrics, best_by(self._experiment, metrics))
         checkpoint.prune(
             self._places.checkpoints,
             self._retention,
-            lambda kept: kept in steps_of(self.bests),
+            lambda kept: kept in steps_of(self._kept),
         )
         self._saved(step)
         return content["digest"]

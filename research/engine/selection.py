@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from research.engine.headline import headline, larger_is_better
+
 if TYPE_CHECKING:
-    from research.engine.experiment import Selection
+    from research.engine.experiment import Experiment
     from research.engine.ledger import Ledger
+
+
+class Selection(NamedTuple):
+    """Which checkpoint a run reports: the best by a metric, instead of the last.
+
+    Attributes:
+        metric: a flat name such as `validation/accuracy`.
+        larger_is_better: whether the best is the largest.
+    """
+
+    metric: str
+    larger_is_better: bool = True
 
 
 class Best(NamedTuple):
@@ -42,6 +56,31 @@ def better(
         else best
         for best, figure in zip(before, figures, strict=True)
     )
+
+
+def best_by(experiment: Experiment, names: Iterable[str]) -> Selection | None:
+    """What makes one checkpoint better than another.
+
+    The experiment's selection; without one, the figure that matters most of those that are watched,
+    by which a run keeps its best checkpoint and does not report it.
+
+    Args:
+        experiment: whose checkpoints.
+        names: of the figures that there are.
+    """
+    if experiment.selection is not None:
+        return experiment.selection
+    metric = headline(name for name in names if name.split("/")[0] in experiment.watched)
+    larger = None if metric is None else larger_is_better(metric)
+    return None if metric is None or larger is None else Selection(metric, larger)
+
+
+def kept_saves(opened: Ledger, experiment: Experiment) -> Bests:
+    """The best saves of a ledger, whether or not the experiment reports them."""
+    bests: Bests = ()
+    for step, line in opened.saves().items():
+        bests = better(bests, step, line["metrics"], best_by(experiment, line["metrics"]))
+    return bests
 
 
 def best_saves(opened: Ledger, selection: Selection | None) -> Bests:

@@ -1,4 +1,4 @@
-"""The state that a run reports, as its checkpoint has it, for those who only look."""
+"""A state of a run as its checkpoint has it, for those who only look."""
 
 from __future__ import annotations
 
@@ -7,48 +7,92 @@ from pathlib import Path
 import jax
 
 from research.engine import checkpoint, keys, ledger
+from research.engine.checkpoint import Checkpoint
 from research.engine.digests import STATE, record_leaves
 from research.engine.experiment import Experiment, State
 from research.engine.hyperparameters import traced
 from research.engine.leaves import rebuild
 from research.engine.saver import Directories
 from research.engine.saves import is_of
-from research.engine.selection import best_saves
+from research.engine.selection import best_saves, kept_saves
 from research.errors import Damaged, Mistake
+
+REPORTED, BEST, LAST = "", "best", "last"
+"""Which checkpoint is meant; a step in digits is another way to say it."""
+
+
+def read_checkpoint(
+    directory: Path, which: str, experiment: Experiment | None = None, member: int | None = None
+) -> tuple[int, Checkpoint] | None:
+    """A checkpoint of a run, and its step; None where there is no whole one to choose from.
+
+    Args:
+        directory: of the run, which is not touched.
+        which: `REPORTED`: the best by the experiment's selection, without one the newest that is
+            whole; `BEST`: the best by that or by the figure that matters most of those that are
+            watched; `LAST`: the newest that is whole; or a step.
+        experiment: what it is a run of; needed where the best may be meant.
+        member: whose best of a population.
+
+    Raises:
+        Damaged: the checkpoint is damaged, or not the one that the ledger recorded.
+        Mistake: that checkpoint is not stored, or there is no best.
+    """
+    places = Directories(directory)
+    opened, steps = ledger.read(places.ledger), checkpoint.stored_steps(places.checkpoints)
+    if not steps:
+        return None
+    step = int(which) if which.isdecimal() else None
+    if which in (REPORTED, BEST):
+        assert experiment is not None
+        reported = which == REPORTED
+        bests = (
+            best_saves(opened, experiment.selection) if reported else kept_saves(opened, experiment)
+        )
+        best = bests[member or 0] if bests else None
+        step = None if best is None else best.step
+        if step is None and not reported:
+            raise Mistake(f"{directory} has no best checkpoint: no figure was watched so far")
+    if step is None:
+        found = checkpoint.newest_whole(places.checkpoints)
+        if found is None:
+            return None
+        step, stored = found
+    elif step in steps:
+        stored = checkpoint.read(places.checkpoints, step)
+    else:
+        name = f"step {step}" if which.isdecimal() else f"the best checkpoint, that of step {step},"
+        there = ", ".join(map(str, steps))
+        raise Mistake(f"{name} of {directory} is not stored; of these steps there is one: {there}")
+    save = opened.saves().get(step)
+    if save is not None and not is_of(save, stored.records):
+        path = checkpoint.path_of(places.checkpoints, step)
+        raise Damaged(f"checkpoint {path} is not the one that the ledger recorded")
+    return step, stored
 
 
 def read_state(
-    directory: Path, experiment: Experiment, member: int | None = None
+    directory: Path,
+    experiment: Experiment,
+    member: int | None = None,
+    which: str = REPORTED,
 ) -> tuple[int, State] | None:
-    """The state that a run reports so far, on the device, and its step; None where none is stored.
-
-    That is the best by the experiment's selection; without one, the newest that is whole.
+    """The state of a checkpoint, on the device, and its step; None where none is stored.
 
     Args:
         directory: of the run, which is not touched.
         experiment: what it is a run of, with its config.
         member: which one of a population; None for a run of one seed.
+        which: as `read_checkpoint` has it.
 
     Raises:
-        Damaged: a checkpoint is whole, and not the one that the ledger recorded; or it is the best
-            and cannot be read.
-        Mistake: the code has changed since, and has another state.
+        Damaged: as `read_checkpoint`.
+        Mistake: as `read_checkpoint`; or the code has changed since, and has another state.
     """
-    places = Directories(directory)
-    opened = ledger.read(places.ledger)
-    bests = best_saves(opened, experiment.selection)
-    best = bests[member or 0] if bests else None
-    if best is not None:
-        step, stored = best.step, checkpoint.read(places.checkpoints, best.step)
-    else:
-        found = checkpoint.newest_whole(places.checkpoints)
-        if found is None:
-            return None
-        step, stored = found
-    path = checkpoint.path_of(places.checkpoints, step)
-    save = opened.saves().get(step)
-    if save is not None and not is_of(save, stored.records):
-        raise Damaged(f"checkpoint {path} is not the one that the ledger recorded")
+    found = read_checkpoint(directory, which, experiment, member)
+    if found is None:
+        return None
+    step, stored = found
     leaves = {name: leaf for name, leaf in stored.leaves.items() if name.startswith(STATE)}
     if member is not None:
         leaves = {name: leaf[member] for name, leaf in leaves.items()}
@@ -56,6 +100,7 @@ def read_state(
     like = {STATE.rstrip("/"): jax.eval_shape(experiment.init, keys.stream(0, "init"), values)}
     unfit = checkpoint.mismatches(record_leaves(leaves), like)
     if unfit:
+        path = checkpoint.path_of(Directories(directory).checkpoints, step)
         raise Mistake(
             f"checkpoint {path} does not fit the experiment: {'; '.join(unfit[:3])}; the code has "
             "changed since: go back to the code of the run, or run it again"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from research.engine import checkpoint, fingerprint, ledger
+from research.engine import checkpoint, fingerprint, ledger, needs
 from research.engine.advance import Carry
 from research.engine.code import changed
 from research.engine.digests import record_leaves
@@ -82,6 +82,9 @@ def verify(
     lost, perhaps_lost = cut_off(places, opened)
     findings += lost
     notes = [*perhaps_lost, *_changes(opened, surroundings)]
+    made = program.experiment.needs
+    if "needs" in opened.header and (made is None or needs.digest(made) != opened.header["needs"]):
+        findings.append(f"other needs: {needs.FILE} is not what the experiment makes of its data")
     if any(finding.startswith("other data") for finding in findings):
         return Verdict(Judgement.DIFFERS, 0, 0, 0, tuple(findings), tuple(notes))
 

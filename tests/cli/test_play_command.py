@@ -265,3 +265,18 @@ def test_a_pole_that_was_learned_here_stands_in_gymnasium_too(tmp_path, monkeypa
     assert call(capsys, "run", "rl/cartpole_ppo", "--no-report")[0] == 0
     _, told, _ = call(capsys, "evaluate", "cartpole_ppo", "--in", "gymnasium")
     assert told["greedy"]["mean"] >= 495 and told["greedy"]["episodes"] == 64
+
+
+def test_another_checkpoint_can_be_played(actor, capsys):
+    """With a rate below 0 what is evaluated falls: the first evaluation is the best."""
+    call(capsys, "run", "actor", "--rate=-1.0", "--steps", "6", "--evaluate-every", "1")
+    for which, step in {"": 6, "last": 6, "best": 1, "5": 5}.items():
+        chosen = ("--checkpoint", which) if which else ()
+        code, told, _ = call(capsys, "play", "actor", *chosen)
+        assert code == 0 and told["step"] == step
+        code, told, _ = call(capsys, "evaluate", "actor", "--episodes", "2", *chosen)
+        assert code == 0 and told["step"] == step
+    says = refused(capsys, "play", "actor", "--checkpoint", "2")
+    assert "step 2 of" in says and "there is one: 1, 4, 5, 6" in says.replace("\n", " ")
+    says = refused(capsys, "evaluate", "actor", "--checkpoint", "newest")
+    assert "--checkpoint must be best, last, or a step, not newest" in says

@@ -6,6 +6,7 @@ import pytest
 
 from research.cli.main import main
 from research.errors import Exit
+from research.sequence.translations import dates
 from tests.cli.test_run_commands import call
 
 DATE = "April 22, 2019"
@@ -37,6 +38,14 @@ def test_a_translation_is_that_of_its_options(translated):
     assert translated(DATE, "--seed", "3")[0]["translation"] == told["translation"]
     drawn = [translated(DATE, "--temperature", "2", "--seed", seed)[0] for seed in "556"]
     assert drawn[0]["translation"] == drawn[1]["translation"] != drawn[2]["translation"]
+
+
+def test_the_data_is_not_opened(translated, monkeypatch):
+    told, _ = translated(DATE)
+    monkeypatch.setattr(dates, "SIZES", None)
+    assert translated(DATE)[0]["translation"] == told["translation"]
+    with pytest.raises(AttributeError):  # control: making it from the data would not have worked
+        dates.make_dates()
 
 
 def test_a_beam_tells_all_that_it_kept_the_best_first(translated):

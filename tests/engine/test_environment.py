@@ -132,7 +132,7 @@ def launched(tmp_path: Path, **more: str) -> tuple[dict, str]:
             "--no-report",
             "--runs-dir",
             str(tmp_path),
-        ],  # fmt: skip
+        ],
         cwd=ROOT,
         env=clean(**more),
         capture_output=True,

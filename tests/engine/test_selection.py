@@ -16,6 +16,7 @@ from research.engine.run import StoppedRun
 from research.engine.selection import Best, better, reported_steps, steps_of
 from research.engine.stored import read_state
 from research.engine.verify import verify
+from research.errors import Damaged, Mistake
 from tests.engine.test_verify import check, forge
 from tests.engine.toy import SURROUNDINGS, Cadence, Identity, ToyFeed, run_toy
 from tests.engine.watch import Notes, records, same_outcome
@@ -187,3 +188,44 @@ def test_a_metric_that_never_comes_leaves_the_last(tmp_path):
     identity = Identity("test/toy", {"size": 8}, 0)
     assert verify(program, identity, tmp_path, SURROUNDINGS, Notes()).findings == ()
     assert len(ledger.read(tmp_path / "ledger.jsonl").saves()) == 7
+
+
+def test_a_run_keeps_its_best_by_what_it_watches_and_reports_the_last(tmp_path):
+    """`score` is the figure that matters of those that are watched, and larger ones are better."""
+    experiment = make_scripted()._replace(selection=None)
+    often = {"cadence": Cadence(10, 10, 10), "retention": Retention(1)}
+    result = run_toy(tmp_path, Program(experiment, ToyFeed()), **often)
+    assert "reported_step" not in result["metrics"]
+    assert checkpoint.stored_steps(tmp_path / "checkpoints") == [20, 60]
+    steps = {
+        which: read_state(tmp_path, experiment, which=which)[0]
+        for which in ("", "best", "last", "20")
+    }
+    assert steps == {"": 60, "best": 20, "last": 60, "20": 20}
+    with pytest.raises(Mistake, match="step 30 of .* is not stored; .* there is one: 20, 60"):
+        read_state(tmp_path, experiment, which="30")
+    # That it is lost is no reason to go back: it is not what the run reports.
+    (tmp_path / "checkpoints" / "20" / "manifest.json").write_text("{}")
+    assert same_outcome(run_toy(tmp_path, Program(experiment, ToyFeed()), **often), result)
+    with pytest.raises(Damaged, match="20 is damaged"):
+        read_state(tmp_path, experiment, which="best")
+
+
+def test_the_best_is_kept_over_stops_and_none_where_nothing_is_watched(tmp_path):
+    experiment = make_scripted()._replace(selection=None)
+    for until in (10, 20, 35, 45):
+        with pytest.raises(StoppedRun):
+            run(tmp_path / "cut", Program(experiment, ToyFeed()), until=until)
+        if until > 10:
+            assert read_state(tmp_path / "cut", experiment, which="best")[0] == 20
+    blind = experiment._replace(watched=())
+    run(tmp_path / "blind", Program(blind, ToyFeed()))
+    assert checkpoint.stored_steps(tmp_path / "blind" / "checkpoints") == [60]
+    with pytest.raises(Mistake, match="no figure was watched"):
+        read_state(tmp_path / "blind", blind, which="best")
+
+
+def test_with_a_selection_the_best_is_what_is_reported_and_the_last_can_be_had(largest, tmp_path):
+    run(tmp_path, largest)
+    steps = [read_state(tmp_path, largest.experiment, which=w)[0] for w in ("", "best", "last")]
+    assert steps == [20, 20, 60]

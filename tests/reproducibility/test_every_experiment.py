@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import operator
 from pathlib import Path
 
 import jax
@@ -10,11 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.engine import ledger
+from research.data.tfds_split import TfdsSplit
+from research.engine import ledger, needs
 from research.engine.advance import make_advance, make_initial
 from research.engine.cadence import Cadence
 from research.engine.digests import Leaves, member_digests
-from research.engine.hyperparameters import floats
+from research.engine.hyperparameters import floats, traced
 from research.engine.leaves import Reader
 from research.engine.observer import Silence
 from research.engine.population import Population, Seeded
@@ -59,6 +62,30 @@ def test_it_leaves_what_a_report_shows(
     page = make_page([shown], {})
     assert page.metric and page.headlines[0].figure != "–"
     assert not [card for part in page.sections for card in part.cards if card.kind == "problem"]
+
+
+def test_what_a_run_keeps_for_its_use_makes_it_again_without_the_data(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named, experiment = subject.named, subject.opened.experiment
+    if experiment.needs is None:
+        assert experiment.writer is None and experiment.translator is None
+        pytest.skip("using a state of it needs nothing of its data")
+
+    def unread(*_: object) -> None:
+        raise AssertionError("the data was read")
+
+    monkeypatch.setattr(TfdsSplit, "load", unread)
+    kept = json.loads(needs.spell(experiment.needs))
+    again = named.make(subject.config, kept)
+    assert again.data is None and needs.spell(again.needs) == needs.spell(experiment.needs)
+    assert (again.writer is None, again.translator is None) == (
+        experiment.writer is None,
+        experiment.translator is None,
+    )
+    key, values = jax.random.key(0), traced(experiment.hyperparameters)
+    shapes = [jax.eval_shape(one.init, key, values) for one in (experiment, again)]
+    assert jax.tree.all(jax.tree.map(operator.eq, *shapes))
 
 
 def test_repeat_ragged_and_resumed_runs_are_the_same_bits(

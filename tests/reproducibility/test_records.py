@@ -51,7 +51,7 @@ def test_a_record_is_verified_by_replaying_it(record: Path) -> None:
             f"made on another platform, {platform}: a chaotic run is not within a tolerance"
         )
     try:
-        with opened_run(named_of(identity, ROOT), identity, "auto", ROOT) as ready:
+        with opened_run(named_of(identity, ROOT), identity, "auto", ROOT, files={}) as ready:
             verdict = verify(ready.program, identity, record, ready.surroundings, Silence())
     except Mistake as missing:
         pytest.skip(str(missing).splitlines()[0])

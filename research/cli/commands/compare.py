@@ -14,6 +14,7 @@ from research.cli.curves import curve, curve_name, read_lines
 from research.cli.pace import RUNS_DIR
 from research.cli.runs import LEDGER_FILE, find_meant
 from research.cli.summary import Summary, summarize
+from research.engine.headline import headline, larger_is_better, matching
 from research.errors import Mistake
 from research.report.comparison import (
     Comparison,
@@ -24,7 +25,6 @@ from research.report.comparison import (
     group,
     metric_names,
 )
-from research.report.headline import headline, larger_is_better, matching
 from research.report.provenance import Seed, mixed, read_provenance, spell_seeds
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 from research.cli.acting import Actor, open_actor, out_of_range
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.pace import RUNS_DIR
+from research.cli.pace import CHECKPOINT, RUNS_DIR
 from research.cli.terminal import make_console
 from research.errors import Exit, Mistake
 from research.statistics import spread
@@ -25,19 +25,20 @@ class Options:
     in_: Annotated[Literal["encore", "gymnasium"], "whose environment"] = "encore"
     episodes: Annotated[int, "episodes of either kind: best actions, and drawn ones"] = 64
     seed: Annotated[int, "of resets and draws; the run's own seed has no part in it"] = 0
+    checkpoint: Annotated[str, CHECKPOINT] = ""
     member: Annotated[int | None, "of a population, counted from 0 [the first]"] = None
     runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
     def validate(self) -> list[str]:
         """What is out of range, a message each."""
-        return out_of_range(self.seed, self.episodes)
+        return out_of_range(self.seed, self.episodes, self.checkpoint)
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Play many episodes and tell what they come to."""
     (text,), options = parse(COMMAND, tokens)
-    actor = open_actor(text, options.runs_dir, options.member, context)
+    actor = open_actor(text, options.runs_dir, options.member, context, options.checkpoint)
     played, whose = _play(actor, options)
     kinds = {
         "greedy": summary_of(played, slice(None, options.episodes)),
@@ -146,10 +147,10 @@ COMMAND = Command(
     name="evaluate",
     summary="judge a trained policy anew, in Encore's environment or in gymnasium's own",
     text="""Takes what a run reports, its newest checkpoint or the best where the experiment
-    chooses, and plays many whole episodes that the run has never seen, half of them with the most
-    probable actions of its policy and half with actions drawn from it: the mean return of either,
-    its 95 % interval over episodes (Student's t), the standard deviation, the smallest and the
-    largest.
+    chooses, or the one that --checkpoint names, and plays many whole episodes that the run has
+    never seen, half of them with the most probable actions of its policy and half with actions
+    drawn from it: the mean return of either, its 95 % interval over episodes (Student's t), the
+    standard deviation, the smallest and the largest.
 
     Encore's environments are gymnax's, compiled for the accelerator. With --in gymnasium the policy
     acts in gymnasium's own instead (CartPole-v1, Acrobot-v1, MountainCar-v0, Pendulum-v1,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 from research.cli.acting import Actor, open_actor, out_of_range
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.film import film_problems, write_film
-from research.cli.pace import RUNS_DIR
+from research.cli.pace import CHECKPOINT, RUNS_DIR
 from research.cli.terminal import make_console
 from research.errors import Exit
 from research.statistics import Spread, spread
@@ -30,19 +30,20 @@ class Options:
     episodes: Annotated[int, "how many, one after another in the film"] = 1
     stochastic: Annotated[bool, "draw actions from the policy, not its most probable ones"] = False
     to: Annotated[str, "the film: FILE.gif, or FILE.mp4 with ffmpeg [play.gif in the run]"] = ""
+    checkpoint: Annotated[str, CHECKPOINT] = ""
     member: Annotated[int | None, "of a population, counted from 0 [the first]"] = None
     runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
     def validate(self) -> list[str]:
         """What is out of range, a message each."""
-        return out_of_range(self.seed, self.episodes) + film_problems(self.to)
+        return out_of_range(self.seed, self.episodes, self.checkpoint) + film_problems(self.to)
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Play, tell the returns, and write the film."""
     (text,), options = parse(COMMAND, tokens)
-    actor = open_actor(text, options.runs_dir, options.member, context)
+    actor = open_actor(text, options.runs_dir, options.member, context, options.checkpoint)
     from research.engine import keys
     from research.rl.playing import film, play
 
@@ -108,10 +109,10 @@ COMMAND = Command(
     name="play",
     summary="watch a trained policy: whole episodes, their returns, and a film",
     text="""Takes what a run reports, its newest checkpoint or the best where the experiment
-    chooses, plays whole episodes with the most probable actions of its policy (or with actions
-    drawn from it: --stochastic), and tells the return and length of each; of several, the mean and
-    the standard deviation too. Nothing of the run is changed, and what is drawn depends on --seed
-    alone: the same command plays the same episodes.
+    chooses, or the one that --checkpoint names, plays whole episodes with the most probable actions
+    of its policy (or with actions drawn from it: --stochastic), and tells the return and length of
+    each; of several, the mean and the standard deviation too. Nothing of the run is changed, and
+    what is drawn depends on --seed alone: the same command plays the same episodes.
 
     Where something draws the environment (CartPole, Acrobot, Pendulum, both mountain cars, mazes),
     the episodes are a film, one after another: a GIF, or an MP4 where ffmpeg is installed. Other

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.configure import added_since
@@ -11,10 +13,17 @@ from research.cli.display import Display
 from research.cli.joining import follow_run
 from research.cli.launching import launched, settle
 from research.cli.opening import named_of
-from research.cli.pace import Pace
+from research.cli.pace import TEXT, Pace
 from research.cli.runs import find_run
 from research.cli.together import run_together
 from research.errors import Exit
+
+
+@dataclass(frozen=True)
+class Options(Pace):
+    """Options of `resume`."""
+
+    text: Annotated[str, TEXT] = ""
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -25,12 +34,14 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         raise SystemExit(run_together("resume", tokens, options.processes))
     from research.engine.identity import read_identity
     from research.engine.initialize import kept_initial
+    from research.engine.own_files import find
 
     identity = read_identity(run)
+    files = find(run, identity.config, {"text": options.text})
     named = named_of(identity, context.root)
     channel = settle(options)
     if channel is not None and not channel.leads:
-        return follow_run(identity, options, context, channel)
+        return follow_run(identity, files, options, context, channel)
 
     def before(display: Display) -> None:
         added = added_since(named, identity.config)
@@ -38,7 +49,9 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
             display.note(added)
 
     initial = kept_initial(run, identity.initial)
-    return Outcome(launched(named, identity, run, options, context, channel, initial, before))
+    return Outcome(
+        launched(named, identity, run, options, context, channel, initial, files, before)
+    )
 
 
 COMMAND = Command(
@@ -48,7 +61,7 @@ COMMAND = Command(
     started with, to the same bits as if nothing had happened. The command that started it does the
     same.""",
     arguments=(Argument("RUN", "a run's directory, or a part of its name that only one has"),),
-    options=Pace,
+    options=Options,
     examples=(
         ("resume runs/vision/digits_cnn/3f2a9c01d2e4-s0", "by its path"),
         ("resume 3f2a --until 2000", "by the beginning of its digest, up to a step"),

@@ -51,9 +51,12 @@ def _follow(
     named: Named, plans: list[Plan], options: RunOptions, context: Context, channel: Channel
 ) -> Outcome:
     """Compute a share of each run, until one is stopped."""
+    from research.engine.own_files import paths_of
+
     outcome = Outcome({})
     for plan in plans:
-        outcome = follow_run(_identity(named, plan, options)[0], options, context, channel)
+        identity, _ = _identity(named, plan, options)
+        outcome = follow_run(identity, paths_of(plan.config), options, context, channel)
         if outcome.exit_code != Exit.DONE:
             break
     return outcome
@@ -80,12 +83,14 @@ def _identity(named: Named, plan: Plan, options: RunOptions) -> tuple[Identity, 
 def _launch(
     named: Named, plan: Plan, options: RunOptions, context: Context, channel: Channel | None
 ) -> dict[str, Any]:
-    from research.engine.identity import runs_of_fewer_fields
+    from research.engine.identity import runs_of_fewer_fields, runs_of_older_content
+    from research.engine.own_files import paths_of
     from research.engine.run import restart
 
     runs_dir = Path(options.runs_dir)
     identity, initial = _identity(named, plan, options)
     directory = identity.directory(runs_dir)
+    files = paths_of(plan.config)
 
     def before(display: Display) -> None:
         if options.restart:
@@ -98,8 +103,13 @@ def _launch(
                     f"{older} is like this run, made before the experiment had all of its "
                     f"options; it is left alone (`python launch.py resume {older}` goes on with it)"
                 )
+            for other in runs_of_older_content(identity, runs_dir, files):
+                display.note(
+                    f"{other} learned from {', '.join(files.values())} when that held another "
+                    "text, or before texts were known by content; it is left alone"
+                )
 
-    return launched(named, identity, directory, options, context, channel, initial, before)
+    return launched(named, identity, directory, options, context, channel, initial, files, before)
 
 
 def read(tokens: Sequence[str], context: Context) -> tuple[Named, list[Plan], RunOptions]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from research.cli.acting import open_reported
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.pace import RUNS_DIR, SEEDS
+from research.cli.pace import CHECKPOINT, RUNS_DIR, SEEDS, choice_problems
 from research.errors import Exit
 
 if TYPE_CHECKING:
@@ -27,13 +27,14 @@ class Options:
     top_p: Annotated[float, "draw from the likeliest that together have this probability"] = 1.0
     length: Annotated[int, "characters to write"] = 500
     seed: Annotated[int, "of the draws: the same seed writes the same text"] = 0
+    checkpoint: Annotated[str, CHECKPOINT] = ""
     member: Annotated[int | None, "of a population, counted from 0 [the first]"] = None
     runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
     def validate(self) -> list[str]:
         """What is out of range, a message each."""
-        problems = []
+        problems = choice_problems(self.checkpoint)
         if not self.prompt:
             problems.append("--prompt is empty: a text begins with one character at least")
         if not (self.temperature >= 0 and math.isfinite(self.temperature)):
@@ -57,7 +58,9 @@ def unfit(experiment: Experiment) -> str:
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Write, and show each character as it comes."""
     (text,), options = parse(COMMAND, tokens)
-    found = open_reported(text, options.runs_dir, options.member, context, unfit)
+    found = open_reported(
+        text, options.runs_dir, options.member, context, unfit, options.checkpoint
+    )
     from research.engine import keys
     from research.sequence.characters.writing import Taste, write
 
@@ -90,9 +93,9 @@ COMMAND = Command(
     name="sample",
     summary="let a trained model of text write",
     text="""Takes what a run reports, its newest checkpoint or the best where the experiment
-    chooses, lets it read the prompt, and writes what it draws from there, each character as it
-    comes. The model's state is carried from character to character, on the device; the same
-    command writes the same text.
+    chooses, or the one that --checkpoint names, lets it read the prompt, and writes what it draws
+    from there, each character as it comes. The model's state is carried from character to
+    character, on the device; the same command writes the same text.
 
     --temperature divides the logits: 0 takes the likeliest character always, which soon repeats
     itself; 1 draws as the model believes. --top-k and --top-p leave out what is unlikely. A prompt

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from research.cli.acting import open_reported
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.pace import RUNS_DIR, SEEDS
+from research.cli.pace import CHECKPOINT, RUNS_DIR, SEEDS, choice_problems
 from research.errors import Exit
 
 if TYPE_CHECKING:
@@ -27,13 +27,14 @@ class Options:
     length_penalty: Annotated[float, "of a beam: 0 prefers short texts, 1 long ones"] = 0.6
     temperature: Annotated[float, "above 0, words are drawn; below 1 surer, above 1 bolder"] = 0.0
     seed: Annotated[int, "of the draws: the same seed gives the same text"] = 0
+    checkpoint: Annotated[str, CHECKPOINT] = ""
     member: Annotated[int | None, "of a population, counted from 0 [the first]"] = None
     runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
     def validate(self) -> list[str]:
         """What is out of range, a message each."""
-        problems = []
+        problems = choice_problems(self.checkpoint)
         if not 1 <= self.beam <= WIDEST:
             problems.append(f"--beam must lie in 1 to {WIDEST}, not {self.beam}")
         if not (self.length_penalty >= 0 and math.isfinite(self.length_penalty)):
@@ -55,7 +56,7 @@ def unfit(experiment: Experiment) -> str:
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Translate, and show what is best; of a beam, the others too."""
     (run, sentence), options = parse(COMMAND, tokens)
-    found = open_reported(run, options.runs_dir, options.member, context, unfit)
+    found = open_reported(run, options.runs_dir, options.member, context, unfit, options.checkpoint)
     from research.engine import keys
     from research.sequence.translations.translator import Method, translate
 
@@ -88,11 +89,11 @@ COMMAND = Command(
     name="translate",
     summary="let a trained model translate a sentence",
     text="""Takes what a run reports, its newest checkpoint or the best where the experiment
-    chooses, lets it read the sentence, and prints what it writes: the likeliest word each time, or
-    with --beam the best of several texts that are kept at each word, by the logarithm of their
-    probabilities divided by a penalty of their length (Wu et al. 2016, eq. 14, with
-    --length-penalty as its exponent); the others stand below with their scores. With --temperature
-    words are drawn.
+    chooses, or the one that --checkpoint names, lets it read the sentence, and prints what it
+    writes: the likeliest word each time, or with --beam the best of several texts that are kept at
+    each word, by the logarithm of their probabilities divided by a penalty of their length (Wu et
+    al. 2016, eq. 14, with --length-penalty as its exponent); the others stand below with their
+    scores. With --temperature words are drawn.
 
     Words that the model never learned are told; it reads a sign in their place. An empty sentence
     is refused, and one that is longer than those it learned from. A model of dates translates

@@ -13,7 +13,7 @@ from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.configure import added_since
 from research.cli.display import Display
 from research.cli.opening import named_of, opened_run
-from research.cli.pace import RUNS_DIR
+from research.cli.pace import RUNS_DIR, TEXT
 from research.cli.runs import find_run
 from research.cli.terminal import make_console
 from research.errors import Exit, Mistake
@@ -33,6 +33,7 @@ class Options:
     data: Annotated[
         Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"
     ] = "auto"
+    text: Annotated[str, TEXT] = ""
     runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
@@ -69,10 +70,12 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     run = find_run(text, Path(options.runs_dir))
     from research.engine.environment import fix_devices
     from research.engine.identity import read_identity
+    from research.engine.own_files import find
     from research.engine.verify import verify
 
     identity = read_identity(run)
     named = named_of(identity, context.root)
+    files = find(run, identity.config, {"text": options.text})
     fix_devices(options.devices)
     members = None if options.member is None else block_of(identity, options.member)
     interval = parse_interval(options.interval) if options.interval else None
@@ -83,6 +86,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
             identity,
             options.data,
             context.root,
+            files=files,
             devices=options.devices,
             members=members,
         ) as ready,

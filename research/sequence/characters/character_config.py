@@ -7,14 +7,16 @@ from typing import Annotated, Literal, TypeAlias
 
 from research.data.order import steps_per_epoch
 from research.data.sequences import contiguous_rows, overlapping_rows, windows_in
-from research.engine.experiment import Data, Experiment, Selection
+from research.engine.experiment import Data, Experiment, Needs, Selection
 from research.engine.hyperparameters import floats
 from research.errors import Mistake
 from research.optimization.supervised import Fitting
 from research.ranges import AMOUNT, COUNT, out_of_range
 from research.sequence.characters.character_net import CharacterNet
 from research.sequence.characters.character_text import (
+    Fed,
     TextConfig,
+    known,
     read_texts,
     text_problems,
     text_sources,
@@ -63,8 +65,25 @@ def smoke(config: CharacterConfig) -> CharacterConfig:
     return replace(small, batch_size=64, shift=200)
 
 
-def make(config: CharacterConfig) -> Experiment:
+def make(config: CharacterConfig, needs: Needs | None = None) -> Experiment:
     """A recurrent character model on the chosen text, its best checkpoint by validation loss."""
+    fed = _read(config) if needs is None else known(needs, stateful=config.stateful)
+    units = (config.units,) * config.layers
+    return make_language_model(
+        CharacterNet(len(fed.vocabulary), config.cell, units, config.embedding, config.segment),
+        fed.data,
+        floats(config),
+        Fitting(config.epochs * fed.epoch, "adam", "cosine", groups=config.groups),
+        batch_size=config.batch_size,
+        window=config.window,
+        windows=fed.windows,
+        evaluate_every=max(1, fed.epoch),
+        vocabulary=fed.vocabulary,
+        selection=Selection("validation/loss", larger_is_better=False),
+    )
+
+
+def _read(config: CharacterConfig) -> Fed:
     texts = read_texts(config)
     train, window = texts.splits["train"], config.window
     windows: int | None = None
@@ -80,19 +99,6 @@ def make(config: CharacterConfig) -> Experiment:
             )
         epoch = steps_per_epoch(count, config.batch_size)
         rows = overlapping_rows(len(train), window + 1, config.batch_size, config.shift)
-    symbols = len(texts.vocabulary)
     sources = text_sources(config, texts, STRETCHES if config.stateful else None)
-    return make_language_model(
-        CharacterNet(
-            symbols, config.cell, (config.units,) * config.layers, config.embedding, config.segment
-        ),
-        Data(sources, rows, evaluation_batch_size=STRETCHES if config.stateful else 256),
-        floats(config),
-        Fitting(config.epochs * epoch, "adam", "cosine", groups=config.groups),
-        batch_size=config.batch_size,
-        window=window,
-        windows=windows,
-        evaluate_every=max(1, epoch),
-        vocabulary=texts.vocabulary,
-        selection=Selection("validation/loss", larger_is_better=False),
-    )
+    data = Data(sources, rows, evaluation_batch_size=STRETCHES if config.stateful else 256)
+    return Fed(texts.vocabulary, data, epoch, windows)

@@ -11,6 +11,7 @@ from research.data.arrays import ArraySource
 from research.data.sequences import split_by_time, windows_in
 from research.data.texts import is_file, read_text
 from research.data.vocabulary import Vocabulary, vocabulary_of
+from research.engine.experiment import Data, Needs
 from research.ranges import COUNT, FRACTION, POSITIVE, out_of_range, undivided
 
 Cut: TypeAlias = Literal["gaps", "published"]
@@ -34,6 +35,31 @@ class TextConfig:
     learning_rate: Annotated[float, "Adam's step size at its highest, falling by cosine"] = 2e-3
     gradient_norm: Annotated[float, "global norm that gradients are clipped to"] = 1.0
     dropout_rate: Annotated[float, "share dropped of what a layer gives the next"] = 0.0
+
+    def own_files(self) -> dict[str, str]:
+        """The fields that name a file of one's own, as `research.engine.own_files` has it."""
+        return {"text": self.text} if is_file(self.text) else {}
+
+
+class Fed(NamedTuple):
+    """What a model takes from its text.
+
+    Attributes:
+        vocabulary: of its characters.
+        data: what is fed; None for a model that is only used.
+        epoch: updates in a pass over the training text; 0 where updates are counted otherwise.
+        windows: as `make_language_model` has it.
+    """
+
+    vocabulary: Vocabulary
+    data: Data | None
+    epoch: int
+    windows: int | None
+
+
+def known(needs: Needs, *, stateful: bool) -> Fed:
+    """What a run kept of its text, which is not read again: to use a model, not to train it."""
+    return Fed(Vocabulary(**needs["vocabulary"]), None, 0, 1 if stateful else None)
 
 
 class Texts(NamedTuple):

@@ -51,7 +51,7 @@ class LanguageModelState(NamedTuple):
 
 def make_language_model(
     net: CharacterNet | CharacterTransformer,
-    data: Data,
+    data: Data | None,
     hyperparameters: Mapping[str, float],
     fitting: Fitting,
     *,
@@ -71,7 +71,7 @@ def make_language_model(
 
     Args:
         net: says what comes next.
-        data: what is fed.
+        data: what is fed; None for a model that is only used.
         hyperparameters: those of `make_optimizer`, and `dropout_rate`.
         fitting: how it learns.
         batch_size: rows in an update.
@@ -143,6 +143,7 @@ def make_language_model(
         selection=selection,
         glimpse=None if writer is None else make_glimpse(writer),
         writer=writer,
+        needs=None if vocabulary is None else {"vocabulary": vocabulary._asdict()},
     )
 
 

@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from research.data.sequences import overlapping_rows
-from research.engine.experiment import Data, Experiment, Selection
+from research.engine.experiment import Data, Experiment, Needs, Selection
 from research.engine.hyperparameters import floats
 from research.optimization.policy import PolicyName
 from research.optimization.supervised import Fitting
 from research.ranges import AMOUNT, COUNT, FRACTION, out_of_range
 from research.sequence.characters.character_text import (
+    Fed,
     TextConfig,
+    known,
     read_texts,
     text_problems,
     text_sources,
@@ -68,17 +70,15 @@ def smoke(config: TransformerConfig) -> TransformerConfig:
     return replace(small, features=16, heads=2, batch_size=8)
 
 
-def make(config: TransformerConfig) -> Experiment:
+def make(config: TransformerConfig, needs: Needs | None = None) -> Experiment:
     """A transformer on the chosen text, its best checkpoint by validation loss."""
-    texts = read_texts(config)
-    train, window = texts.splits["train"], config.window
-    rows = overlapping_rows(len(train), window + 1, config.batch_size)
+    fed = _read(config) if needs is None else known(needs, stateful=False)
     net = CharacterTransformer(
-        len(texts.vocabulary), config.layers, config.features, config.heads, window
+        len(fed.vocabulary), config.layers, config.features, config.heads, config.window
     )
     return make_language_model(
         net,
-        Data(text_sources(config, texts), rows, evaluation_batch_size=64),
+        fed.data,
         floats(config),
         Fitting(
             config.steps,
@@ -89,9 +89,17 @@ def make(config: TransformerConfig) -> Experiment:
             config.groups,
         ),
         batch_size=config.batch_size,
-        window=window,
-        windows=None,
+        window=config.window,
+        windows=fed.windows,
         evaluate_every=max(1, config.steps // 8),
-        vocabulary=texts.vocabulary,
+        vocabulary=fed.vocabulary,
         selection=Selection("validation/loss", larger_is_better=False),
     )
+
+
+def _read(config: TransformerConfig) -> Fed:
+    texts = read_texts(config)
+    length = len(texts.splits["train"])
+    rows = overlapping_rows(length, config.window + 1, config.batch_size)
+    data = Data(text_sources(config, texts), rows, evaluation_batch_size=64)
+    return Fed(texts.vocabulary, data, 0, None)

@@ -37,7 +37,7 @@ report shows."""
 
 def make_judging(
     net: nn.Module,
-    data: Data,
+    data: Data | None,
     hyperparameters: Mapping[str, float],
     fitting: Fitting,
     *,
@@ -55,7 +55,7 @@ def make_judging(
     Args:
         net: called with tokens, `training`, `dropout_rate` and `word_dropout_rate`; draws from the
             stream "dropout"; gives logits `[batch]`.
-        data: what is fed.
+        data: what is fed; None for one that is only used.
         hyperparameters: those of `make_optimizer`, and `dropout_rate` and `word_dropout_rate`
             where something is dropped.
         fitting: how it learns.

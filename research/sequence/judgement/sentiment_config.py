@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, TypeVar
@@ -10,9 +11,9 @@ import flax.linen as nn
 import jax
 
 from research.data.order import shuffled_rows, steps_per_epoch
-from research.data.tokens import Kept
+from research.data.tokens import Kept, Tokens
 from research.engine.artifacts import Artifact
-from research.engine.experiment import Batch, Data, Evaluation, Experiment
+from research.engine.experiment import Batch, Data, Evaluation, Experiment, Needs
 from research.engine.hyperparameters import floats
 from research.errors import Mistake
 from research.optimization.supervised import Fitting, Variables
@@ -135,8 +136,11 @@ def smoke(config: AnyConfig) -> AnyConfig:
     return small
 
 
-def make(config: SentimentConfig) -> Experiment:
+def make(config: SentimentConfig, needs: Needs | None = None) -> Experiment:
     """A judge of reviews, its best checkpoint by validation accuracy."""
+    if needs is not None:
+        kept = needs["vocabulary"]
+        return make_judge(config, Corpus(Tokens(tuple(kept["symbols"]), kept["unit"]), {}, {}))
     train, test = read_reviews(config.reviews)
     longest = config.longest if isinstance(config, BagConfig) else 0
     reading = Reading(config.words, config.length, config.kept, longest)
@@ -144,18 +148,22 @@ def make(config: SentimentConfig) -> Experiment:
 
 
 def make_judge(config: SentimentConfig, corpus: Corpus) -> Experiment:
-    """A judge of the given reviews.
+    """A judge of the given reviews; of none but a vocabulary, one that is only used.
 
     Raises:
         Mistake: a batch is larger than the training split.
     """
-    examples = len(corpus.sources["train"])
-    if examples < config.batch_size:
-        raise Mistake(
-            f"--reviews {config.reviews} leave {examples} to train on, fewer than "
-            f"--batch-size {config.batch_size}"
-        )
-    epoch = steps_per_epoch(examples, config.batch_size)
+    data, epoch = None, 1
+    if corpus.sources:
+        examples = len(corpus.sources["train"])
+        if examples < config.batch_size:
+            raise Mistake(
+                f"--reviews {config.reviews} leave {examples} to train on, fewer than "
+                f"--batch-size {config.batch_size}"
+            )
+        epoch = steps_per_epoch(examples, config.batch_size)
+        rows = shuffled_rows(examples, config.batch_size)
+        data = Data(corpus.sources, rows, evaluation_batch_size=250)
 
     def show(
         judge: Callable[[Batch], jax.Array], variables: Variables, evaluation: Evaluation
@@ -165,13 +173,9 @@ def make_judge(config: SentimentConfig, corpus: Corpus) -> Experiment:
             made |= show_strongest(variables["params"]["weight"], corpus.vocabulary, VERDICTS)
         return made
 
-    return make_judging(
+    experiment = make_judging(
         make_net(config, len(corpus.vocabulary)),
-        Data(
-            corpus.sources,
-            shuffled_rows(examples, config.batch_size),
-            evaluation_batch_size=250,
-        ),
+        data,
         floats(config),
         Fitting(config.epochs * epoch, "adamw", "cosine", groups=config.groups),
         batch_size=config.batch_size,
@@ -179,6 +183,8 @@ def make_judge(config: SentimentConfig, corpus: Corpus) -> Experiment:
         items="reviews",
         show=show,
     )
+    needs = {"vocabulary": dataclasses.asdict(corpus.vocabulary), "classes": VERDICTS}
+    return experiment._replace(needs=needs)
 
 
 def make_net(config: SentimentConfig, symbols: int) -> nn.Module:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from research.data.order import shuffled_rows, steps_per_epoch
-from research.engine.experiment import Data, Experiment
+from research.engine.experiment import Data, Experiment, Needs
 from research.engine.hyperparameters import floats
 from research.optimization.supervised import Fitting
 from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
 from research.sequence.translations.dates import SIZES, make_dates
 from research.sequence.translations.encoder_decoder import AttentionName, EncoderDecoder
+from research.sequence.translations.pairs import pair_from
 from research.sequence.translations.translation import make_translation
 from research.sequence.translations.translation_pictures import make_pictures
 
@@ -48,14 +49,22 @@ def smoke(config: DateConfig) -> DateConfig:
     return replace(config, epochs=1, batch_size=500, embedding=4, units=8)
 
 
-def make_date_translation(config: DateConfig, attention: AttentionName) -> Experiment:
+def make_date_translation(
+    config: DateConfig, attention: AttentionName, needs: Needs | None
+) -> Experiment:
     """LSTMs that read and write dates.
 
     Args:
         config: what was chosen.
         attention: of the one that writes.
+        needs: what a run kept, to use a state of it.
     """
-    pair, sources = make_dates()
+    data = None
+    if needs is None:
+        pair, sources = make_dates()
+        data = Data(sources, shuffled_rows(SIZES["train"], config.batch_size))
+    else:
+        pair = pair_from(needs)
     epoch = steps_per_epoch(SIZES["train"], config.batch_size)
     net = EncoderDecoder(
         len(pair.source), len(pair.target), config.embedding, config.units, attention=attention
@@ -63,7 +72,7 @@ def make_date_translation(config: DateConfig, attention: AttentionName) -> Exper
     return make_translation(
         net,
         pair,
-        Data(sources, shuffled_rows(SIZES["train"], config.batch_size)),
+        data,
         floats(config),
         Fitting(config.epochs * epoch, "adam", "cosine", groups=config.groups),
         batch_size=config.batch_size,

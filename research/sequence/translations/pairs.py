@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from research.data.arrays import ArraySource
 from research.data.tokens import Tokens, Unit, commonest, cut
+from research.engine.experiment import Needs
 
 
 class Pair(NamedTuple):
@@ -35,6 +37,22 @@ class Pair(NamedTuple):
         """Texts that are written, each with its end, `[texts, target_length]` likewise."""
         parts = (cut(text, self.target.unit) for text in texts)
         return self.target.rows(parts, self.target_length, end=True)
+
+
+def needs_of(pair: Pair) -> Needs:
+    """The pair as JSON values, for `pair_from`."""
+    return {
+        name: dataclasses.asdict(value) if isinstance(value, Tokens) else value
+        for name, value in pair._asdict().items()
+    }
+
+
+def pair_from(needs: Needs) -> Pair:
+    """The pair that a run kept."""
+    source, target = (
+        Tokens(tuple(needs[name]["symbols"]), needs[name]["unit"]) for name in ("source", "target")
+    )
+    return Pair(source, target, needs["source_length"], needs["target_length"])
 
 
 def pair_of(

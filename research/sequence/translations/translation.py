@@ -22,14 +22,14 @@ from research.engine.experiment import (
 from research.engine.metrics import Metrics
 from research.optimization.accumulation import WeightedLoss
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
-from research.sequence.translations.pairs import Pair
+from research.sequence.translations.pairs import Pair, needs_of
 from research.sequence.translations.translator import Net, Translator, write_targets
 
 
 def make_translation(
     net: Net,
     pair: Pair,
-    data: Data,
+    data: Data | None,
     hyperparameters: Mapping[str, float],
     fitting: Fitting,
     *,
@@ -49,7 +49,7 @@ def make_translation(
     Args:
         net: reads and writes.
         pair: the languages.
-        data: what is fed.
+        data: what is fed; None for a model that is only used.
         hyperparameters: those of `make_optimizer`, and `dropout_rate` where the net has one.
         fitting: how it learns.
         batch_size: pairs in an update.
@@ -106,6 +106,7 @@ def make_translation(
         measure=None if measure is None else lambda state: measure(translator, state),
         artifacts=None if artifacts is None else artifacts(translator),
         translator=translator,
+        needs=needs_of(pair),
     )
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from research.data.order import shuffled_rows, steps_per_epoch
-from research.engine.experiment import Data, Experiment
+from research.engine.experiment import Data, Experiment, Needs
 from research.engine.hyperparameters import floats
 from research.optimization.schedules import ScheduleName
 from research.optimization.supervised import Fitting
 from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range, undivided
 from research.sequence.translations.encoder_decoder import AttentionName, EncoderDecoder
-from research.sequence.translations.pairs import Pair
+from research.sequence.translations.pairs import Pair, pair_from
 from research.sequence.translations.sentences import SentenceConfig, read_sentences
 from research.sequence.translations.transformer_translator import TransformerTranslator
 from research.sequence.translations.translation import make_translation
@@ -115,7 +115,11 @@ def smoke(config: TranslationConfig) -> TranslationConfig:
 
 
 def make_recurrent(
-    config: RecurrentTranslationConfig, attention: AttentionName, *, bidirectional: bool
+    config: RecurrentTranslationConfig,
+    attention: AttentionName,
+    needs: Needs | None,
+    *,
+    bidirectional: bool,
 ) -> Experiment:
     """Two LSTMs that translate, as `EncoderDecoder` has them."""
 
@@ -129,10 +133,12 @@ def make_recurrent(
             attention=attention,
         )
 
-    return _make(config, net, "cosine", 0)
+    return _make(config, net, "cosine", 0, needs)
 
 
-def make_transformer(config: TransformerTranslationConfig) -> Experiment:
+def make_transformer(
+    config: TransformerTranslationConfig, needs: Needs | None = None
+) -> Experiment:
     """A transformer that translates."""
 
     def net(pair: Pair) -> Net:
@@ -146,25 +152,35 @@ def make_transformer(config: TransformerTranslationConfig) -> Experiment:
             config.longest,
         )
 
-    return _make(config, net, "warmup_cosine", config.warmup_steps)
+    return _make(config, net, "warmup_cosine", config.warmup_steps, needs)
 
 
 def _make(
-    config: TranslationConfig, net: Callable[[Pair], Net], schedule: ScheduleName, warmup: int
+    config: TranslationConfig,
+    net: Callable[[Pair], Net],
+    schedule: ScheduleName,
+    warmup: int,
+    needs: Needs | None,
 ) -> Experiment:
-    sentences = read_sentences(config)
     epoch = steps_per_epoch(config.training_pairs, config.batch_size)
-    rows = shuffled_rows(config.training_pairs, config.batch_size)
-    english, spanish = (some[:SCORED] for some in sentences.validation)
+    data = measure = None
+    if needs is None:
+        sentences = read_sentences(config)
+        pair = sentences.pair
+        rows = shuffled_rows(config.training_pairs, config.batch_size)
+        data = Data(sentences.sources, rows, evaluation_batch_size=500)
+        measure = make_measure(*(some[:SCORED] for some in sentences.validation))
+    else:
+        pair = pair_from(needs)
     return make_translation(
-        net(sentences.pair),
-        sentences.pair,
-        Data(sentences.sources, rows, evaluation_batch_size=500),
+        net(pair),
+        pair,
+        data,
         floats(config),
         Fitting(config.epochs * epoch, "adam", schedule, warmup, groups=config.groups),
         batch_size=config.batch_size,
         evaluate_every=max(1, epoch),
         final=(),
-        measure=make_measure(english, spanish),
+        measure=measure,
         artifacts=make_pictures,
     )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from research.cli.catalog import ROOT
-from research.report.headline import KINDS, headline, larger_is_better, matching
+from research.engine.headline import KINDS, headline, larger_is_better, matching
 
 
 def recorded_names():
