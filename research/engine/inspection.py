@@ -12,7 +12,7 @@ from research.engine.ledger import Ledger
 from research.engine.record import read_metrics
 from research.engine.result import vouched
 from research.engine.saver import Directories
-from research.engine.surroundings import Surroundings
+from research.engine.surroundings import Surroundings, same_data
 from research.errors import Damaged
 
 
@@ -26,7 +26,7 @@ def record_findings(
         yield "changed config: config.json is not what the run was started with"
     for split, digest in surroundings.data.items():
         recorded = opened.header["data"].get(split)
-        if recorded != digest:
+        if not same_data(recorded, digest):
             yield f"other data: {split} has digest {digest[:16]}, the run {str(recorded)[:16]}"
     saves = opened.saves()
     for step in checkpoint.stored_steps(places.checkpoints):

@@ -66,7 +66,9 @@ def eigh(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
     # An odd number is made even by a row of its own, which nothing rotates.
     padded = jnp.pad(matrix, (0, 2 * half - rows))
     # Row i meets row i + half; between rounds all but the first move on, as at a tournament.
-    turn = jnp.array([0, half, *range(1, half - 1), *range(half + 1, 2 * half), half - 1][: 2 * half])
+    turn = jnp.array(
+        [0, half, *range(1, half - 1), *range(half + 1, 2 * half), half - 1][: 2 * half]
+    )
 
     def meet(_: jax.Array, carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         found, vectors = carry
