@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from research.engine.environment import POOL_SIZE
 from research.engine import processor
+from research.engine.environment import POOL_SIZE
 from research.engine.fingerprint import (
     POOL,
     Grade,

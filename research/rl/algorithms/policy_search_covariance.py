@@ -11,7 +11,6 @@ from research.engine.experiment import Hyperparameters, Key
 from research.layers.factorisation import eigh
 from research.rl.algorithms.policy_search import Search
 
-
 LEAST_VARIANCE = 1e-8
 """Of a search direction; evosax's."""
 
