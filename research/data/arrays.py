@@ -48,8 +48,9 @@ class ArraySource:
         return {name: column[index] for name, column in self.columns.items()}
 
     def digest(self) -> str:
-        """SHA-256 (hex) of the content, as `research.data.columns.digest`, and of its meaning."""
-        content = column_functions.digest(self.columns)
+        """As `research.data.columns.digest`; the content's with its meaning."""
+        whole = column_functions.digest(self.columns)
         if not self.meaning:
-            return content
-        return hashlib.sha256(f"{content}{self.meaning}".encode()).hexdigest()
+            return whole
+        content, form = whole.split("-")
+        return f"{hashlib.sha256(f'{content}{self.meaning}'.encode()).hexdigest()}-{form}"

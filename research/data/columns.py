@@ -6,6 +6,7 @@ A column is an array `[examples, ...]` of numbers, or of dtype object holding `b
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -62,37 +63,63 @@ def join(parts: Sequence[Columns]) -> Columns:
 
 
 class Digest:
-    """SHA-256 of decoded content, taken part by part; see `digest` for what is hashed."""
+    """Digest of decoded content, taken part by part; see `digest` for what is hashed."""
 
     def __init__(self) -> None:
-        self._state = hashlib.sha256()
+        self._content = hashlib.sha256()
+        self._form: dict[str, str] = {}
+        self._lengths: dict[str, Any] = {}
+        self._examples = 0
 
     def update(self, columns: Mapping[str, np.ndarray]) -> None:
-        """Add the examples that come next."""
+        """Add the examples that come next.
+
+        Raises:
+            ValueError: if columns are not of the form of those before.
+        """
         names = sorted(columns)
+        form = {name: _form(columns[name]) for name in names}
+        if self._form and form != self._form:
+            raise ValueError(f"columns are {form}, and were {self._form}")
+        self._form, self._examples = form, self._examples + len(columns[names[0]])
         for start in range(0, len(columns[names[0]]), _CHUNK):
-            parts = [_as_bytes(columns[name][start : start + _CHUNK]) for name in names]
+            chunk = {name: columns[name][start : start + _CHUNK] for name in names}
+            for name in names:
+                if chunk[name].dtype == object:
+                    lengths = np.fromiter(map(len, chunk[name]), "<i8", len(chunk[name]))
+                    self._lengths.setdefault(name, hashlib.sha256()).update(lengths.data)
+            parts = [_as_bytes(column) for column in chunk.values()]
             if all(isinstance(part, np.ndarray) for part in parts):
-                self._state.update(np.concatenate(parts, axis=1).data)
+                self._content.update(np.concatenate(parts, axis=1).data)
             else:
                 for example in zip(*parts, strict=True):
-                    self._state.update(b"".join(bytes(value) for value in example))
+                    self._content.update(b"".join(bytes(value) for value in example))
 
     def hexdigest(self) -> str:
         """The digest of all examples so far."""
-        return self._state.hexdigest()
+        lengths = {name: state.hexdigest() for name, state in self._lengths.items()}
+        form = json.dumps([self._examples, self._form, lengths], sort_keys=True)
+        return f"{self._content.hexdigest()}-{hashlib.sha256(form.encode()).hexdigest()}"
 
 
 def digest(columns: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 (hex) of the decoded content.
+    """Two SHA-256 (hex) with a hyphen between: of the decoded content and of its form.
 
-    The bytes of each example in order, within an example column by column sorted by name: a
-    number's bytes little-endian in C order in the dtype it has when decoded, a text's own bytes.
-    So it does not depend on how or where the files were written.
+    Content: the bytes of each example in order, within an example column by column sorted by name:
+    a number's bytes little-endian in C order in the dtype it has when decoded, a text's own bytes.
+    So it does not depend on how or where the files were written. Form: how many examples there
+    are, and of each column its name, dtype, shape, and how long each text is, without which the
+    same bytes could be other content. (Ledgers of before there was a form have the first alone.)
     """
     state = Digest()
     state.update(columns)
     return state.hexdigest()
+
+
+def _form(column: np.ndarray) -> str:
+    """The dtype and the shape of an example."""
+    dtype = "text" if column.dtype == object else column.dtype.newbyteorder("<").str
+    return f"{dtype} {list(column.shape[1:])}"
 
 
 def _as_bytes(column: np.ndarray) -> np.ndarray | list[bytes]:

@@ -115,7 +115,7 @@ class TfdsSplit:
         return self._chosen({name: column[back] for name, column in joined.items()})
 
     def digest(self) -> str:
-        """SHA-256 (hex) of the decoded content, as `research.data.columns.digest`."""
+        """As `research.data.columns.digest`, of the decoded content."""
         state = column_functions.Digest()
         for part in self._decoded if self._decoded is not None else self._parts():
             state.update(self._chosen(part))

@@ -54,6 +54,8 @@ class Tokens:
     def digest(self) -> str:
         """SHA-256 (hex) of the symbols in order, and of the unit."""
         listed = "\0".join((self.unit, *self.symbols))
+        if any("\0" in symbol for symbol in self.symbols):  # where does a symbol end?
+            listed = f"\0{[*map(len, self.symbols)]}{listed}"
         return hashlib.sha256(listed.encode("utf-8", "surrogatepass")).hexdigest()
 
     def unknown(self, text: str) -> list[str]:

@@ -13,7 +13,7 @@ from research.engine.record import read_metrics
 from research.engine.result import vouched
 from research.engine.saver import Directories
 from research.engine.saves import is_of
-from research.engine.surroundings import Surroundings
+from research.engine.surroundings import Surroundings, same_data
 from research.errors import Damaged
 
 
@@ -29,7 +29,7 @@ def record_findings(
         yield f"damaged: {needs.FILE} is missing or not what the run kept when it began"
     for split, digest in surroundings.data.items():
         recorded = opened.header["data"].get(split)
-        if recorded != digest:
+        if not same_data(recorded, digest):
             yield f"other data: {split} has digest {digest[:16]}, the run {str(recorded)[:16]}"
     saves = opened.saves()
     for step in checkpoint.stored_steps(places.checkpoints):

@@ -1,4 +1,4 @@
-"""The CPU as far as bits can follow it: its kind, instructions, caches. Imports nothing heavy."""
+"""The CPU as far as bits can follow it: its kind, its instructions, its level-1 cache."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Surroundings(NamedTuple):
     Attributes:
         fingerprint: whatever in this environment can change bits.
         code: path -> SHA-256 of the sources that the experiment rests on.
-        data: split -> SHA-256 of its decoded content.
+        data: split -> digest of its decoded content, and of its form after a hyphen.
     """
 
     fingerprint: dict[str, str]
@@ -43,7 +43,7 @@ def check_header(opened: Ledger, identity: Identity, surroundings: Surroundings)
         )
     for split, digest in surroundings.data.items():
         recorded = header["data"].get(split)
-        if recorded != digest:
+        if not same_data(recorded, digest):
             raise Mistake(
                 f"the data of split {split} are not those of this run: digest {digest[:16]}, "
                 f"the run has {str(recorded)[:16]}; point TFDS_DATA_DIR at the same data, or "
@@ -58,6 +58,11 @@ def check_header(opened: Ledger, identity: Identity, surroundings: Surroundings)
             f"this run was made with a CPU pool of {then} threads and this process has {now}, "
             f"which changes bits: set NPROC={then}"
         )
+
+
+def same_data(recorded: str | None, digest: str) -> bool:
+    """Whether a split is what a ledger has of it; an older one has nothing of its form."""
+    return recorded in (digest, digest.split("-")[0])
 
 
 def what_changed(opened: Ledger, surroundings: Surroundings) -> list[str]:

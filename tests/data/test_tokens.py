@@ -146,3 +146,8 @@ def test_the_digest_is_that_of_the_symbols_in_order():
         ]
     }  # fmt: skip
     assert len(digests) == 5
+
+
+def test_a_symbol_may_hold_what_parts_symbols_in_the_digest():
+    whole, parts = (Tokens(symbols, "words").digest() for symbols in (("a\0b",), ("a", "b")))
+    assert whole != parts

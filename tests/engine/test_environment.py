@@ -121,18 +121,9 @@ OTHERS = {
 
 
 def launched(tmp_path: Path, **more: str) -> tuple[dict, str]:
+    command = [sys.executable, "launch.py", "run", "rl/three_state_q_learning", "--smoke"]
     run = subprocess.run(
-        [
-            sys.executable,
-            "launch.py",
-            "run",
-            "rl/three_state_q_learning",
-            "--smoke",
-            "--json",
-            "--no-report",
-            "--runs-dir",
-            str(tmp_path),
-        ],
+        [*command, "--json", "--no-report", "--runs-dir", str(tmp_path)],
         cwd=ROOT,
         env=clean(**more),
         capture_output=True,

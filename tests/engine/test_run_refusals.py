@@ -9,6 +9,7 @@ from research.engine.identity import Identity, read_identity
 from research.engine.metrics import Mean
 from research.engine.program import Program
 from research.engine.run import Slicing, StoppedRun, launch
+from research.engine.surroundings import same_data
 from research.errors import Damaged, Difference, Mistake
 from tests.engine.toy import SURROUNDINGS, Cadence, ToyFeed, make_toy, run_toy
 from tests.engine.watch import Notes, records, same_outcome
@@ -29,6 +30,16 @@ def test_other_data_are_refused(program, half):
     with pytest.raises(Mistake, match="split test are not those"):
         run_toy(half, program, surroundings=SURROUNDINGS._replace(data={"test": "d" * 64}))
     assert records(half) == before
+
+
+def test_data_recorded_before_a_digest_had_a_form_are_known_by_their_content(program, half):
+    recorded = SURROUNDINGS.data
+    with_form = {split: f"{digest}-{'f' * 64}" for split, digest in recorded.items()}
+    result = run_toy(half, program, surroundings=SURROUNDINGS._replace(data=with_form))
+    assert result["complete"]
+    # Control: where both have a form, it counts.
+    digest = next(iter(with_form.values()))
+    assert same_data(digest, digest) and not same_data(digest, digest.replace("-f", "-e"))
 
 
 def test_another_pool_is_refused(program, half):

@@ -189,7 +189,7 @@ def exact_sum(values: np.ndarray, axis: int) -> np.ndarray:
 
 
 def solve_linear(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """X of A x = b, by elimination with the largest pivot of each column; the same on every CPU.
+    """Solve A x = b for x, by elimination with pivots; the same on every CPU.
 
     Args:
         matrix: A, float64 `[size, size]`.
