@@ -9,6 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from research.engine.tracing import traced_once
+
 
 def materialised(make: Callable[[], Any], always: jax.Array) -> Any:
     """What `make` gives, in memory of its own before anything is computed with it.
@@ -21,6 +23,7 @@ def materialised(make: Callable[[], Any], always: jax.Array) -> Any:
         make: gives a pytree of arrays.
         always: bool scalar that is true, and that the compiler cannot know to be true.
     """
+    make = traced_once(make)
     shapes = jax.eval_shape(make)
     if not jax.tree.leaves(shapes):
         return make()

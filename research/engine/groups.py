@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from research.engine.barrier import materialised
 from research.engine.experiment import Key
 from research.engine.gathering import all_gather
+from research.engine.tracing import traced_once
 
 AXIS = "groups"
 
@@ -81,6 +82,7 @@ def over_groups(
         folded, kept = one(0)
         return folded, jax.tree.map(lambda leaf: leaf[None], kept)
 
+    one = traced_once(one)
     shapes = jax.eval_shape(one, jnp.int32(0))
     room = jax.tree.map(lambda leaf: jnp.zeros((here, *leaf.shape), leaf.dtype), shapes)
 

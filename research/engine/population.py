@@ -25,6 +25,7 @@ from research.engine.leaves import Reader, name_leaves, rebuild
 from research.engine.mesh import EACH, EVERYWHERE
 from research.engine.metrics import Metrics
 from research.engine.program import Program
+from research.engine.tracing import traced_once
 
 
 class Layout(NamedTuple):
@@ -205,6 +206,7 @@ class Population(Program):
                 return all_members(*part, batch, *at)
 
             slots = seed.shape[0]
+            of_block = traced_once(of_block)
             shapes = jax.eval_shape(of_block, jnp.int32(0))
             room = metrics.empty_like(
                 jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((slots,), leaf.dtype), shapes)

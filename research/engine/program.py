@@ -18,6 +18,7 @@ from research.engine.feed import Feed, Window
 from research.engine.hyperparameters import traced
 from research.engine.leaves import Reader, name_leaves, rebuild
 from research.engine.metrics import Metrics
+from research.engine.tracing import traced_once
 
 
 class Program:
@@ -45,7 +46,7 @@ class Program:
     def __init__(
         self, experiment: Experiment, feed: Feed, devices: Sequence[jax.Device] | None = None
     ) -> None:
-        self.experiment = experiment
+        self.experiment = experiment._replace(update=traced_once(experiment.update))
         self.feed = feed
         devices = jax.local_devices()[:1] if devices is None else list(devices)
         shape = mesh.shape_of(len(devices), self._blocks, experiment.groups)
@@ -54,7 +55,7 @@ class Program:
         self.compile_seconds = 0.0
         self.compilations: dict[str, int] = {}
         self._compiled: dict[str, Any] = {}
-        self._initial = make_initial(experiment, feed, self._example_arrays())
+        self._initial = make_initial(self.experiment, feed, self._example_arrays())
         self.shapes: Carry = jax.eval_shape(self._initial, *self._seed_and_floats(0, None))
         self.member_shapes = self.shapes
 

@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from research.engine.tracing import traced_once
+
 Tree = TypeVar("Tree")
 
 
@@ -53,6 +55,7 @@ def stage(make: Callable[[], Tree], predicate: jax.Array) -> Tree:
         make: computes a pytree of arrays.
         predicate: of `opaque_true`.
     """
+    make = traced_once(make)
     shapes = jax.eval_shape(make)
 
     def nothing() -> Tree:

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from research.engine.tracing import traced_once
 from research.layers.convolution import Pair
 from research.layers.stages import opaque_true, stage
 from research.layers.winograd import (
@@ -67,6 +68,7 @@ def winograd_block(
     return _forward(x, kernel, bias, pads, relu)[0]
 
 
+@partial(traced_once, static=(3, 4))
 def _forward(
     x: jax.Array, kernel: jax.Array, bias: jax.Array, pads: Pads, relu: bool
 ) -> tuple[jax.Array, _Kept]:
@@ -98,6 +100,7 @@ def _forward(
     return y, _Kept(inputs, values, y, probe)
 
 
+@partial(traced_once, static=(0, 1))
 def _backward(
     pads: Pads, relu: bool, kept: _Kept, gradient: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
