@@ -69,11 +69,13 @@ def open_reported(
     from research.engine import ledger, needs
     from research.engine.environment import quiet_libraries
     from research.engine.identity import LEDGER_FILE, read_identity
+    from research.engine.selection import with_patience
     from research.engine.stored import read_state
 
     quiet_libraries()
     identity = read_identity(run)
-    kept = needs.read(run, ledger.read(run / LEDGER_FILE).header)
+    opened = ledger.read(run / LEDGER_FILE)
+    kept = needs.read(run, opened.header)
     named = named_of(identity, context.root)
     number = member_number(identity, member)
     chosen = identity.members[number or 0]
@@ -81,6 +83,8 @@ def open_reported(
     experiment = named.make(config) if kept is None else named.make(config, kept)
     if lacking := unfit(experiment):
         raise Mistake(f"{identity.experiment} {lacking}")
+    names = {name for figures in opened.reports().values() for name in figures}
+    experiment = with_patience(experiment, names, identity.patience)
     found = read_state(run, experiment, number, which)
     if found is None:
         raise Mistake(
@@ -157,6 +161,8 @@ def command_of(named: Named, identity: Identity, run: Path) -> str:
     many = identity.population
     if many is not None:
         words += ["--seeds", str(many.seeds), "--width", str(many.width)]
+    if identity.patience:
+        words += ["--patience", str(identity.patience)]
     default = named.config()
     for name, value in (identity.config | known_paths(run, identity.config)).items():
         value = tuple(value) if isinstance(value, list) else value

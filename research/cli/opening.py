@@ -45,6 +45,7 @@ def opened(
     mode: Literal["auto", "resident", "streamed"],
     root: Path,
     make_program: Callable[[Experiment, Feed], Program] | None = None,
+    patience: int = 0,
 ) -> Iterator[Opened]:
     """Make the experiment and open its data for as long as the context lasts.
 
@@ -54,9 +55,10 @@ def opened(
         mode: `auto`, `resident` or `streamed`.
         root: the folder that holds `experiments/`.
         make_program: makes the program; None for that of one seed on one device.
+        patience: of the run; 0 for none.
 
     Raises:
-        Mistake: the data are not there.
+        Mistake: the data are not there, or nothing is evaluated by which patience could end.
     """
     from research.data.feed import open_feed
     from research.engine.code import code_digest
@@ -69,6 +71,8 @@ def opened(
     experiment = named.make(config)
     feed = open_feed(experiment.data, mode)
     try:
+        if patience:
+            experiment = _with_patience(named, experiment, feed, patience)
         surroundings = Surroundings(
             fingerprint(), code_digest(named.path, root), dict(feed.digests())
         )
@@ -81,6 +85,19 @@ def opened(
             program.close(complete=complete)
     finally:
         feed.close()
+
+
+def _with_patience(named: Named, experiment: Experiment, feed: Feed, patience: int) -> Experiment:
+    from research.engine.selection import figure_names, with_patience
+
+    names = figure_names(experiment, feed, experiment.watched)
+    patient = with_patience(experiment, names, patience)
+    if patient.selection is None:
+        raise Mistake(
+            f"--patience {patience}: {named.name} evaluates nothing during a run of which a larger "
+            "or a smaller figure is known to be better"
+        )
+    return patient
 
 
 @contextmanager
@@ -127,7 +144,7 @@ def opened_run(
         return _population(named, identity, files, experiment, feed, used, members)
 
     config = _config_of(named, identity, files, identity.members[0])
-    with opened(named, config, mode, root, make_program) as ready:
+    with opened(named, config, mode, root, make_program, identity.patience) as ready:
         if channel is not None:
             _check_alike(channel, ready.surroundings)
         yield ready

@@ -116,6 +116,9 @@ class Choice:
     exact: Annotated[bool, "the same as --width 1: each member has the bits of its own run"] = False
     smoke: Annotated[bool, "the experiment's small config, a run of seconds"] = False
     initialize_from: Annotated[str, "start from the parameters of this RUN"] = ""
+    patience: Annotated[
+        int, "end after so many evaluations in a row without a better one; part of the run [never]"
+    ] = 0
     restart: Annotated[bool, "start anew; a run that is there is kept aside"] = False
 
 
@@ -131,6 +134,8 @@ class RunOptions(Pace, Choice):
         elif self.seeds >= 1 and self.seed + self.seeds > SEEDS:
             last = self.seed + self.seeds - 1
             messages.append(f"--seeds {self.seeds}: the last seed, {last}, is past {SEEDS - 1}")
+        if self.patience < 0:
+            messages.append(f"--patience must be 0 (never) or more, not {self.patience}")
         if self.seeds < 1:
             messages.append(f"--seeds must be at least 1, not {self.seeds}")
         if self.width is not None and self.width < 1:

@@ -128,7 +128,7 @@ def summarize(directory: Path) -> Summary:
     return Summary(
         directory,
         str(header.get("experiment") or "/".join(directory.parts[-3:-1])),
-        header.get("config") or {},
+        (header.get("config") or {}) | _patience(header),
         str(header.get("initial") or ""),
         (first, count),
         width,
@@ -140,6 +140,11 @@ def summarize(directory: Path) -> Summary:
         _changed(directory),
         (result or {}).get("spread") or {},
     )
+
+
+def _patience(header: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person compares runs in like a field of the config, though the engine has it."""
+    return {"patience": header["patience"]} if header.get("patience") else {}
 
 
 def _header(path: Path) -> tuple[dict[str, Any], str]:

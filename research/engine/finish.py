@@ -42,7 +42,8 @@ def finish(
         The content of `result.json`.
     """
     position = trained.position
-    complete = position.step == program.experiment.steps
+    steps_in_all = program.experiment.steps
+    complete = trained.over or position.step == steps_in_all
     saved = ledger.read(places.ledger).saves()[position.step]
     metrics: dict[str, Any] = {**spell_figures(trained.metrics), **saved["metrics"]}
     measured: Mapping[str, Figure] = {}
@@ -75,7 +76,12 @@ def finish(
             metrics["reported_step"] = steps if identity.population else steps[0]
     word = last_word(
         identity,
-        shown(identity, position.step, complete=complete),
+        shown(
+            identity,
+            position.step,
+            complete=complete,
+            early=complete and position.step < steps_in_all,
+        ),
         saved["digest"],
         metrics,
         saved.get("members", ()),

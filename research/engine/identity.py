@@ -65,6 +65,7 @@ class Identity(NamedTuple):
         seed: 0 to 2**32 - 1; the first one of a population.
         initial: digest of the parameters that the run starts from, or "" for its own.
         population: None for a run of one seed.
+        patience: evaluations in a row without a better one that end the run; 0 for all its steps.
     """
 
     experiment: str
@@ -72,6 +73,7 @@ class Identity(NamedTuple):
     seed: int
     initial: str = ""
     population: Many | None = None
+    patience: int = 0
 
     @property
     def members(self) -> list[Member]:
@@ -86,12 +88,14 @@ class Identity(NamedTuple):
 
     @property
     def fields(self) -> dict[str, Any]:
-        """All of it as JSON values; what a run of one seed does not have is left out."""
+        """All of it as JSON values; what most runs do not have is left out where they do not."""
         fields = self._asdict()
         if self.population is None:
             del fields["population"]
         else:
             fields["population"] = json.loads(json.dumps(self.population._asdict()))
+        if not self.patience:
+            del fields["patience"]
         return fields
 
     @property
@@ -103,6 +107,8 @@ class Identity(NamedTuple):
         identity: dict[str, Any] = {"experiment": self.experiment, "config": self.config}
         if self.initial:
             identity["initial"] = self.initial
+        if self.patience:
+            identity["patience"] = self.patience
         canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 

@@ -17,6 +17,7 @@ from research.engine.leaves import Reader
 from research.engine.observer import Observer
 from research.engine.program import Program
 from research.engine.saver import Directories, Saver
+from research.engine.selection import bests_until, better, is_over
 
 
 class Position(NamedTuple):
@@ -42,11 +43,13 @@ class Trained(NamedTuple):
         position: where it stands; all of it is saved.
         items_per_second: over the steps of this process.
         metrics: the figures last reported.
+        over: whether patience has ended the run there.
     """
 
     position: Position
     items_per_second: float
     metrics: Figures
+    over: bool
 
 
 def evaluate(
@@ -101,9 +104,11 @@ def train(
     last_saved, last_saved_time = step, time.monotonic()
     figures: dict[str, Figure] = {}
     warned = False
+    bests = bests_until(saver.recorded, step, experiment.selection)
+    over = is_over(bests, experiment.selection)
 
     for window in program.windows(seed, step, max(step, until)):
-        while step < window.stop and not request:
+        while step < window.stop and not request and not over:
             stop = min(window.stop, cadence.next_stop(step, until, chunk.steps))
             if step < saver.recorded_until:
                 stop = min([stop, *(known for known in saver.recorded if known > step)])
@@ -135,6 +140,8 @@ def train(
                 if evaluated:
                     due_figures |= evaluated
                     observer.evaluated(step, evaluated)
+                    bests = better(bests, step, evaluated, experiment.selection)
+                    over = is_over(bests, experiment.selection)
                 glimpses.keep(places.run, program, carry, step, reader, observer)
             if due_figures:
                 saver.report(step, due_figures)
@@ -149,14 +156,14 @@ def train(
                 last_saved, last_saved_time = step, time.monotonic()
             rate = rate_of(step - begun_at, seconds - begun_seconds, program.items_per_step)
             observer.progress(step, experiment.steps, rate, figures)
-        if request:
+        if request or over:
             break
 
     if step != last_saved:
         saver.save(step, program.leaves(carry, reader), Facts(reported, seconds))
     saver.wait()
     rate = rate_of(step - begun_at, seconds - begun_seconds, program.items_per_step)
-    return Trained(Position(step, carry, reported, seconds), rate, figures)
+    return Trained(Position(step, carry, reported, seconds), rate, figures, over)
 
 
 def due(step: int, steps: int, cadence: Cadence, saver: Saver) -> tuple[bool, bool]:

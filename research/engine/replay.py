@@ -29,7 +29,7 @@ from research.engine.record import spell_figures
 from research.engine.result import figures_of
 from research.engine.saver import Directories
 from research.engine.saves import read_leaves, read_sketches
-from research.engine.selection import best_saves, each_member, reported_steps
+from research.engine.selection import best_saves, each_member, end_of, reported_steps
 from research.engine.surroundings import Surroundings
 from research.errors import Damaged
 
@@ -118,8 +118,14 @@ class Replay:
         """The step that each member reports, as the result says; the best ones must be those."""
         if result is None:
             return []
+        selection = self.program.experiment.selection
+        end = end_of(self.opened.reports(), selection, self.program.experiment.steps)
+        if int(result["shown"]["step"]) != end:
+            self.findings.append(
+                f"result: the run ended at step {result['shown']['step']}, by its figures at {end}"
+            )
         told = [int(step) for step in each_member(figures_of(result).get("reported_step", last))]
-        best = reported_steps(best_saves(self.opened, self.program.experiment.selection), last)
+        best = reported_steps(best_saves(self.opened, selection), last)
         members = max(len(told), len(best))
         told, best = (steps * members if len(steps) == 1 else steps for steps in (told, best))
         if told != best:

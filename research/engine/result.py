@@ -10,7 +10,7 @@ from research.engine.identity import Identity
 from research.engine.selection import each_member
 
 
-def shown(identity: Identity, step: int, *, complete: bool) -> dict[str, Any]:
+def shown(identity: Identity, step: int, *, complete: bool, early: bool) -> dict[str, Any]:
     """What run it is and where it stands: the part that the ledger's last word repeats."""
     fields: dict[str, Any] = {
         "experiment": identity.experiment,
@@ -19,6 +19,8 @@ def shown(identity: Identity, step: int, *, complete: bool) -> dict[str, Any]:
         "step": step,
         "complete": complete,
     }
+    if early:
+        fields["stopped_early"] = True
     if identity.population is not None:
         fields |= {"seeds": identity.population.seeds, "width": identity.population.width}
     return fields

@@ -86,7 +86,8 @@ def launch(
         own_files.keep(directory, files or {})
         found = newest_good(places, opened, program, observer)
         result = opened.result()
-        if result is not None and found is not None and found[0] == experiment.steps:
+        ended = None if result is None else int(result["shown"]["step"])
+        if result is not None and found is not None and found[0] == ended:
             return _report_finished(places, identity, result, found[1].facts, observer)
         with stop_on_signals(observer.note) as request:
             return _go_on(
@@ -165,6 +166,12 @@ def _go_on(
         result = finish(program, identity, places, trained, saver, reader, observer)
         if not result["complete"]:
             raise stopped(trained, experiment.steps, request.reason, result)
+        if result.get("stopped_early"):
+            assert experiment.selection is not None
+            observer.note(
+                f"ended at step {result['step']} of {experiment.steps}: {identity.patience} "
+                f"evaluations in a row without a better {experiment.selection.metric}"
+            )
         observer.finished(result)
         return result
     finally:

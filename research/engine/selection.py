@@ -10,6 +10,7 @@ from research.engine.headline import headline, larger_is_better
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment
+    from research.engine.feed import Feed
     from research.engine.ledger import Ledger
 
 
@@ -19,17 +20,27 @@ class Selection(NamedTuple):
     Attributes:
         metric: a flat name such as `validation/accuracy`.
         larger_is_better: whether the best is the largest.
+        patience: evaluations in a row without a better one, after which a member is out and the
+            run, where all its members are, at its end; 0 for a run of all its steps.
     """
 
     metric: str
     larger_is_better: bool = True
+    patience: int = 0
 
 
 class Best(NamedTuple):
-    """The best save so far, of one member."""
+    """The best save so far, of one member.
+
+    Attributes:
+        step: the save's.
+        figure: by which it is the best.
+        waited: evaluations since, where that ends a run.
+    """
 
     step: int
     figure: float
+    waited: int = 0
 
 
 Bests = tuple[Best | None, ...]
@@ -46,16 +57,62 @@ def better(
     if selection is None or selection.metric not in metrics:
         return bests
     figures = each_member(metrics[selection.metric])
-    sign = 1 if selection.larger_is_better else -1
     before = bests or (None,) * len(figures)
     return tuple(
-        Best(step, figure)
-        if isinstance(figure, float)
-        and math.isfinite(figure)
-        and (best is None or sign * figure > sign * best.figure)
-        else best
-        for best, figure in zip(before, figures, strict=True)
+        _after(best, step, figure, selection) for best, figure in zip(before, figures, strict=True)
     )
+
+
+def _after(best: Best | None, step: int, figure: Any, selection: Selection) -> Best | None:
+    if _is_out(best, selection):
+        # What a member does later, while others go on, is not its own run's: it does not count.
+        return best
+    sign = 1 if selection.larger_is_better else -1
+    finite = isinstance(figure, float) and math.isfinite(figure)
+    if finite and (best is None or sign * figure > sign * best.figure):
+        return Best(step, figure)
+    return best._replace(waited=best.waited + 1) if best and selection.patience else best
+
+
+def _is_out(best: Best | None, selection: Selection) -> bool:
+    return best is not None and 0 < selection.patience <= best.waited
+
+
+def is_over(bests: Bests, selection: Selection | None) -> bool:
+    """Whether patience has ended the run: every member is out.
+
+    A member that never had a finite figure never is.
+    """
+    return selection is not None and bool(bests) and all(_is_out(b, selection) for b in bests)
+
+
+def bests_until(
+    reports: Mapping[int, Mapping[str, Any]], step: int, selection: Selection | None
+) -> Bests:
+    """The best of the evaluations up to a step.
+
+    Args:
+        reports: step -> figures, ascending.
+        step: the last that counts.
+        selection: by which they are the best.
+    """
+    bests: Bests = ()
+    for at, figures in reports.items():
+        if at <= step:
+            bests = better(bests, at, figures, selection)
+    return bests
+
+
+def end_of(
+    reports: Mapping[int, Mapping[str, Any]], selection: Selection | None, steps: int
+) -> int:
+    """The step at which a run with such figures ends: its last, or where patience ends it."""
+    bests: Bests = ()
+    for at, figures in reports.items():
+        bests = better(bests, at, figures, selection)
+        if is_over(bests, selection):
+            return at
+    return steps
 
 
 def best_by(experiment: Experiment, names: Iterable[str]) -> Selection | None:
@@ -73,6 +130,38 @@ def best_by(experiment: Experiment, names: Iterable[str]) -> Selection | None:
     metric = headline(name for name in names if name.split("/")[0] in experiment.watched)
     larger = None if metric is None else larger_is_better(metric)
     return None if metric is None or larger is None else Selection(metric, larger)
+
+
+def figure_names(experiment: Experiment, feed: Feed, splits: Iterable[str]) -> set[str]:
+    """The names of the figures of splits, by tracing `evaluate`; nothing is computed."""
+    import jax
+
+    from research.engine.hyperparameters import traced
+
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    state = jax.eval_shape(experiment.init, key, traced(experiment.hyperparameters))
+    names = set()
+    for split in splits:
+        batch = next(iter(feed.evaluation(split)))
+        names |= {f"{split}/{n}" for n in jax.eval_shape(experiment.evaluate, state, batch, key)}
+    return names
+
+
+def with_patience(experiment: Experiment, names: Iterable[str], patience: int) -> Experiment:
+    """The experiment, ended after so many evaluations in a row without a better one.
+
+    It then reports its best checkpoint: by its selection, or without one by the figure that matters
+    most of those that are watched.
+
+    Args:
+        experiment: any.
+        names: of the figures that its evaluations have.
+        patience: 0 for the experiment as it is.
+    """
+    selection = best_by(experiment, names)
+    if not patience or selection is None:
+        return experiment
+    return experiment._replace(selection=selection._replace(patience=patience))
 
 
 def kept_saves(opened: Ledger, experiment: Experiment) -> Bests:

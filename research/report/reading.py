@@ -226,6 +226,8 @@ def _members(
 ) -> tuple[Member, ...]:
     """The members of a run, in the order in which lists of figures have them."""
     population, config, seed = header.get("population"), dict(header["config"]), int(header["seed"])
+    # Runs are compared in it as in a field of the config, though the engine has it.
+    config |= {"patience": header["patience"]} if header.get("patience") else {}
     if not population:
         curves = _curves(reports, None)
         figures = dict(result.get("metrics") or {})

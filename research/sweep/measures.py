@@ -45,23 +45,14 @@ def measures_of(named: Named, config: Any, root: Path) -> Measures:
     Raises:
         Mistake: the data are not there.
     """
-    import jax
-    import jax.numpy as jnp
-
     from research.cli.opening import opened
-    from research.engine.advance import make_evaluate
+    from research.engine.selection import figure_names
 
     with opened(named, config, "auto", root) as ready:
         experiment, shapes = ready.experiment, ready.program.shapes
         names = {f"train/{name}" for name in shapes.metrics}
-        integer = jax.ShapeDtypeStruct((), jnp.int32)
-        for split in dict.fromkeys((*experiment.watched, *experiment.final)):
-            for batch in ready.program.feed.evaluation(split):
-                traced = jax.eval_shape(
-                    make_evaluate(experiment), shapes.seed, shapes.state, batch, integer, integer
-                )
-                names |= {f"{split}/{name}" for name in traced}
-                break
+        splits = dict.fromkeys((*experiment.watched, *experiment.final))
+        names |= figure_names(experiment, ready.program.feed, splits)
         selected = experiment.selection.metric if experiment.selection else ""
         return Measures(tuple(sorted(names)), experiment.measure is not None, selected)
 

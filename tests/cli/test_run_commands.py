@@ -197,3 +197,40 @@ def test_sigterm_saves_and_the_same_command_goes_on(tiny, tmp_path):
     report = json.loads(out.splitlines()[-1])
     assert report["step"] > 0 and report["exit_code"] == 75
     assert "SIGTERM" in report["error"]
+
+
+def test_patience_is_part_of_the_run_and_ends_it_alike(project, capsys):
+    """The norm of a vector that shrinks to its noise: it does not get better forever."""
+    project.add(
+        "alpha/tiny", TINY.replace('"norm"', '"mse"').replace('steps"] = 40', 'steps"] = 400')
+    )
+    (project.root / "research").symlink_to(ROOT / "research")
+    code, whole, err = call(capsys, "run", "tiny", "--patience", "2", "--runs-dir", "whole")
+    assert code == 0 and whole["complete"] and whole["stopped_early"]
+    end, best = whole["step"], whole["metrics"]["reported_step"]
+    assert (
+        end == best + 20 < 400 and "2 evaluations in a row without a better validation/mse" in err
+    )
+    code, plain, _ = call(capsys, "run", "tiny", "--runs-dir", "whole")
+    assert plain["step"] == 400 and "reported_step" not in plain["metrics"]  # control
+    assert plain["config_digest"] != whole["config_digest"]
+
+    code, _, _ = call(capsys, "run", "tiny", "--patience", "2", "--until", str(end - 5))
+    assert code == Exit.STOPPED
+    code, rest, _ = call(capsys, "resume", "tiny", "--save-every", "3")
+    assert code == 0 and (rest["digest"], rest["metrics"]) == (whole["digest"], whole["metrics"])
+    code, verdict, _ = call(capsys, "verify", "tiny")
+    assert code == 0 and verdict["verified"]
+    code, found, _ = call(capsys, "runs", "--runs-dir", "whole")
+    told = {row["config"].get("patience"): row["state"] for row in found["runs"]}
+    assert told == {2: "complete", None: "complete"}
+    code, told, _ = call(capsys, "run", "tiny", "--patience", "2", "--evaluate-every", "5")
+    assert code == Exit.MISTAKE and "when it evaluates is part of its result" in told["error"]
+    code, told, _ = call(capsys, "run", "tiny", "--patience=-1")
+    assert code == Exit.MISTAKE and "--patience must be 0 (never) or more" in told["error"]
+
+
+def test_patience_needs_a_figure_that_is_known_to_be_better(tiny, capsys):
+    code, told, _ = call(capsys, "run", "tiny", "--patience", "2")
+    assert code == Exit.MISTAKE and "alpha/tiny evaluates nothing during a run" in told["error"]
+    assert not Path("runs").exists()

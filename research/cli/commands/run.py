@@ -76,6 +76,7 @@ def _identity(named: Named, plan: Plan, options: RunOptions) -> tuple[Identity, 
         options.seed,
         initial.digest if initial else "",
         population_of(plan, options),
+        options.patience,
     )
     return identity, initial
 
@@ -194,9 +195,14 @@ COMMAND = Command(
     nothing disturbed; for a finished run it reports the result.
 
     What the run is, its experiment, config and seed, decides its directory,
-    RUNS_DIR/FIELD/NAME/DIGEST-sSEED. Of the other options below, --initialize-from makes it another
-    run, too; the rest change when the loop stops to report, evaluate and save, where it runs and
-    what is kept, but not one bit of the result.
+    RUNS_DIR/FIELD/NAME/DIGEST-sSEED. Of the other options below, --initialize-from and --patience
+    make it another run, too; the rest change when the loop stops to report, evaluate and save,
+    where it runs and what is kept, but not one bit of the result.
+
+    With --patience N a run ends after N evaluations in a row without a better one, and reports its
+    best checkpoint: by the metric by which the experiment selects, else by the figure that matters
+    most of those that are watched. A population ends when all its members are out; each reports
+    what it would have reported alone.
 
     --seeds N trains a population as one program, and so do several values of a FLOAT of the
     experiment, with commas between: each value with each seed. Several values of anything else
@@ -215,6 +221,7 @@ COMMAND = Command(
         ("run digits_cnn --processes 2", "or by two processes, as hosts of a cluster would"),
         ("run cartpole_ppo --seeds 8 --exact --devices 2", "eight seeds, shared by two devices"),
         ("run sine_rnn --seeds 3 --learning-rate 1e-3,1e-2", "six members in one program"),
+        ("run digits_cnn --patience 5", "end after five evaluations without a better one"),
         ("run digits_cnn --until 500", "stop, saved, before step 500"),
     ),
     exits=(Exit.DIVERGED, Exit.DIFFERENCE, Exit.DAMAGED, Exit.STOPPED),
