@@ -75,6 +75,7 @@ class Command(NamedTuple):
         exits: the exit codes it may end with beside 0 and 2.
         execute: does it.
         more: (words typed, context) -> further options for its help.
+        works: whether it does something beside what it prints, which goes on when nobody reads.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Command(NamedTuple):
     exits: tuple[Exit, ...]
     execute: Callable[[Sequence[str], Context], Outcome]
     more: Callable[[Sequence[str], Context], Section | None] | None = None
+    works: bool = False
 
 
 def parse(command: Command, tokens: Sequence[str]) -> tuple[list[str], Any]:

@@ -68,4 +68,5 @@ COMMAND = Command(
     ),
     exits=(Exit.DIVERGED, Exit.DIFFERENCE, Exit.DAMAGED, Exit.STOPPED),
     execute=execute,
+    works=True,
 )

@@ -172,4 +172,5 @@ COMMAND = Command(
     ),
     exits=(Exit.DIFFERENCE, Exit.DAMAGED, Exit.INCOMPARABLE),
     execute=execute,
+    works=True,
 )
