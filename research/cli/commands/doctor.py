@@ -13,7 +13,7 @@ from typing import Annotated
 
 from research.cli.command import Command, Context, Outcome, parse
 from research.cli.failures import explain
-from research.cli.pace import RUNS_DIR
+from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.terminal import make_console
 from research.engine.environment import POOL_SIZE, PORTABLE_FLAGS, quiet_libraries
 from research.engine.fingerprint import fingerprint, usable_cores, version
@@ -31,7 +31,7 @@ _DETERMINISTIC = ("--xla_gpu_deterministic_ops=true", "--xla_gpu_exclude_nondete
 class Options:
     """Options of `doctor`."""
 
-    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 
