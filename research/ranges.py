@@ -4,7 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+INT32 = 2**31 - 1
+"""The largest whole number that an array of int32 holds."""
+PATH: Final = object()
+"""In the annotation of an option: it names a place, in which `~` is a home folder."""
+
+
+class Most(NamedTuple):
+    """In the annotation of an option: the largest whole number that it takes, if not `INT32`.
+
+    Attributes:
+        value: that number.
+    """
+
+    value: int
+
+
+ANY_SEED = Most(2**63 - 1)
+"""Of seeds, which the commands hold against their own range."""
 
 
 class Range(NamedTuple):

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from research.cli.convert import nearest
+from research.cli.making import checked
 from research.errors import Mistake
 
 if TYPE_CHECKING:
@@ -137,7 +138,9 @@ def load(entry: Entry) -> Named:
     missing = [part for part in parts if not hasattr(module, part)]
     if missing:
         raise Mistake(f"{entry.path} cannot be used: it does not define {', '.join(missing)}")
-    return Named(entry.name, entry.path, *(getattr(module, part) for part in parts))
+    config, validate, smoke, make = (getattr(module, part) for part in parts)
+    made = checked(entry.name, config, make, entry.path.parent)
+    return Named(entry.name, entry.path, config, validate, smoke, made)
 
 
 def _module(entry: Entry) -> ModuleType:

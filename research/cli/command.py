@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, TextIO
 
 from research.cli.catalog import ROOT
 from research.cli.options import Option, Scan, options_of, refuse, scan
-from research.errors import Exit
+from research.cli.pace import RUNS_DIR
+from research.errors import Exit, Mistake
 
 
 class Argument(NamedTuple):
@@ -75,6 +76,7 @@ class Command(NamedTuple):
         exits: the exit codes it may end with beside 0 and 2.
         execute: does it.
         more: (words typed, context) -> further options for its help.
+        works: whether it does something beside what it prints, which goes on when nobody reads.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Command(NamedTuple):
     exits: tuple[Exit, ...]
     execute: Callable[[Sequence[str], Context], Outcome]
     more: Callable[[Sequence[str], Context], Section | None] | None = None
+    works: bool = False
 
 
 def parse(command: Command, tokens: Sequence[str]) -> tuple[list[str], Any]:
@@ -94,11 +97,34 @@ def parse(command: Command, tokens: Sequence[str]) -> tuple[list[str], Any]:
     Raises:
         Mistake: everything that is wrong with it.
     """
-    read = scan(tokens, options_of(command.options))
+    own = options_of(command.options)
+    read = scan(tokens, own)
+    if read.mistakes and command.arguments and command.arguments[0].name == "RUN":
+        # Some may be options of the run itself, which its files know.
+        read = scan(tokens, own, options_of_run(read))
     options, messages = own_options(command, read)
     mistakes = read.mistakes + messages + wrong_count(command, read)
     refuse(command.name, mistakes, help_hint(command))
     return read.arguments, options
+
+
+def options_of_run(read: Scan) -> dict[str, str]:
+    """Names of the options that made the run on a command line, and why they are none here."""
+    from research.cli.runs import find_run, read_header
+
+    chosen = {"seed", "seeds", "width", "exact", "smoke", "initialize-from", "restart"}
+    fields: set[str] = set()
+    for word in read.arguments:
+        try:
+            run = find_run(word, Path(read.values.get("runs_dir", RUNS_DIR)))
+        except Mistake:
+            continue
+        fields = set(read_header(run).get("config") or {})
+        break
+    config = {name.replace("_", "-") for name in fields}
+    return dict.fromkeys(
+        chosen, "it says which run it is; another one is started by `run`"
+    ) | dict.fromkeys(config, "it is part of the run's config; another run is started by `run`")
 
 
 def own_options(command: Command, read: Scan) -> tuple[Any, list[str]]:

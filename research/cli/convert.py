@@ -8,6 +8,7 @@ import math
 import types
 import typing
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Literal
 
 _TRUE = ("true", "yes", "on", "1")
@@ -50,6 +51,32 @@ def convert(text: str, kind: Any) -> Any:
     if kind is str:
         return text
     raise TypeError(f"an option cannot spell a {describe(kind)}")
+
+
+def bounded(value: Any, most: int) -> Any:
+    """The value, every whole number in it being `most` or less, and no less than `-most`.
+
+    Raises:
+        Refusal: one of them is larger.
+    """
+    for part in value if isinstance(value, tuple) else (value,):
+        if isinstance(part, int) and abs(part) > most:
+            raise Refusal(f"a whole number of at most {most:,} is wanted")
+    return value
+
+
+def at_home(text: str) -> str:
+    """The path with `~` replaced by a home folder, as a shell does where it stands by itself.
+
+    Raises:
+        Refusal: there is no such home.
+    """
+    try:
+        return str(Path(text).expanduser()) if text.startswith("~") else text
+    except RuntimeError:
+        raise Refusal(
+            "there is no such home folder; for a folder of this name write ./ before it"
+        ) from None
 
 
 def supported(kind: Any) -> bool:

@@ -17,7 +17,7 @@ _LEFT = 26
 
 EXITS = {
     Exit.DONE: "done",
-    Exit.DIVERGED: "a loss, or another figure of training, was not finite",
+    Exit.DIVERGED: "a loss, or another figure of training, was not finite, or memory ran out",
     Exit.MISTAKE: "a mistake in what was asked; nothing was created",
     Exit.DIFFERENCE: "a difference was found",
     Exit.DAMAGED: "damaged, with nothing to fall back on",

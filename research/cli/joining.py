@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from research.cli.command import Context, Outcome
 from research.cli.opening import named_of, opened_run
 from research.cli.pace import Pace
+from research.engine.interrupts import SIGNALS
 from research.errors import Exit
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def follow_run(
     """
     from research.engine.following import follow
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     named = named_of(identity, context.root)
     with opened_run(

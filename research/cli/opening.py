@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from research.cli.catalog import Named, catalog, load, resolve
 from research.cli.configure import config_from
+from research.cli.making import told_as_mistakes
 from research.cli.pace import ONE_PROCESS
 from research.errors import Mistake
 
@@ -76,7 +77,8 @@ def opened(
         surroundings = Surroundings(
             fingerprint(), code_digest(named.path, root), dict(feed.digests())
         )
-        program = (make_program or Program)(experiment, feed)
+        with told_as_mistakes(named.name, config, named.path.parent):
+            program = (make_program or Program)(experiment, feed)
         complete = False
         try:
             yield Opened(experiment, program, surroundings)

@@ -7,8 +7,18 @@ import typing
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
-from research.cli.convert import Refusal, convert, describe, did_you_mean, is_bool, supported
+from research.cli.convert import (
+    Refusal,
+    at_home,
+    bounded,
+    convert,
+    describe,
+    did_you_mean,
+    is_bool,
+    supported,
+)
 from research.errors import Mistake
+from research.ranges import INT32, PATH, Most
 
 
 class Option(NamedTuple):
@@ -21,6 +31,8 @@ class Option(NamedTuple):
         default: the field's default.
         help: one sentence, or "".
         several: whether values with commas between are read as `Several`.
+        path: whether it names a place, in which `~` is a home folder.
+        most: the largest whole number that it takes.
     """
 
     name: str
@@ -29,6 +41,8 @@ class Option(NamedTuple):
     default: Any
     help: str
     several: bool = False
+    path: bool = False
+    most: int = INT32
 
 
 class Several(NamedTuple):
@@ -62,6 +76,8 @@ class Scan(NamedTuple):
 def options_of(config: type) -> tuple[Option, ...]:
     """The options of a dataclass whose fields are `name: Annotated[type, "help"] = default`.
 
+    Behind the help can stand `PATH`, or `Most`, for one that takes larger whole numbers than int32.
+
     A last `_` is no part of the option: `in_`, which Python keeps `in` for itself, is `--in`.
 
     Raises:
@@ -70,7 +86,7 @@ def options_of(config: type) -> tuple[Option, ...]:
     hints = typing.get_type_hints(config, include_extras=True)
     options, problems = [], []
     for field in dataclasses.fields(config):
-        kind, text = _kind_and_help(hints[field.name])
+        kind, text, marks = _kind_and_help(hints[field.name])
         default = field.default
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
@@ -81,7 +97,8 @@ def options_of(config: type) -> tuple[Option, ...]:
                 f"the field {field.name} is {describe(kind)}, which no option can spell"
             )
         name = field.name.rstrip("_").replace("_", "-")
-        options.append(Option(name, field.name, kind, default, text))
+        most = next((mark.value for mark in marks if isinstance(mark, Most)), INT32)
+        options.append(Option(name, field.name, kind, default, text, path=PATH in marks, most=most))
     if problems:
         raise Mistake(f"{config.__module__}.{config.__name__}: {'; '.join(problems)}")
     return tuple(options)
@@ -103,18 +120,25 @@ def _spellings(option: Option) -> set[str]:
     return {option.name, f"no-{option.name}"} if option.kind is bool else {option.name}
 
 
-def _kind_and_help(hint: Any) -> tuple[Any, str]:
+def _kind_and_help(hint: Any) -> tuple[Any, str, list[Any]]:
     if typing.get_origin(hint) is not Annotated:
-        return hint, ""
+        return hint, "", []
     kind, *notes = typing.get_args(hint)
-    return kind, next((note for note in notes if isinstance(note, str)), "")
+    return kind, next((note for note in notes if isinstance(note, str)), ""), notes
 
 
-def scan(tokens: Sequence[str], options: Iterable[Option]) -> Scan:
+def scan(
+    tokens: Sequence[str], options: Iterable[Option], elsewhere: Mapping[str, str] | None = None
+) -> Scan:
     """Read a command line to its end, whatever is wrong with it.
 
     Both `--name value` and `--name=value` are read, `_` in a name as `-`; a bool also as `--name`
     and `--no-name`.
+
+    Args:
+        tokens: what was typed.
+        options: those that there are.
+        elsewhere: name of an option of something else -> why it is not among them.
     """
     known = {option.name: option for option in options}
     result = Scan([], {}, set(), [], False)
@@ -136,7 +160,7 @@ def scan(tokens: Sequence[str], options: Iterable[Option]) -> Scan:
             negated = option is not None and option.kind is bool
             option = option if negated else None
         if option is None or not token.startswith("--"):
-            result.mistakes.append(_unknown(token, name, known))
+            result.mistakes.append(_unknown(token, name, known, elsewhere or {}))
             if not equals and rest and not rest[0].startswith("-"):
                 rest.pop(0)
                 result = result._replace(unsure=True)
@@ -153,7 +177,12 @@ def scan(tokens: Sequence[str], options: Iterable[Option]) -> Scan:
     return result
 
 
-def _unknown(token: str, name: str, known: Mapping[str, Option]) -> str:
+def _unknown(
+    token: str, name: str, known: Mapping[str, Option], elsewhere: Mapping[str, str]
+) -> str:
+    why = elsewhere.get(name) or elsewhere.get(name.removeprefix("no-"))
+    if why:
+        return f"{token.partition('=')[0]}: {why}"
     if name in known:
         return f"{token}: two dashes are wanted: --{name}"
     words = {*known, "help"}
@@ -176,8 +205,8 @@ def _take(option: Option, text: str | None, given: dict[str, str], result: Scan)
         result.wrong.add(option.name)
         return
     try:
-        parts = text.split(",") if option.several else [text]
-        values = tuple(convert(part.strip(), option.kind) for part in parts)
+        parts = text.split(",") if option.several else [at_home(text) if option.path else text]
+        values = tuple(bounded(convert(p.strip(), option.kind), option.most) for p in parts)
         if len(set(values)) < len(values):
             raise Refusal("a value stands there twice")
         result.values[option.field] = values[0] if len(values) == 1 else Several(values)

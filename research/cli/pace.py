@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from research.errors import Mistake
+from research.ranges import ANY_SEED, PATH
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment
     from research.engine.run import Slicing
 
 RUNS_DIR = "runs"
+RunsDir: TypeAlias = Annotated[str, "where runs are kept", PATH]
+MOST_MEMBERS = 100_000
+"""Members of one population that a command line may ask for: more is a slip of the keyboard."""
 SEEDS = 2**32
 CHECKPOINT = "best, last, or a step [what the run reports]"
 TEXT = "where the text file lies that the run learned from [where it lay before]"
@@ -57,7 +61,7 @@ class Pace:
     process_index: Annotated[int | None, "which of them this is, from 0"] = None
     process_count: Annotated[int | None, "how many there are"] = None
     no_report: Annotated[bool, "write no report.html when the run is complete"] = False
-    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
     def validate(self) -> list[str]:
@@ -108,14 +112,14 @@ class Pace:
 class Choice:
     """Which run of an experiment it is."""
 
-    seed: Annotated[int, "0 to 4294967295; with the config it makes the run"] = 0
+    seed: Annotated[int, "0 to 4294967295; with the config it makes the run", ANY_SEED] = 0
     seeds: Annotated[int, "a population of so many seeds, from --seed on"] = 1
     width: Annotated[
         int | None, "its members that are trained together; their bits depend on it [1 on CPU]"
     ] = None
     exact: Annotated[bool, "the same as --width 1: each member has the bits of its own run"] = False
     smoke: Annotated[bool, "the experiment's small config, a run of seconds"] = False
-    initialize_from: Annotated[str, "start from the parameters of this RUN"] = ""
+    initialize_from: Annotated[str, "start from the parameters of this RUN", PATH] = ""
     patience: Annotated[
         int, "end after so many evaluations in a row without a better one; part of the run [never]"
     ] = 0
@@ -138,6 +142,8 @@ class RunOptions(Pace, Choice):
             messages.append(f"--patience must be 0 (never) or more, not {self.patience}")
         if self.seeds < 1:
             messages.append(f"--seeds must be at least 1, not {self.seeds}")
+        if self.seeds > MOST_MEMBERS:
+            messages.append(f"--seeds {self.seeds}: a population has {MOST_MEMBERS:,} at most")
         if self.width is not None and self.width < 1:
             messages.append(f"--width must be at least 1, not {self.width}")
         if self.seeds > 1 and (self.processes > 1 or self.coordinator):

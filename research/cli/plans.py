@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from research.cli.catalog import Named
 from research.cli.configure import configure
 from research.cli.options import Scan, Several
-from research.cli.pace import RunOptions
+from research.cli.pace import MOST_MEMBERS, RunOptions
 
 if TYPE_CHECKING:
     from research.engine.identity import Many
-
-MOST_MEMBERS = 100_000
-"""Members of one population that a command line may ask for: more is a slip of the keyboard."""
 
 
 class Plan(NamedTuple):

@@ -123,6 +123,16 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
+def read_header(run: Path) -> dict[str, Any]:
+    """The first line of a run's ledger; empty where it cannot be read."""
+    try:
+        with (run / LEDGER_FILE).open("rb") as file:
+            header = json.loads(file.readline())
+    except (OSError, ValueError):
+        return {}
+    return header if isinstance(header, dict) else {}
+
+
 def _nearest_part(wanted: str, runs: dict[str, Path]) -> list[str]:
     by_part = {part: name for name in runs for part in name.split("/")}
     return list(dict.fromkeys(by_part[part] for part in nearest(wanted, by_part)))

@@ -27,8 +27,8 @@ def make_console(file: TextIO) -> Console:
 
     class EncoreConsole(Console):
         def on_broken_pipe(self) -> None:
-            # Rich would exit with 1 on its own; `main` knows what to do.
-            raise BrokenPipeError
+            # Rich, which has caught it, would exit with 1 on its own; `main` knows better.
+            raise
 
     columns = None if is_terminal(file) else UNBOUNDED
     return EncoreConsole(file=file, width=columns, highlight=False, emoji=False)

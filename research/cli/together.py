@@ -10,11 +10,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from typing import IO, Any
 
 from research.cli.catalog import ROOT
+from research.engine.interrupts import answered
 from research.errors import Exit, Stopped
 
 _LOOK_SECONDS = 0.1
@@ -139,21 +140,17 @@ def _ended(number: int, processes: int, code: int, said: str) -> Stopped:
     )
 
 
-@contextmanager
-def _passing_on(first: subprocess.Popen[Any]) -> Iterator[None]:
+def _passing_on(first: subprocess.Popen[Any]) -> AbstractContextManager[None]:
     """Signals to this process go to the first one, which saves and stops.
 
     Ctrl-C reaches all processes of a terminal by itself.
     """
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: first.terminate()),
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+    def answer(number: int) -> None:
+        if number != signal.SIGINT:
+            first.terminate()
+
+    return answered(answer, patient=True)
 
 
 def _free_port() -> int:

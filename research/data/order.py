@@ -86,7 +86,9 @@ def steps_per_epoch(examples: int, batch_size: int, last: Last = "drop") -> int:
         raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
     steps = examples // batch_size if last == "drop" else -(-examples // batch_size)
     if steps == 0:
-        raise ValueError(f"batch_size {batch_size} is more than the {examples} examples")
+        raise ValueError(
+            f"batch_size {batch_size} is more than the {examples} examples: {examples} is the most"
+        )
     return steps
 
 

@@ -51,7 +51,7 @@ def parse(text: str) -> Reference:
 
 def directories() -> list[Path]:
     """Where prepared data sets are looked for, in order."""
-    return [places.tfds_directory(), places.embedded_directory()]
+    return list(places.data_directories().values())
 
 
 def listing(above: Path) -> Iterator[Path]:
@@ -87,15 +87,13 @@ def find(text: str) -> Path | None:
 
 def missing(text: str) -> Mistake:
     """What to say of a data set that is not prepared. Touches no network."""
-    held = [(above, [*map(str, listing(above))]) for above in directories()]
+    held = [(*place, [*map(str, listing(place[1]))]) for place in places.data_directories().items()]
     lies = []
-    for variable, (above, names) in zip(
-        ("TFDS_DATA_DIR", "the cache, ENCORE_CACHE_DIR"), held, strict=True
-    ):
+    for variable, above, names in held:
         what = ", ".join(names) if names else "nothing prepared" if above.is_dir() else "no folder"
         lies.append(f"  {variable}: {above}\n    holds: {what}")
     name = parse(text).name
-    known = {Path(each).parts[0] for _, names in held for each in names} | {*_known_names()}
+    known = {Path(each).parts[0] for *_, names in held for each in names} | {*_known_names()}
     lines = [f"The data set {text} is not prepared on this machine. Looked in", *lies]
     if name not in known:
         near = difflib.get_close_matches(name, sorted(known), 3)

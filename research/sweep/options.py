@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from research.cli.pace import RUNS_DIR, SEEDS, Pace
+from research.ranges import ANY_SEED, PATH
 from research.sweep.plan import direction_of
 
 PACE = ("report_every", "evaluate_every", "save_every", "save_seconds", "keep", "data")
@@ -26,8 +27,8 @@ class Method:
     metric: Annotated[str, "what --grid and --random rank by [validation, if there is any]"] = ""
     prune: Annotated[bool, "with --optimize: stop trials that are worse than the median"] = True
     seeds: Annotated[int, "runs of each point, from --seed on; the mean counts"] = 1
-    seed: Annotated[int, "first seed of each point"] = 0
-    sampling_seed: Annotated[int, "decides the points of --random and --optimize"] = 0
+    seed: Annotated[int, "first seed of each point", ANY_SEED] = 0
+    sampling_seed: Annotated[int, "decides the points of --random and --optimize", ANY_SEED] = 0
     smoke: Annotated[bool, "the experiment's small config, for every trial"] = False
 
 
@@ -55,7 +56,7 @@ class Place:
     data: Annotated[
         Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"
     ] = "auto"
-    runs_dir: Annotated[str, "where runs and sweeps are kept"] = RUNS_DIR
+    runs_dir: Annotated[str, "where runs and sweeps are kept", PATH] = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from research.engine.interrupts import SIGNALS
 from research.errors import Exit
 
 State = Literal["complete", "failed", "pruned"]
@@ -58,7 +59,7 @@ class Exited(NamedTuple):
     @property
     def stopped(self) -> bool:
         """Whether it was told to stop, or had no room, and the same command continues it."""
-        return self.code in (Exit.STOPPED, -signal.SIGTERM, -signal.SIGINT)
+        return self.code in (Exit.STOPPED, *(-number for number in SIGNALS))
 
     @property
     def ending(self) -> Ending:

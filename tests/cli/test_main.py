@@ -195,6 +195,16 @@ def failing(error):
         (OSError(errno.EFBIG, "File too large"), 75, "no room to write"),
         (PermissionError(errno.EACCES, "Permission denied", "/shut"), 2, "not allowed (/shut)"),
         (OSError(errno.EROFS, "Read-only file system", "/shut"), 2, "not allowed (/shut)"),
+        (OSError(errno.EIO, "I/O error", "/odd"), 75, "the disk or the network share fails (/odd)"),
+        (OSError(errno.ESTALE, "Stale file handle"), 75, "the same command continues"),
+        (OSError(errno.EMFILE, "Too many", "/x"), 2, "raise the limit"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "/x"), 2, "a name is too long (/x)"),
+        (OSError(errno.EINVAL, "Invalid argument", "/x"), 2, "/x cannot be used: Invalid"),
+        (OSError(errno.EPIPE, "Broken pipe"), 75, "the system refused: Broken pipe"),
+        (OSError("odd"), 75, "the system refused: odd"),
+        (MemoryError(), 1, "out of memory: make smaller"),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes."), 1, "--batch-size"),
+        (RuntimeError("can't start new thread"), 75, "no further thread"),
     ],
 )
 @pytest.mark.parametrize("as_json", [False, True])
@@ -222,7 +232,7 @@ def test_a_stopped_run_still_prints_its_figures_as_json(monkeypatch, capsys):
     assert report == {**stopped.result, "error": "at step 3", "exit_code": 75}
 
 
-@pytest.mark.parametrize("error", [RuntimeError("odd"), OSError(errno.EIO, "I/O error")])
+@pytest.mark.parametrize("error", [RuntimeError("odd"), ValueError("odd")])
 def test_what_nobody_foresaw_keeps_its_traceback(monkeypatch, capsys, error):
     monkeypatch.setattr(main_module, "load_command", lambda name: failing(error))
     assert main(["list", "--json"]) == 1

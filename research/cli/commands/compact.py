@@ -9,7 +9,7 @@ from typing import Annotated
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.commands.runs import spell_size
-from research.cli.pace import RUNS_DIR
+from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.runs import find_meant
 from research.cli.terminal import make_console
 from research.errors import Exit
@@ -19,7 +19,7 @@ from research.errors import Exit
 class Options:
     """Options of `compact`."""
 
-    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 
@@ -54,4 +54,5 @@ COMMAND = Command(
     ),
     exits=(Exit.DAMAGED,),
     execute=execute,
+    works=True,
 )

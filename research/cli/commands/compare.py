@@ -11,11 +11,12 @@ from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.comparison_text import label_of, print_comparison
 from research.cli.convert import did_you_mean
 from research.cli.curves import curve, curve_name, read_lines
-from research.cli.pace import RUNS_DIR
+from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.runs import LEDGER_FILE, find_meant
 from research.cli.summary import Summary, summarize
 from research.engine.headline import headline, larger_is_better, matching
 from research.errors import Mistake
+from research.ranges import PATH
 from research.report.comparison import (
     Comparison,
     Group,
@@ -37,8 +38,8 @@ class Options:
         "auto"
     )
     unfinished: Annotated[bool, "count runs that are not complete, by their last figures"] = False
-    output: Annotated[str, "write a picture: FILE.png, .svg or .pdf; -o says the same"] = ""
-    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    output: Annotated[str, "write a picture: FILE.png, .svg or .pdf; -o says the same", PATH] = ""
+    runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 

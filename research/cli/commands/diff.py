@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.pace import RUNS_DIR
+from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.runs import find_run
 from research.cli.terminal import make_console
 from research.errors import Exit
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Options:
     """Options of `diff`."""
 
-    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 

@@ -6,17 +6,19 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from research.cli.command import Command, Context, Outcome, parse
-from research.cli.pace import RUNS_DIR
+from research.cli.failures import explain
+from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.terminal import make_console
 from research.engine.environment import POOL_SIZE, PORTABLE_FLAGS, quiet_libraries
 from research.engine.fingerprint import fingerprint, usable_cores, version
 from research.engine.settings import SETTINGS
+from research.errors import EncoreError, Exit
 
 _PACKAGES = (
     "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "array-record",
@@ -29,7 +31,7 @@ _DETERMINISTIC = ("--xla_gpu_deterministic_ops=true", "--xla_gpu_exclude_nondete
 class Options:
     """Options of `doctor`."""
 
-    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 
@@ -37,14 +39,15 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Print what this environment is."""
     _, options = parse(COMMAND, tokens)
     quiet_libraries()
-    prints = fingerprint()
+    problems: list[str] = []
+    prints = _what_there_is(fingerprint, problems)
     sections = {
         "Versions": versions(),
         "Machine": _machine(prints),
-        "Data": _data(),
-        "Disk": _disk(Path(options.runs_dir)),
+        "Data": _what_there_is(_data, problems),
+        "Disk": _what_there_is(lambda: _disk(Path(options.runs_dir)), problems),
     }
-    findings = [*([context.note] if context.note else []), *concerns(prints)]
+    findings = [*([context.note] if context.note else []), *(concerns(prints) if prints else ())]
     findings += lock_differences(context.root / "requirements.lock")
     console = make_console(context.human)
     for title, rows in sections.items():
@@ -52,12 +55,29 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         for name, text in rows.items():
             console.print(f"  {name:20}  {text}", markup=False, soft_wrap=True)
         console.print()
+    for problem in problems:
+        console.print("What is wrong here", style="bold")
+        console.print(f"  {problem}", style="red", markup=False, soft_wrap=True)
+        console.print()
     console.print("What could change the bits here", style="bold")
     for finding in findings:
         console.print(f"  {finding}", style="yellow", markup=False, soft_wrap=True)
     if not findings:
         console.print("  nothing that is not as Encore expects it", style="green")
-    return Outcome({"sections": sections, "fingerprint": prints, "findings": findings})
+    report = {"sections": sections, "fingerprint": prints, "findings": findings}
+    return Outcome({**report, "problems": problems}, Exit.MISTAKE if problems else Exit.DONE)
+
+
+def _what_there_is(look: Callable[[], dict[str, str]], problems: list[str]) -> dict[str, str]:
+    """What was found; nothing where it could not be looked for, which is a problem more."""
+    try:
+        return look()
+    except Exception as error:
+        explained = (str(error),) if isinstance(error, EncoreError) else explain(error)
+        if explained is None:
+            raise
+        problems.append(explained[0])
+        return {}
 
 
 def versions() -> dict[str, str]:
@@ -66,18 +86,22 @@ def versions() -> dict[str, str]:
 
 
 def _machine(prints: Mapping[str, str]) -> dict[str, str]:
+    common = {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": f"{usable_cores()} usable of {os.cpu_count()}",
+        "NPROC": os.environ.get("NPROC", "not set"),
+        "XLA_FLAGS": os.environ.get("XLA_FLAGS") or "not set",
+    }
+    if not prints:
+        return common
     import jax
 
     devices = ", ".join(f"{device.platform}:{device.id}" for device in jax.devices()[:8])
-    return {
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": f"{usable_cores()} usable of {os.cpu_count()}",
-        "CPU": f"{prints.get('cpu', 'not in use')}; {prints.get('instruction_set', '')}".rstrip(
-            "; "
-        ),
+    cpu = f"{prints.get('cpu', 'not in use')}; {prints.get('instruction_set', '')}"
+    return common | {
+        "CPU": cpu.rstrip("; "),
         "devices": f"{prints['device_count']} ({prints['device_kind']}): {devices}",
-        "CPU pool": f"{prints['pool_size']} threads (NPROC={os.environ.get('NPROC', 'not set')})",
-        "XLA_FLAGS": os.environ.get("XLA_FLAGS") or "not set",
+        "CPU pool": f"{prints['pool_size']} threads",
     }
 
 

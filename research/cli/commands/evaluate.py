@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 from research.cli.acting import Actor, open_actor, out_of_range
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.pace import CHECKPOINT, RUNS_DIR
+from research.cli.pace import CHECKPOINT, RUNS_DIR, RunsDir
 from research.cli.terminal import make_console
 from research.errors import Exit, Mistake
+from research.ranges import ANY_SEED
 from research.statistics import spread
 
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ class Options:
 
     in_: Annotated[Literal["encore", "gymnasium"], "whose environment"] = "encore"
     episodes: Annotated[int, "episodes of either kind: best actions, and drawn ones"] = 64
-    seed: Annotated[int, "of resets and draws; the run's own seed has no part in it"] = 0
+    seed: Annotated[int, "of resets and draws; the run's own seed has no part in it", ANY_SEED] = 0
     checkpoint: Annotated[str, CHECKPOINT] = ""
     member: Annotated[int | None, "of a population, counted from 0 [the first]"] = None
-    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
     def validate(self) -> list[str]:
@@ -168,4 +169,5 @@ COMMAND = Command(
     ),
     exits=(Exit.DAMAGED,),
     execute=execute,
+    works=True,
 )

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 from research.cli.acting import Actor, open_actor, out_of_range
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.film import film_problems, write_film
-from research.cli.pace import CHECKPOINT, RUNS_DIR
+from research.cli.pace import CHECKPOINT, RUNS_DIR, RunsDir
 from research.cli.terminal import make_console
 from research.errors import Exit
+from research.ranges import ANY_SEED, PATH
 from research.statistics import Spread, spread
 
 if TYPE_CHECKING:
@@ -26,13 +27,15 @@ FILM = "play.gif"
 class Options:
     """Options of `play`."""
 
-    seed: Annotated[int, "of resets and draws; the run's own seed has no part in it"] = 0
+    seed: Annotated[int, "of resets and draws; the run's own seed has no part in it", ANY_SEED] = 0
     episodes: Annotated[int, "how many, one after another in the film"] = 1
     stochastic: Annotated[bool, "draw actions from the policy, not its most probable ones"] = False
-    to: Annotated[str, "the film: FILE.gif, or FILE.mp4 with ffmpeg [play.gif in the run]"] = ""
+    to: Annotated[
+        str, "the film: FILE.gif, or FILE.mp4 with ffmpeg [play.gif in the run]", PATH
+    ] = ""
     checkpoint: Annotated[str, CHECKPOINT] = ""
     member: Annotated[int | None, "of a population, counted from 0 [the first]"] = None
-    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
     def validate(self) -> list[str]:
@@ -128,4 +131,5 @@ COMMAND = Command(
     ),
     exits=(Exit.DAMAGED,),
     execute=execute,
+    works=True,
 )

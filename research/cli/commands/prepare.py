@@ -78,4 +78,5 @@ COMMAND = Command(
     ),
     exits=(Exit.DAMAGED,),
     execute=execute,
+    works=True,
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.pace import RUNS_DIR
+from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.runs import find_run
 from research.errors import Mistake
 
@@ -20,7 +20,7 @@ class Options:
     """Options of `remove`."""
 
     yes: Annotated[bool, "do not ask; RUN must then be a whole path"] = False
-    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 

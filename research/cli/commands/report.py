@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.pace import RUNS_DIR
+from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.reporting import REPORT, about_experiments
 from research.cli.runs import find_run
 from research.cli.terminal import make_console
 from research.errors import Exit, Mistake
+from research.ranges import PATH
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,9 @@ class Options:
     """Options of `report`."""
 
     output: Annotated[
-        str, "or -o FILE: the page [report.html, in the directory of a single run]"
+        str, "or -o FILE: the page [report.html, in the directory of a single run]", PATH
     ] = ""
-    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 
@@ -95,4 +96,5 @@ COMMAND = Command(
     ),
     exits=(Exit.DAMAGED,),
     execute=execute,
+    works=True,
 )

@@ -17,13 +17,14 @@ from research.cli.pace import TEXT, Pace
 from research.cli.runs import find_run
 from research.cli.together import run_together
 from research.errors import Exit
+from research.ranges import PATH
 
 
 @dataclass(frozen=True)
 class Options(Pace):
     """Options of `resume`."""
 
-    text: Annotated[str, TEXT] = ""
+    text: Annotated[str, TEXT, PATH] = ""
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -68,4 +69,5 @@ COMMAND = Command(
     ),
     exits=(Exit.DIVERGED, Exit.DIFFERENCE, Exit.DAMAGED, Exit.STOPPED),
     execute=execute,
+    works=True,
 )

@@ -209,7 +209,8 @@ COMMAND = Command(
     are runs of their own, one after the other. With --exact each member has the bits of its own
     run; with --width W members are trained W at a time, and their bits depend on W.
 
-    Ctrl-C, or SIGTERM, saves and stops; a second Ctrl-C stops at once and loses nothing saved.""",
+    Ctrl-C, SIGTERM, or the loss of the terminal (SIGHUP) saves and stops; a second Ctrl-C stops at
+    once and loses nothing saved.""",
     arguments=(Argument("NAME", "an experiment; its last part is enough where only one has it"),),
     options=RunOptions,
     examples=(
@@ -227,4 +228,5 @@ COMMAND = Command(
     exits=(Exit.DIVERGED, Exit.DIFFERENCE, Exit.DAMAGED, Exit.STOPPED),
     execute=execute,
     more=more,
+    works=True,
 )

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.convert import did_you_mean, spell
-from research.cli.pace import RUNS_DIR
+from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.rows import (
     Row,
     complete_steps,
@@ -46,7 +46,7 @@ class Options:
     reverse: Annotated[bool, "the other way round"] = False
     filter: Annotated[str, "states, texts and conditions with commas between; all must hold"] = ""
     all: Annotated[bool, "those too that --restart keeps aside"] = False
-    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from research.cli.acting import open_reported
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.pace import CHECKPOINT, RUNS_DIR, SEEDS, choice_problems
+from research.cli.pace import CHECKPOINT, RUNS_DIR, SEEDS, RunsDir, choice_problems
 from research.errors import Exit
+from research.ranges import ANY_SEED
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment
@@ -26,10 +27,10 @@ class Options:
     top_k: Annotated[int, "draw from so many of the likeliest characters; 0 is all"] = 0
     top_p: Annotated[float, "draw from the likeliest that together have this probability"] = 1.0
     length: Annotated[int, "characters to write"] = 500
-    seed: Annotated[int, "of the draws: the same seed writes the same text"] = 0
+    seed: Annotated[int, "of the draws: the same seed writes the same text", ANY_SEED] = 0
     checkpoint: Annotated[str, CHECKPOINT] = ""
     member: Annotated[int | None, "of a population, counted from 0 [the first]"] = None
-    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
     def validate(self) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.convert import spell
 from research.cli.display import print_result, spell_figures
-from research.cli.pace import RUNS_DIR
+from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.runs import find_run, read_json
 from research.cli.terminal import make_console
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Options:
     """Options of `show`."""
 
-    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 

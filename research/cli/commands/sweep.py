@@ -51,7 +51,7 @@ COMMAND = Command(
     resume take it, and a run that is there already costs nothing. The same command continues a
     sweep that was stopped or killed, and reports one that is finished; with a larger N it goes
     on. A trial whose loss is not finite is a failed trial, and the sweep goes on; one that crashed
-    is tried again by the same command (then the exit code is 1). Ctrl-C, or SIGTERM,
+    is tried again by the same command (then the exit code is 1). Ctrl-C, SIGTERM or SIGHUP
     lets the runs save and stops them.""",
     arguments=(
         Argument("NAME", "an experiment; its last part is enough where only one has it"),
@@ -81,4 +81,5 @@ COMMAND = Command(
     exits=(Exit.DIVERGED, Exit.DAMAGED, Exit.STOPPED),
     execute=execute,
     more=more,
+    works=True,
 )

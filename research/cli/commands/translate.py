@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from research.cli.acting import open_reported
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.pace import CHECKPOINT, RUNS_DIR, SEEDS, choice_problems
+from research.cli.pace import CHECKPOINT, RUNS_DIR, SEEDS, RunsDir, choice_problems
 from research.errors import Exit
+from research.ranges import ANY_SEED
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment
@@ -26,10 +27,10 @@ class Options:
     beam: Annotated[int, "texts that a search keeps; 1 takes the likeliest word each time"] = 1
     length_penalty: Annotated[float, "of a beam: 0 prefers short texts, 1 long ones"] = 0.6
     temperature: Annotated[float, "above 0, words are drawn; below 1 surer, above 1 bolder"] = 0.0
-    seed: Annotated[int, "of the draws: the same seed gives the same text"] = 0
+    seed: Annotated[int, "of the draws: the same seed gives the same text", ANY_SEED] = 0
     checkpoint: Annotated[str, CHECKPOINT] = ""
     member: Annotated[int | None, "of a population, counted from 0 [the first]"] = None
-    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
     def validate(self) -> list[str]:

@@ -13,10 +13,11 @@ from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.configure import added_since
 from research.cli.display import Display
 from research.cli.opening import named_of, opened_run
-from research.cli.pace import RUNS_DIR, TEXT
+from research.cli.pace import RUNS_DIR, TEXT, RunsDir
 from research.cli.runs import find_run
 from research.cli.terminal import make_console
 from research.errors import Exit, Mistake
+from research.ranges import PATH
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity
@@ -33,8 +34,8 @@ class Options:
     data: Annotated[
         Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"
     ] = "auto"
-    text: Annotated[str, TEXT] = ""
-    runs_dir: Annotated[str, "where runs are kept"] = RUNS_DIR
+    text: Annotated[str, TEXT, PATH] = ""
+    runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
     def validate(self) -> list[str]:
@@ -172,4 +173,5 @@ COMMAND = Command(
     ),
     exits=(Exit.DIFFERENCE, Exit.DAMAGED, Exit.INCOMPARABLE),
     execute=execute,
+    works=True,
 )

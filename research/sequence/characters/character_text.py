@@ -12,7 +12,7 @@ from research.data.sequences import split_by_time, windows_in
 from research.data.texts import is_file, read_text
 from research.data.vocabulary import Vocabulary, vocabulary_of
 from research.engine.experiment import Data, Needs
-from research.ranges import COUNT, FRACTION, POSITIVE, out_of_range, undivided
+from research.ranges import COUNT, FRACTION, PATH, POSITIVE, out_of_range, undivided
 
 Cut: TypeAlias = Literal["gaps", "published"]
 """Where a text is cut into splits: with gaps as long as a window between them, or as published."""
@@ -24,7 +24,7 @@ SHARES = {"train": 0.9, "validation": 0.05, "test": 0.05}
 class TextConfig:
     """What can be chosen, whatever the net."""
 
-    text: Annotated[str, "a tfds data set, or a file of your own, *.txt in UTF-8"] = (
+    text: Annotated[str, "a tfds data set, or a file of your own, *.txt in UTF-8", PATH] = (
         "encore_python_reference"
     )
     cut: Annotated[Cut, "splits with gaps between them, or those of the data set"] = "gaps"

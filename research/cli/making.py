@@ -1,0 +1,94 @@
+"""From a config to its experiment: what the experiment refuses is told by the names of options."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from research.errors import EncoreError, Mistake
+from research.ranges import INT32
+
+if TYPE_CHECKING:
+    from research.engine.experiment import Experiment
+
+_OURS = Path(__file__).resolve().parents[1]
+
+
+def checked(
+    name: str, config_class: type, make: Callable[..., Experiment], folder: Path
+) -> Callable[..., Experiment]:
+    """A maker that refuses in words a config of which no run can be made.
+
+    Args:
+        name: of the experiment.
+        config_class: of its config; a run of the defaults may make no update, by design.
+        make: (config, or config and needs) -> the experiment.
+        folder: where the experiment's file lies.
+    """
+
+    def made(config: Any, *needs: Any) -> Experiment:
+        with told_as_mistakes(name, config, folder):
+            experiment = make(config, *needs)
+        if experiment.steps > INT32:
+            raise Mistake(
+                f"{name}: a run of {experiment.steps:,} updates is too long to be counted; "
+                f"{INT32:,} are the most"
+            )
+        # An exception is made by the defaults: a forecast that learns nothing, say.
+        if experiment.steps < 1 and config != config_class() and make(config_class()).steps:
+            raise Mistake(f"{name}: the run would make no update{_least(make, config)}")
+        return experiment
+
+    return made
+
+
+def _least(make: Callable[..., Experiment], config: Any) -> str:
+    """Which whole numbers would have to be how large for one update, as the end of a sentence."""
+
+    def updates(field: str, value: int) -> bool:
+        try:
+            return make(dataclasses.replace(config, **{field: value})).steps > 0
+        except (ValueError, ArithmeticError, EncoreError):
+            return False
+
+    enough = []
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if type(value) is not int or value > 2**20 or not updates(field.name, 2**24):
+            continue
+        low, high = value, 2**24  # too few, and enough
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if updates(field.name, middle) else (middle, high)
+        enough.append(f"--{field.name.replace('_', '-')} must be at least {high}, not {value}")
+    return f"; for one, {' or '.join(enough)}" if enough else ""
+
+
+@contextmanager
+def told_as_mistakes(name: str, config: Any, folder: Path) -> Iterator[None]:
+    """Let a ValueError that Encore or the experiment raises in words be a mistake in the config.
+
+    One that comes from elsewhere is a bug, and keeps its traceback.
+
+    Raises:
+        Mistake: with the names of fields spelled as options.
+    """
+    try:
+        yield
+    except ValueError as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = Path(last.filename).resolve()
+        ours = place.is_relative_to(_OURS) or place.is_relative_to(folder.resolve())
+        if not ours or not (last.line or "").startswith("raise "):
+            raise
+        text = str(error)
+        for field in dataclasses.fields(config):
+            if "_" in field.name:
+                option = f"--{field.name.replace('_', '-')}"
+                text = re.sub(rf"(?<![\w-]){field.name}\b", option, text)
+        raise Mistake(f"{name}: {text}") from None
