@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from research.engine import fingerprint
@@ -41,14 +41,12 @@ def check_header(opened: Ledger, identity: Identity, surroundings: Surroundings)
             f"{opened.path} belongs to another run: its {', '.join(wrong)} differ; "
             "--restart starts anew and keeps this one aside"
         )
-    for split, digest in surroundings.data.items():
-        recorded = header["data"].get(split)
-        if not same_data(recorded, digest):
-            raise Mistake(
-                f"the data of split {split} are not those of this run: digest {digest[:16]}, "
-                f"the run has {str(recorded)[:16]}; point TFDS_DATA_DIR at the same data, or "
-                "--restart to start anew and keep this run aside"
-            )
+    for split, digest, recorded in other_data(header, surroundings):
+        raise Mistake(
+            f"the data of split {split} are not those of this run: digest {digest[:16]}, "
+            f"the run has {recorded[:16]}; point TFDS_DATA_DIR at the same data, or "
+            "--restart to start anew and keep this run aside"
+        )
     then, now = (
         header["fingerprint"].get(fingerprint.POOL),
         surroundings.fingerprint.get(fingerprint.POOL),
@@ -63,6 +61,22 @@ def check_header(opened: Ledger, identity: Identity, surroundings: Surroundings)
 def same_data(recorded: str | None, digest: str) -> bool:
     """Whether a split is what a ledger has of it; an older one has nothing of its form."""
     return recorded in (digest, digest.split("-")[0])
+
+
+def other_data(
+    header: Mapping[str, Any], surroundings: Surroundings
+) -> Iterator[tuple[str, str, str]]:
+    """Each split whose content is not that of a run, its digest now, and the run's.
+
+    A split that is there beside all of the run's own is one that the experiment got since: it is
+    evaluated on, and nothing is learned from it.
+    """
+    recorded = header["data"]
+    got_since = bool(recorded) and recorded.keys() <= surroundings.data.keys()
+    for split, digest in surroundings.data.items():
+        other = not same_data(recorded.get(split), digest)
+        if other and (split in recorded or not got_since):
+            yield split, digest, str(recorded.get(split))
 
 
 def what_changed(opened: Ledger, surroundings: Surroundings) -> list[str]:

@@ -42,6 +42,11 @@ def test_data_recorded_before_a_digest_had_a_form_are_known_by_their_content(pro
     assert same_data(digest, digest) and not same_data(digest, digest.replace("-f", "-e"))
 
 
+def test_a_split_that_the_experiment_got_since_is_no_other_data(program, half):
+    more = SURROUNDINGS._replace(data={**SURROUNDINGS.data, "unseen": "f" * 64})
+    assert run_toy(half, program, surroundings=more)["complete"]
+
+
 def test_another_pool_is_refused(program, half):
     before = records(half)
     other = SURROUNDINGS._replace(fingerprint={"jax": "1", "pool_size": "2"})

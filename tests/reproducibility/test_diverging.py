@@ -33,7 +33,7 @@ SLOW = (
     "rl/pendulum_td3",
     "sequence/char_transformer_small",
     "sequence/dates_attention",
-    "sequence/imdb_gru",
+    "sequence/reber_gru",
     "vision/digits_cnn",
 )
 

@@ -40,7 +40,7 @@ def few(monkeypatch):
 
 def test_pairs_stay_together_in_an_order_of_their_own(few):
     config = SentenceConfig(training_pairs=30, validation_pairs=10, vocabulary=10, longest=4)
-    pair, sources, (english, spanish) = read_sentences(config)
+    pair, sources, (english, spanish), _ = read_sentences(config)
     assert [len(sources[split]) for split in ("train", "validation")] == [30, 10]
     numbers = [int(text.split()[2]) for text in english]
     assert numbers == [int(text.split()[1]) for text in spanish] != sorted(numbers)
@@ -55,6 +55,29 @@ def test_pairs_stay_together_in_an_order_of_their_own(few):
     assert target.shape == (30, 4) and (target[:, 3] == END).all()
     short = read_sentences(SentenceConfig(30, 10, 10, 2)).sources["train"].load()["target"]
     assert not (short == END).any()
+
+
+def test_sentences_that_were_learned_from_are_told_from_others(monkeypatch, few):
+    """Of forty, the English ones of four come twice: spelled otherwise, they are the same words."""
+    english = [f"I have {number % 36} dogs{'!' if number < 36 else '.'}" for number in range(40)]
+    monkeypatch.setitem(globals(), "ENGLISH", english)
+    found = read_sentences(SentenceConfig(30, 10, 1000, 4))
+    order = np.random.default_rng(sentences.SHUFFLED_BY).permutation(40)
+    learned = {number % 36 for number in order[:30]}
+    expected = [number % 36 not in learned for number in order[30:]]
+    assert found.unseen.tolist() == expected and 0 < sum(expected) < 10
+    whole, unseen = (found.sources[split].load() for split in ("validation", "unseen"))
+    np.testing.assert_array_equal(unseen["source"], whole["source"][expected])
+    np.testing.assert_array_equal(unseen["target"], whole["target"][expected])
+    # What is learned from and validated on is as without it.
+    assert [len(found.sources[split]) for split in ("train", "validation")] == [30, 10]
+    assert not sentences.not_among(["A b.", "c"], ["a B", "c d"]).tolist()[0]
+
+
+def test_where_every_sentence_was_learned_from_there_are_no_others(monkeypatch, few):
+    monkeypatch.setitem(globals(), "ENGLISH", ["I have dogs."] * 40)
+    found = read_sentences(SentenceConfig(30, 10, 1000, 4))
+    assert not found.unseen.any() and "unseen" not in found.sources
 
 
 @pytest.mark.parametrize("module", [translate_bahdanau, translate_transformer])
@@ -73,7 +96,8 @@ def test_a_net_learns_shows_and_scores(few, module):
         state, seen = update(state, batch, jax.random.key(step))
         told.append(float(seen["loss"].total / seen["loss"].weight))
     assert told[-1] < told[0]
-    assert {*experiment.measure(state)} == {"bleu", "chrf"}
+    names = {"bleu", "chrf", "unseen_bleu", "unseen_chrf"}
+    assert {*experiment.measure(state)} == names and experiment.final == ("unseen",)
     validation = experiment.data.splits["validation"].load() | {"weight": np.ones(8, "f")}
     shown = experiment.artifacts(state, lambda split: iter([validation]), jax.random.key(0))
     assert isinstance(shown["translations"], Passages) and len(shown["translations"].texts) == 8

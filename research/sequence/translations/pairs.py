@@ -82,7 +82,7 @@ def pair_sources(
     name: str,
     read: Sequence[str],
     written: Sequence[str],
-    splits: Mapping[str, slice],
+    splits: Mapping[str, slice | np.ndarray],
 ) -> dict[str, ArraySource]:
     """Splits of texts and their translations, with columns `source` and `target`.
 
@@ -91,7 +91,7 @@ def pair_sources(
         name: what a person calls them; `{count}` and `{split}` are filled in.
         read: texts.
         written: what each is in the other language.
-        splits: where each is.
+        splits: where each is, or the numbers of its texts.
     """
     rows = {"source": pair.sources(read), "target": pair.targets(written)}
     meaning = f"{pair.source.digest()}{pair.target.digest()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from research.data.arrays import ArraySource
 from research.data.tfds_split import TfdsSplit
-from research.data.tokens import SIGNS
+from research.data.tokens import SIGNS, cut
 from research.sequence.translations.pairs import Pair, pair_of, pair_sources
 
 DATASET = "spa_eng"
@@ -35,19 +36,24 @@ class Sentences(NamedTuple):
     Attributes:
         pair: the vocabularies, those of the training pairs.
         sources: `train` and `validation`, with columns `source` and `target`, uint16 or int32
-            `[pairs, longest]`.
+            `[pairs, longest]`; and `unseen`, the part of `validation` whose English is in no
+            training pair, where there is any.
         validation: the validation sentences as they stand, in both languages.
+        unseen: bool, of each of these, whether its English is in no training pair.
     """
 
     pair: Pair
     sources: dict[str, ArraySource]
     validation: tuple[list[str], list[str]]
+    unseen: np.ndarray
 
 
 def read_sentences(config: SentenceConfig) -> Sentences:
     """English sentences with their Spanish translations.
 
-    Longer ones are cut, and then have no sign of their end.
+    Longer ones are cut, and then have no sign of their end. Pairs are split by chance, and many an
+    English sentence has several translations: a fifth of those that are validated on were learned
+    with another one, or the same.
 
     Raises:
         Mistake: the data set is not prepared.
@@ -66,6 +72,18 @@ def read_sentences(config: SentenceConfig) -> Sentences:
         config.vocabulary - len(SIGNS),
     )
     name = f"{DATASET}, {{count}} pairs of sentences ({{split}})"
-    splits = {"train": slice(0, train), "validation": slice(train, count)}
+    unseen = not_among(english[train:], english[:train])
+    splits: dict[str, slice | np.ndarray] = {
+        "train": slice(0, train),
+        "validation": slice(train, count),
+    }
+    if unseen.any():
+        splits["unseen"] = train + np.flatnonzero(unseen)
     sources = pair_sources(pair, name, english, spanish, splits)
-    return Sentences(pair, sources, (english[train:], spanish[train:]))
+    return Sentences(pair, sources, (english[train:], spanish[train:]), unseen)
+
+
+def not_among(texts: Sequence[str], others: Sequence[str]) -> np.ndarray:
+    """Of each text, whether no other has the same words, bool `[texts]`."""
+    known = {tuple(cut(text, "words")) for text in others}
+    return np.array([tuple(cut(text, "words")) not in known for text in texts], bool)

@@ -164,12 +164,15 @@ def _make(
 ) -> Experiment:
     epoch = steps_per_epoch(config.training_pairs, config.batch_size)
     data = measure = None
+    final: tuple[str, ...] = ()
     if needs is None:
         sentences = read_sentences(config)
         pair = sentences.pair
         rows = shuffled_rows(config.training_pairs, config.batch_size)
         data = Data(sentences.sources, rows, evaluation_batch_size=500)
-        measure = make_measure(*(some[:SCORED] for some in sentences.validation))
+        english, spanish = (some[:SCORED] for some in sentences.validation)
+        measure = make_measure(english, spanish, sentences.unseen[:SCORED])
+        final = ("unseen",) if "unseen" in sentences.sources else ()
     else:
         pair = pair_from(needs)
     return make_translation(
@@ -180,7 +183,7 @@ def _make(
         Fitting(config.epochs * epoch, "adam", schedule, warmup, groups=config.groups),
         batch_size=config.batch_size,
         evaluate_every=max(1, epoch),
-        final=(),
+        final=final,
         measure=measure,
         artifacts=make_pictures,
     )

@@ -34,9 +34,11 @@ def scores(made: Sequence[str], true: Sequence[str]) -> dict[str, float]:
 
 
 def make_measure(
-    english: Sequence[str], spanish: Sequence[str]
+    english: Sequence[str], spanish: Sequence[str], unseen: np.ndarray
 ) -> Callable[[Translator, Any], Mapping[str, float]]:
     """(translator, state) -> `scores` of what it writes for sentences, each word the likeliest.
+
+    And `unseen_bleu` and `unseen_chrf`, of those whose English was not learned from.
 
     What people wrote is cut into words as the net's own texts are: lower-case and without
     punctuation. It is neither cut to a length nor to a vocabulary.
@@ -44,6 +46,7 @@ def make_measure(
     Args:
         english: what is translated.
         spanish: what a person wrote for each.
+        unseen: bool `[sentences]`.
     """
     true = [" ".join(cut(text, "words")) for text in spanish]
 
@@ -52,6 +55,12 @@ def make_measure(
         source = pair.sources(english)
         write = jax.jit(partial(write_targets, translator.net, length=pair.target_length))
         made = write(translator.reported(state), jnp.asarray(source)).numbers
-        return scores([pair.target.decode(row) for row in np.asarray(made)], true)
+        texts = [pair.target.decode(row) for row in np.asarray(made)]
+        told = scores(texts, true)
+        if unseen.any():
+            chosen = np.flatnonzero(unseen)
+            others = scores([texts[k] for k in chosen], [true[k] for k in chosen])
+            told |= {f"unseen_{name}": score for name, score in others.items()}
+        return told
 
     return measure
