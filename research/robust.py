@@ -13,6 +13,13 @@ FEWEST = 4
 RESAMPLES = 2000
 """Draws of the bootstrap: the ends of an interval then move by some hundredths of its width."""
 
+COVERAGE = {4: 0.87, 5: 0.89, 6: 0.91, 7: 0.92, 8: 0.93, 9: 0.93}
+"""Values of one task -> how often the 95 % bootstrap interval of their middle holds the true one.
+
+Of normal draws, by simulation; from ten on it is .94. A sample of few values spreads less than what
+it is drawn from, and the bootstrap knows nothing beyond the sample.
+"""
+
 
 class Middle(NamedTuple):
     """The mean of the middle half of some values.
@@ -28,6 +35,24 @@ class Middle(NamedTuple):
     mean: float
     low: float | None
     high: float | None
+
+    @property
+    def coverage(self) -> float | None:
+        """How often an interval of so few values holds the true one; None where that is near .95.
+
+        Of the values of one task; see `COVERAGE`.
+        """
+        return COVERAGE.get(self.n) if self.low != self.high else None
+
+
+def spell_coverage(found: Middle) -> str:
+    """`of 4 seeds it holds the true value in 87 of 100 cases, not in 95`; "" of ten or more."""
+    if found.coverage is None:
+        return ""
+    return (
+        f"of {found.n} seeds it holds the true value in {100 * found.coverage:.0f} of 100 cases, "
+        "not in 95"
+    )
 
 
 def interquartile_mean(values: Sequence[float], level: float = LEVEL) -> Middle:

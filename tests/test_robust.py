@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from research.robust import (
+    COVERAGE,
     interquartile_mean,
     performance_profile,
+    spell_coverage,
     stratified_interquartile_mean,
 )
 
@@ -77,3 +79,20 @@ def test_a_profile_is_the_share_above_each_level(values, level):
     at = np.searchsorted(levels, level, side="right") - 1
     assert (1.0 if at < 0 else shares[at]) == pytest.approx(expected)
     assert performance_profile([math.nan]) == ([], [])
+
+
+def test_an_interval_of_few_seeds_promises_less_and_says_so():
+    """The share of intervals that hold the mean of what was drawn, by simulation: not .95."""
+    generator = np.random.default_rng(3)
+    for n in (4, 6, 9):
+        found = [interquartile_mean(generator.normal(size=n).tolist()) for _ in range(600)]
+        held = np.mean([one.low <= 0 <= one.high for one in found])
+        # Three standard deviations of a share of 600.
+        assert held == pytest.approx(COVERAGE[n], abs=0.04)
+        assert found[0].coverage == COVERAGE[n]
+    assert COVERAGE[4] < COVERAGE[9] < 0.95
+    text = spell_coverage(interquartile_mean([1.0, 2.0, 4.0, 8.0]))
+    assert text == "of 4 seeds it holds the true value in 87 of 100 cases, not in 95"
+    # The controls: of ten there is nothing to say, nor of values that are all the same.
+    assert spell_coverage(interquartile_mean(generator.normal(size=10).tolist())) == ""
+    assert spell_coverage(interquartile_mean([1.0] * 4)) == ""

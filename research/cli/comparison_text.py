@@ -11,7 +11,7 @@ from research.cli.table import Column, print_table
 from research.cli.terminal import make_console, width
 from research.report.comparison import ABSENT, Comparison, Group, decimals_of, differing_fields
 from research.report.provenance import spell_seeds
-from research.robust import Middle
+from research.robust import Middle, spell_coverage
 from research.statistics import Spread
 
 _FIELDS_BESIDE = 5
@@ -53,8 +53,15 @@ def print_comparison(
     fits = (len(others) + 1) * len(groups) <= _MOST_ROWS
     shown = [chosen, *(others if fits else ())]
     console.print("   mean over seeds, with its 95 % interval (Student's t)", style="dim")
-    if any(found.middles for found in shown):
-        _wrap("IQM: mean of the middle half of the seeds, with its bootstrap interval", file, "dim")
+    middles = [middle for found in shown for middle in found.middles.values()]
+    if middles:
+        covers = next(filter(None, map(spell_coverage, sorted(middles, key=lambda it: it.n))), "")
+        _wrap(
+            "IQM: mean of the middle half of the seeds, with its bootstrap interval"
+            f"{f'; {covers}' if covers else ''}",
+            file,
+            "dim",
+        )
     print_table(_figure_columns(groups, shown), file)
     if not fits:
         names = ", ".join(found.metric for found in others)

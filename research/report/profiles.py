@@ -11,7 +11,7 @@ from research.report import plots
 from research.report.curves import Key, Plot
 from research.report.groups import Group, finite, spell_figure
 from research.report.plots import Line
-from research.robust import FEWEST, interquartile_mean, performance_profile
+from research.robust import FEWEST, interquartile_mean, performance_profile, spell_coverage
 from research.statistics import spread
 
 RETURN = "evaluation/episode_return"
@@ -70,8 +70,10 @@ def describe(label: str, values: Sequence[float]) -> str:
     parts = [f"{len(values)} seeds from {spell_figure(min(values))} to {spell_figure(max(values))}"]
     if len(values) >= FEWEST:
         ends = f"{spell_figure(middle.low)} to {spell_figure(middle.high)}"
+        covers = spell_coverage(middle)
         parts.append(
-            f"interquartile mean {spell_figure(middle.mean)} (95 % bootstrap interval {ends})"
+            f"interquartile mean {spell_figure(middle.mean)} (95 % bootstrap interval {ends}"
+            f"{f'; {covers}' if covers else ''})"
         )
     parts.append(f"standard deviation {spell_figure(whole.standard_deviation)}")
     return f"{label}: {', '.join(parts)}." if label else f"{', '.join(parts)}."

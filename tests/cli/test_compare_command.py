@@ -58,6 +58,7 @@ def test_solo_runs_and_a_population_are_two_groups(runs, capsys):
     # Of four seeds the middle two count; of three there is no middle half.
     middle = found["metrics"]["test/accuracy"]["A"]["interquartile"]
     assert middle["mean"] == pytest.approx((0.955 + 0.96) / 2)
+    assert middle["coverage"] == 0.87
     assert middle["low"] < middle["mean"] < middle["high"] and "interquartile" not in spread
 
 
@@ -66,7 +67,7 @@ def test_what_people_see(runs, capsys):
     text = capsys.readouterr().out
     for part in ("learning-rate", "0.001", "0.01", "0-3", "10-12", "best", "95 % interval",
                  "Do they differ in test accuracy?", "A's test accuracy is higher than B's by",
-                 "Welch, 4 and 3", "IQM", "0.9575 (0.95"):  # fmt: skip
+                 "Welch, 4 and 3", "IQM", "0.9575 (0.95", "in 87 of 100 cases"):  # fmt: skip
         assert part in " ".join(text.split()), part
     assert "batch-size" not in text
 

@@ -191,7 +191,12 @@ def report(
             found.metric: {
                 letter: at._asdict()
                 | (
-                    {"interquartile": found.middles[letter]._asdict()}
+                    {
+                        "interquartile": {
+                            **found.middles[letter]._asdict(),
+                            "coverage": found.middles[letter].coverage,
+                        }
+                    }
                     if letter in found.middles
                     else {}
                 )
