@@ -86,8 +86,9 @@ def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     ]
     for missing, when in ((new.keys() - old.keys(), "then"), (old.keys() - new.keys(), "now")):
         if missing:
-            names = ", ".join(label(name) for name in sorted(missing))
-            sentences.append(f"not recorded {when}: {names}")
+            names = [label(name) for name in sorted(missing)]
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            sentences.append(f"not recorded {when}: {', '.join(names[:3])}{more}")
     return sentences
 
 
