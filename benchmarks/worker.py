@@ -41,7 +41,7 @@ class Worker:
             self.reason = "not installed"
             return
         # What Encore settles for itself is none of another's business.
-        settled = {"NPROC", "XLA_FLAGS", "OPENBLAS_CORETYPE"}
+        settled = {"NPROC", "XLA_FLAGS", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE"}
         inherited = {name: value for name, value in os.environ.items() if name not in settled}
         self._process = subprocess.Popen(
             [python, *arguments],

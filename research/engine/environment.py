@@ -22,10 +22,14 @@ INSTRUCTION_SET = "AVX2"
 PORTABLE_FLAGS = {
     # Also fixes the CPU model that LLVM tunes for, where there is something to leave out.
     "--xla_cpu_max_isa": INSTRUCTION_SET,
-    # 1 / sqrt(x) as a division: the instruction that approximates it differs between vendors.
+    # 1 / sqrt(x) as a division: the instruction that approximates it differs between vendors. And
+    # YNNPACK's kernels of all widths add up in one order.
     "--xla_cpu_enable_platform_dependent_math": "false",
 }
 """XLA_FLAGS with which programs give the same bits on x86-64 CPUs of all kinds."""
+ONEDNN = "ONEDNN_MAX_CPU_ISA"
+"""Convolutions, and products that YNNPACK leaves, are oneDNN's inside Eigen's: it chooses its
+instructions by itself."""
 
 _QUIET = {
     # XLA's C++ log: errors only.
@@ -78,10 +82,10 @@ def fix_pool() -> str | None:
 
 
 def fix_instructions() -> Iterator[str]:
-    """Have x86-64 CPUs of all kinds compute the same: `XLA_FLAGS`, and BLAS's kernel on the host.
+    """Have x86-64 CPUs of all kinds compute the same: XLA's instructions, oneDNN's, BLAS's kernel.
 
-    Flags of the user's own stay, also where they say otherwise: that is how another instruction
-    set is tried out, and the fingerprint has it.
+    What the user has set stays, also where it says otherwise: that is how another instruction set
+    is tried out, and the fingerprint has it.
 
     Yields:
         A sentence for each thing that is not as on other people's CPUs.
@@ -108,6 +112,12 @@ def fix_instructions() -> Iterator[str]:
                 f"XLA_FLAGS has {name}={named[name]}, Encore sets {value}: the bits can differ "
                 "from those of other people"
             )
+    kernels = os.environ.setdefault(ONEDNN, INSTRUCTION_SET)
+    if kernels != INSTRUCTION_SET:
+        yield (
+            f"{ONEDNN} is {kernels}, Encore sets {INSTRUCTION_SET}: the bits can differ from those "
+            "of other people"
+        )
     vectors = vector_extensions()
     if {"avx2", "fma"} <= set(vectors):
         os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 
 from research.engine import processor
+from research.engine.environment import ONEDNN
 from research.engine.settings import SETTINGS
 
 _PACKAGES = ("jax", "jaxlib", "numpy", "flax", "optax", "gymnax", "mctx", "evosax")
@@ -32,6 +33,7 @@ _LABELS = {
     "machine": "the machine's architecture",
     "cpu": "the CPU",
     "instruction_set": "the instruction set",
+    "onednn": "the instruction set of oneDNN (ONEDNN_MAX_CPU_ISA)",
     "blas": "the host's BLAS and its kernel",
     "level_1_cache": "the CPU's level-1 cache, after which products are cut into blocks",
     POOL: "the size of the CPU pool (NPROC)",
@@ -70,6 +72,7 @@ def fingerprint() -> dict[str, str]:
         found = processor.vector_extensions()
         facts["cpu"] = processor.kind()
         facts["instruction_set"] = instructions(found, limit[1] if limit else "")
+        facts["onednn"] = os.environ.get(ONEDNN, "not limited")
         facts["level_1_cache"] = processor.level_1_cache()
     else:
         facts |= {name: os.environ.get(name, "not set") for name in _VARIABLES}

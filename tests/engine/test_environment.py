@@ -21,7 +21,8 @@ x86 = pytest.mark.skipif(
 
 def clean(**more: str) -> dict[str, str]:
     """This process's environment without what is settled, and with more."""
-    settled = {"NPROC", "XLA_FLAGS", "OPENBLAS_CORETYPE", *(name.upper() for name in SETTINGS)}
+    settled = {"NPROC", "XLA_FLAGS", "ONEDNN_MAX_CPU_ISA", "OPENBLAS_CORETYPE"}
+    settled |= {name.upper() for name in SETTINGS}
     kept = {name: value for name, value in os.environ.items() if name not in settled}
     return kept | {"JAX_PLATFORMS": "cpu", **more}
 
@@ -55,6 +56,8 @@ def test_the_instruction_set_is_fixed_and_flags_of_the_users_own_stay(tmp_path: 
     other = probe("", XLA_FLAGS="--xla_cpu_max_isa=SSE4_2")
     assert other["flags"] == f"--xla_cpu_max_isa=SSE4_2 {second}"
     assert "--xla_cpu_max_isa=SSE4_2, Encore sets AVX2" in other["note"]
+    kernels = probe("", ONEDNN_MAX_CPU_ISA="SSE41")
+    assert kernels["flags"] == OURS and "ONEDNN_MAX_CPU_ISA is SSE41" in kernels["note"]
     file = tmp_path / "flags"
     file.write_text("--xla_a=1\n--xla_b=2\n")
     assert probe("", XLA_FLAGS=str(file))["flags"] == f"--xla_a=1 --xla_b=2 {OURS}"
@@ -83,6 +86,7 @@ def test_what_is_in_effect_is_in_the_fingerprint() -> None:
     assert usual["xla_flags"] == " ".join(sorted(OURS.split()))
     assert usual["instruction_set"].startswith(INSTRUCTION_SET.lower())
     assert other["instruction_set"] == "avx"
+    assert usual["onednn"] == INSTRUCTION_SET
     kernel = probe(code, OPENBLAS_CORETYPE="Prescott")
     assert kernel["blas"] != usual["blas"] and kernel["cpu"] == usual["cpu"]
 
