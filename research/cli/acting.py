@@ -64,11 +64,13 @@ def open_reported(
         Damaged: its ledger or its checkpoint.
     """
     run = find_run(text, Path(runs_dir))
+    from research.engine import compilation_cache
     from research.engine.environment import quiet_libraries
     from research.engine.identity import read_identity
     from research.engine.stored import read_state
 
     quiet_libraries()
+    compilation_cache.enable(lambda text: print(f"note: {text}", file=context.human))
     identity = read_identity(run)
     named = named_of(identity, context.root)
     number = member_number(identity, member)

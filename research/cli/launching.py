@@ -80,6 +80,7 @@ def launched(
             context.root,
             devices=pace.devices or 1,
             channel=channel,
+            tell=display.note,
         ) as ready,
     ):
         if context.note:

@@ -38,6 +38,10 @@ class Opened(NamedTuple):
     surroundings: Surroundings
 
 
+def _to_nobody(text: str) -> None:
+    del text
+
+
 @contextmanager
 def opened(
     named: Named,
@@ -45,6 +49,7 @@ def opened(
     mode: Literal["auto", "resident", "streamed"],
     root: Path,
     make_program: Callable[[Experiment, Feed], Program] | None = None,
+    tell: Callable[[str], None] = _to_nobody,
 ) -> Iterator[Opened]:
     """Make the experiment and open its data for as long as the context lasts.
 
@@ -54,11 +59,13 @@ def opened(
         mode: `auto`, `resident` or `streamed`.
         root: the folder that holds `experiments/`.
         make_program: makes the program; None for that of one seed on one device.
+        tell: is given what a person should know of the cache of compiled programs.
 
     Raises:
         Mistake: the data are not there.
     """
     from research.data.feed import open_feed
+    from research.engine import compilation_cache
     from research.engine.code import code_digest
     from research.engine.environment import quiet_libraries
     from research.engine.fingerprint import fingerprint
@@ -66,6 +73,7 @@ def opened(
     from research.engine.surroundings import Surroundings
 
     quiet_libraries()
+    compilation_cache.enable(tell)
     experiment = named.make(config)
     feed = open_feed(experiment.data, mode)
     try:
@@ -93,6 +101,7 @@ def opened_run(
     devices: int = 1,
     members: Sequence[int] | None = None,
     channel: Channel | None = None,
+    tell: Callable[[str], None] = _to_nobody,
 ) -> Iterator[Opened]:
     """As `opened`, with the program of a run: of its one seed, or of its population.
 
@@ -104,6 +113,7 @@ def opened_run(
         devices: how many to use: members of a population come first, then the groups of a batch.
         members: which members of a population the program has; None for all.
         channel: to the other processes of the run; all their devices are used then.
+        tell: as `opened` has it.
 
     Raises:
         Mistake: the data are not there, or some devices would have nothing to do.
@@ -125,7 +135,7 @@ def opened_run(
         return _population(named, identity, experiment, feed, used, members)
 
     config = _config_of(named, identity, identity.members[0])
-    with opened(named, config, mode, root, make_program) as ready:
+    with opened(named, config, mode, root, make_program, tell) as ready:
         if channel is not None:
             _check_alike(channel, ready.surroundings)
         yield ready

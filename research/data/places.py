@@ -1,10 +1,11 @@
-"""Where data lies: prepared by tfds, and decoded by Encore."""
+"""Where data lies that tfds prepares."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
+
+from research.places import cache_directory
 
 
 def tfds_directory() -> Path:
@@ -13,16 +14,6 @@ def tfds_directory() -> Path:
     A relative path is taken from the working directory.
     """
     return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser().absolute()
-
-
-def cache_directory() -> Path:
-    """Where Encore keeps what it can make again: `ENCORE_CACHE_DIR`, or the platform's place."""
-    if named := os.environ.get("ENCORE_CACHE_DIR"):
-        return Path(named).expanduser().absolute()
-    if named := os.environ.get("XDG_CACHE_HOME"):
-        return Path(named).expanduser().absolute() / "encore"
-    above = "~/Library/Caches" if sys.platform == "darwin" else "~/.cache"
-    return Path(above).expanduser() / "encore"
 
 
 def embedded_directory() -> Path:

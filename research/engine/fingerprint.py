@@ -33,7 +33,7 @@ _VECTOR_FLAG = re.compile(
 )
 POOL = "pool_size"
 """The entry that a run may not be continued under another value of."""
-_SLICING = frozenset({"device_count"})
+SLICING = frozenset({"device_count"})
 _LABELS = {
     "platform": "the platform",
     "platform_version": "the platform's version",
@@ -99,7 +99,7 @@ def grade(old: Mapping[str, str], new: Mapping[str, str]) -> Grade:
     names = {name for name in old.keys() | new.keys() if _differs(name, old, new)}
     if not names:
         return Grade.SAME
-    return Grade.SLICING if names <= _SLICING else Grade.ELSEWHERE
+    return Grade.SLICING if names <= SLICING else Grade.ELSEWHERE
 
 
 def _differs(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> bool:
