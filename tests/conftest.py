@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -22,11 +23,15 @@ settle_environment()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     # Runs in processes of their own would compile the same programs again and again. One directory
-    # for all workers and what they start, new each time.
+    # for all workers and what they start, new each time: the person's own would hide faults.
     compiled = tempfile.mkdtemp(prefix="encore-tests-")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = compiled
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
     atexit.register(shutil.rmtree, compiled, ignore_errors=True)
+
+from research.engine import compilation_cache  # noqa: E402
+
+# What it has to say is a warning, and so a test's failure.
+compilation_cache.enable(warnings.warn)
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")

@@ -66,13 +66,14 @@ def open_reported(
         Damaged: its ledger or its checkpoint.
     """
     run = find_run(text, Path(runs_dir))
-    from research.engine import ledger, needs
+    from research.engine import compilation_cache, ledger, needs
     from research.engine.environment import quiet_libraries
     from research.engine.identity import LEDGER_FILE, read_identity
     from research.engine.selection import with_patience
     from research.engine.stored import read_state
 
     quiet_libraries()
+    compilation_cache.enable(lambda text: print(f"note: {text}", file=context.human))
     identity = read_identity(run)
     opened = ledger.read(run / LEDGER_FILE)
     kept = needs.read(run, opened.header)

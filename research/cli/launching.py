@@ -83,6 +83,7 @@ def launched(
             files=files,
             devices=pace.devices or 1,
             channel=channel,
+            tell=display.note,
         ) as ready,
     ):
         if context.note:

@@ -39,6 +39,10 @@ class Opened(NamedTuple):
     surroundings: Surroundings
 
 
+def _to_nobody(text: str) -> None:
+    del text
+
+
 @contextmanager
 def opened(
     named: Named,
@@ -47,6 +51,7 @@ def opened(
     root: Path,
     make_program: Callable[[Experiment, Feed], Program] | None = None,
     patience: int = 0,
+    tell: Callable[[str], None] = _to_nobody,
 ) -> Iterator[Opened]:
     """Make the experiment and open its data for as long as the context lasts.
 
@@ -57,11 +62,13 @@ def opened(
         root: the folder that holds `experiments/`.
         make_program: makes the program; None for that of one seed on one device.
         patience: of the run; 0 for none.
+        tell: is given what a person should know of the cache of compiled programs.
 
     Raises:
         Mistake: the data are not there, or nothing is evaluated by which patience could end.
     """
     from research.data.feed import open_feed
+    from research.engine import compilation_cache
     from research.engine.code import code_digest
     from research.engine.environment import quiet_libraries
     from research.engine.fingerprint import fingerprint
@@ -69,6 +76,7 @@ def opened(
     from research.engine.surroundings import Surroundings
 
     quiet_libraries()
+    compilation_cache.enable(tell)
     experiment = named.make(config)
     feed = open_feed(experiment.data, mode)
     try:
@@ -113,6 +121,7 @@ def opened_run(
     devices: int = 1,
     members: Sequence[int] | None = None,
     channel: Channel | None = None,
+    tell: Callable[[str], None] = _to_nobody,
 ) -> Iterator[Opened]:
     """As `opened`, with the program of a run: of its one seed, or of its population.
 
@@ -125,6 +134,7 @@ def opened_run(
         devices: how many to use: members of a population come first, then the groups of a batch.
         members: which members of a population the program has; None for all.
         channel: to the other processes of the run; all their devices are used then.
+        tell: as `opened` has it.
 
     Raises:
         Mistake: the data are not there, or some devices would have nothing to do.
@@ -146,7 +156,7 @@ def opened_run(
         return _population(named, identity, files, experiment, feed, used, members)
 
     config = _config_of(named, identity, files, identity.members[0])
-    with opened(named, config, mode, root, make_program, identity.patience) as ready:
+    with opened(named, config, mode, root, make_program, identity.patience, tell) as ready:
         if channel is not None:
             _check_alike(channel, ready.surroundings)
         yield ready

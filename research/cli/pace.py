@@ -19,6 +19,8 @@ MOST_MEMBERS = 100_000
 SEEDS = 2**32
 CHECKPOINT = "best, last, or a step [what the run reports]"
 TEXT = "where the text file lies that the run learned from [where it lay before]"
+AUTO = "auto"
+"""What is best here: found out, or told by the surroundings."""
 ONE_PROCESS = (
     "a population is trained by one process; give each process seeds of its own "
     "(--seed S --seeds N), `report` and `compare` bring them together"
@@ -54,6 +56,9 @@ class Pace:
     devices: Annotated[
         int | None, "devices to use: members first, then groups of a batch [1, or 1 a process]"
     ] = None
+    cores: Annotated[
+        str, "CPU cores to compute on, or auto: one or all, whichever is found to be faster"
+    ] = AUTO
     processes: Annotated[int, "so many local processes share the groups of a batch"] = 1
     coordinator: Annotated[
         str, "HOST:PORT of the first of several processes, or auto: as SLURM, Kubernetes, ... say"
@@ -77,6 +82,8 @@ class Pace:
             value = getattr(self, name)
             if value is not None and value < 1:
                 messages.append(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+        if self.cores != AUTO and not (self.cores.isdecimal() and int(self.cores)):
+            messages.append(f"--cores is a number of at least 1, or auto, not {self.cores}")
         messages += self._of_processes()
         if self.save_seconds <= 0:
             messages.append(f"--save-seconds must be positive, not {self.save_seconds:g}")
@@ -91,7 +98,7 @@ class Pace:
             ]
         if self.processes > 1 and (self.coordinator or explicit != (None, None)):
             return ["--processes starts them all here; --coordinator joins those started elsewhere"]
-        if self.coordinator in ("", "auto"):
+        if self.coordinator in ("", AUTO):
             if explicit == (None, None):
                 return []
             return ["--process-index and --process-count need --coordinator HOST:PORT"]
@@ -177,4 +184,5 @@ def slicing(pace: Pace, experiment: Experiment) -> Slicing:
         Retention(pace.keep, pace.keep_every or 0),
         pace.until,
         halt=pace.nan == "stop",
+        cores=None if pace.cores == AUTO else int(pace.cores),
     )

@@ -1,12 +1,12 @@
-"""Where data lies: prepared by tfds, and decoded by Encore."""
+"""Where data lies that tfds prepares."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 from research.errors import Mistake
+from research.places import at_home, cache_directory
 
 
 def tfds_directory() -> Path:
@@ -18,22 +18,7 @@ def tfds_directory() -> Path:
         Mistake: it is in a home folder, and which that is cannot be known.
     """
     named = os.environ.get("TFDS_DATA_DIR")
-    return _at_home(Path(named or "~/tensorflow_datasets"), "TFDS_DATA_DIR").absolute()
-
-
-def cache_directory() -> Path:
-    """Where Encore keeps what it can make again: `ENCORE_CACHE_DIR`, or the platform's place.
-
-    Raises:
-        Mistake: it is in a home folder, and which that is cannot be known.
-    """
-    variable = "ENCORE_CACHE_DIR"
-    if named := os.environ.get(variable):
-        return _at_home(Path(named), variable).absolute()
-    if named := os.environ.get("XDG_CACHE_HOME"):
-        return _at_home(Path(named), variable).absolute() / "encore"
-    above = Path("~/Library/Caches" if sys.platform == "darwin" else "~/.cache")
-    return _at_home(above, variable) / "encore"
+    return at_home(Path(named or "~/tensorflow_datasets"), "TFDS_DATA_DIR").absolute()
 
 
 def data_directories() -> dict[str, Path]:
@@ -46,21 +31,6 @@ def data_directories() -> dict[str, Path]:
         return {"TFDS_DATA_DIR": tfds_directory(), **embedded}
     except Mistake:
         return embedded
-
-
-def _at_home(path: Path, variable: str) -> Path:
-    """The path with `~` replaced.
-
-    Raises:
-        Mistake: in a container HOME may not be set, and the user may have no entry.
-    """
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        raise Mistake(
-            f"{path}: there is no such home folder (HOME is {os.environ.get('HOME', 'not set')}, "
-            f"the user is number {os.getuid()}): set {variable} to a folder, or set HOME"
-        ) from None
 
 
 def embedded_directory() -> Path:

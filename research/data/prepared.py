@@ -18,6 +18,7 @@ from research.data import cache as decoded_cache
 from research.data import columns as column_functions
 from research.data.columns import Columns
 from research.errors import Damaged, Mistake
+from research.places import cache_directory
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _NAME = re.compile(
@@ -216,7 +217,7 @@ class Prepared:
             )
         except OSError as error:
             raise self._damaged(split, np.arange(info.num_examples), error) from error
-        place = places.cache_directory() / "decoded" / self.name / split
+        place = cache_directory() / "decoded" / self.name / split
         whole = Slice(split, 0, info.num_examples)
         return decoded_cache.load(place, files, info.num_examples, lambda: self.parts(whole))
 

@@ -11,6 +11,7 @@ from research.engine import divergence, glimpses, metrics
 from research.engine.advance import Carry
 from research.engine.cadence import Cadence, ChunkSize
 from research.engine.checkpoint import Facts
+from research.engine.cores import Cores
 from research.engine.figures import Figure, Figures
 from research.engine.interrupts import StopRequest
 from research.engine.leaves import Reader
@@ -77,6 +78,7 @@ def train(
     observer: Observer,
     reader: Reader,
     request: StopRequest,
+    cores: Cores,
 ) -> Trained:
     """Run the steps up to `until`, or to a request to stop; what was reached is saved.
 
@@ -92,6 +94,7 @@ def train(
         observer: is told of progress.
         reader: the counted way from the device.
         request: true once someone asked to stop.
+        cores: says where steps are computed.
 
     Raises:
         Diverged: a metric was not finite, with `halt`.
@@ -114,11 +117,13 @@ def train(
                 stop = min([stop, *(known for known in saver.recorded if known > step)])
             compiled = program.compile_seconds
             began = time.perf_counter()
-            carry = program.advance(carry, window.arrays, step, stop, fresh=reported, halt=halt)
-            nonfinite = np.max(program.read(carry.nonfinite, reader))
+            with cores.computing():
+                carry = program.advance(carry, window.arrays, step, stop, fresh=reported, halt=halt)
+                nonfinite = np.max(program.read(carry.nonfinite, reader))
             took = time.perf_counter() - began - (program.compile_seconds - compiled)
             seconds += took
             chunk.seen(stop - step, took)
+            cores.seen(stop - step, took, until - stop)
             if nonfinite >= 0:
                 if halt:
                     saver.wait()

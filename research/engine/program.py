@@ -118,6 +118,11 @@ class Program:
         return self._call("advance", jitted, carry, arrays, *bounds)
 
     @property
+    def on_one_cpu(self) -> bool:
+        """Whether one CPU device computes it all."""
+        return self._mesh.size == 1 and self._mesh.devices.flat[0].platform == "cpu"
+
+    @property
     def members(self) -> int:
         """How many are trained: 1, except in a population."""
         return 1

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from research.engine import checkpoint, lock, own_files
 from research.engine.cadence import Cadence
 from research.engine.checkpoint import Checkpoint, Facts, Retention
+from research.engine.cores import Cores
 from research.engine.durable import write_file
 from research.engine.finish import finish
 from research.engine.identity import Identity
@@ -36,12 +37,14 @@ class Slicing(NamedTuple):
         retention: which checkpoints stay.
         until: the step to stop at, or None for the end.
         halt: whether a metric of training that is not finite ends the run.
+        cores: how many cores compute; None for one or all, by measure.
     """
 
     cadence: Cadence
     retention: Retention = Retention()
     until: int | None = None
     halt: bool = True
+    cores: int | None = None
 
 
 def launch(
@@ -150,19 +153,21 @@ def _go_on(
         if found is None:
             saver.save(0, program.leaves(carry, reader), Facts(True, 0.0))
         until = experiment.steps if slicing.until is None else slicing.until
-        trained = train(
-            program,
-            position,
-            identity.seed,
-            min(until, experiment.steps),
-            slicing.cadence,
-            halt=slicing.halt,
-            places=places,
-            saver=saver,
-            observer=observer,
-            reader=reader,
-            request=request,
-        )
+        with Cores(slicing.cores, observer.note, one_device=program.on_one_cpu) as cores:
+            trained = train(
+                program,
+                position,
+                identity.seed,
+                min(until, experiment.steps),
+                slicing.cadence,
+                halt=slicing.halt,
+                places=places,
+                saver=saver,
+                observer=observer,
+                reader=reader,
+                request=request,
+                cores=cores,
+            )
         result = finish(program, identity, places, trained, saver, reader, observer)
         if not result["complete"]:
             raise stopped(trained, experiment.steps, request.reason, result)

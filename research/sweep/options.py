@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from research.cli.pace import RUNS_DIR, SEEDS, Pace
+from research.cli.pace import AUTO, RUNS_DIR, SEEDS, Pace
 from research.ranges import ANY_SEED, PATH
 from research.sweep.plan import direction_of
 
-PACE = ("report_every", "evaluate_every", "save_every", "save_seconds", "keep", "data")
+PACE = ("report_every", "evaluate_every", "save_every", "save_seconds", "keep", "data", "cores")
 """Options that are passed on to every run."""
 
 
@@ -56,6 +56,7 @@ class Place:
     data: Annotated[
         Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"
     ] = "auto"
+    cores: Annotated[str, "of each run, as `run` has it"] = AUTO
     runs_dir: Annotated[str, "where runs and sweeps are kept", PATH] = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 

@@ -4,6 +4,7 @@ import json
 
 from research.cli.commands.doctor import concerns, lock_differences
 from research.cli.main import main
+from research.engine.compilation_cache import Entries
 from research.engine.fingerprint import fingerprint, version
 
 
@@ -16,6 +17,21 @@ def test_it_prints_and_reports(tmp_path, monkeypatch, capsys):
     assert report["fingerprint"] == fingerprint()
     assert str(tmp_path) in err and "nothing prepared" in err
     assert version("jax") in err
+
+
+def test_it_shows_and_clears_what_was_compiled(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
+    Entries(tmp_path / "kind").put("a program", bytes(2**20))
+
+    def rows(*options: str) -> dict[str, str]:
+        assert main(["doctor", "--json", *options]) == 0
+        return json.loads(capsys.readouterr().out)["sections"]["Compiled programs"]
+
+    shown = rows()
+    assert shown["place"] == str(tmp_path) and shown["entries"].startswith("1, 1.0 MiB of at most")
+    assert rows() == shown
+    assert rows("--clear-cache")["cleared"] == "1, 1.0 MiB"
+    assert rows()["entries"].startswith("0, ") and not list(tmp_path.iterdir())
 
 
 def test_nothing_to_say_of_this_environment():

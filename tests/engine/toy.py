@@ -130,9 +130,10 @@ def run_toy(
     observer: Any = None,
     seed: int = 0,
     initial: Any = None,
+    cores: int | None = None,
 ) -> dict[str, Any]:
     identity = Identity("test/toy", {"size": 8}, seed, initial.digest if initial else "")
-    slicing = Slicing(cadence, retention, until, halt)
+    slicing = Slicing(cadence, retention, until, halt, cores)
     return launch(
         program,
         identity,

@@ -49,8 +49,9 @@ def test_the_number_of_cores_is_no_part_of_the_result(
     undisturbed: tuple[str, dict[str, Any]], tmp_path: Path
 ) -> None:
     name, expected = undisturbed
-    alone = finish(start(name, tmp_path, prefix=("taskset", "-c", "0")))
-    assert alone["digest"] == expected["digest"]
+    alone = finish(start(name, tmp_path / "taskset", prefix=("taskset", "-c", "0")))
+    told = finish(start(name, tmp_path / "told", "--cores", "1"))
+    assert alone["digest"] == told["digest"] == expected["digest"]
 
 
 @pytest.mark.slow

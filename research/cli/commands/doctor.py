@@ -31,6 +31,7 @@ _DETERMINISTIC = ("--xla_gpu_deterministic_ops=true", "--xla_gpu_exclude_nondete
 class Options:
     """Options of `doctor`."""
 
+    clear_cache: Annotated[bool, "first remove the compiled programs that are kept"] = False
     runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
@@ -45,6 +46,9 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         "Versions": versions(),
         "Machine": _machine(prints),
         "Data": _what_there_is(_data, problems),
+        "Compiled programs": _what_there_is(
+            lambda: _programs(cleared=options.clear_cache), problems
+        ),
         "Disk": _what_there_is(lambda: _disk(Path(options.runs_dir)), problems),
     }
     findings = [*([context.note] if context.note else []), *(concerns(prints) if prints else ())]
@@ -106,8 +110,9 @@ def _machine(prints: Mapping[str, str]) -> dict[str, str]:
 
 
 def _data() -> dict[str, str]:
-    from research.data.places import cache_directory, tfds_directory
+    from research.data.places import tfds_directory
     from research.data.prepared import listing
+    from research.places import cache_directory
 
     place = tfds_directory()
     origin = "TFDS_DATA_DIR" if os.environ.get("TFDS_DATA_DIR") else "TFDS_DATA_DIR not set"
@@ -127,6 +132,33 @@ def _disk(runs_dir: Path) -> dict[str, str]:
     free = shutil.disk_usage(place).free
     writable = "" if os.access(place, os.W_OK) else ", not writable"
     return {"runs": f"{runs_dir}: {free / 2**30:,.1f} GiB free{writable}"}
+
+
+def _programs(*, cleared: bool) -> dict[str, str]:
+    """The cache of compiled programs; emptied before, where that is asked for."""
+    import jax
+
+    from research.engine import compilation_cache
+
+    try:
+        place = compilation_cache.place()
+        before = compilation_cache.clear(place) if cleared else None
+        held = compilation_cache.usage(place)
+    except (OSError, RuntimeError) as error:
+        return {"place": f"none: {error}"}
+    on = jax.config.jax_enable_compilation_cache  # type: ignore[attr-defined]
+    most = compilation_cache.MOST_BYTES
+    rows = {
+        "place": f"{place}{'' if on else ' (off: JAX_ENABLE_COMPILATION_CACHE)'}",
+        "entries": f"{held.entries}, {_spell_size(held.size)} of at most {_spell_size(most)}",
+    }
+    if before is not None:
+        rows["cleared"] = f"{before.entries}, {_spell_size(before.size)}"
+    return rows
+
+
+def _spell_size(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"
 
 
 def concerns(prints: Mapping[str, str]) -> Iterator[str]:
@@ -171,7 +203,11 @@ COMMAND = Command(
     bits of a result. Put its output into a report of a bug.""",
     arguments=(),
     options=Options,
-    examples=(("doctor", "for people"), ("doctor --json", "for a program")),
+    examples=(
+        ("doctor", "for people"),
+        ("doctor --json", "for a program"),
+        ("doctor --clear-cache", "remove the compiled programs that are kept"),
+    ),
     exits=(),
     execute=execute,
 )

@@ -90,6 +90,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
             files=files,
             devices=options.devices,
             members=members,
+            tell=display.note,
         ) as ready,
     ):
         for note in (context.note, added_since(named, identity.config)):
