@@ -19,7 +19,7 @@ from research.errors import Mistake
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment
-    from research.engine.identity import Identity
+    from research.engine.identity import Identity, Member
     from research.rl.agent import Agent
 
 
@@ -66,26 +66,20 @@ def open_reported(
         Damaged: its ledger or its checkpoint.
     """
     run = find_run(text, Path(runs_dir))
-    from research.engine import compilation_cache, ledger, needs
+    from research.engine import compilation_cache
     from research.engine.environment import quiet_libraries
-    from research.engine.identity import LEDGER_FILE, read_identity
-    from research.engine.selection import with_patience
+    from research.engine.identity import read_identity
     from research.engine.stored import read_state
 
     quiet_libraries()
     compilation_cache.enable(lambda text: print(f"note: {text}", file=context.human))
     identity = read_identity(run)
-    opened = ledger.read(run / LEDGER_FILE)
-    kept = needs.read(run, opened.header)
     named = named_of(identity, context.root)
     number = member_number(identity, member)
     chosen = identity.members[number or 0]
-    config = config_from(named, identity.config | chosen.varied)
-    experiment = named.make(config) if kept is None else named.make(config, kept)
+    experiment = experiment_of(run, identity, named, chosen)
     if lacking := unfit(experiment):
         raise Mistake(f"{identity.experiment} {lacking}")
-    names = {name for figures in opened.reports().values() for name in figures}
-    experiment = with_patience(experiment, names, identity.patience)
     found = read_state(run, experiment, number, which)
     if found is None:
         raise Mistake(
@@ -104,6 +98,26 @@ def open_reported(
     of = "" if number is None else f", member {number} of {len(identity.members)}"
     name = f"{identity.experiment}, seed {chosen.seed}{of}"
     return Reported(run, name, experiment, state, step, facts)
+
+
+def experiment_of(run: Path, identity: Identity, named: Named, member: Member) -> Experiment:
+    """The experiment of a run for those who use a state of it; the data stay closed.
+
+    But for a run that was made before runs kept what this needs.
+
+    Raises:
+        Damaged: what the run kept is.
+    """
+    from research.engine import ledger, needs
+    from research.engine.identity import LEDGER_FILE
+    from research.engine.selection import with_patience
+
+    opened = ledger.read(run / LEDGER_FILE)
+    kept = needs.read(run, opened.header)
+    config = config_from(named, identity.config | member.varied)
+    experiment = named.make(config) if kept is None else named.make(config, kept)
+    names = {name for figures in opened.reports().values() for name in figures}
+    return with_patience(experiment, names, identity.patience)
 
 
 class Actor(NamedTuple):

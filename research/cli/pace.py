@@ -127,6 +127,7 @@ class Choice:
     exact: Annotated[bool, "the same as --width 1: each member has the bits of its own run"] = False
     smoke: Annotated[bool, "the experiment's small config, a run of seconds"] = False
     initialize_from: Annotated[str, "start from the parameters of this RUN", PATH] = ""
+    initialize_checkpoint: Annotated[str, "of that run: best, last, or a step [last]"] = ""
     patience: Annotated[
         int, "end after so many evaluations in a row without a better one; part of the run [never]"
     ] = 0
@@ -145,6 +146,9 @@ class RunOptions(Pace, Choice):
         elif self.seeds >= 1 and self.seed + self.seeds > SEEDS:
             last = self.seed + self.seeds - 1
             messages.append(f"--seeds {self.seeds}: the last seed, {last}, is past {SEEDS - 1}")
+        messages += choice_problems(self.initialize_checkpoint, "--initialize-checkpoint")
+        if self.initialize_checkpoint and not self.initialize_from:
+            messages.append("--initialize-checkpoint needs --initialize-from RUN")
         if self.patience < 0:
             messages.append(f"--patience must be 0 (never) or more, not {self.patience}")
         if self.seeds < 1:

@@ -1,20 +1,29 @@
-"""Starting from another run's parameters: `--initialize-from RUN`."""
+"""Starting from another run's parameters: `--initialize-from RUN`.
+
+The parameters are part of what the new run is. Which they are is settled when it is first launched:
+the same command finds that run again, though the other one has gone on since.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.engine import checkpoint
+from research.engine import checkpoint, ledger
 from research.engine.advance import Carry
 from research.engine.checkpoint import Facts
 from research.engine.digests import Leaves, record_leaves
+from research.engine.experiment import Experiment
+from research.engine.identity import LEDGER_FILE, Identity, from_fields, read_identity
 from research.engine.leaves import Reader, name_leaves
 from research.engine.program import Program
 from research.engine.saver import Directories
+from research.engine.stored import LAST, read_checkpoint
 from research.errors import Damaged, Mistake
 
 PARAMS = "state/params/"
@@ -27,10 +36,17 @@ class Initial(NamedTuple):
     Attributes:
         leaves: path -> array, all below `state/params/`.
         digest: SHA-256 over them; part of the new run's identity.
+        origin: where they are from, which the new run's header tells; empty where nobody knows.
     """
 
     leaves: Leaves
     digest: str
+    origin: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def step(self) -> int | None:
+        """The other run's step that they are of."""
+        return self.origin.get("step")
 
 
 def from_leaves(leaves: Leaves) -> Initial:
@@ -41,19 +57,62 @@ def from_leaves(leaves: Leaves) -> Initial:
     return Initial(params, digest.hexdigest())
 
 
-def from_run(directory: Path) -> Initial:
-    """The parameters of the newest whole checkpoint of a run.
+def from_run(directory: Path, which: str = LAST, experiment: Experiment | None = None) -> Initial:
+    """The parameters of a checkpoint of a run.
+
+    Args:
+        directory: of the run.
+        which: the checkpoint, as `research.engine.stored.read_checkpoint` has it.
+        experiment: that the run is of, where its best is wanted.
 
     Raises:
         Mistake: there is none, or its state has no `params`.
+        Damaged: the ledger, or the checkpoint that is named, is damaged.
     """
-    found = checkpoint.newest_whole(Directories(directory).checkpoints)
+    found = read_checkpoint(directory, which, experiment)
     if found is None:
         raise Mistake(f"{directory} has no whole checkpoint to start from")
     initial = from_leaves(found[1].leaves)
     if not initial.leaves:
         raise Mistake(f"{directory} has no parameters to start from: its state has no `params`")
-    return initial
+    run = name_of(read_identity(directory))
+    return initial._replace(origin={"run": run, "checkpoint": which, "step": found[0]})
+
+
+def name_of(identity: Identity) -> str:
+    """What a run is called wherever it lies."""
+    return identity.directory(Path()).as_posix()
+
+
+def launched_before(
+    identity: Identity, runs_dir: Path, source: Identity, which: str
+) -> tuple[Path, Initial] | None:
+    """The run that the same command began, and the parameters that it began with.
+
+    The other run may have gone on since: what is asked for is then other parameters, and would be
+    another run.
+
+    Args:
+        identity: of the new run, without what it starts from.
+        runs_dir: where runs are kept.
+        source: the run that it starts from.
+        which: of its checkpoints.
+
+    Raises:
+        Damaged: the parameters that it began with are damaged.
+    """
+    end = identity.directory(runs_dir).name.removeprefix(identity.config_digest)
+    for path in sorted((runs_dir / identity.experiment).glob(f"*{end}/{LEDGER_FILE}")):
+        lines = ledger.read(path).lines
+        origin = lines[0].content.get("origin", {}) if lines else {}
+        if (origin.get("run"), origin.get("checkpoint")) != (name_of(source), which):
+            continue
+        digest = from_fields(lines[0].content).initial
+        if from_fields(lines[0].content) == identity._replace(initial=digest):
+            initial = kept_initial(path.parent, digest)
+            assert initial is not None
+            return path.parent, initial._replace(origin=origin)
+    return None
 
 
 def keep_initial(run: Path, initial: Initial) -> None:

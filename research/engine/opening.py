@@ -51,6 +51,8 @@ def open_ledger(
             keep_initial(places.run, initial)
         header = {**identity.fields, "config_digest": identity.config_digest}
         header |= {"steps": experiment.steps} | surroundings._asdict()
+        if initial is not None and initial.origin:
+            header["origin"] = dict(initial.origin)
         if experiment.needs is not None:
             header["needs"] = needs.keep(places.run, experiment.needs)
         ledger.append(places.ledger, "header", header, ledger.FIRST)

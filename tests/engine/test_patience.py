@@ -125,6 +125,20 @@ def test_killed_after_its_last_save_it_ends_there_and_makes_no_step_more(program
     assert end_of(ledger.read(path).reports(), Selection("validation/score", False), STEPS) == STEPS
 
 
+def test_killed_between_any_two_lines_of_its_ledger_it_ends_alike(program, tmp_path):
+    whole = run(tmp_path / "whole", program, 3)
+    lines = (tmp_path / "whole" / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+    assert len(lines) > 9
+    for number in range(len(lines)):
+        cut = tmp_path / str(number)
+        shutil.copytree(tmp_path / "whole", cut)
+        (cut / "ledger.jsonl").write_bytes(b"".join(lines[:number]))
+        if not number:
+            shutil.rmtree(cut / "checkpoints")
+        assert same_outcome(run(cut, program, 3), whole)
+        assert records(cut) == records(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("lost", [40, 70])
 def test_a_checkpoint_that_is_lost_is_made_again_to_the_same_end(program, tmp_path, lost):
     whole = run(tmp_path, program, 3)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from research.cli.acting import experiment_of
 from research.cli.catalog import Named, catalog, load, resolve
 from research.cli.command import (
     Argument,
@@ -22,12 +23,13 @@ from research.cli.convert import is_bool
 from research.cli.display import Display
 from research.cli.joining import follow_run
 from research.cli.launching import launched, settle
+from research.cli.opening import named_of
 from research.cli.options import Option, options_of, refuse, scan
 from research.cli.pace import RunOptions
 from research.cli.plans import Plan, plans_of, population_of
 from research.cli.runs import find_run
 from research.cli.together import run_together
-from research.errors import Exit, Mistake
+from research.errors import EncoreError, Exit, Mistake
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity
@@ -55,30 +57,78 @@ def _follow(
 
     outcome = Outcome({})
     for plan in plans:
-        identity, _ = _identity(named, plan, options)
+        identity = _begun(named, plan, options, context).identity
         outcome = follow_run(identity, paths_of(plan.config), options, context, channel)
         if outcome.exit_code != Exit.DONE:
             break
     return outcome
 
 
-def _identity(named: Named, plan: Plan, options: RunOptions) -> tuple[Identity, Initial | None]:
-    """What run a plan is, and the parameters that it starts from."""
-    from research.engine.identity import Identity, config_fields
-    from research.engine.initialize import from_run
+class _Begun(NamedTuple):
+    """What run a plan is.
 
-    initial = None
-    if options.initialize_from:
-        initial = from_run(find_run(options.initialize_from, Path(options.runs_dir)))
+    Attributes:
+        identity: of the run.
+        initial: the parameters that it starts from, of another run.
+        aside: runs that `--restart` keeps aside beside the one that is there.
+        note: what a person should know of its beginning, or "".
+    """
+
+    identity: Identity
+    initial: Initial | None = None
+    aside: tuple[Path, ...] = ()
+    note: str = ""
+
+
+def _begun(named: Named, plan: Plan, options: RunOptions, context: Context) -> _Begun:
+    from research.engine.identity import Identity, config_fields
+
     identity = Identity(
         named.name,
         config_fields(plan.config) | plan.varied,
         options.seed,
-        initial.digest if initial else "",
-        population_of(plan, options),
-        options.patience,
+        population=population_of(plan, options),
+        patience=options.patience,
     )
-    return identity, initial
+    if not options.initialize_from:
+        return _Begun(identity)
+    return _initialized(identity, options, context)
+
+
+def _initialized(identity: Identity, options: RunOptions, context: Context) -> _Begun:
+    """The run that starts from another's parameters: from those that it had at the first launch."""
+    from research.engine.environment import quiet_libraries
+    from research.engine.identity import read_identity
+    from research.engine.initialize import from_run, launched_before
+
+    quiet_libraries()
+    runs_dir, which = Path(options.runs_dir), options.initialize_checkpoint or "last"
+    source = find_run(options.initialize_from, runs_dir)
+    other = read_identity(source)
+
+    def now() -> Initial:
+        if which != "best":
+            return from_run(source, which)
+        experiment = experiment_of(source, other, named_of(other, context.root), other.members[0])
+        return from_run(source, which, experiment)
+
+    before = launched_before(identity, runs_dir, other, which)
+    if before is None or options.restart:
+        initial = now()
+        aside = () if before is None else (before[0],)
+        return _Begun(identity._replace(initial=initial.digest), initial, aside)
+    initial, note = before[1], ""
+    try:
+        newer = now()
+    except EncoreError:
+        # It is gone, or cannot be read: nothing of it is needed any more.
+        newer = initial
+    if newer.digest != initial.digest:
+        note = (
+            f"starts from step {initial.step} of {source}, as at its first launch; that run now "
+            f"has step {newer.step}: --restart begins anew from there and keeps this run aside"
+        )
+    return _Begun(identity._replace(initial=initial.digest), initial, (), note)
 
 
 def _launch(
@@ -89,15 +139,18 @@ def _launch(
     from research.engine.run import restart
 
     runs_dir = Path(options.runs_dir)
-    identity, initial = _identity(named, plan, options)
+    identity, initial, others, note = _begun(named, plan, options, context)
     directory = identity.directory(runs_dir)
     files = paths_of(plan.config)
 
     def before(display: Display) -> None:
+        if note:
+            display.note(note)
         if options.restart:
-            aside = restart(directory)
-            if aside:
-                display.note(f"the run that was there is kept as {aside}")
+            for run in dict.fromkeys((directory, *others)):
+                aside = restart(run)
+                if aside:
+                    display.note(f"the run that was there is kept as {aside}")
         elif not directory.exists():
             for older in runs_of_fewer_fields(identity, runs_dir):
                 display.note(
