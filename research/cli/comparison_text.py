@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from research.cli.convert import spell
 from research.cli.table import Column, print_table
 from research.cli.terminal import make_console, width
+from research.report.bounds import UNBOUNDED, Bounds, bounds_of, ends_of
 from research.report.comparison import ABSENT, Comparison, Group, decimals_of, differing_fields
 from research.report.provenance import spell_seeds
 from research.robust import Middle, spell_coverage
@@ -52,7 +53,17 @@ def print_comparison(
     console.print("Figures", style="bold", end="")
     fits = (len(others) + 1) * len(groups) <= _MOST_ROWS
     shown = [chosen, *(others if fits else ())]
-    console.print("   mean over seeds, with its 95 % interval (Student's t)", style="dim")
+    cut = any(
+        ends_of(at.mean, at.half or 0.0, bounds_of(found.metric, one.config)).cut
+        for found in shown
+        for one in groups
+        if (at := found.spreads[one.letter]).n
+    )
+    console.print(
+        "   mean over seeds, with its 95 % interval (Student's t"
+        f"{', cut at what a figure can be' if cut else ''})",
+        style="dim",
+    )
     middles = [middle for found in shown for middle in found.middles.values()]
     if middles:
         covers = next(filter(None, map(spell_coverage, sorted(middles, key=lambda it: it.n))), "")
@@ -132,7 +143,7 @@ def _figure_columns(groups: Sequence[Group], comparisons: Sequence[Comparison]) 
             letters.append(one.letter)
             lost = f" of {spread.n + spread.nonfinite}" if spread.nonfinite else ""
             counts.append(f"{spread.n}{lost}")
-            mean, interval, deviation = spell_parts(spread)
+            mean, interval, deviation = spell_parts(spread, bounds_of(found.metric, one.config))
             means.append(mean)
             intervals.append(interval)
             deviations.append(deviation)
@@ -152,8 +163,11 @@ def _figure_columns(groups: Sequence[Group], comparisons: Sequence[Comparison]) 
     ]
 
 
-def spell_parts(found: Spread) -> tuple[str, str, str]:
-    """Mean, interval and standard deviation with as many digits as the interval bears."""
+def spell_parts(found: Spread, bounds: Bounds = UNBOUNDED) -> tuple[str, str, str]:
+    """Mean, interval and standard deviation with as many digits as the interval bears.
+
+    The interval is cut at what the figure can be.
+    """
     if not found.n:
         return ("not finite" if found.nonfinite else "-"), "", ""
     if found.low is None or found.high is None or found.standard_deviation is None:
@@ -161,7 +175,8 @@ def spell_parts(found: Spread) -> tuple[str, str, str]:
     if not found.half:
         return f"{found.mean:.4g}", "all the same", "0"
     decimals = decimals_of(found.half)
-    mean, low, high = (f"{value:.{decimals}f}" for value in (found.mean, found.low, found.high))
+    ends = ends_of(found.mean, found.half, bounds)
+    mean, low, high = (f"{value:.{decimals}f}" for value in (found.mean, ends.low, ends.high))
     return mean, f"{low} to {high}", f"{found.standard_deviation:.{decimals}f}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,6 +25,17 @@ def read_lines(directory: Path) -> Lines:
     except OSError:
         lines = {}
     return lines or ledger.read(directory / LEDGER_FILE).reports()
+
+
+def environment_steps(directory: Path) -> int:
+    """Environment steps of one update of a run; 0 where its ledger does not say that."""
+    try:
+        with (directory / LEDGER_FILE).open("rb") as file:
+            header = json.loads(file.readline())
+        counts = header.get("items") == "environment steps"
+        return int(header.get("items_per_step", 0)) if counts else 0
+    except (OSError, ValueError, AttributeError):
+        return 0
 
 
 def curve(lines: Lines, name: str, member: int) -> dict[int, float]:

@@ -31,8 +31,8 @@ def open_ledger(
 ) -> Ledger:
     """The run's ledger, with a header and whole; a new segment where things have changed.
 
-    The header holds `steps`, which follow from the config, for those who only read the file, and
-    the digest of what using the model needs.
+    The header holds `steps` and what one of them takes, which follow from the config, for those who
+    only read the file, and the digest of what using the model needs.
     """
     opened = ledger.read(places.ledger)
     if not opened.lines:
@@ -50,7 +50,8 @@ def open_ledger(
         if initial is not None:
             keep_initial(places.run, initial)
         header = {**identity.fields, "config_digest": identity.config_digest}
-        header |= {"steps": experiment.steps} | surroundings._asdict()
+        facts = ("steps", "items", "items_per_step")
+        header |= {name: getattr(experiment, name) for name in facts} | surroundings._asdict()
         if initial is not None and initial.origin:
             header["origin"] = dict(initial.origin)
         if experiment.needs is not None:

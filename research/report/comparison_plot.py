@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from research.report.bounds import UNBOUNDED, Bounds, bounds_of, ends_of
 from research.report.comparison import Comparison, Group
 from research.statistics import spread
 
@@ -22,23 +23,28 @@ class Course(NamedTuple):
     Attributes:
         letter: the group's.
         curves: one a seed, step -> figure.
+        bounds: what the figure can be.
     """
 
     letter: str
     curves: Sequence[Mapping[int, float]]
+    bounds: Bounds = UNBOUNDED
 
 
-def bands(curves: Sequence[Mapping[int, float]]) -> dict[int, tuple[float, float, float]]:
+def bands(
+    curves: Sequence[Mapping[int, float]], bounds: Bounds = UNBOUNDED
+) -> dict[int, tuple[float, float, float]]:
     """Step -> (mean, low, high) at the steps that all seeds report; the interval is Student's.
 
-    Where a group has one seed, or values that are not finite, low and high are the mean.
+    It is cut at what the figure can be. Where a group has one seed, or values that are not finite,
+    low and high are the mean.
     """
     shared = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
     found = {}
     for step in shared:
         at = spread([curve[step] for curve in curves])
-        low, high = (at.mean if end is None else end for end in (at.low, at.high))
-        found[step] = (at.mean, low, high)
+        low, high, _ = ends_of(at.mean, at.half or 0.0, bounds)
+        found[step] = (at.mean, float(low), float(high))
     return found
 
 
@@ -49,6 +55,7 @@ def draw(
     comparison: Comparison,
     course_name: str | None,
     courses: Sequence[Course],
+    unit: str = "step",
 ) -> None:
     """Write the picture; its format is that of the file's ending.
 
@@ -59,6 +66,7 @@ def draw(
         comparison: the figures.
         course_name: the figure whose course is drawn, or None for none.
         courses: its curves, in the groups' order.
+        unit: what they go by.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -84,6 +92,7 @@ def draw(
         if course_name:
             left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
             _draw_courses(left, course_name, courses, colours, labels)
+            left.set_xlabel(unit)
         else:
             right = figure.subplots()
         _draw_figures(right, groups, comparison, colours, labels)
@@ -99,9 +108,9 @@ def _draw_courses(
     colours: Mapping[str, str],
     labels: Mapping[str, str],
 ) -> None:
-    for letter, curves in courses:
+    for letter, curves, bounds in courses:
         curves = [curve for curve in curves if curve]
-        colour, middle = colours[letter], bands(curves)
+        colour, middle = colours[letter], bands(curves, bounds)
         if len(curves) <= _FAINT_UP_TO or len(middle) < 2:
             for curve in curves:
                 steps = sorted(curve)
@@ -113,7 +122,6 @@ def _draw_courses(
         mean, low, high = zip(*middle.values(), strict=True)
         axes.plot(steps, mean, color=colour, linewidth=1.8, label=labels[letter])
         axes.fill_between(steps, low, high, color=colour, alpha=0.18, linewidth=0)
-    axes.set_xlabel("step")
     axes.set_title(_spell(name), loc="left", fontweight="bold")
     axes.margins(x=0.01)
     _narrow_to_means(axes, courses)
@@ -121,7 +129,7 @@ def _draw_courses(
 
 def _narrow_to_means(axes: Any, courses: Sequence[Course]) -> None:
     """Let a band of few seeds leave the picture rather than flatten all curves."""
-    values = [value for _, curves in courses for curve in curves for value in curve.values()]
+    values = [value for it in courses for curve in it.curves for value in curve.values()]
     finite = sorted(value for value in values if abs(value) < float("inf"))
     if finite and finite[0] < finite[-1]:
         space = 0.06 * (finite[-1] - finite[0])
@@ -143,8 +151,11 @@ def _draw_figures(
                      alpha=0.35, linewidth=0)  # fmt: skip
         if not found.n:
             continue
-        half = found.half or 0.0
-        axes.errorbar([found.mean], [place], xerr=[half], fmt="o", color=colours[one.letter],
+        low, high, _ = ends_of(
+            found.mean, found.half or 0.0, bounds_of(comparison.metric, one.config)
+        )
+        around = [[found.mean - low], [high - found.mean]]
+        axes.errorbar([found.mean], [place], xerr=around, fmt="o", color=colours[one.letter],
                       capsize=4, markersize=7, linewidth=1.8)  # fmt: skip
     axes.set_yticks(places, [_tick(one, labels, comparison) for one in groups])
     axes.set_ylim(-0.6, len(groups) - 0.4)

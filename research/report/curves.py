@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from research.report import plots
+from research.report.bounds import bounds_of, ends_of
 from research.report.groups import (
     Band,
     Group,
@@ -22,6 +23,10 @@ from research.report.plots import Line
 
 SPLIT_COLOURS = {"train": 0, "validation": 1, "evaluation": 1, "test": 2}
 """Split -> its colour where there is one group; others have one of the rest."""
+
+
+ENVIRONMENT_STEPS = "environment steps"
+"""What a run says it counts where algorithms can be compared by it."""
 
 
 class Key(NamedTuple):
@@ -43,6 +48,7 @@ class Plot(NamedTuple):
         svg: the drawing.
         description: in words, for those who cannot see it.
         banded: whether bands are drawn.
+        cut: whether a band would reach beyond what the figure can be, and is cut there.
     """
 
     title: str
@@ -50,10 +56,14 @@ class Plot(NamedTuple):
     svg: str
     description: str
     banded: bool
+    cut: bool = False
 
 
 def make_plots(groups: Sequence[Group], metric: str = "") -> list[Plot]:
     """A plot of each figure that has a course: the one that matters, the loss, the others.
+
+    By environment steps where all groups count those, so that algorithms whose updates are of
+    different lengths stand side by side; else by updates.
 
     Args:
         groups: what to draw.
@@ -75,13 +85,16 @@ def make_plot(base: str, names: Sequence[str], groups: Sequence[Group]) -> Plot 
     One group has a colour for each split. Of several, each has a colour, and training is dashed.
     """
     lines: list[Line] = []
+    each = environment_steps(groups)
+    unit = "step" if each is None else "environment steps"
     finals = _final_names(base, groups, names)
     everything = sorted([*names, *finals], key=importance, reverse=True)
     for number, group in enumerate(groups):
         for place, name in enumerate(everything):
             split = split_name(name)[0] or "value"
             several = len(groups) > 1
-            look = {
+            look: dict[str, Any] = {
+                "bounds": bounds_of(name, group.config),
                 "name": f"{group.label}: {split}" if several else split,
                 "colour": number if several else SPLIT_COLOURS.get(split, 3 + place),
                 "dash": number // plots.COLOURS * 2 + (split == "train") if several else 0,
@@ -89,13 +102,28 @@ def make_plot(base: str, names: Sequence[str], groups: Sequence[Group]) -> Plot 
             }
             line = _final_line(group, name, look) if name in finals else _line(group, name, look)
             if line is not None and np.isfinite(line.y).any():
-                lines.append(line)
+                lines.append(line if each is None else line._replace(x=each[number] * line.x))
     if not lines:
         return None
     legend = [Key(line.name, line.colour, line.dash, line.mark, line.faint) for line in lines]
-    svg = plots.plot_lines(lines, name=f"curve-{base}", x_label="step")
+    svg = plots.plot_lines(lines, name=f"curve-{base}", x_label=unit)
     banded = any(line.half is not None and np.isfinite(line.half).any() for line in lines)
-    return Plot(base.replace("_", " "), legend, svg, describe(base, lines), banded)
+    cut = any(
+        line.half is not None and ends_of(line.y, line.half, line.bounds).cut for line in lines
+    )
+    words = describe(base, lines, unit)
+    return Plot(base.replace("_", " "), legend, svg, words, banded, cut)
+
+
+def environment_steps(groups: Sequence[Group]) -> list[int] | None:
+    """Environment steps of one update of each group; None where not all runs say that."""
+    found = []
+    for group in groups:
+        counted = {run.items_per_step for run in group.runs if run.items == ENVIRONMENT_STEPS}
+        if len(counted) != 1 or any(run.items != ENVIRONMENT_STEPS for run in group.runs):
+            return None
+        found.append(counted.pop())
+    return found
 
 
 def _final_names(base: str, groups: Sequence[Group], names: Sequence[str]) -> list[str]:
@@ -127,17 +155,21 @@ def _final_line(group: Group, name: str, look: Mapping[str, object]) -> Line | N
     )
 
 
-def describe(base: str, lines: Sequence[Line]) -> str:
+def describe(base: str, lines: Sequence[Line], unit: str = "step") -> str:
     """What a plot shows: where each line begins and ends."""
+
+    def place(at: float) -> str:
+        return f"at step {at:,}" if unit == "step" else f"after {at:,} {unit}"
+
     parts = []
     for line in lines:
         known = np.flatnonzero(np.isfinite(line.y))
         start, end = (float(line.y[known[at]]) for at in (0, -1))
         if len(known) == 1:
-            parts.append(f"{line.name} is {spell_figure(end)} at step {line.x[known[0]]:,}")
+            parts.append(f"{line.name} is {spell_figure(end)} {place(line.x[known[0]])}")
         else:
             parts.append(
-                f"{line.name} goes from {spell_figure(start)} at step {line.x[known[0]]:,} to "
-                f"{spell_figure(end)} at step {line.x[known[-1]]:,}"
+                f"{line.name} goes from {spell_figure(start)} {place(line.x[known[0]])} to "
+                f"{spell_figure(end)} {place(line.x[known[-1]])}"
             )
-    return f"{base.replace('_', ' ')} by step: {'; '.join(parts)}."
+    return f"{base.replace('_', ' ')} by {unit}: {'; '.join(parts)}."

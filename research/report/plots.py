@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from research.report.bounds import UNBOUNDED, Bounds, ends_of
+
 COLOURS = 8
 """How many colours the style sheet has for lines: `--line-0` to `--line-7`."""
 DASHES = ("solid", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
@@ -32,6 +34,7 @@ class Line(NamedTuple):
         dash: which of `DASHES`.
         mark: whether it is shown as marks instead of a line; as small dots where it is faint.
         faint: whether it stays behind the others.
+        bounds: what its values can be; a band is cut there.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Line(NamedTuple):
     dash: int = 0
     mark: bool = False
     faint: bool = False
+    bounds: Bounds = UNBOUNDED
 
 
 def _line_colour(number: int) -> str:
@@ -128,10 +132,12 @@ def _draw(axes: Any, line: Line) -> None:
     if line.mark or np.isfinite(line.y).sum() == 1:
         axes.plot(line.x, line.y, "D", color=colour, markersize=5.5, zorder=4)
         if line.half is not None and np.isfinite(line.half).any():
-            axes.errorbar(line.x, line.y, line.half, color=colour, capsize=3, linewidth=1, zorder=3)
+            low, high, _ = ends_of(line.y, line.half, line.bounds)
+            around = np.stack([line.y - low, high - line.y])
+            axes.errorbar(line.x, line.y, around, color=colour, capsize=3, linewidth=1, zorder=3)
         return
     if line.half is not None and np.isfinite(line.half).any():
-        low, high = line.y - line.half, line.y + line.half
+        low, high, _ = ends_of(line.y, line.half, line.bounds)
         axes.fill_between(line.x, low, high, color=colour, alpha=0.2, linewidth=0)
     style: Any = DASHES[line.dash % len(DASHES)]
     width, order = (1.0, 1.5) if line.faint else (1.6, 2)

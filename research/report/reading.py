@@ -93,6 +93,8 @@ class Run(NamedTuple):
         artifacts: what it has to show.
         notes: sentences on what is missing or damaged.
         made_by: code, data and environment.
+        items: what an update takes, such as `environment steps`; "" where the run does not say.
+        items_per_step: how many; 0 where it does not say.
     """
 
     directory: Path
@@ -112,6 +114,8 @@ class Run(NamedTuple):
     artifacts: dict[str, Artifact]
     notes: tuple[str, ...]
     made_by: Provenance
+    items: str
+    items_per_step: int
 
 
 def read_run(directory: Path) -> Run:
@@ -169,6 +173,8 @@ def read_run(directory: Path) -> Run:
         artifacts=shown,
         notes=(*notes, *problems),
         made_by=provenance_of([header, *opened.of_kind("segment")]),
+        items=str(header.get("items", "")),
+        items_per_step=int(header.get("items_per_step", 0)),
     )
 
 

@@ -58,6 +58,23 @@ def test_all_runs_by_name_with_numbers_in_order(runs, capsys):
                       "s5+2-w2": "complete"}  # fmt: skip
 
 
+def test_a_population_over_values_shows_the_spread_of_each_end(tmp_path, monkeypatch, capsys):
+    """That of the seeds of a value, and not from the least member to the greatest."""
+    monkeypatch.chdir(tmp_path)
+    members = [
+        {"seed": seed, "hyperparameters": {"learning_rate": rate}, "digest": "e" * 64,
+         "metrics": {"test/accuracy": value}}
+        for rate, values in ((0.1, (0.8, 0.9)), (0.01, (0.5, 0.5)))
+        for seed, value in enumerate(values)
+    ]  # fmt: skip
+    config = {"batch_size": 32, "learning_rate": [0.1, 0.01]}
+    make_run(tmp_path / "runs", config=config, population=(2, 4), members=members,
+             result={"test/accuracy": 0.675})  # fmt: skip
+    (row,) = listed(capsys)
+    assert row["value"] == pytest.approx(0.675)
+    assert row["spread"] == "0.5 ± 0 to 0.85 ± 0.64"
+
+
 def test_a_population_is_one_row_with_mean_and_interval(runs, capsys):
     (row,) = listed(capsys, "--filter", "seed=6")
     assert (row["seed"], row["seeds"], row["width"]) == (5, 2, 2)

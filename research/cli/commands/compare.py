@@ -10,13 +10,14 @@ from typing import Annotated, Any, Literal
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.comparison_text import label_of, print_comparison
 from research.cli.convert import did_you_mean
-from research.cli.curves import curve, curve_name, read_lines
+from research.cli.curves import curve, curve_name, environment_steps, read_lines
 from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.runs import LEDGER_FILE, find_meant
 from research.cli.summary import Summary, summarize
 from research.engine.headline import headline, larger_is_better, matching
 from research.errors import Mistake
 from research.ranges import PATH
+from research.report.bounds import bounds_of
 from research.report.comparison import (
     Comparison,
     Group,
@@ -247,15 +248,26 @@ def _draw(path: Path, groups: Sequence[Group], chosen: Comparison) -> None:
     origins = dict.fromkeys(sample.origin for one in groups for sample in one.samples)
     lines = {origin: read_lines(Path(origin)) for origin in origins}
     name = curve_name(chosen.metric, lines.values())
+    each = {origin: environment_steps(Path(origin)) for origin in origins}
+    by_environment_steps = all(each.values())
     courses = [
         Course(
             one.letter,
-            [curve(lines[s.origin], name, s.member) for s in one.samples] if name else [],
+            [
+                {
+                    step * each[s.origin] if by_environment_steps else step: value
+                    for step, value in curve(lines[s.origin], name, s.member).items()
+                }
+                for s in one.samples
+                if name
+            ],
+            bounds_of(name or "", one.config),
         )
         for one in groups
     ]
     labels = {one.letter: label_of(one, groups) for one in groups}
-    draw(path, groups, labels, chosen, name, courses)
+    unit = "environment steps" if by_environment_steps else "step"
+    draw(path, groups, labels, chosen, name, courses, unit)
 
 
 COMMAND = Command(

@@ -239,7 +239,7 @@ def make_tabular(
         evaluate=evaluate,
         steps=sizes.updates,
         items_per_step=sizes.steps,
-        items="steps",
+        items="environment steps",
         hyperparameters=hyperparameters,
         evaluate_every=max(1, sizes.updates // 10),
         watched=("evaluation",),
