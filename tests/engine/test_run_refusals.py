@@ -98,7 +98,9 @@ def test_a_change_is_told_and_recorded_once(program, finished, half, what):
     assert segment["code"] == CHANGES[what].code
     assert segment["fingerprint"] == CHANGES[what].fingerprint
     kinds = [line.kind for line in opened.lines]
-    assert kinds == ["header", "save", "save", "segment", "save", "save", "result"]
+    assert [kind for kind in kinds if kind not in ("leaves", "figures")] == [
+        "header", "save", "save", "segment", "save", "save", "result"
+    ]  # fmt: skip
 
 
 def test_a_finished_run_says_what_changed_and_stays_as_it_is(program, finished, copied):
