@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from research.engine.experiment import Experiment
 
 _OURS = Path(__file__).resolve().parents[1]
+_LENGTHS = re.compile(r"(steps|epochs|updates|generations|sweeps|iterations)$")
+"""Names of fields that say how long a run is; larger values of others could fill the memory."""
 
 
 def checked(
@@ -59,13 +61,17 @@ def _least(make: Callable[..., Experiment], config: Any) -> str:
     enough = []
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        if type(value) is not int or value > 2**20 or not updates(field.name, 2**24):
+        if type(value) is not int or not _LENGTHS.search(field.name):
             continue
-        low, high = value, 2**24  # too few, and enough
-        while high - low > 1:
+        high = max(value, 1)
+        while high < 2**30 and not updates(field.name, high):
+            high *= 2
+        low = value  # too few, and `high` enough
+        while high - low > 1 and high < 2**30:
             middle = (low + high) // 2
             low, high = (low, middle) if updates(field.name, middle) else (middle, high)
-        enough.append(f"--{field.name.replace('_', '-')} must be at least {high}, not {value}")
+        if high < 2**30:
+            enough.append(f"--{field.name.replace('_', '-')} must be at least {high}, not {value}")
     return f"; for one, {' or '.join(enough)}" if enough else ""
 
 

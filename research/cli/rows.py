@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from research.cli.convert import did_you_mean
 from research.cli.selection import sorted_by
+from research.cli.standing import Standing, standing_of
 from research.cli.summary import STATES, Summary, size_of, summarize
 from research.engine.headline import headline, larger_is_better
 from research.errors import Mistake
@@ -28,6 +29,7 @@ class Row(NamedTuple):
         shown: the figure in words.
         size: bytes.
         differing: fields in which it differs from other runs of the experiment.
+        standing: what it is where it is no run under its own name.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Row(NamedTuple):
     shown: str
     size: int
     differing: Mapping[str, Any]
+    standing: Standing = Standing()
 
     def fields(self) -> dict[str, Any]:
         """What a filter and `--sort` know it by."""
@@ -50,13 +53,15 @@ class Row(NamedTuple):
         }
 
 
-def make_row(directory: Path, runs_dir: Path) -> Row:
-    """The row of one run."""
-    run = summarize(directory)
+def make_row(directory: Path, runs_dir: Path, run: Summary | None = None) -> Row:
+    """The row of one run; what its files say is given where they cannot be read."""
+    run = run or summarize(directory)
     name = headline({name for member in run.members for name in member.metrics})
     value, shown = _figure(run, name) if name else (None, "")
     place = directory.relative_to(runs_dir).as_posix()
-    return Row(place, run, name, value, shown, size_of(directory), {})
+    standing = Standing() if run.state == "unreadable" else standing_of(directory, runs_dir)
+    size = 0 if standing.again else size_of(directory)
+    return Row(place, run, name, value, shown, size, {}, standing)
 
 
 def _figure(run: Summary, name: str) -> tuple[float | None, str]:
@@ -174,6 +179,7 @@ def report(row: Row) -> dict[str, Any]:
         "width": run.width,
         "state": run.state,
         "problem": run.problem,
+        "standing": row.standing.words,
         "step": run.step,
         "steps": run.steps,
         "figure": row.figure,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from research.cli.convert import nearest
 from research.errors import Mistake
@@ -16,18 +18,64 @@ LEDGER_FILE = "ledger.jsonl"
 _IN_USE = re.compile(r"(^|/)[0-9a-f]+-s\d+(\+\d+-w\d+)?$")
 
 
+class Places(NamedTuple):
+    """What lies in a folder of runs, by name.
+
+    Attributes:
+        runs: those with a ledger.
+        without_ledger: directories with the name of a run that have lost their ledger, or have
+            none yet.
+        unreadable: what this user may not look into: runs, or what holds some.
+    """
+
+    runs: list[Path]
+    without_ledger: list[Path]
+    unreadable: list[Path]
+
+
+def look(runs_dir: Path) -> Places:
+    """All runs, those put aside by `--restart` included; links are followed.
+
+    Raises:
+        OSError: the folder itself cannot be read.
+    """
+    found = Places([], [], [])
+    places = [runs_dir]
+    for depth in range(3):
+        below: list[Path] = []
+        for place in places:
+            try:
+                below += [Path(entry.path) for entry in os.scandir(place) if _is_folder(entry)]
+            except PermissionError:
+                if not depth:
+                    raise
+                found.unreadable.append(place)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+        places = below
+    for place in sorted(places):
+        try:
+            os.close(os.open(place / LEDGER_FILE, os.O_RDONLY))
+        except PermissionError:
+            found.unreadable.append(place)
+        except OSError:
+            if is_in_use(place.name):
+                found.without_ledger.append(place)
+        else:
+            found.runs.append(place)
+    return found
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a circle, or to what may not be seen
+        return False
+
+
 def find_runs(runs_dir: Path) -> list[Path]:
-    """All runs, by experiment and name; those put aside by `--restart` included."""
-    return sorted(path.parent for path in runs_dir.glob(f"*/*/*/{LEDGER_FILE}"))
-
-
-def find_without_ledger(runs_dir: Path) -> list[Path]:
-    """Directories with the name of a run that have lost their ledger, or have none yet."""
-    return sorted(
-        path
-        for path in runs_dir.glob("*/*/*")
-        if is_in_use(path.name) and path.is_dir() and not (path / LEDGER_FILE).is_file()
-    )
+    """All runs that can be read, by experiment and name."""
+    return look(runs_dir).runs
 
 
 def is_in_use(name: str) -> bool:
@@ -47,14 +95,14 @@ def find_meant(text: str, runs_dir: Path) -> list[Path]:
     path = Path(text)
     if (path / LEDGER_FILE).is_file():
         return [path]
-    runs = {run.relative_to(runs_dir).as_posix(): run for run in find_runs(runs_dir)}
+    runs = _by_name(runs_dir)
     wanted = text.strip("/")
     if path.is_dir() and not path.samefile(runs_dir):
         # A folder of runs, as a shell completes it: `runs/vision/digits_cnn`.
         below = [run for run in runs.values() if path.resolve() in run.resolve().parents]
         if below:
             return [run for run in below if is_in_use(run.name)] or below
-    fitting = [name for name in runs if name == wanted] or [n for n in runs if _fits(wanted, n)]
+    fitting = [name for name in runs if name == wanted] or _fitting(wanted, runs)
     fitting = [name for name in fitting if is_in_use(name)] or fitting
     return [runs[name] for name in fitting] if fitting else [find_run(text, runs_dir)]
 
@@ -71,9 +119,9 @@ def find_run(text: str, runs_dir: Path) -> Path:
     path = Path(text)
     if (path / LEDGER_FILE).is_file():
         return path
-    runs = {run.relative_to(runs_dir).as_posix(): run for run in find_runs(runs_dir)}
+    runs = _by_name(runs_dir)
     wanted = text.strip("/")
-    fitting = [name for name in runs if name == wanted] or [n for n in runs if _fits(wanted, n)]
+    fitting = [name for name in runs if name == wanted] or _fitting(wanted, runs)
     if len(fitting) > 1:
         # A run that `--restart` put aside is meant only where it is named in full.
         fitting = [name for name in fitting if is_in_use(name)] or fitting
@@ -91,6 +139,20 @@ def find_run(text: str, runs_dir: Path) -> Path:
     near = near or [name for name in runs if wanted in name][:3]
     hint = f"; did you mean {' or '.join(near)}?" if near else f"; see {runs_dir}"
     raise Mistake(f"there is no run {text} in {runs_dir}{hint}")
+
+
+def _by_name(runs_dir: Path) -> dict[str, Path]:
+    return {run.relative_to(runs_dir).as_posix(): run for run in find_runs(runs_dir)}
+
+
+def _fitting(wanted: str, runs: dict[str, Path]) -> list[str]:
+    """The runs that a part of a name fits, each once: a link counts where nothing else leads."""
+    fitting: dict[Path, str] = {}
+    for name in (name for name in runs if _fits(wanted, name)):
+        run = runs[name].resolve()
+        if run not in fitting or runs[fitting[run]].is_symlink():
+            fitting[run] = name
+    return [name for name in runs if name in fitting.values()]
 
 
 def _fits(wanted: str, name: str) -> bool:
@@ -131,6 +193,16 @@ def read_header(run: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return header if isinstance(header, dict) else {}
+
+
+def own_name(header: Mapping[str, Any]) -> str:
+    """Where the command that makes a run looks for it, as `Identity.directory` has it, or ""."""
+    try:
+        name = f"{header['experiment']}/{header['config_digest']}-s{header['seed']}"
+        many = header.get("population")
+        return f"{name}+{many['seeds']}-w{many['width']}" if many else name
+    except (KeyError, TypeError):
+        return ""
 
 
 def _nearest_part(wanted: str, runs: dict[str, Path]) -> list[str]:

@@ -17,7 +17,7 @@ from research.cli.runs import LEDGER_FILE, read_json
 from research.engine.lock import is_held
 from research.statistics import Spread
 
-State = Literal["complete", "running", "stopped", "diverged", "damaged"]
+State = Literal["complete", "running", "stopped", "diverged", "damaged", "unreadable"]
 STATES: tuple[str, ...] = get_args(State)
 _BLOCK = 1 << 16
 _RECENT = 1 << 14
@@ -89,6 +89,19 @@ class Summary(NamedTuple):
     def varied(self) -> bool:
         """Whether its members differ in more than their seeds."""
         return any(member.hyperparameters for member in self.members)
+
+
+def unreadable(directory: Path) -> Summary:
+    """Of a directory that this user may not look into, all that can be said."""
+    try:
+        owner = directory.owner()
+    except (KeyError, OSError):
+        owner = f"user {directory.stat().st_uid}"
+    problem = f"may not be read: it belongs to {owner}"
+    parts = "/".join(directory.parts[-3:-1])
+    return Summary(
+        directory, parts, {}, "", (0, 1), None, "unreadable", problem, 0, None, (), math.nan
+    )
 
 
 def summarize(directory: Path) -> Summary:

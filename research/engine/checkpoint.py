@@ -79,7 +79,9 @@ def write(
     final = path_of(directory, step)
     part = directory / f".{step}.{os.getpid()}.part"
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    # Without what is above: of a run that was moved away, nothing is to begin anew.
+    directory.mkdir(exist_ok=True)
+    part.mkdir()
     try:
         # Orbax refuses arrays without elements; the manifest says all there is to know of one.
         stored = {str(i): leaf for i, leaf in enumerate(leaves.values()) if leaf.size}

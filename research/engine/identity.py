@@ -191,7 +191,7 @@ def _runs_alike(identity: Identity, runs_dir: Path) -> Iterator[tuple[Path, dict
     for path in sorted((runs_dir / identity.experiment).glob(f"*{end}/{LEDGER_FILE}")):
         try:
             other = read_identity(path.parent)
-        except (Mistake, Damaged):
+        except (Mistake, Damaged, PermissionError):
             continue
         if other._replace(config=identity.config) == identity:
             yield path.parent, other.config

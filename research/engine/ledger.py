@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from research.engine.durable import named, sync_directory, write_file
 from research.engine.saves import read_figures
+from research.errors import Damaged
 
 if TYPE_CHECKING:
     pass
@@ -155,9 +156,12 @@ def append(path: Path, kind: str, content: Mapping[str, Any], previous: str) -> 
 
     Raises:
         OSError: the line could not be written; the file is then as it was.
+        Damaged: the lines before it are gone.
     """
     raw, digest = spell(kind, content, previous)
     new = not path.exists()
+    if new and previous != FIRST:
+        raise Damaged(f"{path} was deleted while the run was at work: nothing vouches for it now")
     # Unbuffered: a buffer would write the rest of a refused line when the file is closed.
     with named(path), path.open("ab", buffering=0) as file:
         size = file.tell()

@@ -81,7 +81,7 @@ def launch(
         check_fit(program.member_shapes, initial)
     places = Directories(directory)
     places.checkpoints.mkdir(parents=True, exist_ok=True)
-    with lock.hold(directory):
+    with lock.hold(directory) as held:
         for place in (places.run, places.checkpoints, places.initial):
             checkpoint.remove_parts(place)
         experiment = program.experiment
@@ -103,6 +103,7 @@ def launch(
                 observer,
                 request,
                 initial,
+                held,
             )
 
 
@@ -116,6 +117,7 @@ def _go_on(
     observer: Observer,
     request: StopRequest,
     initial: Initial | None,
+    held: lock.Held,
 ) -> dict[str, Any]:
     experiment = program.experiment
     reader = Reader()
@@ -126,6 +128,7 @@ def _go_on(
         experiment,
         observer.saved,
         members=identity.population is not None,
+        check=held.check,
     )
     try:
         if found is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -29,7 +30,7 @@ from research.engine.saves import (
     table_of,
 )
 from research.engine.selection import best_by, best_saves, better, kept_saves, steps_of
-from research.errors import Difference
+from research.errors import Difference, EncoreError
 
 
 class Directories(NamedTuple):
@@ -83,12 +84,14 @@ class Saver:
         saved: Callable[[int], None],
         *,
         members: bool = False,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._places = places
         self._retention = retention
         self._experiment = experiment
         self._saved = saved
         self._members = members
+        self._check_place = check
         self._known = opened.saves()
         self._table = opened.last("leaves")
         self._figure_names: list[str] = (opened.last("figures") or {"names": []})["names"]
@@ -108,6 +111,7 @@ class Saver:
             Difference: the step was made again and its figures are not those of the ledger.
             OSError: the line could not be written.
         """
+        self._check_place()
         spelled = spell_figures(figures)
         if step > self.recorded_until:
             append_metrics(self._places.metrics, step, figures)
@@ -138,12 +142,18 @@ class Saver:
     def _save(
         self, step: int, leaves: Leaves, facts: Facts, reports: dict[int, dict[str, Any]]
     ) -> str:
+        self._check_place()
         records = record_leaves(leaves)
         metrics = reports.get(step, {})
         content = spell_save(step, leaves, records, members=self._members)
         if step in self._known:
             self._check_against_record(step, records)
-        checkpoint.write(self._places.checkpoints, step, leaves, records, facts)
+        written = checkpoint.write(self._places.checkpoints, step, leaves, records, facts)
+        try:
+            self._check_place()
+        except EncoreError:
+            shutil.rmtree(written, ignore_errors=True)  # where no run is any more
+            raise
         if step not in self._known:
             if self._places.metrics.exists():
                 sync_file(self._places.metrics)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -52,13 +53,21 @@ class Study:
     def __init__(self, directory: Path, space: Space, *, maximize: bool) -> None:
         import optuna
         from sqlalchemy.exc import SQLAlchemyError
+        from sqlalchemy.pool import QueuePool
 
         self._space = space
         self._maximize = maximize
         path = directory / FILE
         direction: Literal["maximize", "minimize"] = "maximize" if maximize else "minimize"
         try:
-            self._storage = optuna.storages.RDBStorage(f"sqlite:///{path.resolve()}")
+            # Not by a URL: in its path a question mark and its like mean something.
+            self._storage = optuna.storages.RDBStorage(
+                "sqlite://",
+                engine_kwargs={
+                    "creator": lambda: sqlite3.connect(path, check_same_thread=False),
+                    "poolclass": QueuePool,
+                },
+            )
             self._study = optuna.create_study(
                 storage=self._storage,
                 study_name=_NAME,

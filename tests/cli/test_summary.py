@@ -184,7 +184,8 @@ def test_size_counts_files_and_follows_no_links(tmp_path):
 
 
 def test_every_state_can_be_asked_for():
-    assert set(STATES) == {"complete", "running", "stopped", "diverged", "damaged"}
+    states = {"complete", "running", "stopped", "diverged", "damaged", "unreadable"}
+    assert set(STATES) == states
 
 
 def test_records_are_complete_and_say_their_result():

@@ -22,9 +22,10 @@ from research.cli.rows import (
     report,
     with_differences,
 )
-from research.cli.runs import find_runs, find_without_ledger, is_in_use
+from research.cli.runs import look
 from research.cli.selection import check_terms, holds, read_terms
-from research.cli.summary import Summary
+from research.cli.standing import is_aside
+from research.cli.summary import Summary, unreadable
 from research.cli.table import Column, print_table
 from research.cli.terminal import make_console
 from research.errors import Mistake
@@ -35,6 +36,7 @@ STYLES = {
     "stopped": "yellow",
     "diverged": "red",
     "damaged": "bold red",
+    "unreadable": "magenta",
 }
 
 
@@ -55,11 +57,12 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     words, options = parse(COMMAND, tokens)
     runs_dir = Path(options.runs_dir)
     terms = read_terms(options.filter)
-    found = find_runs(runs_dir)
-    hidden = 0 if options.all else sum(not is_in_use(run.name) for run in found)
-    found = [run for run in found if options.all or is_in_use(run.name)]
-    places = (*found, *find_without_ledger(runs_dir))
-    rows = complete_steps([make_row(place, runs_dir) for place in places])
+    places = look(runs_dir)
+    found = [run for run in places.runs if options.all or not is_aside(run.name)]
+    hidden = len(places.runs) - len(found)
+    rows = [make_row(place, runs_dir) for place in (*found, *places.without_ledger)]
+    rows += [make_row(place, runs_dir, unreadable(place)) for place in places.unreadable]
+    rows = complete_steps(rows)
     rows.sort(key=lambda row: natural(row.name))
     if rows:
         check_terms(terms, {name for row in rows for name in row.fields()})
@@ -74,7 +77,8 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         parts = {part for row in rows for part in row.name.split("/")}
         raise Mistake(f"no run has {words[0]} in its name{did_you_mean(text, parts)}")
     shown = order(with_differences(shown), options.sort, reverse=options.reverse)
-    _print(shown, len(rows), hidden, runs_dir, context)
+    once = sum(not row.standing.again for row in rows)
+    _print(shown, once, hidden, runs_dir, context)
     return Outcome({"runs": [report(row) for row in shown], "hidden": hidden})
 
 
@@ -92,6 +96,9 @@ def _print(rows: Sequence[Row], total: int, hidden: int, runs_dir: Path, context
     for row in rows:
         if row.run.problem:
             console.print(f"{row.name}: {row.run.problem}", style="red", markup=False)
+        if row.standing.words:
+            console.print(f"{row.name}: {row.standing.words}", style="yellow", markup=False)
+    rows = [row for row in rows if not row.standing.again]
     size = spell_size(sum(row.size for row in rows))
     of = f"{len(rows)} of {total} runs" if len(rows) < total else f"{total} runs"
     of = "1 run" if of == "1 runs" else of
@@ -180,8 +187,10 @@ COMMAND = Command(
     `compare` tests whether runs differ.
 
     The state is complete, running (a process is at work in it), stopped (the same command goes
-    on), diverged (a loss was not finite) or damaged (its ledger cannot be read). The age is that
-    of its last line. The figure is the one that matters most: of the test data before that of
+    on), diverged (a loss was not finite), damaged (its ledger cannot be read) or unreadable (it
+    belongs to somebody who lets nobody look). A link, a copy or a run under another name is told
+    as that below the table; a link to another run is not counted again. The age is that of the
+    last line. The figure is the one that matters most: of the test data before that of
     evaluation before validation before training, and of it the accuracy or the return before the
     error before the loss. An unfinished run shows its last reported one.
 

@@ -13,6 +13,7 @@ from research.cli.convert import spell
 from research.cli.display import print_result, spell_figures
 from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.runs import find_run, read_json
+from research.cli.standing import standing_of
 from research.cli.terminal import make_console
 
 if TYPE_CHECKING:
@@ -39,12 +40,16 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     steps = _stored(run / "checkpoints")
     reported = _last_line(run / "metrics.jsonl")
     running = is_held(run)
+    standing = standing_of(run, Path(options.runs_dir)).words
+    if standing:
+        make_console(context.human).print(f"{run}: {standing}", style="yellow", markup=False)
     _print(identity, steps, reported, result, running, run, context.human)
     return Outcome(
         {
             "run_dir": str(run),
             **identity.fields,
             "config_digest": identity.config_digest,
+            "standing": standing,
             "running": running,
             "checkpoints": steps,
             "last_reported": reported,
