@@ -17,6 +17,7 @@ from research.engine.surroundings import Surroundings
 from research.errors import Stopped
 
 NEVER = 10**9
+ALL_CORES = 10**6
 RAMP_SECONDS = 0.5
 """The loop finds the length of its chunks in so much time, which is not counted."""
 
@@ -63,16 +64,18 @@ def timed(
     report_every: int = NEVER,
     save_seconds: float = float(NEVER),
     chunk_seconds: float = 0.25,
+    cores: int | None = ALL_CORES,
 ) -> Stopwatch:
     """Launch a run in `directory`, or go on with it, up to a step before its end.
 
     Nothing is evaluated. The save at the end, and what comes before the first step, are not timed.
     """
     cadence = Cadence(report_every, NEVER, NEVER, save_seconds, chunk_seconds)
+    slicing = Slicing(cadence, until=until, cores=cores)
     watch = Stopwatch()
     identity = Identity("benchmark", {}, 0)
     try:
-        launch(program, identity, directory, surroundings, Slicing(cadence, until=until), watch)
+        launch(program, identity, directory, surroundings, slicing, watch)
     except Stopped:
         return watch
     raise RuntimeError("the run came to its end: a benchmark needs one that is longer")
