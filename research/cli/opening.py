@@ -202,7 +202,33 @@ def _population(
     ]
     if members is not None:
         seeded = [seeded[k] for k in members]
-    return Population(experiment, feed, seeded, identity.population.width, devices)
+    population = Population(experiment, feed, seeded, identity.population.width, devices)
+    _check_memory(population, devices)
+    return population
+
+
+def _check_memory(population: Population, devices: Sequence[jax.Device]) -> None:
+    """Refuse members that cannot lie in memory together, before any of them is made.
+
+    Raises:
+        Mistake: with what they need, and what there is.
+    """
+    import jax
+
+    from research.engine.environment import available_memory
+
+    leaves = jax.tree.leaves(population.shapes)
+    needed = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+    limits = [(device.memory_stats() or {}).get("bytes_limit") for device in devices]
+    if devices[0].platform == "cpu":
+        limits = [available_memory()]
+    there_is = sum(limit for limit in limits if limit)
+    if there_is and needed > there_is:
+        raise Mistake(
+            f"{population.members:,} members need {needed / 2**30:,.1f} GiB together, and there "
+            f"are {there_is / 2**30:,.1f} GiB: make --seeds smaller, or make several runs, each "
+            "with seeds of its own (--seed S --seeds N)"
+        )
 
 
 def _config_of(named: Named, identity: Identity, files: Mapping[str, str], member: Member) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from research.data.tfds_split import TfdsSplit
 from research.engine.own_files import read_bytes
 from research.errors import Mistake
@@ -31,7 +33,15 @@ def read_text(text: str, split: str = "train") -> str:
         whose, data = text, read_bytes(text)
     else:
         whose = f"{text} {split}"
-        data = b"".join(TfdsSplit(text, split, ("text",)).load()["text"].tolist())
+        try:
+            data = b"".join(TfdsSplit(text, split, ("text",)).load()["text"].tolist())
+        except Mistake:
+            if wrong := _no_text_file(text):
+                raise Mistake(
+                    f"{wrong}; --text takes a file in UTF-8 whose name ends in {SUFFIX}, or the "
+                    "name of a tfds data set"
+                ) from None
+            raise
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -40,3 +50,13 @@ def read_text(text: str, split: str = "train") -> str:
         raise Mistake(
             f"{whose} is not UTF-8: byte {error.object[error.start]:#04x} at {place:,}"
         ) from None
+
+
+def _no_text_file(text: str) -> str:
+    """What a path is that was meant as a text file and is none; "" of what is no path."""
+    path = Path(text)
+    if path.is_dir():
+        return f"{text} is a folder"
+    if path.exists():
+        return f"{text} is a file whose name does not end in {SUFFIX}"
+    return f"there is no file {text}" if text.startswith(("/", "./", "../", "~")) else ""

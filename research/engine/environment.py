@@ -182,3 +182,13 @@ def share_devices(cpu_devices: int) -> None:
     jax.config.update("jax_use_shardy_partitioner", False)
     if not backend_started():
         jax.config.update("jax_num_cpu_devices", cpu_devices)
+
+
+def available_memory() -> int:
+    """Bytes of memory that this machine can give now, or 0 where it does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return 0
+    found = (line.split() for line in lines if line.startswith("MemAvailable:"))
+    return next((1024 * int(words[1]) for words in found), 0)

@@ -28,6 +28,9 @@ from research.engine.saver import Directories, Saver
 from research.engine.surroundings import Surroundings
 from research.errors import Stopped
 
+_MANY = 1000
+"""Members that take longer to be made than a person waits without a word."""
+
 
 class Slicing(NamedTuple):
     """How the work is sliced and kept: no part of a run's identity, nor of its bits.
@@ -132,6 +135,8 @@ def _go_on(
     )
     try:
         if found is None:
+            if program.members > _MANY:
+                observer.note(f"{program.members:,} members are made one by one before step 0")
             carry = program.initial(identity.seed)
             if initial is not None:
                 carry = apply_initial(program, carry, initial)
