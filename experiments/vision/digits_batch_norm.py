@@ -76,6 +76,7 @@ def make(config: Config) -> Experiment:
             stages=((config.channels,) * 4, (2 * config.channels,) * 4),
             dense=(),
             batch_norm=config.batch_norm,
+            images=config.epochs * TRAIN,
         ),
         digits_data(config.batch_size),
         floats(config),

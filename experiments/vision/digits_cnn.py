@@ -83,6 +83,7 @@ def make(config: Config) -> Experiment:
         SmallCNN(
             stages=((config.channels,) * 2, (2 * config.channels,) * 2),
             dense=(4 * config.channels,),
+            images=config.epochs * TRAIN,
         ),
         digits_data(config.batch_size),
         floats(config),

@@ -70,7 +70,7 @@ def make(config: Config) -> Experiment:
     """The chapter's classifier of `fashion_mnist`."""
     epoch = steps_per_epoch(config.examples, config.batch_size)
     return make_classifier(
-        chapter_14_cnn(config.channels),
+        chapter_14_cnn(config.channels, images=config.epochs * config.examples),
         Data(
             splits={
                 "train": TfdsSplit("fashion_mnist", f"train[:{config.examples}]"),

@@ -87,7 +87,9 @@ def make(config: Config) -> Experiment:
 
     return make_classifier(
         SmallCNN(
-            stages=((config.channels,), (2 * config.channels,), (3 * config.channels,)), dense=()
+            stages=((config.channels,), (2 * config.channels,), (3 * config.channels,)),
+            dense=(),
+            images=config.epochs * config.examples,
         ),
         Data(
             splits={

@@ -83,7 +83,7 @@ def over_groups(
         return folded, jax.tree.map(lambda leaf: leaf[None], kept)
 
     one = traced_once(one)
-    shapes = jax.eval_shape(one, jnp.int32(0))
+    shapes = jax.eval_shape(one, 0)  # of the weak type that the loop counts in
     room = jax.tree.map(lambda leaf: jnp.zeros((here, *leaf.shape), leaf.dtype), shapes)
 
     def put(turn: jax.Array, results: Any) -> Any:

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding
 
@@ -207,7 +206,7 @@ class Population(Program):
 
             slots = seed.shape[0]
             of_block = traced_once(of_block)
-            shapes = jax.eval_shape(of_block, jnp.int32(0))
+            shapes = jax.eval_shape(of_block, 0)
             room = metrics.empty_like(
                 jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((slots,), leaf.dtype), shapes)
             )

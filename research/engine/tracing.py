@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 
 
-def traced_once(function: Callable, static: tuple[int, ...] = ()) -> Callable:
+def traced_once(function: Callable[..., Any], static: tuple[int, ...] = ()) -> Callable[..., Any]:
     """The same function, of which JAX keeps what it came to for arguments of the same shapes.
 
     Its operations are written where it is called, not behind a call: the compiler is given the same

@@ -2,7 +2,8 @@
 
 On CPU a 3x3 convolution of many channels spends its time in multiplications, of which Winograd's
 algorithm needs a third to a quarter. Other layers, other dtypes and other devices take
-`convolve`.
+`convolve`; so do layers of a run so short that it would end before the compiler's time for the
+algorithm came back.
 
 Values differ from the direct sum by rounding: about 4e-6 of the largest output in float32, where
 the direct sum is off by 6e-7. A NaN or infinity in the input reaches every output of its tile.
@@ -10,6 +11,7 @@ the direct sum is off by 6e-7. A NaN or infinity in the input reaches every outp
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -31,6 +33,7 @@ def convolution_block(
     padding: Padding = "SAME",
     *,
     relu: bool = True,
+    images: float = math.inf,
 ) -> jax.Array:
     """relu(convolve(x, kernel) + bias), on CPU by Winograd's algorithm where it is faster.
 
@@ -43,6 +46,7 @@ def convolution_block(
         strides: rows and columns from one window to the next.
         padding: "SAME", "VALID", or the zeros ((above, below), (left, right)).
         relu: whether negative values become 0.
+        images: as `winograd_pays` takes it.
 
     Returns:
         `[batch, rows, columns, outputs]`, of the dtype of `x`.
@@ -51,7 +55,7 @@ def convolution_block(
         ValueError: for a padding by another name, or channels that do not match.
     """
     plain = partial(_plain, strides=strides, padding=padding, relu=relu)
-    if not winograd_pays(x, kernel, strides, padding):
+    if not winograd_pays(x, kernel, strides, padding, images):
         return plain(x, kernel, bias)
     pads = _pads(x, padding)
     return lax.platform_dependent(
@@ -68,14 +72,19 @@ def winograd_pays(
     kernel: jax.Array | jax.ShapeDtypeStruct,
     strides: Pair,
     padding: Padding,
+    images: float = math.inf,
 ) -> bool:
     """Whether Winograd's algorithm is exact enough for these arrays, and faster on CPU.
+
+    Faster is a whole run, compilation counted.
 
     Args:
         x: `[batch, height, width, inputs]`; only its shape and dtype matter.
         kernel: `[kernel height, kernel width, inputs, outputs]`, likewise.
         strides: rows and columns from one window to the next.
         padding: "SAME", "VALID", or the zeros ((above, below), (left, right)).
+        images: that the layer is trained on in the run, each as often as it comes; infinite where
+            only the time of a step counts.
     """
     if x.ndim != 4 or kernel.ndim != 4 or x.shape[3] != kernel.shape[2]:
         return False  # a mistake, which the plain way names
@@ -90,14 +99,20 @@ def winograd_pays(
     if min(rows, columns) < 1 or min(low for pad in pads for low in pad) < 0:
         return False
     products = make_tiling(rows).products * make_tiling(columns).products
-    enough_channels = min(kernel.shape[2:]) >= _CHANNELS
-    return enough_channels and products <= _SHARE * TAPS * TAPS * rows * columns
+    direct = TAPS * TAPS * rows * columns
+    if min(kernel.shape[2:]) < _CHANNELS or products > _SHARE * direct:
+        return False
+    return images * (direct - products) * math.prod(kernel.shape[2:]) >= _WORTH
 
 
 _CHANNELS = 32
 """Below this the transforms cost more than the multiplications that they save."""
 _SHARE = 0.7
 """Of the direct way's multiplications, the most that may be left."""
+_WORTH = 2e11
+"""Multiplications that a layer must save in the forward passes of a run. It takes 4 to 11 seconds
+longer to trace and compile by Winograd's algorithm, in training and evaluation together, and each
+multiplication less saved .1 ns of a step where the algorithm gains most (benchmarks/README.md)."""
 
 
 def _plain(
@@ -129,6 +144,7 @@ class Convolution(nn.Module):
         padding: "SAME", "VALID", or ((above, below), (left, right)).
         use_bias: whether a bias is added.
         relu: whether negative values become 0.
+        images: that it is trained on in the run; see `winograd_pays`.
         dtype: what is computed in; None means the promotion of input and parameters.
         kernel_init: initialiser of the kernel, `[height, width, inputs, outputs]` float32.
         bias_init: initialiser of the bias, `[outputs]` float32.
@@ -140,6 +156,7 @@ class Convolution(nn.Module):
     padding: Padding = "SAME"
     use_bias: bool = True
     relu: bool = False
+    images: float = math.inf
     dtype: Any = None
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
     bias_init: nn.initializers.Initializer = nn.initializers.zeros_init()
@@ -155,4 +172,6 @@ class Convolution(nn.Module):
         else:
             bias = jnp.zeros(self.features, kernel.dtype)
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        return convolution_block(x, kernel, bias, self.strides, self.padding, relu=self.relu)
+        return convolution_block(
+            x, kernel, bias, self.strides, self.padding, relu=self.relu, images=self.images
+        )

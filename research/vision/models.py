@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -55,6 +56,8 @@ class SmallCNN(nn.Module):
         stem: side of the very first kernel.
         batch_norm: whether convolutions are normalised; running averages are the collection
             "batch_stats".
+        images: that it is trained on in the run, each as often as it comes, by which convolutions
+            choose their algorithm (`winograd_pays`).
     """
 
     stages: Sequence[Sequence[int]] = ((32,), (64,))
@@ -62,6 +65,7 @@ class SmallCNN(nn.Module):
     classes: int = 10
     stem: int = 3
     batch_norm: bool = False
+    images: float = math.inf
 
     @nn.compact
     def __call__(
@@ -76,7 +80,12 @@ class SmallCNN(nn.Module):
             for features in stage:
                 plain = not self.batch_norm
                 x = Convolution(
-                    features, (side, side), use_bias=plain, relu=plain, kernel_init=_HE
+                    features,
+                    (side, side),
+                    use_bias=plain,
+                    relu=plain,
+                    images=self.images,
+                    kernel_init=_HE,
                 )(x)
                 if self.batch_norm:
                     x = nn.relu(BatchNorm(use_running_average=not training)(x))
@@ -92,16 +101,18 @@ class SmallCNN(nn.Module):
         return nn.Dense(self.classes)(x)
 
 
-def chapter_14_cnn(channels: int = 64) -> SmallCNN:
+def chapter_14_cnn(channels: int = 64, images: float = math.inf) -> SmallCNN:
     """The Fashion-MNIST net of Géron, 3rd edition, chapter 14: 1,413,834 parameters at 28x28x1.
 
     7x7x64, pool, two 3x3x128, pool, two 3x3x256, pool, dense 128 and 64 with dropout.
 
     Args:
         channels: of the first convolution; everything else goes with it.
+        images: that it is trained on in the run.
     """
     return SmallCNN(
         stages=((channels,), (2 * channels,) * 2, (4 * channels,) * 2),
         dense=(2 * channels, channels),
         stem=7,
+        images=images,
     )

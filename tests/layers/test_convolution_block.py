@@ -1,5 +1,6 @@
 """The block against float64, flax, PyTorch and the plain way; and that it stays fast."""
 
+import math
 import os
 import shutil
 import subprocess
@@ -164,6 +165,34 @@ def test_which_layers_take_the_fast_way(channels, size, side, stride, dtype, whe
     assert winograd_pays(x, kernel, (stride, stride), "SAME") == whether
 
 
+RUNS = [  # channels, size, images in the run, whether
+    ((32, 32), 8, 60 * 1280, False),  # digits_cnn: it would compile for longer than it trains
+    ((64, 64), 4, 60 * 1280, False),
+    ((32, 64), 14, 20 * 55_000, True),  # fashion_mnist_small
+    ((64, 96), 7, 20 * 55_000, True),
+    ((64, 128), 14, 6 * 55_000, True),  # fashion_mnist_cnn
+    ((256, 256), 7, 6 * 55_000, True),
+]
+
+
+@pytest.mark.parametrize("channels, size, images, whether", RUNS)
+def test_a_run_takes_the_fast_way_only_if_it_is_long_enough(channels, size, images, whether):
+    x = jax.ShapeDtypeStruct((2, size, size, channels[0]), np.float32)
+    kernel = jax.ShapeDtypeStruct((3, 3, *channels), np.float32)
+    assert winograd_pays(x, kernel, (1, 1), "SAME")
+    assert winograd_pays(x, kernel, (1, 1), "SAME", images) == whether
+
+
+@pytest.mark.parametrize("images, products", [(100, 0), (math.inf, 36)])
+def test_the_module_is_told_how_long_the_run_is(images, products):
+    x = arrays(2, (7, 7), (32, 32))[0]
+    layer = Convolution(32, images=images)
+    params = layer.init(jax.random.key(0), x)
+    text = jax.jit(layer.apply).trace(params, x).lower(lowering_platforms=("cpu",)).as_text()
+    assert text.count("stablehlo.dot_general") == products
+    assert text.count("stablehlo.convolution") == (0 if products else 1)
+
+
 @pytest.mark.parametrize(
     "channels, strides, padding",
     [((3, 5), (1, 1), "SAME"), ((32, 32), (2, 1), "VALID"), ((32, 32), (1, 1), ((-1, 2), (0, 0)))],
@@ -284,7 +313,9 @@ def test_the_compiler_keeps_every_stage(monkeypatch):
 
 def test_a_predicate_that_the_compiler_knows_keeps_none(monkeypatch):
     """The negative control."""
+    jax.clear_caches()  # of traces with the true predicate; then of those with this one
     assert branches_left(monkeypatch, lambda x: jnp.bool_(True)) == 0
+    jax.clear_caches()
 
 
 DIGEST = """

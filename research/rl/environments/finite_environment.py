@@ -1,6 +1,6 @@
 """A finite Markov decision process as an environment in gymnax's interface.
 
-Apart from the process itself, since gymnax takes two seconds to import.
+Apart from the process itself, since gymnax takes a second to import.
 """
 
 from __future__ import annotations

@@ -165,14 +165,16 @@ def make_environment(name: str) -> Environment:
 
 
 def _make_bare(name: str) -> Environment:
-    # gymnax takes two seconds to import: only for those who ask for an environment.
+    # gymnax takes a second to import: only for those who ask for an environment.
+    from research.rl.environments.lazy_plots import plots_put_off
+
+    with plots_put_off():
+        import gymnax
     if name in FINITE:
         from research.rl.environments.finite_environment import make_finite_environment
 
         mdp, longest_episode, renderer = FINITE[name]()
         return make_finite_environment(mdp, name, longest_episode, renderer)
-    import gymnax
-
     from research.rl.environments.gymnax_adapter import adapt
 
     variant = VARIANTS.get(name, Variant(name, {}))
