@@ -36,6 +36,8 @@ def checked(
     def made(config: Any, *needs: Any) -> Experiment:
         with told_as_mistakes(name, config, folder):
             experiment = make(config, *needs)
+        if needs:
+            return experiment  # without its data: it is only used, and knows no steps
         if experiment.steps > INT32:
             raise Mistake(
                 f"{name}: a run of {experiment.steps:,} updates is too long to be counted; "
