@@ -35,9 +35,10 @@ compilation_cache.enable(warnings.warn)
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
-# A shell's background job starts with Ctrl-C ignored, and so would what it starts; tests on
-# interrupts need it to be what it is in a terminal.
+# A shell's background job starts with Ctrl-C ignored, what `nohup` starts with SIGHUP, and so would
+# what they start; tests on interrupts need both to be what they are in a terminal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="module")
