@@ -20,7 +20,7 @@ from research.engine.environment import settle_environment
 
 def main(size: str, steps: int, names: Sequence[str]) -> dict[str, str]:
     """Name -> digest of the state of seed 0 after so many steps; of all whose data are here."""
-    from research.engine.leaves import record_leaves, state_digest
+    from research.engine.digests import record_leaves, state_digest
     from research.errors import Mistake
 
     found = {}

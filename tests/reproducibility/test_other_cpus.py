@@ -46,9 +46,9 @@ DIFFERENT = (
 
 def digests(size: str, steps: int, names: Sequence[str], **environment: str) -> dict[str, str]:
     settled = {"XLA_FLAGS", "OPENBLAS_CORETYPE", "ONEDNN_MAX_CPU_ISA"}
-    # What was compiled on this CPU is not what the other would have compiled.
-    settled.add("JAX_COMPILATION_CACHE_DIR")
     inherited = {name: value for name, value in os.environ.items() if name not in settled}
+    # What was compiled on this CPU is not what the other would have compiled.
+    inherited["JAX_ENABLE_COMPILATION_CACHE"] = "false"
     ran = subprocess.run(
         [sys.executable, bits_run.__file__, size, str(steps), *names],
         cwd=ROOT,
