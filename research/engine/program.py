@@ -57,11 +57,12 @@ class Program:
         shape = mesh.shape_of(len(devices), self._blocks, experiment.groups)
         self._mesh = mesh.make_mesh(devices, shape)
         self._laid: tuple[Any, Any] = (None, None)
-        self.compile_seconds = 0.0
         self.compilations: dict[str, int] = {}
         self._compiled: dict[str, Any] = {}
         self._initial = make_initial(self.experiment, feed, self._example_arrays())
+        began = time.perf_counter()
         self.shapes: Carry = jax.eval_shape(self._initial, *self._seed_and_floats(0, None))
+        self.compile_seconds = time.perf_counter() - began
         self.member_shapes = self.shapes
 
     def _example_arrays(self) -> Any:
