@@ -57,6 +57,38 @@ def test_the_nets_have_the_sizes_that_are_told(name, parameters):
     assert parameters_of(module.make(module.Config())) == parameters
 
 
+def convolutions_of_evaluation(name, **changed):
+    """How many convolutions a CPU computes directly to evaluate a batch of two."""
+    config = dataclasses.replace(named(name).Config(), **changed)
+    experiment = named(name).make(config)
+    values = {key: jnp.float32(value) for key, value in experiment.hyperparameters.items()}
+    state = jax.eval_shape(experiment.init, jax.random.key(0), values)
+    side = 8 if name.startswith("digits") else 28
+    batch = {
+        "image": jax.ShapeDtypeStruct((2, side, side, 1), jnp.uint8),
+        "label": jax.ShapeDtypeStruct((2,), jnp.int32),
+        "weight": jax.ShapeDtypeStruct((2,), jnp.float32),
+    }
+    traced = jax.jit(experiment.evaluate).trace(state, batch, jax.random.key(0))
+    return traced.lower(lowering_platforms=("cpu",)).as_text().count("stablehlo.convolution")
+
+
+@pytest.mark.parametrize(
+    "name, changed, direct",
+    [
+        ("digits_cnn", {}, 4),
+        ("digits_cnn", {"epochs": 1000}, 1),
+        ("digits_batch_norm", {}, 8),
+        ("fashion_mnist_small", {}, 1),
+        ("fashion_mnist_small", {"epochs": 1, "warmup_epochs": 0}, 3),
+        ("fashion_mnist_cnn", {}, 1),
+    ],
+)
+def test_long_runs_take_winograds_algorithm_and_short_ones_do_not(name, changed, direct):
+    # The first layer sees one channel and is direct always.
+    assert convolutions_of_evaluation(name, **changed) == direct
+
+
 def test_the_small_net_has_fewer_than_a_hundred_thousand_parameters():
     module = named("fashion_mnist_small")
     assert parameters_of(module.make(module.Config())) < 100_000
