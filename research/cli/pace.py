@@ -21,6 +21,7 @@ CHECKPOINT = "best, last, or a step [what the run reports]"
 TEXT = "where the text file lies that the run learned from [where it lay before]"
 AUTO = "auto"
 """What is best here: found out, or told by the surroundings."""
+CORES = "CPU cores to compute on, or auto: one or all, whichever is found to be faster"
 ONE_PROCESS = (
     "a population is trained by one process; give each process seeds of its own "
     "(--seed S --seeds N), `report` and `compare` bring them together"
@@ -32,6 +33,18 @@ def choice_problems(which: str, option: str = "--checkpoint") -> list[str]:
     if which in ("", "best", "last") or which.isdecimal():
         return []
     return [f"{option} must be best, last, or a step, not {which}"]
+
+
+def cores_mistakes(text: str) -> list[str]:
+    """What is wrong with the value of `--cores`."""
+    if text == AUTO or (text.isdecimal() and int(text)):
+        return []
+    return [f"--cores is a number of at least 1, or auto, not {text}"]
+
+
+def cores_wanted(text: str) -> int | None:
+    """The number of cores that `--cores` asks for; None for one or all, by measure."""
+    return None if text == AUTO else int(text)
 
 
 @dataclass(frozen=True)
@@ -56,9 +69,7 @@ class Pace:
     devices: Annotated[
         int | None, "devices to use: members first, then groups of a batch [1, or 1 a process]"
     ] = None
-    cores: Annotated[
-        str, "CPU cores to compute on, or auto: one or all, whichever is found to be faster"
-    ] = AUTO
+    cores: Annotated[str, CORES] = AUTO
     processes: Annotated[int, "so many local processes share the groups of a batch"] = 1
     coordinator: Annotated[
         str, "HOST:PORT of the first of several processes, or auto: as SLURM, Kubernetes, ... say"
@@ -82,8 +93,7 @@ class Pace:
             value = getattr(self, name)
             if value is not None and value < 1:
                 messages.append(f"--{name.replace('_', '-')} must be at least 1, not {value}")
-        if self.cores != AUTO and not (self.cores.isdecimal() and int(self.cores)):
-            messages.append(f"--cores is a number of at least 1, or auto, not {self.cores}")
+        messages += cores_mistakes(self.cores)
         messages += self._of_processes()
         if self.save_seconds <= 0:
             messages.append(f"--save-seconds must be positive, not {self.save_seconds:g}")
@@ -188,5 +198,5 @@ def slicing(pace: Pace, experiment: Experiment) -> Slicing:
         Retention(pace.keep, pace.keep_every or 0),
         pace.until,
         halt=pace.nan == "stop",
-        cores=None if pace.cores == AUTO else int(pace.cores),
+        cores=cores_wanted(pace.cores),
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+CHUNK_SECONDS = 0.25
+"""About how long the device works before the host looks again."""
+
 
 class Cadence(NamedTuple):
     """Steps between the loop's stops.
@@ -20,7 +23,7 @@ class Cadence(NamedTuple):
     evaluate_every: int
     save_every: int
     save_seconds: float = 30.0
-    chunk_seconds: float = 0.25
+    chunk_seconds: float = CHUNK_SECONDS
 
     def next_stop(self, step: int, until: int, chunk: int) -> int:
         """The next step at which the loop has something to do, at most `chunk` away."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-import numpy as np
-
 from research.engine import divergence, glimpses, metrics
 from research.engine.advance import Carry
-from research.engine.cadence import Cadence, ChunkSize
+from research.engine.cadence import Cadence
 from research.engine.checkpoint import Facts
 from research.engine.cores import Cores
 from research.engine.figures import Figure, Figures
@@ -19,6 +17,7 @@ from research.engine.observer import Observer
 from research.engine.program import Program
 from research.engine.saver import Directories, Saver
 from research.engine.selection import bests_until, better, is_over
+from research.engine.stepping import Stepper
 
 
 class Position(NamedTuple):
@@ -103,7 +102,7 @@ def train(
     experiment = program.experiment
     step, carry, reported, seconds = position
     begun_at, begun_seconds = step, seconds
-    chunk = ChunkSize(cadence.chunk_seconds)
+    stepper = Stepper(program, reader, cores, cadence.chunk_seconds)
     last_saved, last_saved_time = step, time.monotonic()
     figures: dict[str, Figure] = {}
     warned = False
@@ -112,18 +111,13 @@ def train(
 
     for window in program.windows(seed, step, max(step, until)):
         while step < window.stop and not request and not over:
-            stop = min(window.stop, cadence.next_stop(step, until, chunk.steps))
+            stop = min(window.stop, cadence.next_stop(step, until, stepper.chunk))
             if step < saver.recorded_until:
                 stop = min([stop, *(known for known in saver.recorded if known > step)])
-            compiled = program.compile_seconds
-            began = time.perf_counter()
-            with cores.computing():
-                carry = program.advance(carry, window.arrays, step, stop, fresh=reported, halt=halt)
-                nonfinite = np.max(program.read(carry.nonfinite, reader))
-            took = time.perf_counter() - began - (program.compile_seconds - compiled)
-            seconds += took
-            chunk.seen(stop - step, took)
-            cores.seen(stop - step, took, until - stop)
+            carry, nonfinite = stepper.make(
+                carry, window.arrays, step, stop, until, fresh=reported, halt=halt
+            )
+            seconds = begun_seconds + stepper.seconds
             if nonfinite >= 0:
                 if halt:
                     saver.wait()

@@ -7,7 +7,9 @@ from typing import Any
 
 from research.engine import checkpoint, fingerprint, metrics
 from research.engine.advance import Carry
+from research.engine.cadence import CHUNK_SECONDS
 from research.engine.code import changed
+from research.engine.cores import Cores
 from research.engine.digests import (
     Leaves,
     differing_leaves,
@@ -30,6 +32,7 @@ from research.engine.result import figures_of
 from research.engine.saver import Directories
 from research.engine.saves import read_leaves, read_sketches
 from research.engine.selection import best_saves, each_member, end_of, reported_steps
+from research.engine.stepping import Stepper
 from research.engine.surroundings import Surroundings
 from research.errors import Damaged
 
@@ -60,6 +63,7 @@ class Replay:
         surroundings: Surroundings,
         observer: Observer,
         members: Sequence[int] | None,
+        cores: Cores,
     ) -> None:
         self.program = program
         self.seed = seed
@@ -68,6 +72,8 @@ class Replay:
         self.observer = observer
         self.members = members
         self.reader = Reader()
+        self.stepper = Stepper(program, self.reader, cores, CHUNK_SECONDS)
+        self.last = 0
         self.elsewhere = _made_elsewhere(opened, surroundings)
         self.same_code = not changed(opened.header["code"], surroundings.code)
         self.compared = self.steps = self.equal = self.near = 0
@@ -96,7 +102,7 @@ class Replay:
         begun = whole or step == 0
         if begun and step in saves and not self._same(step, carry, saves[step]):
             return
-        begin = step
+        begin, self.last = step, last
         for stop in sorted(s for s in {*saves, *reports} if step < s <= last):
             carry = self._advance(carry, step, stop, fresh)
             line = self._of_members(reports.get(stop, {}))
@@ -146,10 +152,13 @@ class Replay:
 
     def _advance(self, carry: Carry, step: int, stop: int, fresh: bool) -> Carry:
         for window in self.program.windows(self.seed, step, stop):
-            carry = self.program.advance(
-                carry, window.arrays, window.start, window.stop, fresh=fresh, halt=False
-            )
-            fresh = False
+            step = window.start
+            while step < window.stop:
+                end = min(step + self.stepper.chunk, window.stop)
+                carry, _ = self.stepper.make(
+                    carry, window.arrays, step, end, self.last, fresh=fresh, halt=False
+                )
+                step, fresh = end, False
         return carry
 
     def _same(self, step: int, carry: Carry, save: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from research.engine import checkpoint, fingerprint, ledger, needs
 from research.engine.advance import Carry
 from research.engine.code import changed
+from research.engine.cores import Cores
 from research.engine.digests import record_leaves
 from research.engine.identity import Identity
 from research.engine.initialize import apply_initial, kept_initial
@@ -60,6 +61,7 @@ def verify(
     observer: Observer,
     interval: tuple[int, int] | None = None,
     members: Sequence[int] | None = None,
+    cores: int | None = None,
 ) -> Verdict:
     """Replay a run from its start, or from one stored checkpoint, and compare each save.
 
@@ -71,6 +73,7 @@ def verify(
         observer: is told of progress.
         interval: the steps to replay, from a stored checkpoint; None for the whole run.
         members: which members of a population `program` has, where it does not have all.
+        cores: how many cores compute; None for one or all, by measure.
 
     Raises:
         Mistake: the interval does not start at a stored checkpoint.
@@ -90,8 +93,11 @@ def verify(
 
     step, carry, fresh = _beginning(program, identity, places, opened, interval, members)
     last = interval[1] if interval else max(opened.saves(), default=0)
-    replay = Replay(program, identity.seed, places, opened, surroundings, observer, members)
-    replay.run(step, carry, last, fresh=fresh, whole=interval is None)
+    with Cores(cores, observer.note, one_device=program.on_one_cpu) as used:
+        replay = Replay(
+            program, identity.seed, places, opened, surroundings, observer, members, used
+        )
+        replay.run(step, carry, last, fresh=fresh, whole=interval is None)
     findings += replay.findings
     nothing = program.experiment.steps > 0 and not replay.steps
     if nothing and not findings:

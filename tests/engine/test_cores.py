@@ -12,9 +12,11 @@ import pytest
 
 from research.engine import cores as cores_module
 from research.engine.cores import PAIRS, Cores, Measure, computing_threads, judge
+from research.engine.identity import read_identity
 from research.engine.observer import Silence
 from research.engine.program import Program
-from tests.engine.toy import run_toy
+from research.engine.verify import Judgement, verify
+from tests.engine.toy import SURROUNDINGS, run_toy
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/task").exists() or len(os.sched_getaffinity(0)) < 2,
@@ -147,6 +149,18 @@ def test_no_number_of_cores_changes_a_bit_and_threads_go_back(
     seen = Recorded(program, monkeypatch)
     run_on(program, tmp_path / "control", len(everything))
     assert all(place == everything for place in (*seen.computing, *seen.beside))
+
+
+def test_a_replay_runs_on_them_too(
+    program: Program, finished: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for wanted in (1, len(os.sched_getaffinity(0))):
+        with monkeypatch.context() as patched:
+            seen = Recorded(program, patched)
+            identity = read_identity(finished[0])
+            verdict = verify(program, identity, finished[0], SURROUNDINGS, Silence(), cores=wanted)
+        assert verdict.judgement is Judgement.VERIFIED
+        assert seen.computing and {len(place) for place in seen.computing} == {wanted}
 
 
 @pytest.mark.parametrize("alone", [True, False])

@@ -13,7 +13,7 @@ from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.configure import added_since
 from research.cli.display import Display
 from research.cli.opening import named_of, opened_run
-from research.cli.pace import RUNS_DIR, TEXT, RunsDir
+from research.cli.pace import AUTO, CORES, RUNS_DIR, TEXT, RunsDir, cores_mistakes, cores_wanted
 from research.cli.runs import find_run
 from research.cli.terminal import make_console
 from research.errors import Exit, Mistake
@@ -34,13 +34,14 @@ class Options:
     data: Annotated[
         Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"
     ] = "auto"
+    cores: Annotated[str, CORES] = AUTO
     text: Annotated[str, TEXT, PATH] = ""
     runs_dir: RunsDir = RUNS_DIR
     json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
     def validate(self) -> list[str]:
         """What is out of range, a message each."""
-        messages = []
+        messages = cores_mistakes(self.cores)
         if self.interval and parse_interval(self.interval) is None:
             messages.append(f"--interval must be two steps A:B with A below B, not {self.interval}")
         if self.devices < 1:
@@ -108,7 +109,14 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
             }
         )
         verdict = verify(
-            ready.program, identity, run, ready.surroundings, display, interval, members
+            ready.program,
+            identity,
+            run,
+            ready.surroundings,
+            display,
+            interval,
+            members,
+            cores_wanted(options.cores),
         )
     _print(verdict, run, context.human)
     code = CODES[verdict.judgement.name]
