@@ -74,7 +74,7 @@ def test_no_steps(tmp_path):
     assert set(result["metrics"]) == {"evaluation/total", "evaluation/draw"}
     assert stored_steps(tmp_path / "checkpoints") == [0]
     assert [line.kind for line in ledger.read(tmp_path / "ledger.jsonl").lines] == [
-        "header", "save", "result",
+        "header", "leaves", "save", "result",
     ]  # fmt: skip
 
 
