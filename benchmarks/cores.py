@@ -10,11 +10,13 @@ and the first half second are not timed. Leave the machine alone while it runs.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import jax
 
 from benchmarks.launched import ALL_CORES, timed
 from benchmarks.loop import LONG
@@ -24,7 +26,8 @@ from benchmarks.table import machine, table
 from research.cli.catalog import ROOT, catalog, load, resolve
 from research.cli.opening import opened
 from research.engine import compilation_cache, ledger
-from research.engine.environment import fix_pool
+from research.engine.environment import settle_environment
+from research.engine.program import Program
 
 PROGRAMS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "PPO 4 × 128": ("rl/cartpole_ppo", settings(4)),
@@ -35,23 +38,33 @@ PROGRAMS: dict[str, tuple[str, Mapping[str, Any]]] = {
 WAYS = {"one core": 1, "all cores": ALL_CORES, "by measure": None}
 
 
+def steps_in(program: Program, seconds: float) -> int:
+    """About how many steps are made in so many seconds."""
+    carry, steps, took = program.initial(0), 1, 0.0
+    arrays = next(iter(program.windows(0, 0, 1))).arrays
+    carry = program.advance(carry, arrays, 0, 1, fresh=True, halt=False)
+    while took < 1:
+        began, steps = time.perf_counter(), 2 * steps
+        carry = program.advance(carry, arrays, 0, steps, fresh=True, halt=False)
+        jax.block_until_ready(carry)
+        took = time.perf_counter() - began
+    return max(2, round(seconds * steps / took))
+
+
 def measure(title: str, rounds: int, seconds: float, place: Path) -> list[str]:
     """One program's line."""
     name, fields = PROGRAMS[title]
     named = load(resolve(name, catalog()))
     with opened(named, named.config(**fields), "resident", ROOT) as ready:
+        items = ready.experiment.items_per_step
 
         def rate(way: str, number: int, until: int) -> tuple[float, str]:
             directory = place / f"{way}-{number}"
             watch = timed(ready.program, directory, ready.surroundings, until, cores=WAYS[way])
             last = max(ledger.read(directory / "ledger.jsonl").saves().items())[1]
-            items = ready.experiment.items_per_step
             return items * watch.steps_per_second(), last["digest"]
 
-        # Calibrated twice: the first guess is of a start.
-        guess = rate("all cores", -1, max(2, 40_000 // ready.experiment.items_per_step))[0]
-        guess = rate("all cores", -2, max(2, round(2 * guess / ready.experiment.items_per_step)))[0]
-        until = max(2, round(seconds * guess / ready.experiment.items_per_step))
+        until = steps_in(ready.program, seconds)
         rates: dict[str, list[float]] = {way: [] for way in WAYS}
         digests = set()
         for number in range(rounds):
@@ -71,7 +84,7 @@ def measure(title: str, rounds: int, seconds: float, place: Path) -> list[str]:
 
 def main() -> None:
     """Measure and print a table."""
-    fix_pool()
+    settle_environment()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -79,7 +92,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=15.0, help="about the length of a round")
     options = parser.parse_args()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     compilation_cache.enable(print)
     print(machine(), flush=True)
     head = ["program", "items/s on all cores", "one core ×", "by measure ×", "digests"]
