@@ -22,7 +22,7 @@ def with_data(project):
     made = """
     from types import SimpleNamespace
 
-    return SimpleNamespace(data=SimpleNamespace(splits={"train": SimpleNamespace(name="a set")}))
+    return SimpleNamespace(steps=1, data=SimpleNamespace(splits={"train": SimpleNamespace(name="a set")}))
     """
     project.add("alpha/probe", text.replace('    raise RuntimeError("made")', made))
 
