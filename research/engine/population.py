@@ -8,7 +8,7 @@ of devices. At width 1 they are those of a run of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -130,7 +130,12 @@ class Population(Program):
         """As `Program.items_per_step`."""
         return self.layout.members * self.experiment.items_per_step
 
-    def initial(self, seed: int, hyperparameters: Mapping[str, float] | None = None) -> Carry:
+    def initial(
+        self,
+        seed: int,
+        hyperparameters: Mapping[str, float] | None = None,
+        made: Callable[[int], None] | None = None,
+    ) -> Carry:
         """The carries of all members, made one by one by the program of a run of its own.
 
         That is what a member's own run starts from, at any width; and initialisers with a
@@ -138,11 +143,12 @@ class Population(Program):
         """
         del hyperparameters
         reader = Reader()
-        made = [
-            reader(name_leaves(self._initial_of(seed + offset, values)))
-            for offset, values in self.seeded
-        ]
-        return self.place({name: np.stack([one[name] for one in made]) for name in made[0]})
+        carries = []
+        for offset, values in self.seeded:
+            carries.append(reader(name_leaves(self._initial_of(seed + offset, values))))
+            if made is not None:
+                made(len(carries))
+        return self.place({name: np.stack([one[name] for one in carries]) for name in carries[0]})
 
     def windows(self, seed: int, start: int, stop: int) -> Iterator[Window]:
         """Windows of all members, stacked where they differ from seed to seed."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,8 +29,8 @@ from research.engine.saver import Directories, Saver
 from research.engine.surroundings import Surroundings
 from research.errors import Stopped
 
-_MANY = 1000
-"""Members that take longer to be made than a person waits without a word."""
+_SILENT_SECONDS = 10.0
+"""How long a person waits without a word while the members of a population are made."""
 
 
 class Slicing(NamedTuple):
@@ -135,9 +136,8 @@ def _go_on(
     )
     try:
         if found is None:
-            if program.members > _MANY:
-                observer.note(f"{program.members:,} members are made one by one before step 0")
-            carry = program.initial(identity.seed)
+            made = _while_made(program.members, observer, request)
+            carry = program.initial(identity.seed, made=made)
             if initial is not None:
                 carry = apply_initial(program, carry, initial)
             position = Position(0, carry, reported=True, seconds=0.0)
@@ -189,6 +189,24 @@ def _go_on(
         return result
     finally:
         saver.close()
+
+
+def _while_made(members: int, observer: Observer, request: StopRequest) -> Callable[[int], None]:
+    """What is said, and heard, while members are made one by one before step 0."""
+    told = time.monotonic()
+
+    def made(count: int) -> None:
+        nonlocal told
+        if request:
+            raise Stopped(
+                f"stopped by {request.reason} before step 0, with {count:,} of {members:,} members "
+                "made and nothing saved; the same command begins anew"
+            )
+        if time.monotonic() - told > _SILENT_SECONDS:
+            told = time.monotonic()
+            observer.note(f"{count:,} of {members:,} members are made; step 0 is when all are")
+
+    return made
 
 
 class StoppedRun(Stopped):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from research.cli.display import Display
 from research.cli.main import main
 from research.engine.environment import POOL_SIZE
 from research.errors import Exit
@@ -197,6 +198,25 @@ def test_sigterm_saves_and_the_same_command_goes_on(tiny, tmp_path):
     report = json.loads(out.splitlines()[-1])
     assert report["step"] > 0 and report["exit_code"] == 75
     assert "SIGTERM" in report["error"]
+
+
+def test_many_members_are_told_while_they_are_made_and_can_be_stopped(tiny, monkeypatch, capsys):
+    monkeypatch.setattr("research.engine.run._SILENT_SECONDS", 0.0)
+    say = Display.note
+
+    def note(display, text):
+        say(display, text)
+        if text.startswith("7 of 30 members"):
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(Display, "note", note)
+    arguments = "run", "tiny", "--smoke", "--seeds", "30"
+    code, report, err = call(capsys, *arguments)
+    assert code == Exit.STOPPED and "8 of 30 members made" in report["error"]
+    assert "6 of 30 members are made" in err and "9 of 30" not in err
+    monkeypatch.setattr(Display, "note", say)
+    code, report, _ = call(capsys, *arguments)  # control
+    assert code == 0 and report["complete"]
 
 
 def test_patience_is_part_of_the_run_and_ends_it_alike(project, capsys):
