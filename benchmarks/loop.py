@@ -200,7 +200,7 @@ def compare_saving(rounds: int, seconds: float, place: Path) -> list[list[str]]:
             median_and_range([1000 / rate for rate in rates[False]]),
             f"{saves / rounds:.1f}",
             median_and_range(lost, 2),
-            f"≤ 2 %: {verdict(lost, 2, at_most=True)}",
+            f"≤ 3 %: {verdict(lost, 3, at_most=True)}",
             f"{seconds * sum(lost) / 100 / max(1, saves):.2f}",
         ]
     ]

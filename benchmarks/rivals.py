@@ -23,11 +23,13 @@ def encore(
     width: int = 0,
     devices: int = 1,
     pool: int = 0,
+    all_cores: bool = False,
 ) -> Worker:
     """A named experiment of Encore; a pool of another size than Encore's has other bits."""
     command = ["-m", "benchmarks.peers.encore_program", name, "--seconds", str(seconds)]
     command += ["--members", str(members), "--width", str(width), "--devices", str(devices)]
     command += ["--pool", str(pool)] if pool else []
+    command += ["--all-cores"] if all_cores else []
     command += ["--set", *(f"{field}={value!r}" for field, value in settings.items())]
     return Worker(title, sys.executable, command)
 

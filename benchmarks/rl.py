@@ -34,7 +34,7 @@ def against_dqn(options: argparse.Namespace) -> None:
     sizes = ["--algorithm", "dqn", "--seconds", seconds]
     rejax = peer("rejax", python, "rejax_program.py", *sizes)
     ours = encore("Encore", "rl/cartpole_dqn", DQN, seconds)
-    show("DQN, CartPole", [ours, rejax], rejax, {"Encore": 10}, options)
+    show("DQN, CartPole", [ours, rejax], rejax, {"Encore": 4}, options)
 
 
 def against_minatar(options: argparse.Namespace) -> None:

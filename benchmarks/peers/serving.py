@@ -28,7 +28,13 @@ def serve_rounds(what: str, first_seconds: float, one_round: Callable[[], dict[s
         print(json.dumps(one_round()), flush=True)
 
 
-def serve(what: str, run: Callable[[int], None], items_per_step: int, seconds: float) -> None:
+def serve(
+    what: str,
+    run: Callable[[int], None],
+    items_per_step: int,
+    seconds: float,
+    first: float | None = None,
+) -> None:
     """Serve rounds of `run(steps)`, which returns when the steps are done.
 
     Args:
@@ -36,10 +42,12 @@ def serve(what: str, run: Callable[[int], None], items_per_step: int, seconds: f
         run: makes so many steps more.
         items_per_step: what the rate counts.
         seconds: about the length of a round.
+        first: what the first step took, where it has been made.
     """
-    began = time.perf_counter()
-    run(1)
-    first = time.perf_counter() - began
+    if first is None:
+        began = time.perf_counter()
+        run(1)
+        first = time.perf_counter() - began
     steps, took = 1, 0.0
     while took < WARM_UP_SECONDS:
         steps *= 2

@@ -125,6 +125,11 @@ class Cores:
         several = len(self._allowed) > 1
         self._measure = Measure() if wanted is None and one_device and several else None
 
+    @property
+    def measuring(self) -> bool:
+        """Whether it is still being found out how many are faster."""
+        return self._measure is not None
+
     def __enter__(self) -> Self:
         if self._wanted is not None and self._wanted < len(self._allowed):
             own = self._claim(self._wanted)
