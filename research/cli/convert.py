@@ -7,7 +7,7 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -125,12 +125,16 @@ def nearest(word: str, words: Iterable[str]) -> list[str]:
     """Up to three of `words` that `word` may have been meant as, the nearest first."""
     near = difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
     likeness = [difflib.SequenceMatcher(None, other, word).ratio() for other in near]
-    return [other for other, like in zip(near, likeness, strict=True) if like > likeness[0] - 0.1]
+    return [other for other, like in zip(near, likeness, strict=True) if like > likeness[0] - 0.15]
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
     """`; did you mean a or b?`, or nothing where no word is near."""
-    near = nearest(word, words)
+    return hint(nearest(word, words))
+
+
+def hint(near: Sequence[str]) -> str:
+    """`; did you mean a or b?` of words that are near, or nothing where none is."""
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 

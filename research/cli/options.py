@@ -13,8 +13,9 @@ from research.cli.convert import (
     bounded,
     convert,
     describe,
-    did_you_mean,
+    hint,
     is_bool,
+    nearest,
     supported,
 )
 from research.errors import Mistake
@@ -188,8 +189,9 @@ def _unknown(
     words = {*known, "help"}
     if name.startswith("no-"):
         words = words.union(*(_spellings(option) for option in known.values()))
-    near = did_you_mean(f"--{name}", (f"--{word}" for word in sorted(words)))
-    return f"{token.partition('=')[0]}: there is no such option{near}"
+    # Likeness is of the words: the dashes that all share would make any two short ones alike.
+    near = [f"--{word}" for word in nearest(name, sorted(words))]
+    return f"{token.partition('=')[0]}: there is no such option{hint(near)}"
 
 
 def _take(option: Option, text: str | None, given: dict[str, str], result: Scan) -> None:

@@ -98,6 +98,8 @@ def test_options_that_belong_to_the_run(tiny, capsys):  # noqa: F811
     assert "part of the run's config" in refused(capsys, "verify", "--decay=0.5", "tiny")
     assert "did you mean --keep?" in refused(capsys, "resume", "tiny", "--kep", "3")
     assert "did you mean --keep?" in refused(capsys, "resume", "no-such-run", "--kep", "3")
+    # No option of the run either, and like --keep only by its dashes.
+    assert "did you mean" not in refused(capsys, "resume", "no-such-run", "--steps", "60")
 
 
 def made(name, **changed):

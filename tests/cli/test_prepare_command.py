@@ -22,7 +22,8 @@ def with_data(project):
     made = """
     from types import SimpleNamespace
 
-    return SimpleNamespace(steps=1, data=SimpleNamespace(splits={"train": SimpleNamespace(name="a set")}))
+    train = SimpleNamespace(name="a set")
+    return SimpleNamespace(steps=1, data=SimpleNamespace(splits={"train": train}))
     """
     project.add("alpha/probe", text.replace('    raise RuntimeError("made")', made))
 
