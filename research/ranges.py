@@ -63,6 +63,8 @@ POSITIVE = Range(0, above=True)
 """More than nothing."""
 AMOUNT = Range(0)
 """Nothing, or more."""
+DEPTH = Range(1, 1000)
+"""Layers, each of which is traced and compiled by itself."""
 FRACTION = Range(0, 1, below=True)
 """From 0 to less than 1."""
 

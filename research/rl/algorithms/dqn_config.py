@@ -7,7 +7,7 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
+from research.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Range, out_of_range
 from research.rl.algorithms.dqn import Sizes, make_dqn
 from research.rl.algorithms.off_policy_config import ill_sized, unlearned
 from research.rl.environments.registered import make_environment, unfit
@@ -62,7 +62,7 @@ def validate(config: DQNConfig) -> list[str]:
             "learning_starts": AMOUNT,
             "target_every": COUNT,
             "units": COUNT,
-            "layers": COUNT,
+            "layers": DEPTH,
             "channels": AMOUNT,
             "lookahead": COUNT,
             "atoms": COUNT,
@@ -76,7 +76,7 @@ def validate(config: DQNConfig) -> list[str]:
             "importance_exponent": Range(0, 1),
         },
     )
-    problems += unfit(config.environment, continuous=False)
+    problems += unfit(config.environment, continuous=False, image=config.channels > 0 or None)
     return problems or _ill_matched(config)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, TypeVar
 
-from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
+from research.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Range, out_of_range
 from research.rl.environments.registered import unfit
 from research.rl.off_policy import Sizes
 
@@ -52,7 +52,7 @@ def problems_of(config: OffPolicyConfig, ranges: Mapping[str, Range]) -> list[st
             "replay_size": COUNT,
             "learning_starts": AMOUNT,
             "units": COUNT,
-            "layers": COUNT,
+            "layers": DEPTH,
             "evaluation_episodes": COUNT,
             "learning_rate": POSITIVE,
             "discount": FRACTION,

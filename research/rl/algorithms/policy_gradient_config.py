@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
+from research.ranges import AMOUNT, COUNT, DEPTH, POSITIVE, Range, out_of_range, undivided
 from research.rl.environments.registered import unfit
 
 
@@ -30,7 +30,7 @@ SHARED_RANGES = {
     "environments": COUNT,
     "groups": COUNT,
     "units": COUNT,
-    "layers": COUNT,
+    "layers": DEPTH,
     "channels": AMOUNT,
     "evaluation_episodes": COUNT,
     "learning_rate": POSITIVE,
@@ -49,5 +49,6 @@ def problems_of(config: PolicyGradientConfig, ranges: dict[str, Range], *divided
         ranges: of the fields that an algorithm adds.
         divided: fields, beside `environments`, that must divide into the groups.
     """
-    problems = out_of_range(config, SHARED_RANGES | ranges) + unfit(config.environment)
+    problems = out_of_range(config, SHARED_RANGES | ranges)
+    problems += unfit(config.environment, image=config.channels > 0 or None)
     return problems + undivided("groups", config, "environments", *divided)

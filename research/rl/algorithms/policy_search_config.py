@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import AMOUNT, COUNT, POSITIVE, out_of_range
+from research.ranges import AMOUNT, COUNT, DEPTH, POSITIVE, out_of_range
 from research.rl.algorithms.policy_search import Search, Sizes, make_policy_search
 from research.rl.environments.registered import make_environment, unfit
 
@@ -40,7 +40,7 @@ def validate(config: PolicySearchConfig) -> list[str]:
         "episodes": COUNT,
         "trial_episodes": COUNT,
         "units": COUNT,
-        "layers": AMOUNT,
+        "layers": DEPTH._replace(low=0),
         "evaluation_episodes": COUNT,
         "deviation": POSITIVE,
     }

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range, undivided
+from research.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Range, out_of_range, undivided
 from research.rl.algorithms.pqn import Sizes, make_pqn
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.minibatches import undivided_rollout
@@ -51,7 +51,7 @@ def validate(config: PQNConfig) -> list[str]:
             "minibatch_size": COUNT,
             "groups": COUNT,
             "units": COUNT,
-            "layers": COUNT,
+            "layers": DEPTH,
             "channels": AMOUNT,
             "evaluation_episodes": COUNT,
             "learning_rate": POSITIVE,

@@ -11,7 +11,7 @@ from research.engine.experiment import Data, Experiment, Needs, Selection
 from research.engine.hyperparameters import floats
 from research.errors import Mistake
 from research.optimization.supervised import Fitting
-from research.ranges import AMOUNT, COUNT, out_of_range
+from research.ranges import AMOUNT, COUNT, DEPTH, out_of_range
 from research.sequence.characters.character_net import CharacterNet
 from research.sequence.characters.character_text import (
     Fed,
@@ -45,7 +45,7 @@ class CharacterConfig(TextConfig):
 
 def validate(config: CharacterConfig) -> list[str]:
     """What is out of range, a message each."""
-    ranges = {"epochs": AMOUNT, "shift": COUNT, "units": COUNT, "layers": COUNT}
+    ranges = {"epochs": AMOUNT, "shift": COUNT, "units": COUNT, "layers": DEPTH}
     ranges |= {"embedding": AMOUNT, "segment": AMOUNT}
     problems = text_problems(config) + out_of_range(config, ranges)
     if config.segment > 0 and config.window % config.segment:

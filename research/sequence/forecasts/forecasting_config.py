@@ -11,7 +11,7 @@ from research.data.order import shuffled_rows, steps_per_epoch
 from research.engine.experiment import Data, Experiment
 from research.engine.hyperparameters import floats
 from research.optimization.supervised import Fitting
-from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range, undivided
+from research.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Range, out_of_range, undivided
 from research.sequence.forecasts.forecasting import make_forecasting
 from research.sequence.forecasts.synthetic import SIZES, make_series
 
@@ -63,7 +63,7 @@ def validate(config: ForecastingConfig) -> list[str]:
         "gradient_norm": POSITIVE,
     }
     if isinstance(config, RecurrentForecastingConfig):
-        ranges |= {"units": COUNT, "layers": COUNT, "dropout_rate": FRACTION}
+        ranges |= {"units": COUNT, "layers": DEPTH, "dropout_rate": FRACTION}
     problems = out_of_range(config, ranges) + undivided("groups", config, "batch_size")
     if isinstance(config, WaveForecastingConfig):
         problems += out_of_range(config, {"filters": COUNT})

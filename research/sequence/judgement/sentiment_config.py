@@ -17,7 +17,7 @@ from research.engine.experiment import Batch, Data, Evaluation, Experiment, Need
 from research.engine.hyperparameters import floats
 from research.errors import Mistake
 from research.optimization.supervised import Fitting, Variables
-from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range, undivided
+from research.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Range, out_of_range, undivided
 from research.sequence.judgement.judges import (
     BagOfWords,
     MeanEmbedding,
@@ -112,9 +112,9 @@ def validate(config: SentimentConfig) -> list[str]:
     if isinstance(config, MeanConfig):
         ranges |= {"embedding": COUNT, "dropout_rate": FRACTION}
     if isinstance(config, RecurrentConfig):
-        ranges |= {"units": COUNT, "layers": COUNT, "gradient_norm": POSITIVE}
+        ranges |= {"units": COUNT, "layers": DEPTH, "gradient_norm": POSITIVE}
     if isinstance(config, AttentionConfig):
-        ranges |= {"layers": COUNT, "heads": COUNT}
+        ranges |= {"layers": DEPTH, "heads": COUNT}
     problems = out_of_range(config, ranges) + undivided("groups", config, "batch_size")
     if isinstance(config, AttentionConfig):
         pairs = 2 * max(1, config.heads)
