@@ -116,10 +116,10 @@ def test_a_cache_that_cannot_be_written_is_told_once_and_left_alone(told, tmp_pa
 def test_environments_whose_programs_differ_have_folders_of_their_own():
     here = fingerprint()
     forged = [
-        {"cpu": "AuthenticAMD family 25 model 33"},
+        {"cpu": "AnotherVendor family 1 model 1"},
         {"instruction_set": "avx2 (0a1b2c3d)"},
-        {"level_1_cache": "32K"},
-        {"pool_size": "4"},
+        {"level_1_cache": "1K"},
+        {"pool_size": "3"},
         {"xla_flags": "--xla_cpu_max_isa=AVX2"},
         {"jaxlib": "0.10.1"},
         {"platform": "gpu"},
