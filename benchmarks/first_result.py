@@ -94,8 +94,8 @@ def python_of(tree: Path, *arguments: str) -> Ended:
     Raises:
         RuntimeError: it failed.
     """
-    environment = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
-    environment["PYTHONPATH"] = str(tree)
+    # A first result: nothing has been compiled before.
+    environment = {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false", "PYTHONPATH": str(tree)}
     before, began = os.times(), time.perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments], cwd=tree, env=environment, capture_output=True, text=True

@@ -6,7 +6,8 @@ Every launch is a process of its own of `launch.py`, as a person types it. The f
 happened when its line stands in `metrics.jsonl`, which is watched from here. The bound is what JAX
 itself needs: a process that imports it and starts a backend, and the compilation (with tracing)
 that the run reports. The second launch finds what the first compiled in the cache of compiled
-programs, and its digest must be that of a launch without any cache.
+programs, and its digest must be that of a launch without any cache. So do a `resume` of that run,
+timed to the line of its next update, and a `verify` of its first updates, timed to its end.
 Leave the machine alone while it runs.
 """
 
@@ -46,54 +47,67 @@ class Launch(NamedTuple):
     digest: str
 
 
-def seconds_of(*command: str) -> float:
+def seconds_of(*command: str, **environment: str) -> float:
     """How long a command of Python's takes."""
     began = time.perf_counter()
-    subprocess.run([sys.executable, *command], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, *command],
+        check=True,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, **environment},
+    )
     return time.perf_counter() - began
 
 
-def launch(name: str, environment: Mapping[str, str]) -> Launch:
-    """Launch a run anew up to its first updates.
+def launch(name: str, environment: Mapping[str, str], runs: str, until: int = UNTIL) -> Launch:
+    """Launch a run, or the same command once more, up to a step.
 
     Raises:
         RuntimeError: it failed.
     """
-    with tempfile.TemporaryDirectory() as runs:
-        command = [sys.executable, "launch.py", "run", name, "--runs-dir", runs, "--json",
-                   "--until", str(UNTIL), "--report-every", "1"]  # fmt: skip
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, **environment},
-        )
-        first = None
-        while process.poll() is None and time.perf_counter() - began < WAIT_SECONDS:
-            if any(f.stat().st_size for f in Path(runs).glob("*/*/*/metrics.jsonl")):
-                first = time.perf_counter() - began
-                break
-            time.sleep(0.01)
-        output, error = process.communicate(timeout=WAIT_SECONDS)
-        if first is None:
-            raise RuntimeError(error or output)
-        result = json.loads(output)
-        return Launch(first, result["compile_seconds"], result["digest"])
+
+    def written() -> int:
+        return sum(f.stat().st_size for f in Path(runs).glob("*/*/*/metrics.jsonl"))
+
+    command = [sys.executable, "launch.py", "run", name, "--runs-dir", runs, "--json",
+               "--until", str(until), "--report-every", "1"]  # fmt: skip
+    before, began, first = written(), time.perf_counter(), None
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+    )
+    while process.poll() is None and time.perf_counter() - began < WAIT_SECONDS:
+        if written() > before:
+            first = time.perf_counter() - began
+            break
+        time.sleep(0.01)
+    output, error = process.communicate(timeout=WAIT_SECONDS)
+    if first is None:
+        raise RuntimeError(error or output)
+    result = json.loads(output)
+    return Launch(first, result["compile_seconds"], result["digest"])
 
 
 def measure(name: str, launches: int) -> list[str]:
     """One experiment's line."""
-    imports, plain, cold, warm = [], [], [], []
+    imports, plain, cold, warm, resumed, verified = [], [], [], [], [], []
     for _ in range(launches):
         imports.append(seconds_of("-c", "import jax; jax.devices()"))
-        plain.append(launch(name, {"JAX_ENABLE_COMPILATION_CACHE": "false"}))
-        with tempfile.TemporaryDirectory() as cache:
-            environment = {"JAX_COMPILATION_CACHE_DIR": cache}
-            cold.append(launch(name, environment))
-            warm.append(launch(name, environment))
+        with tempfile.TemporaryDirectory() as place:
+            one, two, three = f"{place}/1", f"{place}/2", f"{place}/3"
+            plain.append(launch(name, {"JAX_ENABLE_COMPILATION_CACHE": "false"}, one))
+            environment = {"JAX_COMPILATION_CACHE_DIR": f"{place}/compiled"}
+            cold.append(launch(name, environment, two))
+            warm.append(launch(name, environment, three))
+            resumed.append(launch(name, environment, three, 2 * UNTIL))
+            (run,) = Path(three).glob("*/*/*/")
+            told = "verify", str(run), "--interval", f"0:{UNTIL}"
+            verified.append(seconds_of("launch.py", *told, **environment))
     over = [
         run.first_update - own - run.compilation for run, own in zip(plain, imports, strict=True)
     ]
@@ -108,6 +122,8 @@ def measure(name: str, launches: int) -> list[str]:
         f"≤ 1 s: {verdict(over, 1, at_most=True)}",
         median_and_range([run.first_update for run in warm]),
         median_and_range([run.compilation for run in warm]),
+        median_and_range([run.first_update for run in resumed]),
+        median_and_range(verified),
         median_and_range(gained),
         "one" if same else "DIFFERENT",
     ]
@@ -130,6 +146,7 @@ def main() -> None:
     if options.names:
         head = ["experiment", "first update", "import of JAX", "compilation", "the rest", "goal",
                 "first update, second launch with cache", "its compilation",
+                "next update, resumed", "first updates verified, whole command",
                 "× as fast as the first with cache",
                 "digests"]  # fmt: skip
         print(table(head, [measure(name, options.launches) for name in options.names]))

@@ -24,6 +24,7 @@ def encore(
     devices: int = 1,
     pool: int = 0,
     all_cores: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> Worker:
     """A named experiment of Encore; a pool of another size than Encore's has other bits."""
     command = ["-m", "benchmarks.peers.encore_program", name, "--seconds", str(seconds)]
@@ -31,7 +32,7 @@ def encore(
     command += ["--pool", str(pool)] if pool else []
     command += ["--all-cores"] if all_cores else []
     command += ["--set", *(f"{field}={value!r}" for field, value in settings.items())]
-    return Worker(title, sys.executable, command)
+    return Worker(title, sys.executable, command, environment)
 
 
 def peer(title: str, python: str | None, script: str, *options: object, pool: int = 0) -> Worker:

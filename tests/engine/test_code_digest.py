@@ -113,9 +113,10 @@ def test_a_cycle_of_imports_ends(tree):
     assert set(digest(tree)) == EXPECTED
 
 
-def test_the_static_closure_holds_every_module_that_is_imported():
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 5])
+def test_the_static_closure_holds_every_module_that_is_imported(every):
     """Oracle: Python's own import system, in a process of its own that imports JAX but once."""
-    files = sorted((ROOT / "experiments").glob("*/*.py"))
+    files = sorted((ROOT / "experiments").glob("*/*.py"))[::every]
     code = """if True:
         import json, runpy, sys
         def ours():
@@ -136,7 +137,7 @@ def test_the_static_closure_holds_every_module_that_is_imported():
         timeout=300,
     )
     lines = run.stdout.splitlines()
-    assert len(lines) == len(files) > 40
+    assert len(lines) == len(files) > 40 // every
     for file, line in zip(files, lines, strict=True):
         imported = {name.removeprefix(f"{ROOT}/") for name in json.loads(line)}
         assert len(imported) > 10, file

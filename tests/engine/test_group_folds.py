@@ -69,6 +69,7 @@ def test_a_fold_is_the_sum_in_a_balanced_tree(count):
     np.testing.assert_array_equal(fold(jnp.asarray(values)), tree(values))
 
 
+@pytest.mark.slow
 def test_a_transformer_has_one_digest_too_where_all_programs_are_compiled_alike():
     """The control: where equal computations are merged in that for one device, it has another."""
     ran = subprocess.run(

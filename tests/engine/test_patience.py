@@ -94,7 +94,14 @@ def test_it_ends_where_patience_does_and_reports_the_best(tmp_path, patience, en
     assert "already finished" in again and records(tmp_path) == before
 
 
-@pytest.mark.parametrize("stops", [(10, 20, 30), (40, 69), (70,), (5, 65, 70)])
+@pytest.mark.parametrize(
+    "stops",
+    [
+        *(pytest.param(stops, marks=pytest.mark.slow) for stops in ((10, 20, 30), (70,))),
+        (40, 69),
+        (5, 65, 70),
+    ],
+)
 def test_stops_and_signals_do_not_change_where_it_ends(program, tmp_path, stops):
     whole = run(tmp_path / "whole", program, 3)
     for until in stops:

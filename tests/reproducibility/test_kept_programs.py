@@ -41,7 +41,13 @@ def test_cold_warm_damaged_and_off_give_one_digest(
     assert {*map(str, map(reached, (warm, json.loads(out), off)))} == {str(reached(cold))}
 
 
-@pytest.mark.parametrize("more", [(), ("--processes", "2")], ids=["one process", "two processes"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param((), id="one process"),
+        pytest.param(("--processes", "2"), id="two processes", marks=pytest.mark.slow),
+    ],
+)
 def test_the_second_launch_of_an_image_net_compiles_little(
     more: tuple[str, ...], kept: Path, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from research.engine.groups import fold
-from research.engine.metrics import read
+from research.engine.metrics import Metrics, read
 from research.rl.algorithms.ppo import Sizes, make_ppo
 from research.rl.environments.environment import Discrete, Environment, TimeStep
 from research.rl.normalisation import (
@@ -160,21 +160,25 @@ def rewarded(reward: jax.Array) -> Trajectory:
 def test_the_first_rollout_is_learned_from_at_scale() -> None:
     """Rewards of a thousand, a thousandth of which says the same: the first update is the same."""
 
-    def first_loss(scale: float, **choice: bool) -> float:
+    def first_losses(**choice: bool) -> list[float]:
         sizes = replace(SIZES, normalise_observations=False, **choice)
-        environment = paying(scale)
-        experiment = make_ppo(environment, sizes, HYPERPARAMETERS)
-        values = {name: jnp.float32(value) for name, value in HYPERPARAMETERS.items()}
-        state = experiment.init(jax.random.key(0), values)
-        _, told = jax.jit(experiment.update)(state, None, jax.random.key(1))
-        return read(told)["value_loss"]
 
-    assert first_loss(1000.0) == pytest.approx(first_loss(1.0), rel=1e-3)
-    unscaled = {"normalise_rewards": False}
-    assert first_loss(1000.0, **unscaled) > 1e4 * first_loss(1.0, **unscaled)
+        @jax.jit
+        def updated(scale: jax.Array) -> Metrics:
+            experiment = make_ppo(paying(scale), sizes, HYPERPARAMETERS)
+            values = {name: jnp.float32(value) for name, value in HYPERPARAMETERS.items()}
+            state = experiment.init(jax.random.key(0), values)
+            return experiment.update(state, None, jax.random.key(1))[1]
+
+        return [read(updated(jnp.float32(scale)))["value_loss"] for scale in (1000, 1)]
+
+    large, small = first_losses()
+    assert large == pytest.approx(small, rel=1e-3)
+    large, small = first_losses(normalise_rewards=False)
+    assert large > 1e4 * small
 
 
-def paying(scale: float) -> Environment:
+def paying(scale: jax.Array) -> Environment:
     """Pays `scale` for an action of 1; episodes of one step."""
 
     def reset(key: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -80,7 +80,9 @@ def test_where_every_sentence_was_learned_from_there_are_no_others(monkeypatch, 
     assert not found.unseen.any() and "unseen" not in found.sources
 
 
-@pytest.mark.parametrize("module", [translate_bahdanau, translate_transformer])
+@pytest.mark.parametrize(
+    "module", [pytest.param(translate_bahdanau, marks=pytest.mark.slow), translate_transformer]
+)
 def test_a_net_learns_shows_and_scores(few, module):
     config = module.smoke(module.Config())
     config = type(config)(
