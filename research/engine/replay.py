@@ -96,6 +96,8 @@ class Replay:
         result = self.opened.result() if whole else None
         steps = self._reported_steps(result, last)
         reported: dict[int, Leaves] = {}
+        # Figures of states that no save holds: another platform's bits can have parted before them.
+        between: list[tuple[int, Mapping[str, Any], Mapping[str, Any]]] = []
         if step in steps:
             reported[step] = self.program.leaves(carry, self.reader)
         # What was taken from a checkpoint has been held against its digest when it was read.
@@ -111,8 +113,15 @@ class Replay:
                 self.steps = stop - begin
                 if not self._same(stop, carry, saves[stop]):
                     return
-            if line and not self.parted and not self._same_line(stop, carry, line):
-                return
+                for at, ours, theirs in between if not self.parted else ():
+                    self._same_figures(f"report of step {at}", at, ours, theirs)
+                between = []
+            if line and not self.parted:
+                ours = self._figures_of(stop, carry, line)
+                if stop not in saves and self._is_elsewhere(stop):
+                    between.append((stop, ours, line))
+                elif not self._same_figures(f"report of step {stop}", stop, ours, line):
+                    return
             if stop in steps:
                 reported[stop] = self.program.leaves(carry, self.reader)
             step = stop
@@ -242,8 +251,12 @@ class Replay:
             return {}
         return rows_of(stored, self.members)
 
-    def _same_line(self, step: int, carry: Carry, line: Mapping[str, Any]) -> bool:
-        """Whether to go on after making the figures of one report again."""
+    def _is_elsewhere(self, step: int) -> bool:
+        """Whether another environment had a part in the save of a step, or in that after it."""
+        return self.elsewhere[min(s for s in self.elsewhere if s >= step)]
+
+    def _figures_of(self, step: int, carry: Carry, line: Mapping[str, Any]) -> dict[str, Any]:
+        """The figures of one report, made again."""
         figures: dict[str, Figure] = {}
         if any(name.startswith("train/") for name in line):
             figures |= metrics.read(self.program.read(carry.metrics, self.reader), "train/")
@@ -253,7 +266,7 @@ class Replay:
             if any(name.startswith(f"{split}/") for name in line)
         )
         figures |= evaluate(self.program, carry, step, splits, self.reader)
-        return self._same_figures(f"report of step {step}", step, spell_figures(figures), line)
+        return spell_figures(figures)
 
     def _same_figures(
         self,
@@ -272,7 +285,7 @@ class Replay:
             recorded: as the ledger has them.
             on_host: those of them that were computed there.
         """
-        elsewhere = self.elsewhere[min(s for s in self.elsewhere if s >= step)]
+        elsewhere = self._is_elsewhere(step)
         for name in (*ours, *(name for name in recorded if name not in ours)):
             theirs, made = (figures.get(name, "no such figure") for figures in (recorded, ours))
             if (name in recorded) != (name in ours) and not self.same_code:

@@ -337,8 +337,9 @@ def test_another_environment_is_compared_within_a_tolerance(program, finished, c
     verdict = check(nudging(1e-6), copied, ELSEWHERE)
     assert verdict.judgement is Judgement.INCOMPARABLE
     assert (verdict.equal, verdict.near, verdict.compared) == (1, 3, 4)
-    for run in (finished[0], copied):
-        verdict = check(nudging(1e-2), run, ELSEWHERE)
+    # With the larger factor a figure before the first save is other than another platform's, too.
+    for run, factor in ((finished[0], 1e-2), (copied, 1e-2), (finished[0], 0.3)):
+        verdict = check(nudging(factor), run, ELSEWHERE)
         assert verdict.judgement is Judgement.INCOMPARABLE and verdict.findings == ()
         assert (verdict.equal, verdict.near, verdict.compared) == (1, 0, 2), "then it stops"
         assert any("a chaotic run can go" in note for note in verdict.notes)
