@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -37,15 +37,10 @@ class Leader(Program):
         super().__init__(experiment, feed, devices)
         self._channel = channel
 
-    def initial(
-        self,
-        seed: int,
-        hyperparameters: Mapping[str, float] | None = None,
-        made: Callable[[int], None] | None = None,
-    ) -> Carry:
+    def initial(self, seed: int, hyperparameters: Mapping[str, float] | None = None) -> Carry:
         """As `Program.initial`."""
         self._channel.send("initial", seed=seed)
-        return super().initial(seed, hyperparameters, made)
+        return super().initial(seed, hyperparameters)
 
     def windows(self, seed: int, start: int, stop: int) -> Iterator[Window]:
         """As `Program.windows`."""

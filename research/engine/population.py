@@ -140,6 +140,11 @@ class Population(Program):
 
         That is what a member's own run starts from, at any width; and initialisers with a
         factorisation (orthogonal ones) can wait for one another for ever in a batch on few cores.
+
+        Args:
+            seed: of the first member.
+            hyperparameters: not used: members have their own.
+            made: is told after each member how many there are.
         """
         del hyperparameters
         reader = Reader()

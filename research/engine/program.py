@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -94,20 +94,8 @@ class Program:
     def _runs_once(self, name: str) -> bool:
         return name == "initial" and self._mesh.devices.flat[0].platform == "cpu"
 
-    def initial(
-        self,
-        seed: int,
-        hyperparameters: Mapping[str, float] | None = None,
-        made: Callable[[int], None] | None = None,
-    ) -> Carry:
-        """The carry of a seed before its first step.
-
-        Args:
-            seed: of the run.
-            hyperparameters: its values; None for the experiment's own.
-            made: is told how many members of a population there are, after each.
-        """
-        del made
+    def initial(self, seed: int, hyperparameters: Mapping[str, float] | None = None) -> Carry:
+        """The carry of a seed before its first step."""
         return self._lay(self._initial_of(seed, hyperparameters), mesh.EVERYWHERE)
 
     def _initial_of(self, seed: int, hyperparameters: Mapping[str, float] | None) -> Carry:

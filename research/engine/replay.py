@@ -113,8 +113,9 @@ class Replay:
                 self.steps = stop - begin
                 if not self._same(stop, carry, saves[stop]):
                     return
-                for at, ours, theirs in between if not self.parted else ():
-                    self._same_figures(f"report of step {at}", at, ours, theirs)
+                if not self.parted:
+                    for at, ours, theirs in between:
+                        self._same_figures(f"report of step {at}", at, ours, theirs)
                 between = []
             if line and not self.parted:
                 ours = self._figures_of(stop, carry, line)

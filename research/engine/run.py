@@ -22,6 +22,7 @@ from research.engine.ledger import Ledger
 from research.engine.loop import Position, Trained, train
 from research.engine.observer import Observer
 from research.engine.opening import newest_good, open_ledger
+from research.engine.population import Population
 from research.engine.program import Program
 from research.engine.record import restore_metrics
 from research.engine.result import vouched
@@ -136,8 +137,11 @@ def _go_on(
     )
     try:
         if found is None:
-            made = _while_made(program.members, observer, request)
-            carry = program.initial(identity.seed, made=made)
+            if isinstance(program, Population):
+                made = _while_made(program.members, observer, request)
+                carry = program.initial(identity.seed, made=made)
+            else:
+                carry = program.initial(identity.seed)
             if initial is not None:
                 carry = apply_initial(program, carry, initial)
             position = Position(0, carry, reported=True, seconds=0.0)

@@ -126,6 +126,19 @@ def test_what_learns_nothing_by_design_may():
     assert made("cartpole_hard_coded").steps == 0
 
 
+@pytest.mark.parametrize("name", ["acrobot_ppo", "acrobot_dqn", "cartpole_pqn"])
+def test_a_convolution_of_vectors(capsys, name):
+    told = refused(capsys, "run", name, "--channels", "7")
+    assert "its observations are no images" in told and "Breakout-MinAtar" in told
+
+
+@pytest.mark.parametrize("name", ["cartpole_ppo", "acrobot_dqn", "cartpole_cma_es", "gru_ten_steps"])
+    "name", ["cartpole_ppo", "cartpole_dqn", "cartpole_cma_es", "gru_ten_steps"]
+)
+def test_a_net_deeper_than_can_be_compiled(capsys, name):
+    assert "--layers must be at" in refused(capsys, "run", name, "--layers", "1001")
+
+
 def test_more_in_a_batch_than_there_is(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("char_transformer_small", "digits_cnn"):

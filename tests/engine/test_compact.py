@@ -11,8 +11,8 @@ from research.engine.compact import ORIGIN, _check, compact, spell_compact
 from research.engine.run import StoppedRun
 from research.engine.verify import Judgement
 from research.errors import Damaged
-from tests.engine.test_verify import check
 from tests.engine.toy import run_toy
+from tests.engine.verifying import check
 from tests.engine.watch import same_outcome
 
 

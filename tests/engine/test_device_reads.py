@@ -39,8 +39,8 @@ def unseal(tree: Any) -> Any:
 class SealedProgram(Program):
     advances = 0
 
-    def initial(self, *arguments: Any, **keywords: Any) -> Any:
-        return seal(super().initial(*arguments, **keywords))
+    def initial(self, seed: int, hyperparameters: Any = None) -> Any:
+        return seal(super().initial(seed, hyperparameters))
 
     def advance(self, carry: Any, *arguments: Any, **keywords: Any) -> Any:
         self.advances += 1

@@ -14,8 +14,8 @@ from research.engine.initialize import from_run, kept_initial
 from research.engine.program import Program
 from research.engine.run import StoppedRun
 from research.errors import Damaged, Mistake
-from tests.engine.test_verify import check
 from tests.engine.toy import ToyFeed, make_toy, run_toy
+from tests.engine.verifying import check
 from tests.engine.watch import records, same_outcome
 
 

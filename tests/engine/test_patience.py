@@ -19,8 +19,8 @@ from research.engine.program import Program
 from research.engine.run import Slicing, StoppedRun, launch
 from research.engine.selection import better, end_of, figure_names, is_over, with_patience
 from research.engine.verify import verify
-from tests.engine.test_verify import forge
 from tests.engine.toy import SURROUNDINGS, ToyFeed
+from tests.engine.verifying import forge
 from tests.engine.watch import Notes, Signaller, records, same_outcome
 
 FIGURES = (5.0, 3.0, 4.0, 2.0, 6.0, 7.0, 8.0, 1.0, 9.0)

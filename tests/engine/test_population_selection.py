@@ -13,8 +13,8 @@ from research.engine.population import Population, Seeded
 from research.engine.program import Program
 from research.engine.run import Slicing, launch
 from research.engine.verify import verify
-from tests.engine.test_verify import forge
 from tests.engine.toy import SURROUNDINGS, Cadence, ToyFeed
+from tests.engine.verifying import forge
 
 PEAKS = (20.0, 40.0, 60.0)
 

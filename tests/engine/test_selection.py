@@ -17,8 +17,8 @@ from research.engine.selection import Best, better, reported_steps, steps_of
 from research.engine.stored import read_state
 from research.engine.verify import verify
 from research.errors import Damaged, Mistake
-from tests.engine.test_verify import check, forge
 from tests.engine.toy import SURROUNDINGS, Cadence, Identity, ToyFeed, run_toy
+from tests.engine.verifying import check, forge
 from tests.engine.watch import Notes, records, same_outcome
 
 FIGURES = (3.0, 7.0, 5.0, 7.0, 1.0, 4.0)

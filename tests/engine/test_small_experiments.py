@@ -18,8 +18,8 @@ from research.engine.observer import Silence
 from research.engine.program import Program
 from research.engine.run import StoppedRun
 from tests.engine.test_run import NoTraining
-from tests.engine.test_verify import check
 from tests.engine.toy import Cadence, ToyFeed, run_toy
+from tests.engine.verifying import check
 from tests.engine.watch import same_outcome
 
 
