@@ -132,7 +132,7 @@ def test_a_convolution_of_vectors(capsys, name):
     assert "its observations are no images" in told and "Breakout-MinAtar" in told
 
 
-@pytest.mark.parametrize("name", ["cartpole_ppo", "acrobot_dqn", "cartpole_cma_es", "gru_ten_steps"])
+@pytest.mark.parametrize(
     "name", ["cartpole_ppo", "cartpole_dqn", "cartpole_cma_es", "gru_ten_steps"]
 )
 def test_a_net_deeper_than_can_be_compiled(capsys, name):
