@@ -40,6 +40,14 @@ def test_ids_of_different_plots_differ():
     assert ids[0] and not ids[0] & ids[1]
 
 
+def test_large_steps_do_not_run_into_one_another():
+    """A plot has room for some forty digits under it."""
+    steps = np.linspace(24_832, 199_936, 5)
+    text = plot_lines([Line("a", steps, STEPS)], name="plot", x_label="environment steps")
+    shown = [found for found in re.findall(r">([0-9]+)</text>", text) if float(found) >= 10_000]
+    assert len(shown) >= 3 and sum(map(len, shown)) <= 40
+
+
 def test_far_apart_positive_values_are_drawn_on_a_logarithmic_axis():
     def labels(text):
         return {found.replace("−", "-") for found in re.findall(r">([^<\s]+)</text>", text)}
