@@ -216,7 +216,7 @@ def _figure(size: tuple[float, float]) -> tuple[Any, Any]:
     axes = figure.add_subplot()
     axes.patch.set_visible(False)
     # More numbers of six digits than this run into one another.
-    axes.xaxis.get_major_locator().set_params(nbins=5)
+    axes.locator_params(axis="x", nbins=5)
     return figure, axes
 
 
