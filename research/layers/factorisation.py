@@ -41,9 +41,18 @@ def orthonormal_columns(matrix: jax.Array) -> jax.Array:
             # Vectors that are not found yet are 0 and take nothing away.
             along = jnp.matmul(found, vector, precision="highest")
             vector = vector - jnp.matmul(along, found, precision="highest")
-        return found.at[index].set(vector / jnp.sqrt(jnp.sum(jnp.square(vector))))
+        return found.at[index].set(vector / _length(vector))
 
     return jax.lax.fori_loop(0, columns, add, jnp.zeros((columns, rows), matrix.dtype)).T
+
+
+def _length(vector: jax.Array) -> jax.Array:
+    """Root of the sum of squares, added in halves: a plain sum's order is the compiler's choice."""
+    squares = jnp.square(vector)
+    while squares.size > 1:
+        half = squares.size // 2
+        squares = jnp.concatenate([squares[:half] + squares[half : 2 * half], squares[2 * half :]])
+    return jnp.sqrt(squares[0])
 
 
 def eigh(matrix: jax.Array) -> tuple[jax.Array, jax.Array]:
