@@ -89,7 +89,9 @@ def make_policy_search(
     The fitness of a candidate is its mean return over a few episodes, which start alike for all in
     a generation. It is noisy, and the largest of many is largely luck. So after each generation
     the search's answer and the best answer so far play fresh episodes, and the answer takes its
-    place where it did better in these.
+    place where it did better in these. The metric `deviation` is the standard deviation of a
+    parameter over the candidates, mean over parameters: a search whose numbers overflow is seen by
+    it, for episodes have finite returns whatever the actions.
 
     Args:
         environment: where; its actions are discrete.
@@ -136,6 +138,7 @@ def make_policy_search(
         return state, {
             "fitness": mean(fitness),
             "best_fitness": maximum(fitness),
+            "deviation": mean(jnp.std(population, axis=0)),
             "environment_steps": Count(steps.astype(jnp.float32)),
         }
 
