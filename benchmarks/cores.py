@@ -10,6 +10,7 @@ and the first half second are not timed. Leave the machine alone while it runs.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import tempfile
 import time
 from collections.abc import Mapping
@@ -23,11 +24,11 @@ from benchmarks.loop import LONG
 from benchmarks.ppo import settings
 from benchmarks.spread import median_and_range, ratios
 from benchmarks.table import machine, table
-from research.cli.catalog import ROOT, catalog, load, resolve
 from research.cli.opening import opened
 from research.engine import compilation_cache, ledger
 from research.engine.environment import settle_environment
 from research.engine.program import Program
+from research.options.catalog import ROOT, catalog, load, resolve
 
 PROGRAMS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "PPO 4 × 128": ("rl/cartpole_ppo", settings(4)),
@@ -55,7 +56,7 @@ def measure(title: str, rounds: int, seconds: float, place: Path) -> list[str]:
     """One program's line."""
     name, fields = PROGRAMS[title]
     named = load(resolve(name, catalog()))
-    with opened(named, named.config(**fields), "resident", ROOT) as ready:
+    with opened(named, dataclasses.replace(named.config, **fields), "resident", ROOT) as ready:
         items = ready.experiment.items_per_step
 
         def rate(way: str, number: int, until: int) -> tuple[float, str]:

@@ -48,12 +48,12 @@ def take_apart(name: str) -> dict[str, Any]:
 
     jax.devices()
     mark("jax")
-    from research.cli.catalog import catalog, load, resolve
     from research.data.feed import open_feed
     from research.engine.program import Program
+    from research.options.catalog import catalog, load, resolve
 
     named = load(resolve(name, catalog(Path.cwd())))
-    experiment = named.make(named.config())
+    experiment = named.make(named.config)
     feed = open_feed(experiment.data)
     try:
         feed.digests()

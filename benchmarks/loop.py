@@ -28,7 +28,6 @@ import jax.numpy as jnp
 from benchmarks.launched import timed
 from benchmarks.spread import median_and_range, ratios, verdict
 from benchmarks.table import machine, table
-from research.cli.catalog import ROOT, catalog, load, resolve
 from research.cli.opening import opened
 from research.data.feed import open_feed
 from research.engine import keys
@@ -39,6 +38,7 @@ from research.engine.fingerprint import fingerprint
 from research.engine.metrics import Metrics, mean
 from research.engine.program import Program
 from research.engine.surroundings import Surroundings
+from research.options.catalog import ROOT, catalog, load, resolve
 
 REPORT_EVERY = 100
 SAVE_SECONDS = 10.0
@@ -119,7 +119,7 @@ def big_experiment(layers: int = 12, width: int = 1024, batch: int = 32) -> Expe
 def compare_loops(name: str, rounds: int, seconds: float, place: Path) -> list[str]:
     """The first table's line for one experiment."""
     named = load(resolve(name, catalog()))
-    config = dataclasses.replace(named.config(), **LONG[named.name])
+    config = dataclasses.replace(named.config, **LONG[named.name])
     with opened(named, config, "resident", ROOT) as ready:
         program = ready.program
         by_hand = hand_written(ready.experiment, program.feed, 0)

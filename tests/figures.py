@@ -7,9 +7,9 @@ import re
 from functools import cache
 from typing import Any
 
-from research.cli.catalog import ROOT, Named, catalog, load, resolve
-from research.cli.options import options_of, scan
-from research.engine.identity import config_fields
+from research.options.catalog import ROOT, Named, catalog, load, resolve
+from research.options.config import config_fields
+from research.options.options import options_of, scan
 
 Options = tuple[tuple[str, Any], ...]
 """Fields of a config that are not as they are by default, in alphabetical order."""
@@ -28,7 +28,7 @@ def rows_of(name: str) -> dict[Options, str]:
 
 def differing(name: str, config: dict[str, Any]) -> Options:
     """What of a config is not as it is by default."""
-    fields = config_fields(_named(name).config())
+    fields = config_fields(_named(name).config)
     return tuple(sorted((key, value) for key, value in config.items() if value != fields.get(key)))
 
 
@@ -42,4 +42,4 @@ def _options(name: str, row: str) -> Options:
     typed = " ".join(re.findall(r"`(--[^`]+)`", row)).split()
     read = scan(typed, options_of(named.config))
     assert not read.mistakes and not read.arguments, read
-    return differing(name, config_fields(dataclasses.replace(named.config(), **read.values)))
+    return differing(name, config_fields(dataclasses.replace(named.config, **read.values)))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from research.cli.catalog import ROOT
+from research.options.catalog import ROOT
 
 GUIDE = (ROOT / "docs" / "add-an-experiment.md").read_text()
 FILE = "experiments/vision/digits_softmax.py"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from research.cli.catalog import ROOT, catalog
+from research.options.catalog import ROOT, catalog
 from tests.figures import Options, differing, named_rows, rows_of
 
 FIGURE = {

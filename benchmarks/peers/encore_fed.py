@@ -8,6 +8,7 @@ process has needed at most, with everything that was loaded and compiled.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import tempfile
 import time
 from pathlib import Path
@@ -29,13 +30,13 @@ def main() -> None:
 
     from benchmarks.launched import RAMP_SECONDS, timed
     from benchmarks.peers.serving import serve_rounds
-    from research.cli.catalog import ROOT, catalog, load, resolve
     from research.cli.opening import opened
     from research.engine.finish import peak_memory_bytes
+    from research.options.catalog import ROOT, catalog, load, resolve
 
     named = load(resolve(options.name, catalog()))
     with (
-        opened(named, named.config(epochs=10**4), options.data, ROOT) as ready,
+        opened(named, dataclasses.replace(named.config, epochs=10**4), options.data, ROOT) as ready,
         tempfile.TemporaryDirectory() as kept,
     ):
         directory = Path(kept) / "run"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import dataclasses
 import time
 from typing import Any
 
@@ -38,17 +39,19 @@ def main() -> None:
     import jax
 
     from benchmarks.peers.serving import serve
-    from research.cli.catalog import catalog, load, resolve
     from research.data.feed import open_feed
     from research.engine.cores import Cores
     from research.engine.leaves import Reader
     from research.engine.population import Population, Seeded
     from research.engine.program import Program
     from research.engine.stepping import Stepper
+    from research.options.catalog import catalog, load, resolve
 
     named = load(resolve(options.name, catalog()))
     pairs = [pair.partition("=") for pair in options.set]
-    config = named.config(**{name: ast.literal_eval(value) for name, _, value in pairs})
+    config = dataclasses.replace(
+        named.config, **{name: ast.literal_eval(value) for name, _, value in pairs}
+    )
     experiment = named.make(config)
     feed = open_feed(experiment.data, "resident")
     members = options.members

@@ -19,12 +19,12 @@ def main() -> None:
     import jax.numpy as jnp
 
     from benchmarks.peers.serving import serve
-    from research.cli.catalog import catalog, load, resolve
     from research.engine.hyperparameters import traced
+    from research.options.catalog import catalog, load, resolve
     from research.sequence.characters.writing import CHUNK, Taste, begin_text, follow
 
     named = load(resolve(options.name, catalog()))
-    experiment = named.make(named.config())
+    experiment = named.make(named.config)
     state = jax.jit(experiment.init)(jax.random.key(0), traced(experiment.hyperparameters))
     memory = jax.jit(lambda state: begin_text(experiment.writer, state, jnp.zeros((1, 1), int)))(
         state

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Annotated
 
 from research.engine.experiment import Experiment
-from research.ranges import POSITIVE, out_of_range
+from research.options.ranges import POSITIVE, out_of_range
 from research.rl.algorithms import policy_search_config
 from research.rl.algorithms.policy_search_config import PolicySearchConfig, smoke
 from research.rl.algorithms.policy_search_strategies import evolution_strategies

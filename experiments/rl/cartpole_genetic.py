@@ -19,7 +19,7 @@ from functools import partial
 from typing import Annotated
 
 from research.engine.experiment import Experiment
-from research.ranges import AMOUNT, COUNT, Range, out_of_range
+from research.options.ranges import AMOUNT, COUNT, Range, out_of_range
 from research.rl.algorithms import policy_search_config
 from research.rl.algorithms.policy_search_config import PolicySearchConfig
 from research.rl.algorithms.policy_search_genetic import genetic_algorithm

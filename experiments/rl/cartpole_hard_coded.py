@@ -21,7 +21,7 @@ import jax.numpy as jnp
 
 from research.engine.experiment import Experiment, Hyperparameters
 from research.engine.hyperparameters import floats
-from research.ranges import Range, out_of_range
+from research.options.ranges import Range, out_of_range
 from research.rl.algorithms.fixed_policy import make_fixed_policy
 from research.rl.distributions import Categorical
 from research.rl.environments.registered import make_environment

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from research.engine.experiment import Experiment
-from research.ranges import COUNT, out_of_range
+from research.options.ranges import COUNT, out_of_range
 from research.sequence.forecasts import forecasting_config
 from research.sequence.forecasts.forecast_net import ForecastNet, Recurrent
 from research.sequence.forecasts.forecasting_config import (

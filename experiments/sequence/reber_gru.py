@@ -20,7 +20,7 @@ from research.data.order import shuffled_rows, steps_per_epoch
 from research.engine.experiment import Data, Experiment
 from research.engine.hyperparameters import floats
 from research.optimization.supervised import Fitting
-from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
+from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
 from research.sequence.judgement.judges import RecurrentReader
 from research.sequence.judgement.judging import make_judging
 from research.sequence.judgement.reber import LETTERS, SIZES, make_strings

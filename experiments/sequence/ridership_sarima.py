@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from research.engine.experiment import Experiment
-from research.ranges import AMOUNT, COUNT, Range, out_of_range
+from research.options.ranges import AMOUNT, COUNT, Range, out_of_range
 from research.sequence.forecasts.ridership import WEEK, Cut
 from research.sequence.forecasts.ridership_sarima import make_ridership_sarima
 from research.sequence.forecasts.sarima import Orders

@@ -21,7 +21,7 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
+from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
 from research.sequence.forecasts.forecaster import make_forecaster
 from research.sequence.forecasts.series import Sizes
 

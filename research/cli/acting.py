@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from research.cli.catalog import Named
 from research.cli.command import Context
-from research.cli.configure import config_from
-from research.cli.convert import spell
 from research.cli.help import PROGRAM
 from research.cli.opening import named_of
 from research.cli.pace import SEEDS, choice_problems
 from research.cli.runs import find_run
 from research.errors import Mistake
+from research.options.catalog import Named
+from research.options.configure import config_from
+from research.options.convert import spell
+from research.options.ranges import flag
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment
@@ -115,7 +117,7 @@ def experiment_of(run: Path, identity: Identity, named: Named, member: Member) -
     opened = ledger.read(run / LEDGER_FILE)
     kept = needs.read(run, opened.header)
     config = config_from(named, identity.config | member.varied)
-    experiment = named.make(config) if kept is None else named.make(config, kept)
+    experiment = named.make(config, kept)
     names = {name for figures in opened.reports().values() for name in figures}
     return with_patience(experiment, names, identity.patience)
 
@@ -178,11 +180,11 @@ def command_of(named: Named, identity: Identity, run: Path) -> str:
         words += ["--seeds", str(many.seeds), "--width", str(many.width)]
     if identity.patience:
         words += ["--patience", str(identity.patience)]
-    default = named.config()
-    for name, value in (identity.config | known_paths(run, identity.config)).items():
-        value = tuple(value) if isinstance(value, list) else value
-        if value != getattr(default, name, None):
-            words += [f"--{name.replace('_', '-')}", spell(value)]
+    config = config_from(named, identity.config | known_paths(run, identity.config))
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if value != getattr(named.config, field.name):
+            words += [flag(field.name), spell(value)]
     return shlex.join(words)
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from research.cli.catalog import ROOT
-from research.cli.options import Option, Scan, options_of, refuse, scan
 from research.cli.pace import RUNS_DIR
 from research.errors import Exit, Mistake
+from research.options.catalog import ROOT
+from research.options.options import Option, Scan, options_of, refuse, scan
 
 
 class Argument(NamedTuple):

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from research.cli.convert import spell
 from research.cli.table import Column, print_table
 from research.cli.terminal import make_console, width
+from research.options.convert import spell
 from research.report.bounds import UNBOUNDED, Bounds, bounds_of, ends_of
 from research.report.comparison import ABSENT, Comparison, Group, decimals_of, differing_fields
 from research.report.provenance import spell_seeds

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from research.cli.command import Command, Context, Section
-from research.cli.convert import describe, spell
-from research.cli.options import Option, options_of
 from research.cli.terminal import make_console, width
 from research.errors import Exit
+from research.options.convert import describe, spell
+from research.options.options import Option, options_of
 
 PROGRAM = "python launch.py"
 _LEFT = 26

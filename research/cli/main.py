@@ -9,13 +9,13 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from research.cli.catalog import ROOT
 from research.cli.command import Command, Context, Outcome, spell_json
-from research.cli.convert import did_you_mean
 from research.cli.failures import explain
 from research.cli.streams import ReaderLeft, keep_output_to_ourselves, need_reader
 from research.engine import interrupts
 from research.errors import EncoreError, Exit, Mistake
+from research.options.catalog import ROOT
+from research.options.convert import did_you_mean
 
 COMMANDS = (
     "list",

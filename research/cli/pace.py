@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from research.errors import Mistake
-from research.ranges import ANY_SEED, PATH
+from research.options.ranges import ANY_SEED, PATH
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment

@@ -6,10 +6,11 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from research.cli.catalog import Named
-from research.cli.configure import configure
-from research.cli.options import Scan, Several
 from research.cli.pace import MOST_MEMBERS, RunOptions
+from research.options.catalog import Named
+from research.options.config import traced
+from research.options.configure import configure
+from research.options.options import Scan, Several
 
 if TYPE_CHECKING:
     from research.engine.identity import Many
@@ -38,12 +39,10 @@ def plans_of(named: Named, found: Scan, *, smoke: bool) -> tuple[list[Plan], lis
     Floats are traced: several values of one make a population, trained by one program. What
     decides shapes makes runs of their own, one after the other.
     """
-    from research.engine.hyperparameters import floats
-
-    traced = floats(named.config())
+    varying = traced(named.config)
     several = {n: v.values for n, v in found.values.items() if isinstance(v, Several)}
-    varied = {name: list(values) for name, values in several.items() if name in traced}
-    apart = {name: values for name, values in several.items() if name not in traced}
+    varied = {name: list(values) for name, values in several.items() if name in varying}
+    apart = {name: values for name, values in several.items() if name not in varying}
     if math.prod(map(len, several.values())) > MOST_MEMBERS:
         return [], [f"more than {MOST_MEMBERS:,} combinations of values"]
     plans, messages = [], []

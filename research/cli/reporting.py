@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from research.cli.catalog import catalog
+from research.options.catalog import catalog
 
 if TYPE_CHECKING:
     from research.report.page import About

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.cli.convert import did_you_mean
 from research.cli.selection import sorted_by
 from research.cli.standing import Standing, standing_of
 from research.cli.summary import STATES, Summary, size_of, summarize
 from research.engine.headline import headline, larger_is_better
 from research.errors import Mistake
+from research.options.convert import did_you_mean
 from research.report.comparison import ABSENT, differing_fields, spell_spread
 from research.statistics import spread
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.cli.convert import nearest
 from research.errors import Mistake
+from research.options.convert import nearest
 
 LEDGER_FILE = "ledger.jsonl"
 """What makes a directory a run; the engine's own constant, which comes with JAX."""

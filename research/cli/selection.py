@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from research.cli.convert import did_you_mean, spell
 from research.cli.summary import STATES
 from research.errors import Mistake
+from research.options.convert import did_you_mean, spell
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "!=": operator.ne,

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import IO, Any
 
-from research.cli.catalog import ROOT
 from research.engine.interrupts import answered
 from research.errors import Exit, Stopped
+from research.options.catalog import ROOT
 
 _LOOK_SECONDS = 0.1
 _END_SECONDS = 20.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -95,7 +96,8 @@ class Experiment(NamedTuple):
         steps: how many updates make a whole run; 0 is allowed.
         items_per_step: examples, characters or environment steps in one update.
         items: what those are called.
-        hyperparameters: name -> value, the starting values that `init` is given.
+        hyperparameters: name -> value, the starting values that `init` is given: the floats of the
+            config, which fills them in (`research.options.config.make_experiment`).
         data: what is fed; None where the state holds it all (RL).
         groups: how many parts `update` cuts a batch into by `research.engine.groups`, which
             devices can share; 1 where it does not.
@@ -125,7 +127,7 @@ class Experiment(NamedTuple):
     steps: int
     items_per_step: int
     items: str
-    hyperparameters: Mapping[str, float]
+    hyperparameters: Mapping[str, float] = MappingProxyType({})
     data: Data | None = None
     groups: int = 1
     evaluate_every: int = 1

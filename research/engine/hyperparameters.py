@@ -1,4 +1,4 @@
-"""Which fields of a config are traced: its floats."""
+"""Numeric hyper-parameters as the state carries them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,7 @@ import numpy as np
 
 
 def floats(config: Any) -> dict[str, float]:
-    """The float fields of a config dataclass: name -> value.
-
-    A float is a hyper-parameter that the state carries as a traced value, so that changing it
-    compiles nothing new. An int, a bool or a word shapes the program and stays static.
-    """
+    """Of a config that is not yet a value (`research.options.legacy`)."""
     hints = typing.get_type_hints(type(config))
     return {
         field.name: float(getattr(config, field.name))

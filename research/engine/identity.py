@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import itertools
 import json
@@ -15,19 +14,6 @@ from research.errors import Damaged, Mistake
 
 CONFIG_FILE = "config.json"
 LEDGER_FILE = "ledger.jsonl"
-
-
-def config_fields(config: Any) -> dict[str, Any]:
-    """The fields of a config dataclass as JSON values, floats as floats, tuples as lists.
-
-    For a file of one's own its content stands, however its path is spelled.
-
-    Raises:
-        Mistake: such a file cannot be read.
-    """
-    contents = {n: own_files.content_of(path) for n, path in own_files.paths_of(config).items()}
-    fields = dataclasses.asdict(config) | contents
-    return json.loads(json.dumps(fields, allow_nan=False))
 
 
 class Many(NamedTuple):
@@ -157,16 +143,6 @@ def is_config_file_true(directory: Path, identity: Identity) -> bool:
     return path.is_file() and path.read_text(errors="replace") == identity.spell()
 
 
-def runs_of_fewer_fields(identity: Identity, runs_dir: Path) -> Iterator[Path]:
-    """Runs of the same experiment and seed that an older version of its config made.
-
-    They agree in every field that they have, and lack some that the experiment has today.
-    """
-    for run, config in _runs_alike(identity, runs_dir):
-        if _is_part(config, identity.config):
-            yield run
-
-
 def runs_of_older_content(
     identity: Identity, runs_dir: Path, paths: Mapping[str, str]
 ) -> Iterator[Path]:
@@ -195,9 +171,3 @@ def _runs_alike(identity: Identity, runs_dir: Path) -> Iterator[tuple[Path, dict
             continue
         if other._replace(config=identity.config) == identity:
             yield path.parent, other.config
-
-
-def _is_part(part: Mapping[str, Any], whole: Mapping[str, Any]) -> bool:
-    return len(part) < len(whole) and all(
-        name in whole and whole[name] == value for name, value in part.items()
-    )

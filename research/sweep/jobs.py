@@ -55,7 +55,8 @@ def jobs_of(recipe: Recipe, trial: int, point: Point, config: Any) -> tuple[Job,
         point: its values.
         config: the experiment's config at that point.
     """
-    from research.engine.identity import Identity, config_fields
+    from research.engine.identity import Identity
+    from research.options.config import config_fields
 
     fields = config_fields(config)
     return tuple(

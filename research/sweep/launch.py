@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from research.cli.catalog import Named
 from research.cli.command import Command, Context, Outcome
 from research.cli.pace import Pace, slicing
 from research.engine import lock
 from research.engine.durable import write_file
 from research.engine.interrupts import stop_on_signals
 from research.errors import Exit, Mistake, Stopped
+from research.options.catalog import Named
 from research.sweep import measures, plan, table
 from research.sweep.cluster import ClusterLauncher, Resources, quiet_submitit, require_submitit
 from research.sweep.drive import drive
@@ -188,7 +188,7 @@ def _aim(request: Request, context: Context) -> Aim:
 
 
 def _plan(request: Request, aim: Aim) -> Plan:
-    from research.engine.identity import config_fields
+    from research.options.config import config_fields
 
     options = request.options
     guided = options.method == "optimize"
@@ -229,7 +229,7 @@ def _warning(metric: str) -> str:
 
 def pace_words(options: SweepOptions) -> tuple[str, ...]:
     """The options of `run` that change no bit and were given for every run."""
-    from research.cli.convert import spell
+    from research.options.convert import spell
 
     default = SweepOptions()
     kept = (f"--keep={options.keep}",)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.cli.catalog import Named
-from research.cli.convert import did_you_mean
+from research.options.catalog import Named
+from research.options.convert import did_you_mean
 
 
 class Measures(NamedTuple):

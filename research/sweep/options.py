@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from research.cli.pace import AUTO, RUNS_DIR, SEEDS, Pace
-from research.ranges import ANY_SEED, PATH
+from research.options.ranges import ANY_SEED, PATH
 from research.sweep.plan import direction_of
 
 PACE = ("report_every", "evaluate_every", "save_every", "save_seconds", "keep", "data", "cores")

@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from research.cli.catalog import Entry, Named, catalog, load, resolve
 from research.cli.command import Command, Context, help_hint, own_options
-from research.cli.configure import config_options, configure
-from research.cli.options import options_of, refuse, scan
 from research.errors import Mistake
+from research.options.catalog import Entry, Named, catalog, load, resolve
+from research.options.configure import config_options, configure
+from research.options.options import options_of, refuse, scan
 from research.sweep.options import SweepOptions
 from research.sweep.points import draw_fresh, grid_points, grid_size, random_points
 from research.sweep.space import Point, Space, is_axis, point_options, read_space, spell_point
@@ -65,7 +65,7 @@ class Request(NamedTuple):
 def refusal(named: Named, base: Any, point: Point) -> list[str]:
     """What the experiment says against a point; empty where it is right."""
     try:
-        return list(named.validate(dataclasses.replace(base, **point)))
+        return list(named.problems(dataclasses.replace(base, **point)))
     except ValueError as error:
         return [str(error)]
 

@@ -7,8 +7,8 @@ import typing
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from research.cli.convert import Refusal, convert, describe, did_you_mean, optional, spell
-from research.cli.options import Option
+from research.options.convert import Refusal, convert, describe, did_you_mean, optional, spell
+from research.options.options import Option
 
 
 class Choices(NamedTuple):

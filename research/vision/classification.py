@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 import flax.linen as nn
 import jax
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from research.data.names import class_names
+from research.data.order import steps_per_epoch
 from research.engine import metrics
 from research.engine.artifacts import Artifact
 from research.engine.experiment import (
@@ -34,6 +36,8 @@ from research.optimization.supervised import (
     Variables,
     make_supervised,
 )
+from research.options.config import Config
+from research.options.ranges import COUNT, POSITIVE, Divides, Range, Since
 from research.vision.pictures import make_pictures
 
 Augmentation: TypeAlias = Callable[[jax.Array, Key, Hyperparameters], jax.Array]
@@ -50,53 +54,77 @@ SELECTIONS: dict[Report, Selection | None] = {
 }
 
 
+class Images(NamedTuple):
+    """What a classifier is trained and measured on.
+
+    Attributes:
+        data: splits with columns `image` (uint8 `[examples, height, width, channels]`) and `label`
+            (int `[examples]`).
+        examples: of the training split, in an epoch.
+        shape: height, width, channels.
+        white: the pixel value that becomes 1.
+    """
+
+    data: Data
+    examples: int
+    shape: tuple[int, int, int]
+    white: int
+
+
+@dataclass(frozen=True)
+class ImageClassification(Config):
+    """What can be chosen of every classifier of images."""
+
+    epochs: Annotated[int, "passes over the training images", COUNT] = 20
+    warmup_epochs: Annotated[
+        int, "of these, passes in which the learning rate rises", Range(0, "epochs"), Since(0)
+    ] = 0
+    batch_size: Annotated[int, "images in one update", COUNT] = 128
+    groups: Annotated[
+        int, "equal parts of a batch, which devices can share", COUNT, Divides(("batch_size",))
+    ] = 8
+    policy: Annotated[PolicyName, "what the net computes in; parameters stay float32"] = "float32"
+    report: Annotated[Report, "whose figures count: the last checkpoint, or the best by"] = "last"
+    learning_rate: Annotated[float, "the optimiser's largest step size", POSITIVE] = 1e-3
+
+
 def make_classifier(
+    config: ImageClassification,
     model: nn.Module,
-    data: Data,
-    hyperparameters: Mapping[str, float],
+    images: Images,
     *,
-    image_shape: tuple[int, int, int],
-    white: int,
-    steps: int,
-    batch_size: int,
-    optimizer: OptimizerName = "adam",
-    schedule: ScheduleName = "constant",
-    warmup_steps: int = 0,
+    optimizer: OptimizerName,
+    schedule: ScheduleName,
     augment: Augmentation | None = None,
-    policy: PolicyName = "float32",
-    groups: int = 1,
-    evaluate_every: int = 1,
-    report: Report = "last",
+    epochs_between_evaluations: int = 1,
 ) -> Experiment:
     """An experiment that trains `model` by cross-entropy.
 
-    A batch holds `image` (uint8 `[batch, height, width, channels]`), `label` (int `[batch]`) and
-    `weight` (float32 `[batch]`, 0 for padding, which then counts nothing). Its metrics are `loss`
-    (nats; in training with label smoothing) and `accuracy`, means over examples.
+    A batch holds `image`, `label` and `weight` (float32 `[batch]`, 0 for padding, which then counts
+    nothing). Its metrics are `loss` (nats; in training with label smoothing) and `accuracy`, means
+    over examples.
+
+    Beside those of `make_optimizer` these hyper-parameters count where the config has them:
+    `dropout_rate`, `label_smoothing` (Szegedy et al. 2016, section 7), `average_decay` (then the
+    moving average of the parameters is what is evaluated), and what `augment` reads.
+
+    Batch normalisation sees one group of a batch at a time (Hoffer et al. 2017, "ghost batch
+    normalization"); its running averages are the mean over groups.
 
     Args:
+        config: what was chosen.
         model: called with images in [0, 1], `training` and `dropout_rate`; draws its dropout from
             the stream "dropout"; gives logits `[batch, classes]`.
-        data: what is fed.
-        hyperparameters: those of `make_optimizer`, and where they are named: `dropout_rate`,
-            `label_smoothing` (Szegedy et al. 2016, section 7), `average_decay` (then the moving
-            average of the parameters is what is evaluated), and what `augment` reads.
-        image_shape: height, width, channels.
-        white: the pixel value that becomes 1.
-        steps: updates in the run.
-        batch_size: examples in an update.
+        images: what it sees.
         optimizer: see `make_optimizer`.
         schedule: see `make_schedule`.
-        warmup_steps: see `make_schedule`.
         augment: changes each training image, with a key of its own.
-        policy: `float32` or `bfloat16`, what the model computes in.
-        groups: equal parts of a batch that its gradient is summed over, which devices can share.
-            Batch normalisation sees one group at a time (Hoffer et al. 2017, "ghost batch
-            normalization"); its running averages are the mean over groups.
-        evaluate_every: steps between evaluations.
-        report: which checkpoint is reported.
+        epochs_between_evaluations: how many.
     """
-    numerics = POLICIES[policy]
+    data, white = images.data, images.white
+    epoch = steps_per_epoch(images.examples, config.batch_size)
+    steps = config.epochs * epoch
+    numerics = POLICIES[config.policy]
 
     def logits_of(variables: Variables, image: jax.Array) -> jax.Array:
         logits = model.apply(variables, numerics.for_compute(image), training=False)
@@ -106,7 +134,7 @@ def make_classifier(
         return image.astype(jnp.float32) / white
 
     def init_model(key: Key) -> Variables:
-        return model.init(key, jnp.zeros((1, *image_shape), jnp.float32), training=False)
+        return model.init(key, jnp.zeros((1, *images.shape), jnp.float32), training=False)
 
     def loss(variables: Variables, rows: Batch, key: Key, values: Hyperparameters) -> WeightedLoss:
         image = scaled(rows["image"])
@@ -125,7 +153,9 @@ def make_classifier(
         seen = _weighted_loss(numerics.for_loss(logits), rows["label"], rows["weight"], smoothing)
         return seen._replace(statistics=changed.get("batch_stats", ()))
 
-    how = Fitting(steps, optimizer, schedule, warmup_steps, policy, groups)
+    how = Fitting(
+        steps, optimizer, schedule, config.warmup_epochs * epoch, config.policy, config.groups
+    )
     fitted = make_supervised(init_model, loss, how)
 
     def update(state: SupervisedState, batch: Batch, key: Key) -> tuple[SupervisedState, Metrics]:
@@ -150,7 +180,7 @@ def make_classifier(
             return jax.nn.softmax(logits_of(variables, scaled(image)))
 
         classes = jax.eval_shape(
-            probabilities, variables, jax.ShapeDtypeStruct((1, *image_shape), jnp.uint8)
+            probabilities, variables, jax.ShapeDtypeStruct((1, *images.shape), jnp.uint8)
         ).shape[-1]
         return make_pictures(
             model,
@@ -169,13 +199,12 @@ def make_classifier(
         update=update,
         evaluate=evaluate,
         steps=steps,
-        items_per_step=batch_size,
+        items_per_step=config.batch_size,
         items="examples",
-        hyperparameters=hyperparameters,
         data=data,
-        groups=groups,
-        evaluate_every=evaluate_every,
-        selection=SELECTIONS[report],
+        groups=config.groups,
+        evaluate_every=epochs_between_evaluations * epoch,
+        selection=SELECTIONS[config.report],
         artifacts=artifacts,
     )
 

@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Annotated, Self
+
 import jax
 
 from research.data.augmentation import rotate_scale_and_shift
 from research.data.order import shuffled_rows
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data, Hyperparameters, Key
+from research.options.ranges import COUNT, Range
+from research.vision.classification import ImageClassification, Images
 
 TRAIN = 1280
 """Images to train on. The file keeps a writer's digits together and is split in its order, so that
 the 360 to test, and most of the 157 to choose by, are by other hands."""
-SHAPE = (8, 8, 1)
-WHITE = 16
-"""The pixel value shown as white."""
 
 
-def digits_data(batch_size: int) -> Data:
+@dataclass(frozen=True)
+class DigitClassification(ImageClassification):
+    """What can be chosen of classifiers that see digits moved a little, another way each time."""
+
+    epochs: Annotated[int, "passes over the training images", COUNT] = 60
+    warmup_epochs: Annotated[
+        int, "of these, passes in which the learning rate rises", Range(0, "epochs")
+    ] = 6
+    batch_size: Annotated[int, "images in one update", Range(1, TRAIN)] = 128
+    channels: Annotated[
+        int, "channels of the first half of the convolutions; the others have twice", COUNT
+    ] = 16
+    rotation: Annotated[float, "degrees that an image is turned by at most", Range(0, 180)] = 15.0
+    scale: Annotated[
+        float, "factor by which an image is enlarged or made smaller at most", Range(1, 4)
+    ] = 1.1
+    shift: Annotated[
+        float, "pixels that an image is moved by at most, along each axis", Range(0, 8)
+    ] = 1.0
+
+    def smoke(self) -> Self:
+        """Forty updates of a narrow net."""
+        return replace(self, epochs=2, warmup_epochs=1, batch_size=64, channels=4)
+
+
+def digits(batch_size: int) -> Images:
     """The three splits; batches are shuffled anew in each epoch."""
-    return Data(
+    data = Data(
         splits={
             "train": TfdsSplit("encore_digits", f"train[:{TRAIN}]"),
             "validation": TfdsSplit("encore_digits", f"train[{TRAIN}:]"),
@@ -28,6 +55,7 @@ def digits_data(batch_size: int) -> Data:
         rows=shuffled_rows(TRAIN, batch_size),
         evaluation_batch_size=180,
     )
+    return Images(data, TRAIN, (8, 8, 1), white=16)
 
 
 def move_a_little(image: jax.Array, key: Key, values: Hyperparameters) -> jax.Array:

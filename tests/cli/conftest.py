@@ -24,11 +24,14 @@ PROBE = '''
     from dataclasses import dataclass, replace
     from typing import Annotated, Literal
 
+    from research.options.config import Config
+    from research.options.ranges import COUNT, POSITIVE
+
 
     @dataclass(frozen=True)
-    class Config:
-        batch_size: Annotated[int, "examples in a step"] = 32
-        learning_rate: Annotated[float, "step size"] = 1e-3
+    class Probe(Config):
+        batch_size: Annotated[int, "examples in a step", COUNT] = 32
+        learning_rate: Annotated[float, "step size", POSITIVE] = 1e-3
         nesterov: Annotated[bool, "look ahead"] = True
         optimizer: Annotated[Literal["adam", "sgd"], "which"] = "adam"
         widths: Annotated[tuple[int, ...], "units of each layer"] = (32, 64)
@@ -39,22 +42,14 @@ PROBE = '''
             if self.title == "raise":
                 raise ValueError("--title must not be raise")
 
+        def smoke(self):
+            return replace(self, batch_size=2, learning_rate=0.5)
 
-    def validate(config):
-        problems = []
-        if config.batch_size < 1:
-            problems.append(f"--batch-size must be at least 1, not {config.batch_size}")
-        if config.learning_rate <= 0:
-            problems.append(f"--learning-rate must be positive, not {config.learning_rate}")
-        return problems
+        def make(self):
+            raise RuntimeError("made")
 
 
-    def smoke(config):
-        return replace(config, batch_size=2, learning_rate=0.5)
-
-
-    def make(config):
-        raise RuntimeError("made")
+    config = Probe()
 '''
 
 

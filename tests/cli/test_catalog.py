@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from research.cli.catalog import ROOT, catalog, load, read, resolve
 from research.errors import Mistake
+from research.options.catalog import ROOT, catalog, load, read, resolve
 
 
 def test_an_entry_is_what_the_docstring_says(project):
@@ -59,10 +59,10 @@ def test_names_that_do_not_resolve(project):
         resolve("zzzzzz", entries)
 
 
-def test_loading_gives_the_four_parts(project):
+def test_loading_gives_the_config(project):
     named = load(catalog(project.root)[0])
-    assert named.config().batch_size == 32
-    assert named.smoke(named.config()).batch_size == 2
+    assert named.config.batch_size == 32
+    assert named.config.smoke().batch_size == 2
     assert load(catalog(project.root)[0]).config is named.config
 
 
@@ -73,10 +73,18 @@ def test_an_experiment_that_fails_to_import_is_told_with_its_line(project):
     assert "experiments.beta.fails" not in sys.modules
 
 
-def test_an_experiment_that_lacks_parts(project):
-    project.add("beta/lacks", '"""Lacks."""\n\nConfig = int\n')
-    with pytest.raises(Mistake, match="does not define validate, smoke, make"):
+@pytest.mark.parametrize("text", ["", "config = 3\n"])
+def test_an_experiment_without_a_config(project, text):
+    project.add("beta/lacks", f'"""Lacks."""\n\n{text}')
+    with pytest.raises(Mistake, match="does not define `config`, an object of a class made from"):
         load(resolve("lacks", catalog(project.root)))
+
+
+def test_an_experiment_that_cannot_be_made_small_or_at_all(project):
+    text = (project.root / "experiments/alpha/probe.py").read_text()
+    project.add("beta/whole", text.replace("def smoke(", "def tiny("))
+    with pytest.raises(Mistake, match=r"cannot be imported: TypeError: .*abstract method '?smoke"):
+        load(resolve("whole", catalog(project.root)))
 
 
 @pytest.mark.parametrize("entry", catalog(), ids=lambda entry: entry.name)
@@ -88,7 +96,7 @@ def test_every_real_experiment_has_its_fixed_lines(entry):
 
 def test_the_catalog_needs_no_jax():
     code = (
-        "import sys; from research.cli.catalog import catalog; catalog();"
+        "import sys; from research.options.catalog import catalog; catalog();"
         "bad = {'jax', 'numpy', 'tensorflow_datasets'} & set(sys.modules);"
         "sys.exit(f'imported {bad}' if bad else 0)"
     )

@@ -1,14 +1,15 @@
 """From options to a config."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from research.cli.catalog import catalog, load
-from research.cli.configure import added_since, config_from, config_options, configure
-from research.cli.options import options_of, scan
 from research.cli.pace import RunOptions
 from research.errors import Mistake
+from research.options.catalog import catalog, load
+from research.options.configure import added_since, config_from, config_options, configure
+from research.options.options import options_of, scan
 
 OWN = options_of(RunOptions)
 
@@ -54,15 +55,15 @@ def test_a_field_named_like_an_option_of_run_is_the_experiments_mistake(project)
 
 
 def test_a_recorded_config_reads_back(project):
-    from research.engine.identity import config_fields
+    from research.options.config import config_fields
 
     named = load(catalog(project.root)[0])
-    config = named.config(widths=(5, 6), limit=3)
+    config = replace(named.config, widths=(5, 6), limit=3)
     recorded = json.loads(json.dumps(config_fields(config)))
     assert config_from(named, recorded) == config
     assert added_since(named, recorded) == ""
     del recorded["limit"]
-    assert config_from(named, recorded) == named.config(widths=(5, 6))
+    assert config_from(named, recorded) == replace(named.config, widths=(5, 6))
     assert "before the experiment had --limit" in added_since(named, recorded)
     with pytest.raises(Mistake, match="no longer has --gone, with which"):
         config_from(named, recorded | {"gone": 1})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.cli.convert import Refusal, convert, describe, nearest, spell, supported
+from research.options.convert import Refusal, convert, describe, nearest, spell, supported
 
 
 @pytest.mark.parametrize(

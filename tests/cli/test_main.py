@@ -14,8 +14,8 @@ from research.cli import main as main_module
 from research.cli.command import Command, Outcome
 from research.cli.commands import list as list_command
 from research.cli.main import COMMANDS, load_command, main
-from research.cli.options import options_of
 from research.errors import Damaged, Difference, Exit, Stopped
+from research.options.options import options_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from research.cli.catalog import catalog, load, resolve
 from research.cli.main import main
 from research.cli.opening import _check_memory
 from research.errors import Exit, Mistake
+from research.options.catalog import catalog, load, resolve
 from tests.cli.test_run_commands import call, tiny  # noqa: F401, a fixture
 
 
@@ -104,7 +105,7 @@ def test_options_that_belong_to_the_run(tiny, capsys):  # noqa: F811
 
 def made(name, **changed):
     named = load(resolve(name, catalog()))
-    return named.make(named.config(**changed))
+    return named.make(dataclasses.replace(named.config, **changed))
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 import pytest
 
-from research.cli.options import clashes, options_of, refuse, scan
 from research.errors import Mistake
+from research.options.options import clashes, options_of, refuse, scan
 
 
 @dataclass(frozen=True)

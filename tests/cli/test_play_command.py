@@ -27,8 +27,8 @@ ACTOR = '''
     import numpy as np
 
     from research.engine.experiment import Experiment
-    from research.engine.hyperparameters import floats
     from research.engine.metrics import mean
+    from research.options.config import Config
     from research.rl.agent import reactive
     from research.rl.distributions import Categorical
     from research.rl.environments.environment import Discrete, Environment, Renderer, TimeStep
@@ -40,60 +40,57 @@ ACTOR = '''
 
 
     @dataclass(frozen=True)
-    class Config:
+    class Probe(Config):
         steps: Annotated[int, "steps"] = 4
         drawn: Annotated[bool, "whether it is drawn"] = True
         longest: Annotated[int, "steps of an episode at most"] = 9
         title: Annotated[str, "of the environment"] = "three"
         rate: Annotated[float, "how far a step goes"] = 1.0
 
+        def smoke(self):
+            return replace(self, steps=2)
 
-    def validate(config):
-        return []
+        def make(self):
+            def reset(key):
+                return jnp.int32(0), jnp.zeros(1)
 
+            def step(key, time, action):
+                done = time == 2
+                after = jnp.where(done, 0, time + 1)
+                seen = jnp.float32(time + 1)[None]
+                return after, TimeStep(
+                    jnp.where(done, 0.0, seen), jnp.float32(action), done, jnp.bool_(False), seen
+                )
 
-    def smoke(config):
-        return replace(config, steps=2)
-
-
-    def make(config):
-        def reset(key):
-            return jnp.int32(0), jnp.zeros(1)
-
-        def step(key, time, action):
-            done = time == 2
-            after = jnp.where(done, 0, time + 1)
-            seen = jnp.float32(time + 1)[None]
-            return after, TimeStep(
-                jnp.where(done, 0.0, seen), jnp.float32(action), done, jnp.bool_(False), seen
+            renderer = Renderer(
+                lambda seen: np.broadcast_to(seen[:, :, None], (len(seen), 3, 5)).astype(np.uint8),
+                np.arange(12, dtype=np.uint8).reshape(4, 3) * 20, 0.1,
+            )
+            environment = Environment(
+                self.title, reset, step, (1,), Discrete(2), self.longest, None,
+                renderer if self.drawn else None,
             )
 
-        renderer = Renderer(
-            lambda seen: np.broadcast_to(seen[:, :, None], (len(seen), 3, 5)).astype(np.uint8),
-            np.arange(12, dtype=np.uint8).reshape(4, 3) * 20, 0.1,
-        )
-        environment = Environment(
-            config.title, reset, step, (1,), Discrete(2), config.longest, None,
-            renderer if config.drawn else None,
-        )
+            def init(key, hyperparameters):
+                return State(jnp.zeros(2), hyperparameters)
 
-        def init(key, hyperparameters):
-            return State(jnp.zeros(2), hyperparameters)
+            def update(state, batch, key):
+                logits = state.logits + state.hyperparameters["rate"] * jnp.array([-0.1, 0.1])
+                return state._replace(logits=logits), {"loss": mean(jnp.float32(0))}
 
-        def update(state, batch, key):
-            logits = state.logits + state.hyperparameters["rate"] * jnp.array([-0.1, 0.1])
-            return state._replace(logits=logits), {"loss": mean(jnp.float32(0))}
+            def evaluate(state, batch, key):
+                return {"episode_return": mean(state.logits[1])}
 
-        def evaluate(state, batch, key):
-            return {"episode_return": mean(state.logits[1])}
+            def act(state, seen):
+                return Categorical(seen * 0 + state.logits)
 
-        def act(state, seen):
-            return Categorical(seen * 0 + state.logits)
+            return Experiment(
+                init, update, evaluate, self.steps, 1, "steps",
+                watched=("evaluation",), final=("evaluation",), agent=reactive(environment, act),
+            )
 
-        return Experiment(
-            init, update, evaluate, config.steps, 1, "steps", floats(config),
-            watched=("evaluation",), final=("evaluation",), agent=reactive(environment, act),
-        )
+
+    config = Probe()
 '''
 
 

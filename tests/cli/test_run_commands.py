@@ -33,8 +33,8 @@ TINY = '''
     import jax.numpy as jnp
 
     from research.engine.experiment import Experiment
-    from research.engine.hyperparameters import floats
     from research.engine.metrics import mean
+    from research.options.config import Config
 
 
     class State(NamedTuple):
@@ -43,36 +43,36 @@ TINY = '''
 
 
     @dataclass(frozen=True)
-    class Config:
+    class Probe(Config):
         steps: Annotated[int, "steps"] = 40
         size: Annotated[int, "length of the vector"] = 4
         decay: Annotated[float, "factor of each step"] = 0.9
 
+        def problems(self):
+            return [] if self.size > 0 else [f"--size must be at least 1, not {self.size}"]
 
-    def validate(config):
-        return [] if config.size > 0 else [f"--size must be at least 1, not {config.size}"]
+        def smoke(self):
+            return replace(self, steps=8)
+
+        def make(self):
+            def init(key, hyperparameters):
+                return State({"w": jax.random.normal(key, (self.size,))}, hyperparameters)
+
+            def update(state, batch, key):
+                noise = 0.01 * jax.random.normal(key, (self.size,))
+                w = state.hyperparameters["decay"] * state.params["w"] + noise
+                return state._replace(params={"w": w}), {"loss": mean(jnp.sum(w**2))}
+
+            def evaluate(state, batch, key):
+                return {"norm": mean(jnp.sum(jnp.abs(state.params["w"])))}
+
+            return Experiment(
+                init, update, evaluate, self.steps, self.size, "numbers",
+                evaluate_every=10, watched=("validation",), final=("test",),
+            )
 
 
-    def smoke(config):
-        return replace(config, steps=8)
-
-
-    def make(config):
-        def init(key, hyperparameters):
-            return State({"w": jax.random.normal(key, (config.size,))}, hyperparameters)
-
-        def update(state, batch, key):
-            noise = 0.01 * jax.random.normal(key, (config.size,))
-            w = state.hyperparameters["decay"] * state.params["w"] + noise
-            return state._replace(params={"w": w}), {"loss": mean(jnp.sum(w**2))}
-
-        def evaluate(state, batch, key):
-            return {"norm": mean(jnp.sum(jnp.abs(state.params["w"])))}
-
-        return Experiment(
-            init, update, evaluate, config.steps, config.size, "numbers", floats(config),
-            evaluate_every=10, watched=("validation",), final=("test",),
-        )
+    config = Probe()
 '''
 
 

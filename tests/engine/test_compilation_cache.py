@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from research.cli.catalog import ROOT
 from research.engine import compilation_cache
 from research.engine.compilation_cache import Entries, clear, kind, place, usage
 from research.engine.fingerprint import fingerprint
+from research.options.catalog import ROOT
 
 VALUE = bytes(range(256)) * 4
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.cli.catalog import ROOT
 from research.engine.headline import KINDS, headline, larger_is_better, matching
+from research.options.catalog import ROOT
 
 
 def recorded_names():

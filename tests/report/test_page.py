@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from research.cli.catalog import ROOT
 from research.engine.artifacts import (
     Animation,
     Confusion,
@@ -19,6 +18,7 @@ from research.engine.artifacts import (
     Passages,
     write,
 )
+from research.options.catalog import ROOT
 from research.report.page import About, make_page, render, write_report
 from research.report.reading import read_run
 

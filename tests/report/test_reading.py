@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from research.cli.catalog import ROOT
 from research.engine.artifacts import Histogram, write
 from research.errors import Damaged, Mistake
+from research.options.catalog import ROOT
 from research.report.reading import read_run
 
 

@@ -36,12 +36,12 @@ def main(size: str, steps: int, names: Sequence[str]) -> dict[str, str]:
 
 
 def _trained(size: str, steps: int, name: str) -> Mapping[str, Any]:
-    from research.cli.catalog import ROOT, catalog, load, resolve
     from research.cli.opening import opened
     from research.engine.leaves import Reader
+    from research.options.catalog import ROOT, catalog, load, resolve
 
     named = load(resolve(name, catalog()))
-    config = named.smoke(named.config()) if size == "smoke" else named.config()
+    config = named.config.smoke() if size == "smoke" else named.config
     with opened(named, config, "auto", ROOT) as ready:
         program = ready.program
         carry = program.initial(0)

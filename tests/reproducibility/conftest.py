@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from research.cli.catalog import ROOT, Named, catalog, load
 from research.cli.opening import Opened, opened
 from research.engine.cadence import Cadence, default_cadence
-from research.engine.identity import Identity, config_fields
+from research.engine.identity import Identity
 from research.engine.observer import Silence
 from research.engine.run import Slicing, StoppedRun, launch
 from research.errors import Mistake
+from research.options.catalog import ROOT, Named, catalog, load
+from research.options.config import config_fields
 
 ALIKE = {
     "vision/fashion_mnist_cnn": "vision/digits_cnn",
@@ -158,6 +159,6 @@ def opened_or_skipped(named: Named, config: Any) -> Iterator[Opened]:
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
     entry = next(entry for entry in catalog() if entry.name == request.param)
     named = load(entry)
-    config = named.smoke(named.config())
+    config = named.config.smoke()
     with opened_or_skipped(named, config) as ready:
         yield Subject(named, config, ready)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from research.cli.catalog import ROOT
+from research.options.catalog import ROOT
 
 REPRESENTATIVES = ("vision/digits_cnn", "rl/cartpole_ppo", "sequence/sine_rnn")
 """One of each mechanism: batches from a data set, environments in the state, carried state."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from research.cli.catalog import ROOT
+from research.options.catalog import ROOT
 from tests.reproducibility import devices_run
 from tests.reproducibility.launches import finish, start
 

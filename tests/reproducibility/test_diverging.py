@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from research.cli.catalog import catalog, load
 from research.engine import ledger
 from research.engine.cadence import default_cadence
 from research.engine.divergence import Diverged
-from research.engine.identity import Identity, config_fields
+from research.engine.identity import Identity
 from research.engine.observer import Silence
 from research.engine.run import Slicing, launch
 from research.errors import Exit
+from research.options.catalog import catalog, load
+from research.options.config import config_fields
 from tests.reproducibility.conftest import opened_or_skipped
 
 QUICK = ("rl/pendulum_ddpg", "sequence/sine_rnn", "rl/cartpole_evolution_strategies")
@@ -43,7 +44,7 @@ SLOW = (
 )
 def test_it_stops_at_the_step_that_was_not_finite(name: str, tmp_path: Path) -> None:
     named = load(next(entry for entry in catalog() if entry.name == name))
-    config = dataclasses.replace(named.smoke(named.config()), learning_rate=1e30)
+    config = dataclasses.replace(named.config.smoke(), learning_rate=1e30)
     with opened_or_skipped(named, config) as ready:
         steps = ready.experiment.steps
         identity = Identity(name, config_fields(config), 0)

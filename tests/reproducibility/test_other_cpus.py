@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from research.cli.catalog import ROOT, catalog
 from research.engine.processor import level_1_cache, vector_extensions
+from research.options.catalog import ROOT, catalog
 from tests.reproducibility import bits_run
 
 EXTENSIONS = set(vector_extensions())

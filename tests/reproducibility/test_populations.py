@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from research.cli.catalog import ROOT
+from research.options.catalog import ROOT
 from tests.reproducibility.launches import REPRESENTATIVES, finish, start
 
 FAST = "sequence/sine_rnn"

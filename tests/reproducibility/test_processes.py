@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from research.cli.catalog import catalog
 from research.engine import ledger
+from research.options.catalog import catalog
 from tests.reproducibility.launches import REPRESENTATIVES, finish, kill_at_random, start
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import jax
 import pytest
 
-from research.cli.catalog import ROOT, catalog, load, resolve
 from research.cli.opening import named_of, opened_run
 from research.engine import ledger
-from research.engine.identity import Identity, config_fields, is_config_file_true, read_identity
+from research.engine.identity import Identity, is_config_file_true, read_identity
 from research.engine.observer import Silence
 from research.engine.verify import Judgement, verify
 from research.errors import Mistake
+from research.options.catalog import ROOT, catalog, load, resolve
+from research.options.config import config_fields
 from tests.figures import differing, rows_of
 
 RECORDS = sorted(path.parent for path in (ROOT / "records").glob("*/*/*/ledger.jsonl"))
@@ -35,7 +36,7 @@ def test_a_record_is_whole_and_of_the_experiment_as_it_is_now(record: Path) -> N
     named = load(resolve(identity.experiment, catalog()))
     options = differing(named.name, identity.config)
     assert options in rows_of(named.name), "the defaults have changed: record it again"
-    fields = config_fields(named.config()) | dict(options)
+    fields = config_fields(named.config) | dict(options)
     today = Identity(named.name, fields, identity.seed, population=identity.population)
     assert identity == today
     assert record == today.directory(ROOT / "records")

@@ -41,8 +41,8 @@ SMALL = '''
     import jax.numpy as jnp
 
     from research.engine.experiment import Experiment
-    from research.engine.hyperparameters import floats
     from research.engine.metrics import mean
+    from research.options.config import Config
 
 
     class State(NamedTuple):
@@ -51,48 +51,48 @@ SMALL = '''
 
 
     @dataclass(frozen=True)
-    class Config:
+    class Probe(Config):
         steps: Annotated[int, "steps"] = 40
         size: Annotated[int, "length of the vector"] = 4
         decay: Annotated[float, "factor of each step"] = 0.9
         trouble: Annotated[Literal["none", "nan", "crash"], "what befalls the run"] = "none"
 
+        def problems(self):
+            problems = []
+            if self.size < 1:
+                problems.append(f"--size must be at least 1, not {self.size}")
+            if not 0 < self.decay < 1:
+                problems.append(f"--decay must lie between 0 and 1, not {self.decay}")
+            return problems
 
-    def validate(config):
-        problems = []
-        if config.size < 1:
-            problems.append(f"--size must be at least 1, not {config.size}")
-        if not 0 < config.decay < 1:
-            problems.append(f"--decay must lie between 0 and 1, not {config.decay}")
-        return problems
+        def smoke(self):
+            return replace(self, steps=8)
+
+        def make(self):
+            def init(key, hyperparameters):
+                return State(jax.random.normal(key, (self.size,)), hyperparameters)
+
+            def update(state, batch, key):
+                noise = 0.01 * jax.random.normal(key, (self.size,))
+                w = state.hyperparameters["decay"] * state.params + noise
+                bad = jnp.nan if self.trouble == "nan" else 0.0
+                return state._replace(params=w), {"loss": mean(jnp.sum(w**2) + bad)}
+
+            def evaluate(state, batch, key):
+                return {"norm": mean(jnp.sum(jnp.abs(state.params)))}
+
+            def measure(state):
+                if self.trouble == "crash" and not os.path.exists("mended"):
+                    os.kill(os.getpid(), 9)
+                return {"sum": float(state.params.sum())}
+
+            return Experiment(
+                init, update, evaluate, self.steps, self.size, "numbers",
+                evaluate_every=max(self.steps // 4, 1), measure=measure,
+            )
 
 
-    def smoke(config):
-        return replace(config, steps=8)
-
-
-    def make(config):
-        def init(key, hyperparameters):
-            return State(jax.random.normal(key, (config.size,)), hyperparameters)
-
-        def update(state, batch, key):
-            noise = 0.01 * jax.random.normal(key, (config.size,))
-            w = state.hyperparameters["decay"] * state.params + noise
-            bad = jnp.nan if config.trouble == "nan" else 0.0
-            return state._replace(params=w), {"loss": mean(jnp.sum(w**2) + bad)}
-
-        def evaluate(state, batch, key):
-            return {"norm": mean(jnp.sum(jnp.abs(state.params)))}
-
-        def measure(state):
-            if config.trouble == "crash" and not os.path.exists("mended"):
-                os.kill(os.getpid(), 9)
-            return {"sum": float(state.params.sum())}
-
-        return Experiment(
-            init, update, evaluate, config.steps, config.size, "numbers", floats(config),
-            evaluate_every=max(config.steps // 4, 1), measure=measure,
-        )
+    config = Probe()
 '''
 
 

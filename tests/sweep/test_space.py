@@ -12,8 +12,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from research.cli.convert import Refusal, convert, spell
-from research.cli.options import options_of
+from research.options.convert import Refusal, convert, spell
+from research.options.options import options_of
 from research.sweep.space import (
     Choices,
     Interval,

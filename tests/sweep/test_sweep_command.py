@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from research.cli.catalog import ROOT
 from research.cli.main import main
 from research.errors import Exit
+from research.options.catalog import ROOT
 from tests.sweep.calls import call, table
 
 

@@ -7,14 +7,16 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from research.cli.catalog import ROOT, load, read
 from research.engine import ledger
-from research.engine.identity import Identity, config_fields
+from research.engine.identity import Identity
 from research.errors import Exit
+from research.options.catalog import ROOT, load, read
+from research.options.config import config_fields
 from tests.sweep.calls import (
     call,
     count_saves,
@@ -81,7 +83,9 @@ def test_a_killed_sweep_leaves_no_run_at_work(small) -> None:
 def test_a_run_at_work_elsewhere_is_waited_for(small, tmp_path) -> None:
     """Another process holds the run's directory: the sweep waits, and says for whom."""
     named = load(read(small / "experiments/alpha/small.py"))
-    run = Identity("alpha/small", config_fields(named.config(decay=0.5)), 0).directory(Path("runs"))
+    run = Identity("alpha/small", config_fields(replace(named.config, decay=0.5)), 0).directory(
+        Path("runs")
+    )
     run.mkdir(parents=True)
     with (run / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.comparison_text import label_of, print_comparison
-from research.cli.convert import did_you_mean
 from research.cli.curves import curve, curve_name, environment_steps, read_lines
 from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.runs import LEDGER_FILE, find_meant
 from research.cli.summary import Summary, summarize
 from research.engine.headline import headline, larger_is_better, matching
 from research.errors import Mistake
-from research.ranges import PATH
+from research.options.convert import did_you_mean
+from research.options.ranges import PATH
 from research.report.bounds import bounds_of
 from research.report.comparison import (
     Comparison,

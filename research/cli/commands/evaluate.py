@@ -12,7 +12,7 @@ from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.pace import CHECKPOINT, RUNS_DIR, RunsDir
 from research.cli.terminal import make_console
 from research.errors import Exit, Mistake
-from research.ranges import ANY_SEED
+from research.options.ranges import ANY_SEED
 from research.statistics import spread
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from research.cli.command import Argument, Command, Context, Outcome, Section
 from research.cli.commands import run as run_command
-from research.cli.convert import spell
 from research.cli.opening import opened
 from research.cli.terminal import make_console
 from research.errors import Mistake
+from research.options.convert import spell
 
 if TYPE_CHECKING:
     from research.cli.cost import Cost
@@ -26,7 +26,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     config = plans[0].config
     with opened(named, config, options.data, context.root) as ready:
         report = describe(ready)
-    from research.engine.identity import config_fields
+    from research.options.config import config_fields
 
     report = {"experiment": named.name, "config": config_fields(config), **report}
     _print(report, context.human)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, TextIO
 
-from research.cli.catalog import Entry, catalog
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.convert import did_you_mean
 from research.cli.terminal import cut, is_terminal, make_console, width
 from research.errors import Mistake
+from research.options.catalog import Entry, catalog
+from research.options.convert import did_you_mean
 
 _GAP = 2
 

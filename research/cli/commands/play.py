@@ -13,7 +13,7 @@ from research.cli.film import film_problems, write_film
 from research.cli.pace import CHECKPOINT, RUNS_DIR, RunsDir
 from research.cli.terminal import make_console
 from research.errors import Exit
-from research.ranges import ANY_SEED, PATH
+from research.options.ranges import ANY_SEED, PATH
 from research.statistics import Spread, spread
 
 if TYPE_CHECKING:

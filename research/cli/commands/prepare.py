@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from research.cli.catalog import Entry, catalog, load, resolve
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.convert import did_you_mean
 from research.cli.terminal import make_console
 from research.errors import Exit, Mistake
+from research.options.catalog import Entry, catalog, load, resolve
+from research.options.convert import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         preparation.prepare_dataset(name, console)
         return Outcome({"prepared": [name]})
     named = load(entry)
-    data = named.make(named.config()).data
+    data = named.make(named.config).data
     sources = list(data.splits.values()) if data else []
     preparation.prepare(sources, console)
     return Outcome({"prepared": [source.name for source in sources]})

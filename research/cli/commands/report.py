@@ -13,7 +13,7 @@ from research.cli.reporting import REPORT, about_experiments
 from research.cli.runs import find_run
 from research.cli.terminal import make_console
 from research.errors import Exit, Mistake
-from research.ranges import PATH
+from research.options.ranges import PATH
 
 
 @dataclass(frozen=True)

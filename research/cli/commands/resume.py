@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.configure import added_since
 from research.cli.display import Display
 from research.cli.joining import follow_run
 from research.cli.launching import launched, settle
@@ -17,7 +16,8 @@ from research.cli.pace import TEXT, Pace
 from research.cli.runs import find_run
 from research.cli.together import run_together
 from research.errors import Exit
-from research.ranges import PATH
+from research.options.configure import added_since
+from research.options.ranges import PATH
 
 
 @dataclass(frozen=True)

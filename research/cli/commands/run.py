@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from research.cli.acting import experiment_of
-from research.cli.catalog import Named, catalog, load, resolve
 from research.cli.command import (
     Argument,
     Command,
@@ -18,18 +17,19 @@ from research.cli.command import (
     own_options,
     wrong_count,
 )
-from research.cli.configure import config_options
-from research.cli.convert import is_bool
 from research.cli.display import Display
 from research.cli.joining import follow_run
 from research.cli.launching import launched, settle
 from research.cli.opening import named_of
-from research.cli.options import Option, options_of, refuse, scan
 from research.cli.pace import RunOptions
 from research.cli.plans import Plan, plans_of, population_of
 from research.cli.runs import find_run
 from research.cli.together import run_together
 from research.errors import EncoreError, Exit, Mistake
+from research.options.catalog import Named, catalog, load, resolve
+from research.options.configure import config_options
+from research.options.convert import is_bool
+from research.options.options import Option, options_of, refuse, scan
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity
@@ -81,7 +81,8 @@ class _Begun(NamedTuple):
 
 
 def _begun(named: Named, plan: Plan, options: RunOptions, context: Context) -> _Begun:
-    from research.engine.identity import Identity, config_fields
+    from research.engine.identity import Identity
+    from research.options.config import config_fields
 
     identity = Identity(
         named.name,
@@ -134,7 +135,7 @@ def _initialized(identity: Identity, options: RunOptions, context: Context) -> _
 def _launch(
     named: Named, plan: Plan, options: RunOptions, context: Context, channel: Channel | None
 ) -> dict[str, Any]:
-    from research.engine.identity import runs_of_fewer_fields, runs_of_older_content
+    from research.engine.identity import runs_of_older_content
     from research.engine.own_files import paths_of
     from research.engine.run import restart
 
@@ -152,11 +153,6 @@ def _launch(
                 if aside:
                     display.note(f"the run that was there is kept as {aside}")
         elif not directory.exists():
-            for older in runs_of_fewer_fields(identity, runs_dir):
-                display.note(
-                    f"{older} is like this run, made before the experiment had all of its "
-                    f"options; it is left alone (`python launch.py resume {older}` goes on with it)"
-                )
             for other in runs_of_older_content(identity, runs_dir, files):
                 display.note(
                     f"{other} learned from {', '.join(files.values())} when that held another "

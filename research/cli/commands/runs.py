@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.convert import did_you_mean, spell
 from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.rows import (
     Row,
@@ -29,6 +28,7 @@ from research.cli.summary import Summary, unreadable
 from research.cli.table import Column, print_table
 from research.cli.terminal import make_console
 from research.errors import Mistake
+from research.options.convert import did_you_mean, spell
 
 STYLES = {
     "complete": "green",

@@ -12,7 +12,7 @@ from research.cli.acting import open_reported
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.pace import CHECKPOINT, RUNS_DIR, SEEDS, RunsDir, choice_problems
 from research.errors import Exit
-from research.ranges import ANY_SEED
+from research.options.ranges import ANY_SEED
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.convert import spell
 from research.cli.display import print_result, spell_figures
 from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.runs import find_run, read_json
 from research.cli.standing import standing_of
 from research.cli.terminal import make_console
+from research.options.convert import spell
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity

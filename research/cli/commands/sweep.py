@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from research.cli.command import Argument, Command, Context, Outcome, Section
-from research.cli.options import options_of
 from research.errors import Exit
+from research.options.options import options_of
 from research.sweep.options import SweepOptions
 
 
@@ -20,8 +20,8 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
 
 def more(tokens: Sequence[str], context: Context) -> Section | None:
     """The fields of the experiment named, for help."""
-    from research.cli.catalog import catalog, load, resolve
-    from research.cli.configure import config_options
+    from research.options.catalog import catalog, load, resolve
+    from research.options.configure import config_options
     from research.sweep.request import find_experiment
 
     entries = catalog(context.root)

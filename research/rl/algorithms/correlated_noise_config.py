@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from research.ranges import FRACTION, out_of_range
+from research.options.ranges import FRACTION, out_of_range
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range
+from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range
 from research.rl.algorithms import ppo_config
 from research.rl.algorithms.curious_ppo import make_curious_ppo
 from research.rl.algorithms.ppo_config import PPOConfig, sizes_of

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import POSITIVE
+from research.options.ranges import POSITIVE
 from research.rl.algorithms.ddpg import make_ddpg
 from research.rl.algorithms.off_policy_config import OffPolicyConfig, problems_of, sizes_of, smoke
 from research.rl.environments.registered import make_environment

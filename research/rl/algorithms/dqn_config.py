@@ -7,7 +7,7 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Range, out_of_range
+from research.options.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Range, out_of_range
 from research.rl.algorithms.dqn import Sizes, make_dqn
 from research.rl.algorithms.off_policy_config import ill_sized, unlearned
 from research.rl.environments.registered import make_environment, unfit

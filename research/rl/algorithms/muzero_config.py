@@ -7,7 +7,15 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range, undivided
+from research.options.ranges import (
+    AMOUNT,
+    COUNT,
+    FRACTION,
+    POSITIVE,
+    Range,
+    out_of_range,
+    undivided,
+)
 from research.rl.algorithms.muzero import Sizes, make_muzero
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.minibatches import undivided_rollout

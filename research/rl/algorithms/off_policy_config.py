@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, TypeVar
 
-from research.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Range, out_of_range
+from research.options.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Range, out_of_range
 from research.rl.environments.registered import unfit
 from research.rl.off_policy import Sizes
 

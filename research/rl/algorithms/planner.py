@@ -13,7 +13,7 @@ from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.hyperparameters import floats
 from research.engine.metrics import Metrics, maximum
-from research.ranges import AMOUNT, COUNT, FRACTION, out_of_range
+from research.options.ranges import AMOUNT, COUNT, FRACTION, out_of_range
 from research.rl.algorithms.planning import (
     Plan,
     Sweep,

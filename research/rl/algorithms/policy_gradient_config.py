@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from research.ranges import AMOUNT, COUNT, DEPTH, POSITIVE, Range, out_of_range, undivided
+from research.options.ranges import AMOUNT, COUNT, DEPTH, POSITIVE, Range, out_of_range, undivided
 from research.rl.environments.registered import unfit
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import AMOUNT, COUNT, DEPTH, POSITIVE, out_of_range
+from research.options.ranges import AMOUNT, COUNT, DEPTH, POSITIVE, out_of_range
 from research.rl.algorithms.policy_search import Search, Sizes, make_policy_search
 from research.rl.environments.registered import make_environment, unfit
 

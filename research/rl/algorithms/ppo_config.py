@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import AMOUNT, COUNT, POSITIVE, Range
+from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range
 from research.rl.algorithms.policy_gradient_config import PolicyGradientConfig, problems_of
 from research.rl.algorithms.ppo import Sizes, make_ppo
 from research.rl.environments.registered import make_environment, unfit

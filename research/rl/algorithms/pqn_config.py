@@ -7,7 +7,16 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Range, out_of_range, undivided
+from research.options.ranges import (
+    AMOUNT,
+    COUNT,
+    DEPTH,
+    FRACTION,
+    POSITIVE,
+    Range,
+    out_of_range,
+    undivided,
+)
 from research.rl.algorithms.pqn import Sizes, make_pqn
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.minibatches import undivided_rollout

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import COUNT, out_of_range
+from research.options.ranges import COUNT, out_of_range
 from research.rl.algorithms import clipped_values_config
 from research.rl.algorithms.clipped_values_config import ClippedValuesConfig, sizes_of
 from research.rl.algorithms.recurrent_ppo import make_recurrent_ppo

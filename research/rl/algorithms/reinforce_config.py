@@ -7,7 +7,7 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import AMOUNT
+from research.options.ranges import AMOUNT
 from research.rl.algorithms.policy_gradient_config import PolicyGradientConfig, problems_of
 from research.rl.algorithms.reinforce import Sizes, make_reinforce
 from research.rl.environments.registered import make_environment

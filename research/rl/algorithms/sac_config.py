@@ -7,7 +7,7 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import POSITIVE, Range
+from research.options.ranges import POSITIVE, Range
 from research.rl.algorithms.off_policy_config import OffPolicyConfig, problems_of, sizes_of, smoke
 from research.rl.algorithms.sac import make_sac
 from research.rl.environments.registered import make_environment

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
+from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
 from research.rl.algorithms.tabular import Exploration, Method, Sizes, make_tabular
 from research.rl.environments.registered import FINITE, make_environment, unfit
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from research.engine.experiment import Experiment
 from research.engine.hyperparameters import floats
-from research.ranges import AMOUNT, COUNT, POSITIVE, undivided
+from research.options.ranges import AMOUNT, COUNT, POSITIVE, undivided
 from research.rl.algorithms.off_policy_config import OffPolicyConfig, problems_of, sizes_of, smoke
 from research.rl.algorithms.td3 import make_td3
 from research.rl.environments.registered import make_environment

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from research.ranges import COUNT, FRACTION, Range
+from research.options.ranges import COUNT, FRACTION, Range
 from research.rl.environments.environment import Environment
 from research.rl.environments.frame_stacking import stack_frames
 from research.rl.environments.sticky_actions import stick_actions

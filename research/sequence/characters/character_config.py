@@ -11,7 +11,7 @@ from research.engine.experiment import Data, Experiment, Needs, Selection
 from research.engine.hyperparameters import floats
 from research.errors import Mistake
 from research.optimization.supervised import Fitting
-from research.ranges import AMOUNT, COUNT, DEPTH, out_of_range
+from research.options.ranges import AMOUNT, COUNT, DEPTH, out_of_range
 from research.sequence.characters.character_net import CharacterNet
 from research.sequence.characters.character_text import (
     Fed,

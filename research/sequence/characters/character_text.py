@@ -12,7 +12,7 @@ from research.data.sequences import split_by_time, windows_in
 from research.data.texts import is_file, read_text
 from research.data.vocabulary import Vocabulary, vocabulary_of
 from research.engine.experiment import Data, Needs
-from research.ranges import COUNT, FRACTION, PATH, POSITIVE, out_of_range, undivided
+from research.options.ranges import COUNT, FRACTION, PATH, POSITIVE, out_of_range, undivided
 
 Cut: TypeAlias = Literal["gaps", "published"]
 """Where a text is cut into splits: with gaps as long as a window between them, or as published."""

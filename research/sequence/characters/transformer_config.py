@@ -10,7 +10,7 @@ from research.engine.experiment import Data, Experiment, Needs, Selection
 from research.engine.hyperparameters import floats
 from research.optimization.policy import PolicyName
 from research.optimization.supervised import Fitting
-from research.ranges import AMOUNT, COUNT, DEPTH, FRACTION, out_of_range
+from research.options.ranges import AMOUNT, COUNT, DEPTH, FRACTION, out_of_range
 from research.sequence.characters.character_text import (
     Fed,
     TextConfig,

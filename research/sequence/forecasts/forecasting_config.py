@@ -11,7 +11,16 @@ from research.data.order import shuffled_rows, steps_per_epoch
 from research.engine.experiment import Data, Experiment
 from research.engine.hyperparameters import floats
 from research.optimization.supervised import Fitting
-from research.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Range, out_of_range, undivided
+from research.options.ranges import (
+    AMOUNT,
+    COUNT,
+    DEPTH,
+    FRACTION,
+    POSITIVE,
+    Range,
+    out_of_range,
+    undivided,
+)
 from research.sequence.forecasts.forecasting import make_forecasting
 from research.sequence.forecasts.synthetic import SIZES, make_series
 

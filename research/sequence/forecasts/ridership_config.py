@@ -15,7 +15,7 @@ from research.engine.experiment import Data, Evaluation, Experiment, Key, Select
 from research.engine.hyperparameters import floats
 from research.errors import Mistake
 from research.optimization.supervised import Fitting
-from research.ranges import AMOUNT, COUNT, DEPTH, POSITIVE, Range, out_of_range, undivided
+from research.options.ranges import AMOUNT, COUNT, DEPTH, POSITIVE, Range, out_of_range, undivided
 from research.sequence.forecasts.forecasting import make_forecasting
 from research.sequence.forecasts.ridership import (
     FEATURES,

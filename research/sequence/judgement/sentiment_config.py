@@ -17,7 +17,16 @@ from research.engine.experiment import Batch, Data, Evaluation, Experiment, Need
 from research.engine.hyperparameters import floats
 from research.errors import Mistake
 from research.optimization.supervised import Fitting, Variables
-from research.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Range, out_of_range, undivided
+from research.options.ranges import (
+    AMOUNT,
+    COUNT,
+    DEPTH,
+    FRACTION,
+    POSITIVE,
+    Range,
+    out_of_range,
+    undivided,
+)
 from research.sequence.judgement.judges import (
     BagOfWords,
     MeanEmbedding,

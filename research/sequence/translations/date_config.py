@@ -9,7 +9,7 @@ from research.data.order import shuffled_rows, steps_per_epoch
 from research.engine.experiment import Data, Experiment, Needs
 from research.engine.hyperparameters import floats
 from research.optimization.supervised import Fitting
-from research.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
+from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range, out_of_range, undivided
 from research.sequence.translations.dates import SIZES, make_dates
 from research.sequence.translations.encoder_decoder import AttentionName, EncoderDecoder
 from research.sequence.translations.pairs import pair_from

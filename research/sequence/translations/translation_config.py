@@ -11,7 +11,15 @@ from research.engine.experiment import Data, Experiment, Needs
 from research.engine.hyperparameters import floats
 from research.optimization.schedules import ScheduleName
 from research.optimization.supervised import Fitting
-from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range, undivided
+from research.options.ranges import (
+    AMOUNT,
+    COUNT,
+    FRACTION,
+    POSITIVE,
+    Range,
+    out_of_range,
+    undivided,
+)
 from research.sequence.translations.encoder_decoder import AttentionName, EncoderDecoder
 from research.sequence.translations.pairs import Pair, pair_from
 from research.sequence.translations.sentences import SentenceConfig, read_sentences

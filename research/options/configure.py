@@ -7,10 +7,12 @@ import re
 import typing
 from typing import Any
 
-from research.cli.catalog import Named
-from research.cli.convert import optional
-from research.cli.options import Option, Scan, clashes, options_of
 from research.errors import Mistake
+from research.options.catalog import Named
+from research.options.config import neutral_values, problems_of
+from research.options.convert import optional
+from research.options.options import Option, Scan, clashes, options_of
+from research.options.ranges import flag
 
 
 def config_options(named: Named, others: tuple[Option, ...]) -> tuple[Option, ...]:
@@ -19,8 +21,6 @@ def config_options(named: Named, others: tuple[Option, ...]) -> tuple[Option, ..
     Raises:
         Mistake: the config cannot be made into options (a mistake in the experiment's file).
     """
-    if not dataclasses.is_dataclass(named.config):
-        raise Mistake(f"{named.path}: Config is not a dataclass")
     options = options_of(named.config)
     problems = clashes(options, others)
     if problems:
@@ -48,13 +48,8 @@ def configure(named: Named, scan: Scan, *, smoke: bool) -> tuple[Any, list[str]]
     names = {field.name for field in dataclasses.fields(named.config)}
     given = {name: value for name, value in scan.values.items() if name in names}
     try:
-        start = named.config()
-        start = named.smoke(start) if smoke else start
-    except ValueError as error:
-        raise Mistake(f"{named.path}: the default config is refused: {error}") from error
-    try:
-        config = dataclasses.replace(start, **given)
-        messages = list(named.validate(config))
+        config = dataclasses.replace(named.config.smoke() if smoke else named.config, **given)
+        messages = problems_of(config)
     except ValueError as error:
         return None, [str(error)]
     mentioned = re.compile(r"--([\w-]+)")
@@ -66,8 +61,8 @@ def configure(named: Named, scan: Scan, *, smoke: bool) -> tuple[Any, list[str]]
 def config_from(named: Named, values: dict[str, Any]) -> Any:
     """The config that a run recorded, from its JSON values (lists become tuples).
 
-    A field that the experiment has got since the run was made takes its default: see
-    `added_since`.
+    A field that was left out because it was neutral is neutral again; any other that the
+    experiment has got since the run was made has its default.
 
     Raises:
         Mistake: a field that the run has is no longer the experiment's.
@@ -76,24 +71,25 @@ def config_from(named: Named, values: dict[str, Any]) -> Any:
     gone = sorted(values.keys() - fields)
     if gone:
         raise Mistake(
-            f"{named.name} no longer has {', '.join(_option(name) for name in gone)}, "
+            f"{named.name} no longer has {', '.join(map(flag, gone))}, "
             "with which that run was made: go back to the code of the run"
         )
 
     def restore(value: Any) -> Any:
         return tuple(restore(part) for part in value) if isinstance(value, list) else value
 
-    return named.config(**{name: restore(value) for name, value in values.items()})
+    recorded = {name: restore(value) for name, value in values.items()}
+    return dataclasses.replace(named.config, **neutral_values(named.config) | recorded)
 
 
 def added_since(named: Named, values: dict[str, Any]) -> str:
     """A sentence on the options that a run was made without, or ""."""
-    added = [field for field in dataclasses.fields(named.config) if field.name not in values]
+    neutral = neutral_values(named.config)
+    added = [
+        f"{flag(field.name)} ({getattr(named.config, field.name)})"
+        for field in dataclasses.fields(named.config)
+        if field.name not in values and field.name not in neutral
+    ]
     if not added:
         return ""
-    spelled = ", ".join(f"{_option(field.name)} ({field.default})" for field in added)
-    return f"this run was made before the experiment had {spelled}: its default is taken"
-
-
-def _option(field: str) -> str:
-    return f"--{field.replace('_', '-')}"
+    return f"this run was made before the experiment had {', '.join(added)}: its default is taken"

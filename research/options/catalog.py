@@ -7,17 +7,19 @@ import importlib.util
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from research.cli.convert import nearest
-from research.cli.making import checked
 from research.errors import Mistake
+from research.options import making
+from research.options.config import Config, problems_of
+from research.options.convert import nearest
+from research.options.legacy import adapt
 
 if TYPE_CHECKING:
-    from research.engine.experiment import Experiment
+    from research.engine.experiment import Experiment, Needs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,19 +52,25 @@ class Named(NamedTuple):
     Attributes:
         name: `vision/digits_cnn`.
         path: its file.
-        config: the frozen dataclass of its config.
-        validate: config -> messages of all values that are out of range.
-        smoke: config -> the config of a run of seconds.
-        make: config -> the experiment. Where that has `needs`, (config, needs) -> the same for
-            whoever only uses a state of it, without the data.
+        config: the value that its file gives, of a class made from `Config`: what it is unless
+            something else is chosen.
     """
 
     name: str
     path: Path
-    config: type
-    validate: Callable[[Any], list[str]]
-    smoke: Callable[[Any], Any]
-    make: Callable[..., Experiment]
+    config: Any
+
+    def problems(self, config: Any) -> list[str]:
+        """What is wrong with a config, a message each."""
+        return problems_of(config)
+
+    def make(self, config: Any, needs: Needs | None = None) -> Experiment:
+        """The experiment of a config: `Config.make`, or with `needs` `Config.make_to_use`.
+
+        Raises:
+            Mistake: no run can be made of it.
+        """
+        return making.make(self.name, self.path, self.config, config, needs)
 
 
 def catalog(root: Path = ROOT) -> list[Entry]:
@@ -131,16 +139,16 @@ def load(entry: Entry) -> Named:
     """Import an experiment's file, and with it JAX.
 
     Raises:
-        Mistake: the file fails to import, or lacks one of its four parts.
+        Mistake: the file fails to import, or has no `config`.
     """
     module = _module(entry)
-    parts = ("Config", "validate", "smoke", "make")
-    missing = [part for part in parts if not hasattr(module, part)]
-    if missing:
-        raise Mistake(f"{entry.path} cannot be used: it does not define {', '.join(missing)}")
-    config, validate, smoke, make = (getattr(module, part) for part in parts)
-    made = checked(entry.name, config, make, entry.path.parent)
-    return Named(entry.name, entry.path, config, validate, smoke, made)
+    config = getattr(module, "config", None) or adapt(module)
+    if not isinstance(config, Config):
+        raise Mistake(
+            f"{entry.path} cannot be used: it does not define `config`, an object of a class made "
+            "from research.options.config.Config"
+        )
+    return Named(entry.name, entry.path, config)
 
 
 def _module(entry: Entry) -> ModuleType:

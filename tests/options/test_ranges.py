@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from research.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
+from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
 
 
 @pytest.mark.parametrize(

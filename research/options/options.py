@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import typing
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from research.cli.convert import (
+from research.errors import Mistake
+from research.options.config import fields_of
+from research.options.convert import (
     Refusal,
     at_home,
     bounded,
@@ -18,8 +19,7 @@ from research.cli.convert import (
     nearest,
     supported,
 )
-from research.errors import Mistake
-from research.ranges import INT32, PATH, Most
+from research.options.ranges import INT32, PATH, Most, flag
 
 
 class Option(NamedTuple):
@@ -74,35 +74,56 @@ class Scan(NamedTuple):
     unsure: bool
 
 
-def options_of(config: type) -> tuple[Option, ...]:
+def options_of(config: Any) -> tuple[Option, ...]:
     """The options of a dataclass whose fields are `name: Annotated[type, "help"] = default`.
 
     Behind the help can stand `PATH`, or `Most`, for one that takes larger whole numbers than int32.
 
     A last `_` is no part of the option: `in_`, which Python keeps `in` for itself, is `--in`.
 
+    Args:
+        config: the class, or an object of it, whose values are the defaults then.
+
     Raises:
         Mistake: fields without a default, or of a type that no option can spell: all of them.
     """
-    hints = typing.get_type_hints(config, include_extras=True)
     options, problems = [], []
-    for field in dataclasses.fields(config):
-        kind, text, marks = _kind_and_help(hints[field.name])
-        default = field.default
-        if field.default_factory is not dataclasses.MISSING:
-            default = field.default_factory()
+    defaults = _defaults(config)
+    for field in fields_of(config):
+        default = defaults.get(field.name, dataclasses.MISSING)
         if default is dataclasses.MISSING:
             problems.append(f"the field {field.name} needs a default")
-        if not supported(kind):
+        if not supported(field.kind):
             problems.append(
-                f"the field {field.name} is {describe(kind)}, which no option can spell"
+                f"the field {field.name} is {describe(field.kind)}, which no option can spell"
             )
-        name = field.name.rstrip("_").replace("_", "-")
-        most = next((mark.value for mark in marks if isinstance(mark, Most)), INT32)
-        options.append(Option(name, field.name, kind, default, text, path=PATH in marks, most=most))
+        most = field.mark(Most)
+        options.append(
+            Option(
+                flag(field.name).removeprefix("--"),
+                field.name,
+                field.kind,
+                default,
+                field.help,
+                path=PATH in field.marks,
+                most=most.value if most else INT32,
+            )
+        )
     if problems:
-        raise Mistake(f"{config.__module__}.{config.__name__}: {'; '.join(problems)}")
+        owner = config if isinstance(config, type) else type(config)
+        raise Mistake(f"{owner.__module__}.{owner.__name__}: {'; '.join(problems)}")
     return tuple(options)
+
+
+def _defaults(config: Any) -> dict[str, Any]:
+    if not isinstance(config, type):
+        return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    made = {
+        field.name: field.default_factory()
+        for field in dataclasses.fields(config)
+        if field.default_factory is not dataclasses.MISSING
+    }
+    return {field.name: field.default for field in dataclasses.fields(config)} | made
 
 
 def clashes(own: Iterable[Option], others: Iterable[Option]) -> list[str]:
@@ -119,13 +140,6 @@ def clashes(own: Iterable[Option], others: Iterable[Option]) -> list[str]:
 
 def _spellings(option: Option) -> set[str]:
     return {option.name, f"no-{option.name}"} if option.kind is bool else {option.name}
-
-
-def _kind_and_help(hint: Any) -> tuple[Any, str, list[Any]]:
-    if typing.get_origin(hint) is not Annotated:
-        return hint, "", []
-    kind, *notes = typing.get_args(hint)
-    return kind, next((note for note in notes if isinstance(note, str)), ""), notes
 
 
 def scan(

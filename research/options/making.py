@@ -5,58 +5,59 @@ from __future__ import annotations
 import dataclasses
 import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from research.errors import EncoreError, Mistake
-from research.ranges import INT32
+from research.options.config import Config, make_experiment
+from research.options.ranges import INT32, flag
 
 if TYPE_CHECKING:
-    from research.engine.experiment import Experiment
+    from research.engine.experiment import Experiment, Needs
 
 _OURS = Path(__file__).resolve().parents[1]
 _LENGTHS = re.compile(r"(steps|epochs|updates|generations|sweeps|iterations)$")
 """Names of fields that say how long a run is; larger values of others could fill the memory."""
 
 
-def checked(
-    name: str, config_class: type, make: Callable[..., Experiment], folder: Path
-) -> Callable[..., Experiment]:
-    """A maker that refuses in words a config of which no run can be made.
+def make(
+    name: str, file: Path, default: Config, config: Config, needs: Needs | None = None
+) -> Experiment:
+    """The experiment of a config, refused in words where no run can be made of it.
 
     Args:
         name: of the experiment.
-        config_class: of its config; a run of the defaults may make no update, by design.
-        make: (config, or config and needs) -> the experiment.
-        folder: where the experiment's file lies.
+        file: where it is defined.
+        default: its own config; a run of that may make no update, by design.
+        config: what was chosen.
+        needs: what the run kept, of an experiment that is only used.
+
+    Raises:
+        Mistake: what the experiment refuses, a run too long to be counted, or one of no update.
     """
-
-    def made(config: Any, *needs: Any) -> Experiment:
-        with told_as_mistakes(name, config, folder):
-            experiment = make(config, *needs)
-        if needs:
-            return experiment  # without its data: it is only used, and knows no steps
-        if experiment.steps > INT32:
-            raise Mistake(
-                f"{name}: a run of {experiment.steps:,} updates is too long to be counted; "
-                f"{INT32:,} are the most"
-            )
-        # An exception is made by the defaults: a forecast that learns nothing, say.
-        if experiment.steps < 1 and config != config_class() and make(config_class()).steps:
-            raise Mistake(f"{name}: the run would make no update{_least(make, config)}")
-        return experiment
-
-    return made
+    with told_as_mistakes(name, config, file.parent):
+        if needs is not None:
+            return make_experiment(config, lambda blind: blind.make_to_use(needs))
+        experiment = make_experiment(config)
+    if experiment.steps > INT32:
+        raise Mistake(
+            f"{name}: a run of {experiment.steps:,} updates is too long to be counted; "
+            f"{INT32:,} are the most"
+        )
+    # An exception is made by the defaults: a forecast that learns nothing, say.
+    if experiment.steps < 1 and config != default and make_experiment(default).steps:
+        raise Mistake(f"{name}: the run would make no update{_least(config)}")
+    return experiment
 
 
-def _least(make: Callable[..., Experiment], config: Any) -> str:
+def _least(config: Config) -> str:
     """Which whole numbers would have to be how large for one update, as the end of a sentence."""
 
     def updates(field: str, value: int) -> bool:
         try:
-            return make(dataclasses.replace(config, **{field: value})).steps > 0
+            return make_experiment(dataclasses.replace(config, **{field: value})).steps > 0
         except (ValueError, ArithmeticError, EncoreError):
             return False
 
@@ -73,7 +74,7 @@ def _least(make: Callable[..., Experiment], config: Any) -> str:
             middle = (low + high) // 2
             low, high = (low, middle) if updates(field.name, middle) else (middle, high)
         if high < 2**30:
-            enough.append(f"--{field.name.replace('_', '-')} must be at least {high}, not {value}")
+            enough.append(f"{flag(field.name)} must be at least {high}, not {value}")
     return f"; for one, {' or '.join(enough)}" if enough else ""
 
 
@@ -97,6 +98,5 @@ def told_as_mistakes(name: str, config: Any, folder: Path) -> Iterator[None]:
         text = str(error)
         for field in dataclasses.fields(config):
             if "_" in field.name:
-                option = f"--{field.name.replace('_', '-')}"
-                text = re.sub(rf"(?<![\w-]){field.name}\b", option, text)
+                text = re.sub(rf"(?<![\w-]){field.name}\b", flag(field.name), text)
         raise Mistake(f"{name}: {text}") from None

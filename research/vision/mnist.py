@@ -1,0 +1,37 @@
+"""MNIST and what is laid out like it, 70,000 images of 28 x 28 pixels, as training data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from research.data.order import shuffled_rows
+from research.data.tfds_split import TfdsSplit
+from research.engine.experiment import Data
+from research.options.ranges import Range
+from research.vision.classification import ImageClassification, Images
+
+TRAIN = 55_000
+"""Images to train on at most; the other 5,000 of the training file are there to choose by."""
+
+
+@dataclass(frozen=True)
+class MNISTClassification(ImageClassification):
+    """What can be chosen of classifiers of such images."""
+
+    batch_size: Annotated[int, "images in one update", Range(1, "examples")] = 128
+    examples: Annotated[int, "training images, the first of the file", Range(1, TRAIN)] = TRAIN
+
+
+def mnist(name: str, config: MNISTClassification, evaluation_batch_size: int = 1000) -> Images:
+    """The splits of `mnist` or `fashion_mnist`; batches are shuffled anew in each epoch."""
+    data = Data(
+        splits={
+            "train": TfdsSplit(name, f"train[:{config.examples}]"),
+            "validation": TfdsSplit(name, f"train[{TRAIN}:]"),
+            "test": TfdsSplit(name, "test"),
+        },
+        rows=shuffled_rows(config.examples, config.batch_size),
+        evaluation_batch_size=evaluation_batch_size,
+    )
+    return Images(data, config.examples, (28, 28, 1), white=255)
