@@ -11,29 +11,20 @@ Expected: evaluation episode_return -73.4 over 8 seeds (rl-baselines3-zoo: -76.6
 Time: 2 min
 """
 
-from __future__ import annotations
+from research.rl.algorithms.dqn import DQN
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.rl.algorithms.dqn_config import DQNConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(DQNConfig):
-    """What can be chosen."""
-
-    environment: Annotated[str, "where; actions are numbers"] = "Acrobot-v1"
-    environment_steps: Annotated[int, "steps in all environments together"] = 100_000
-    environments: Annotated[int, "environments stepped together"] = 4
-    steps_per_update: Annotated[int, "steps in each environment between learning"] = 1
-    gradient_steps: Annotated[int, "minibatches in one update"] = 4
-    replay_size: Annotated[int, "environment steps that are remembered"] = 50_000
-    learning_starts: Annotated[int, "environment steps before the first learning"] = 1_000
-    target_every: Annotated[int, "updates between two copies to the target network"] = 62
-    units: Annotated[int, "units of each hidden layer"] = 256
-    learning_rate: Annotated[float, "Adam's step size"] = 6.3e-4
-    epsilon: Annotated[float, "share of random actions in the end"] = 0.1
-    exploration_fraction: Annotated[float, "of the run, until epsilon has fallen from 1"] = 0.12
+config = DQN(
+    environment="Acrobot-v1",
+    environment_steps=100_000,
+    environments=4,
+    steps_per_update=1,
+    gradient_steps=4,
+    batch_size=128,
+    replay_size=50_000,
+    learning_starts=1_000,
+    target_every=62,
+    units=256,
+    learning_rate=6.3e-4,
+    epsilon=0.1,
+    exploration_fraction=0.12,
+)

@@ -9,21 +9,10 @@ Expected: evaluation episode_return 500 over 8 seeds
 Time: 15 s
 """
 
-from __future__ import annotations
+from dataclasses import replace
 
-from dataclasses import dataclass
-from typing import Annotated
+from research.rl.algorithms.dqn import CLEANRL
 
-from research.rl.algorithms.dqn_cartpole_config import CartPoleDQNConfig, make
-from research.rl.algorithms.dqn_config import smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(CartPoleDQNConfig):
-    """What can be chosen."""
-
-    double: Annotated[bool, "let the learning network choose the action that follows"] = True
-    learning_rate: Annotated[float, "Adam's step size"] = 1e-3
-    discount: Annotated[float, "weight of the next step's value"] = 0.98
+config = replace(
+    CLEANRL, double=True, learning_rate=1e-3, discount=0.98, report="evaluation/episode_return"
+)

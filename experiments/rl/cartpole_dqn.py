@@ -19,16 +19,6 @@ Expected: evaluation episode_return 495 over 8 seeds (CleanRL: 498 in training)
 Time: 45 s
 """
 
-from __future__ import annotations
+from research.rl.algorithms.dqn import FAR_SIGHTED
 
-from dataclasses import dataclass
-
-from research.rl.algorithms.dqn_cartpole_config import FarSightedConfig, make
-from research.rl.algorithms.dqn_config import smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(FarSightedConfig):
-    """What can be chosen."""
+config = FAR_SIGHTED

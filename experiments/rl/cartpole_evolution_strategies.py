@@ -12,40 +12,6 @@ Expected: evaluation episode_return 500 (the most there is)
 Time: 4 s
 """
 
-from __future__ import annotations
+from research.rl.algorithms.evolution import EvolutionStrategies
 
-from dataclasses import dataclass
-from functools import partial
-from typing import Annotated
-
-from research.engine.experiment import Experiment
-from research.options.ranges import POSITIVE, out_of_range
-from research.rl.algorithms import policy_search_config
-from research.rl.algorithms.policy_search_config import PolicySearchConfig, smoke
-from research.rl.algorithms.policy_search_strategies import evolution_strategies
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(PolicySearchConfig):
-    """What can be chosen."""
-
-    candidates: Annotated[int, "policies in a population, an even number"] = 32
-    deviation: Annotated[float, "standard deviation of the noise around the policy"] = 0.3
-    learning_rate: Annotated[float, "Adam's step size"] = 0.1
-
-
-def validate(config: Config) -> list[str]:
-    """What is out of range, a message each."""
-    problems = out_of_range(config, {"learning_rate": POSITIVE})
-    problems = policy_search_config.validate(config) + problems
-    if config.candidates % 2:
-        problems.append(f"--candidates must be even, not {config.candidates}: they come in pairs")
-    return problems
-
-
-def make(config: Config) -> Experiment:
-    """Evolution strategies in the chosen environment."""
-    search = partial(evolution_strategies, candidates=config.candidates)
-    return policy_search_config.make(config, search)
+config = EvolutionStrategies(candidates=32, deviation=0.3, learning_rate=0.1)

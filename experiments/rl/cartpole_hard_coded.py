@@ -14,14 +14,14 @@ Time: 1 s
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Self
 
 import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Experiment, Hyperparameters
-from research.engine.hyperparameters import floats
-from research.options.ranges import Range, out_of_range
+from research.options.config import Config
+from research.options.ranges import Range
 from research.rl.algorithms.fixed_policy import make_fixed_policy
 from research.rl.distributions import Categorical
 from research.rl.environments.registered import make_environment
@@ -31,30 +31,22 @@ CERTAIN = 1000.0
 
 
 @dataclass(frozen=True)
-class Config:
+class HardCoded(Config):
     """What can be chosen."""
 
-    evaluation_episodes: Annotated[int, "episodes that are played"] = 500
-    angle_weight: Annotated[float, "of the pole's angle in the rule"] = 1.0
-    angular_velocity_weight: Annotated[float, "of the pole's angular velocity in the rule"] = 0.0
+    evaluation_episodes: Annotated[int, "episodes that are played", Range(2)] = 500
+    angle_weight: Annotated[float, "of the pole's angle in the rule", Range()] = 1.0
+    angular_velocity_weight: Annotated[
+        float, "of the pole's angular velocity in the rule", Range()
+    ] = 0.0
 
+    def smoke(self) -> Self:
+        """A few episodes."""
+        return replace(self, evaluation_episodes=4)
 
-def validate(config: Config) -> list[str]:
-    """What is out of range, a message each."""
-    finite = Range()
-    return out_of_range(
-        config,
-        {
-            "evaluation_episodes": Range(2),
-            "angle_weight": finite,
-            "angular_velocity_weight": finite,
-        },
-    )
-
-
-def smoke(config: Config) -> Config:
-    """A few episodes."""
-    return replace(config, evaluation_episodes=4)
+    def make(self) -> Experiment:
+        """The rule on CartPole-v1."""
+        return make_fixed_policy(make_environment("CartPole-v1"), rule, self.evaluation_episodes)
 
 
 def rule(values: Hyperparameters, observations: jax.Array) -> Categorical:
@@ -72,7 +64,4 @@ def rule(values: Hyperparameters, observations: jax.Array) -> Categorical:
     return Categorical(jnp.stack([jnp.zeros_like(right), right], axis=-1))
 
 
-def make(config: Config) -> Experiment:
-    """The rule on CartPole-v1."""
-    environment = make_environment("CartPole-v1")
-    return make_fixed_policy(environment, rule, config.evaluation_episodes, floats(config))
+config = HardCoded()

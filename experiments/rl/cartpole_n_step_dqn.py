@@ -9,18 +9,8 @@ Expected: evaluation episode_return 500
 Time: 15 s
 """
 
-from __future__ import annotations
+from dataclasses import replace
 
-from dataclasses import dataclass
-from typing import Annotated
+from research.rl.algorithms.dqn import CLEANRL
 
-from research.rl.algorithms.dqn_config import DQNConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(DQNConfig):
-    """What can be chosen."""
-
-    lookahead: Annotated[int, "rewards summed before the value that follows (n-step)"] = 3
+config = replace(CLEANRL, lookahead=3)

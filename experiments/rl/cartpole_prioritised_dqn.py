@@ -9,19 +9,8 @@ Expected: evaluation episode_return 499.6 over 8 seeds
 Time: 45 s
 """
 
-from __future__ import annotations
+from dataclasses import replace
 
-from dataclasses import dataclass
-from typing import Annotated
+from research.rl.algorithms.dqn import FAR_SIGHTED
 
-from research.rl.algorithms.dqn_cartpole_config import FarSightedConfig, make
-from research.rl.algorithms.dqn_config import smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(FarSightedConfig):
-    """What can be chosen."""
-
-    prioritised: Annotated[bool, "replay what is surprising more often"] = True
+config = replace(FAR_SIGHTED, prioritised=True)

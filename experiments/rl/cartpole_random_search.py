@@ -12,25 +12,6 @@ Expected: evaluation episode_return 500 (the most there is)
 Time: 4 s
 """
 
-from __future__ import annotations
+from research.rl.algorithms.local_search import RandomSearch
 
-from dataclasses import dataclass
-from functools import partial
-
-from research.engine.experiment import Experiment
-from research.rl.algorithms import policy_search_config
-from research.rl.algorithms.policy_search_config import PolicySearchConfig, smoke, validate
-from research.rl.algorithms.policy_search_local import random_search
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(PolicySearchConfig):
-    """What can be chosen."""
-
-
-def make(config: Config) -> Experiment:
-    """Random search in the chosen environment."""
-    search = partial(random_search, candidates=config.candidates)
-    return policy_search_config.make(config, search)
+config = RandomSearch(candidates=64)

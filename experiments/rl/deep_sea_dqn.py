@@ -13,25 +13,17 @@ Expected: evaluation episode_return 0, or little less; the most there is is 0.99
 Time: 15 s
 """
 
-from __future__ import annotations
+from research.rl.algorithms.dqn import DQN
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.rl.algorithms.dqn_config import DQNConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(DQNConfig):
-    """What can be chosen."""
-
-    environment: Annotated[str, "where; actions are numbers"] = "DeepSea20-bsuite"
-    environment_steps: Annotated[int, "steps in all environments together"] = 300_000
-    environments: Annotated[int, "environments stepped together"] = 32
-    steps_per_update: Annotated[int, "steps in each environment between learning"] = 40
-    gradient_steps: Annotated[int, "minibatches in one update"] = 20
-    replay_size: Annotated[int, "environment steps that are remembered"] = 10_240
-    units: Annotated[int, "units of each hidden layer"] = 64
-    learning_rate: Annotated[float, "Adam's step size"] = 1e-3
+config = DQN(
+    environment="DeepSea20-bsuite",
+    environment_steps=300_000,
+    environments=32,
+    steps_per_update=40,
+    gradient_steps=20,
+    batch_size=128,
+    replay_size=10_240,
+    learning_starts=10_000,
+    units=64,
+    learning_rate=1e-3,
+)

@@ -11,21 +11,8 @@ Expected: start_value .5420, equal to best_start_value
 Time: 1 s
 """
 
-from __future__ import annotations
+from research.rl.algorithms.planning import Planning
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.rl.algorithms.planner import Method, PlanningConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(PlanningConfig):
-    """What can be chosen."""
-
-    environment: Annotated[str, "a process whose model is known"] = "FrozenLake4x4-finite"
-    method: Annotated[Method, "what a sweep does"] = "value_iteration"
-    sweeps: Annotated[int, "sweeps over all states, each backed up twice in one"] = 1000
-    discount: Annotated[float, "weight of the next state's value"] = 0.99
+config = Planning(
+    environment="FrozenLake4x4-finite", method="value_iteration", sweeps=1000, discount=0.99
+)

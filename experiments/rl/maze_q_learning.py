@@ -10,15 +10,6 @@ Expected: evaluation episode_return -16, the best there is
 Time: 2 s
 """
 
-from __future__ import annotations
+from research.rl.algorithms.tabular import Tabular
 
-from dataclasses import dataclass
-
-from research.rl.algorithms.table_learner import TableConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(TableConfig):
-    """What can be chosen."""
+config = Tabular(environment="Maze-finite", method="q_learning")

@@ -16,31 +16,25 @@ Time: 4 s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from research.rl.algorithms import ddpg_config
-from research.rl.algorithms.correlated_noise_config import CorrelatedNoiseConfig, problems_of_noise
-from research.rl.algorithms.ddpg_config import DDPGConfig, make, smoke
-
-__all__ = ["Config", "make", "smoke", "validate"]
+from research.rl.algorithms.ddpg import DDPG
+from research.rl.off_policy import CorrelatedNoise
 
 
 @dataclass(frozen=True)
-class Config(CorrelatedNoiseConfig, DDPGConfig):
+class CorrelatedDDPG(CorrelatedNoise, DDPG):
     """What can be chosen."""
 
-    environment: Annotated[str, "where; actions are vectors"] = "MountainCarContinuous-v0"
-    environment_steps: Annotated[int, "steps in all environments together"] = 50_000
-    environments: Annotated[int, "environments stepped together"] = 8
-    batch_size: Annotated[int, "transitions in a minibatch"] = 128
-    replay_size: Annotated[int, "environment steps that are remembered"] = 50_000
-    learning_starts: Annotated[int, "environment steps, drawn all alike, before learning"] = 10_000
-    learning_rate: Annotated[float, "Adam's step size"] = 3e-4
-    target_rate: Annotated[float, "how far targets follow at each gradient step"] = 0.02
-    noise_correlation: Annotated[float, "of the noise of one step with that of the next"] = 0.97
-    exploration_deviation: Annotated[float, "of the noise on actions, from -1 to 1"] = 0.5
 
-
-def validate(config: Config) -> list[str]:
-    """What is out of range or does not go together, a message each."""
-    return ddpg_config.validate(config) + problems_of_noise(config)
+config = CorrelatedDDPG(
+    environment="MountainCarContinuous-v0",
+    environment_steps=50_000,
+    environments=8,
+    batch_size=128,
+    replay_size=50_000,
+    learning_starts=10_000,
+    learning_rate=3e-4,
+    target_rate=0.02,
+    noise_correlation=0.97,
+    exploration_deviation=0.5,
+)

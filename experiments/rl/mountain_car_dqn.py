@@ -11,29 +11,21 @@ Expected: evaluation episode_return -109 over 8 seeds (rl-baselines3-zoo: -101)
 Time: 70 s
 """
 
-from __future__ import annotations
+from research.rl.algorithms.dqn import DQN
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.rl.algorithms.dqn_config import DQNConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(DQNConfig):
-    """What can be chosen."""
-
-    environment: Annotated[str, "where; actions are numbers"] = "MountainCar-v0"
-    environment_steps: Annotated[int, "steps in all environments together"] = 120_000
-    environments: Annotated[int, "environments stepped together"] = 4
-    steps_per_update: Annotated[int, "steps in each environment between learning"] = 4
-    gradient_steps: Annotated[int, "minibatches in one update"] = 8
-    learning_starts: Annotated[int, "environment steps before the first learning"] = 1_000
-    target_every: Annotated[int, "updates between two copies to the target network"] = 38
-    units: Annotated[int, "units of each hidden layer"] = 256
-    learning_rate: Annotated[float, "Adam's step size"] = 4e-3
-    discount: Annotated[float, "weight of the next step's value"] = 0.98
-    epsilon: Annotated[float, "share of random actions in the end"] = 0.07
-    exploration_fraction: Annotated[float, "of the run, until epsilon has fallen from 1"] = 0.2
+config = DQN(
+    environment="MountainCar-v0",
+    environment_steps=120_000,
+    environments=4,
+    steps_per_update=4,
+    gradient_steps=8,
+    batch_size=128,
+    replay_size=10_000,
+    learning_starts=1_000,
+    target_every=38,
+    units=256,
+    learning_rate=4e-3,
+    discount=0.98,
+    epsilon=0.07,
+    exploration_fraction=0.2,
+)

@@ -14,15 +14,6 @@ Expected: evaluation episode_return -150 (rl-baselines3-zoo: about -150 after 20
 Time: 15 s
 """
 
-from __future__ import annotations
+from research.rl.algorithms.ddpg import DDPG
 
-from dataclasses import dataclass
-
-from research.rl.algorithms.ddpg_config import DDPGConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(DDPGConfig):
-    """What can be chosen."""
+config = DDPG(environment="Pendulum-v1")

@@ -13,15 +13,6 @@ Expected: evaluation episode_return -150 (rl-baselines3-zoo: about -150 after 20
 Time: 35 s
 """
 
-from __future__ import annotations
+from research.rl.algorithms.sac import SAC
 
-from dataclasses import dataclass
-
-from research.rl.algorithms.sac_config import SACConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(SACConfig):
-    """What can be chosen."""
+config = SAC(environment="Pendulum-v1")

@@ -14,15 +14,6 @@ Expected: evaluation episode_return -150 (rl-baselines3-zoo: about -150 after 20
 Time: 20 s
 """
 
-from __future__ import annotations
+from research.rl.algorithms.td3 import TD3
 
-from dataclasses import dataclass
-
-from research.rl.algorithms.td3_config import TD3Config, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(TD3Config):
-    """What can be chosen."""
+config = TD3(environment="Pendulum-v1")

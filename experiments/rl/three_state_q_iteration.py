@@ -12,15 +12,6 @@ Expected: q_s0_a0 18.919, q_s2_a1 50.134, as in the book after 50 sweeps
 Time: 1 s
 """
 
-from __future__ import annotations
+from research.rl.algorithms.planning import Planning
 
-from dataclasses import dataclass
-
-from research.rl.algorithms.planner import PlanningConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(PlanningConfig):
-    """What can be chosen."""
+config = Planning(environment="ThreeStates-finite", method="q_value_iteration")

@@ -12,25 +12,14 @@ Expected: q_s0_a0 17 to 20 (exact 18.919; the book's single run 18.78)
 Time: 1 s
 """
 
-from __future__ import annotations
+from research.rl.algorithms.tabular import Tabular
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.rl.algorithms.table_learner import TableConfig, make, smoke, validate
-from research.rl.algorithms.tabular import Exploration
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(TableConfig):
-    """What can be chosen."""
-
-    environment: Annotated[str, "where; observations are numbers of states"] = "ThreeStates-finite"
-    exploration: Annotated[Exploration, "how actions are chosen"] = "uniform"
-    environment_steps: Annotated[int, "steps in all"] = 10_000
-    steps_per_update: Annotated[int, "steps between two looks at the figures"] = 100
-    step_size: Annotated[float, "how far a value is moved at the start"] = 0.05
-    step_size_decay: Annotated[float, "after n steps: the first / (1 + decay n)"] = 0.005
-    discount: Annotated[float, "weight of the next state's value"] = 0.9
+config = Tabular(
+    environment="ThreeStates-finite",
+    exploration="uniform",
+    environment_steps=10_000,
+    steps_per_update=100,
+    step_size=0.05,
+    step_size_decay=0.005,
+    discount=0.9,
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -23,7 +24,7 @@ def make_acting(
     updates: int,
     items_per_update: int,
     evaluation_episodes: int,
-    hyperparameters: Mapping[str, float],
+    hyperparameters: Mapping[str, float] = MappingProxyType({}),
     items: str = "environment steps",
     groups: int = 1,
     told: Callable[[State], Metrics] = lambda state: {},

@@ -1,16 +1,19 @@
-"""What algorithms share that act with vectors and learn from a replay: the loop around them."""
+"""Learning from a replay: what can be chosen of it, and the loop of those that act with vectors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, empty_like, mean
+from research.options.config import Config
+from research.options.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Divides, Range
 from research.rl import replay
 from research.rl.acting import make_acting, scan_updates
 from research.rl.agent import reactive
@@ -18,39 +21,104 @@ from research.rl.correlated_noise import correlated
 from research.rl.distributions import Distribution, draw_noise
 from research.rl.environments.actions import bounds, scale_actions
 from research.rl.environments.environment import Environment
+from research.rl.environments.registered import make_environment, unfit
 from research.rl.replay import Replay, Step, Transition
 from research.rl.rollout import Episodes, start, step_all
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """All that decides shapes and loops, whatever the algorithm.
+class OffPolicy(Config):
+    """What can be chosen of every algorithm that learns from a replay."""
 
-    Attributes:
-        updates: in a whole run: each is `steps` steps of every environment, then learning.
-        environments: environments that are stepped together.
-        steps: steps of each of them between learning.
-        gradient_steps: minibatches learned from in one update.
-        batch_size: transitions in a minibatch.
-        capacity: steps that the replay holds, a multiple of the environments.
-        warmup_updates: updates at the start whose actions are drawn all alike, without learning.
-        units: units of each hidden layer of every network.
-        evaluation_episodes: episodes of either kind in one evaluation.
+    environment: Annotated[str, "where"] = "CartPole-v1"
+    environment_steps: Annotated[int, "steps in all environments together", AMOUNT] = 20_000
+    environments: Annotated[
+        int, "environments stepped together", COUNT, Divides(("replay_size",))
+    ] = 4
+    steps_per_update: Annotated[int, "steps in each environment between learning", COUNT] = 4
+    gradient_steps: Annotated[int, "minibatches in one update", COUNT] = 16
+    batch_size: Annotated[int, "transitions in a minibatch", Range(1, "replay_size")] = 256
+    replay_size: Annotated[int, "environment steps that are remembered", COUNT] = 20_000
+    learning_starts: Annotated[int, "environment steps before the first learning", AMOUNT] = 400
+    units: Annotated[int, "units of each hidden layer of every network", COUNT] = 64
+    layers: Annotated[int, "hidden layers of every network", DEPTH] = 2
+    evaluation_episodes: Annotated[int, "episodes of either kind in one evaluation", COUNT] = 64
+    learning_rate: Annotated[float, "Adam's step size", POSITIVE] = 1e-3
+    discount: Annotated[float, "weight of the next step's value", FRACTION] = 0.99
+
+    @property
+    def steps_together(self) -> int:
+        """Steps of all environments in one update."""
+        return self.environments * self.steps_per_update
+
+    @property
+    def updates(self) -> int:
+        """Updates in a whole run: steps of every environment, then learning."""
+        return self.environment_steps // self.steps_together
+
+    @property
+    def warmup_updates(self) -> int:
+        """Updates without learning at the start."""
+        return -(-self.learning_starts // self.steps_together)
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Units of each hidden layer."""
+        return (self.units,) * self.layers
+
+    def problems(self) -> list[str]:
+        """Whether all updates of a run are over before learning starts."""
+        if not 0 < self.updates <= self.warmup_updates:
+            return []
+        return [
+            f"--learning-starts {self.learning_starts}: in --environment-steps "
+            f"{self.environment_steps} nothing would be learned; let learning start sooner, or "
+            "take more steps"
+        ]
+
+    def smoke(self) -> Self:
+        """Thirty small updates."""
+        small = replace(self, environments=2, steps_per_update=4, gradient_steps=2, batch_size=8)
+        small = replace(small, units=16, replay_size=100, evaluation_episodes=4)
+        return replace(small, environment_steps=240, learning_starts=32)
+
+
+@dataclass(frozen=True)
+class ActorCritic(OffPolicy):
+    """What can be chosen of every such algorithm whose actions are vectors."""
+
+    environment: Annotated[str, "where; actions are vectors"] = "Pendulum-v1"
+    target_rate: Annotated[
+        float, "how far targets follow at each gradient step", Range(0, 1, above=True)
+    ] = 0.005
+
+    @abstractmethod
+    def algorithm(self, environment: Environment) -> Algorithm:
+        """What acts and learns in an environment whose actions are from -1 to 1."""
+
+    def problems(self) -> list[str]:
+        """An environment of numbers as actions, and what every replay asks for."""
+        return unfit(self.environment, continuous=True) + super().problems()
+
+    def make(self) -> Experiment:
+        """The algorithm in the chosen environment."""
+        return make_off_policy(make_environment(self.environment), self)
+
+
+@dataclass(frozen=True)
+class CorrelatedNoise(ActorCritic):
+    """The same where the noise of one step is correlated with that of the next.
+
+    A class of its own, for such noise is part of the state.
     """
 
-    updates: int
-    environments: int = 1
-    steps: int = 1
-    gradient_steps: int = 1
-    batch_size: int = 256
-    capacity: int = 20_000
-    warmup_updates: int = 100
-    units: tuple[int, ...] = (64, 64)
-    evaluation_episodes: int = 64
+    noise_correlation: Annotated[
+        float, "of the noise of one step with that of the next", FRACTION
+    ] = 0.9
 
 
 class Algorithm(NamedTuple):
-    """What an algorithm knows and does; actions are from -1 to 1.
+    """An algorithm as three pure functions; its actions are from -1 to 1.
 
     Attributes:
         init: (key, hyperparameters) -> its parameters, a pytree.
@@ -86,58 +154,49 @@ class OffPolicyState(NamedTuple):
     noise: jax.Array | None = None
 
 
-def make_off_policy(
-    environment: Environment,
-    make_algorithm: Callable[[Environment], Algorithm],
-    sizes: Sizes,
-    hyperparameters: Mapping[str, float],
-) -> Experiment:
+def make_off_policy(environment: Environment, config: ActorCritic) -> Experiment:
     """Acting, remembering and learning, in turns.
 
     Args:
         environment: where; its actions are vectors.
-        make_algorithm: environment, with actions from -1 to 1 -> what acts and learns there.
-        sizes: shapes and loops.
-        hyperparameters: `discount`, and those of the algorithm; with `noise_correlation`, the noise
-            that actions are drawn with is correlated in time (`correlated_noise.correlated`), and
-            so are those that are drawn all alike.
+        config: with `CorrelatedNoise`, the noise that actions are drawn with is correlated in time
+            (`correlated_noise.correlated`), and so are those that are drawn all alike.
 
     Raises:
         ValueError: the actions are not vectors.
     """
     environment = scale_actions(environment)
-    algorithm = make_algorithm(environment)
+    algorithm = config.algorithm(environment)
 
     def init(key: Key, hyperparameters: Hyperparameters) -> OffPolicyState:
         learned_key, environment_key = jax.random.split(key)
-        episodes = start(environment, environment_key, sizes.environments)
-        remembers = "noise_correlation" in hyperparameters
-        shape = sizes.environments, *bounds(environment).low.shape
+        episodes = start(environment, environment_key, config.environments)
+        shape = config.environments, *bounds(environment).low.shape
         return OffPolicyState(
             learned=algorithm.init(learned_key, hyperparameters),
             episodes=episodes,
             replay=replay.make_replay(
-                episodes.observations, environment.action_space, sizes.capacity
+                episodes.observations, environment.action_space, config.replay_size
             ),
             updates=jnp.int32(0),
             hyperparameters=hyperparameters,
-            noise=jnp.zeros(shape) if remembers else None,
+            noise=jnp.zeros(shape) if isinstance(config, CorrelatedNoise) else None,
         )
 
     def update(state: OffPolicyState, batch: Batch, key: Key) -> tuple[OffPolicyState, Metrics]:
         del batch
         act_key, learn_key = jax.random.split(key)
-        ready = state.updates >= sizes.warmup_updates
-        state, played = act(environment, algorithm, sizes, state, ~ready, act_key)
+        ready = state.updates >= config.warmup_updates
+        state, played = act(environment, algorithm, config, state, ~ready, act_key)
 
         def learning(learned: Any) -> tuple[Any, Metrics]:
-            return learn(algorithm, sizes, state._replace(learned=learned), learn_key)
+            return learn(algorithm, config, state._replace(learned=learned), learn_key)
 
         nothing = empty_like(jax.eval_shape(learning, state.learned)[1])
-        learned, told = jax.lax.cond(
+        learned, metrics = jax.lax.cond(
             ready, learning, lambda learned: (learned, nothing), state.learned
         )
-        return state._replace(learned=learned, updates=state.updates + 1), played | told
+        return state._replace(learned=learned, updates=state.updates + 1), played | metrics
 
     def acting(state: OffPolicyState, observations: jax.Array) -> Distribution:
         return algorithm.policy(state.learned, observations, state.hyperparameters)
@@ -146,33 +205,32 @@ def make_off_policy(
         reactive(environment, acting),
         init,
         update,
-        updates=sizes.updates,
-        items_per_update=sizes.environments * sizes.steps,
-        evaluation_episodes=sizes.evaluation_episodes,
-        hyperparameters=hyperparameters,
+        updates=config.updates,
+        items_per_update=config.steps_together,
+        evaluation_episodes=config.evaluation_episodes,
     )
 
 
 def act(
     environment: Environment,
     algorithm: Algorithm,
-    sizes: Sizes,
+    config: ActorCritic,
     state: OffPolicyState,
     blind: jax.Array,
     key: Key,
 ) -> tuple[OffPolicyState, Metrics]:
-    """`steps` steps of every environment, kept in the replay.
+    """The steps of one update in every environment, kept in the replay.
 
     Args:
         environment: with actions from -1 to 1.
         algorithm: what acts.
-        sizes: how often.
+        config: how many environments and steps.
         state: what is known, and where the environments stand.
         blind: bool scalar, whether actions are drawn all alike.
         key: for everything that is drawn.
     """
     noise_key, blind_key, step_key = jax.random.split(key, 3)
-    shape = sizes.steps, sizes.environments
+    shape = config.steps_per_update, config.environments
     # All randomness before the loop: within it, each small call costs as much.
     noise = draw_noise(noise_key, environment.action_space, shape)
     low, high = bounds(environment)
@@ -191,25 +249,25 @@ def act(
             before = step_noise = correlated(before, step_noise, begins, correlation)
             alike = low + (high - low) * jax.scipy.stats.norm.cdf(step_noise)
             step_uniform = jnp.where(correlation > 0, alike, step_uniform)
-        said = algorithm.policy(state.learned, episodes.observations, state.hyperparameters)
+        dist = algorithm.policy(state.learned, episodes.observations, state.hyperparameters)
         # Clipped before it is remembered: what is learned from is what was done.
-        action = jnp.where(blind, step_uniform, jnp.clip(said.sample(step_noise), low, high))
-        episodes, seen = step_all(environment, episodes, action, step_keys)
-        kept = Step(*(getattr(seen, name) for name in Step._fields))
-        done = seen.terminated | seen.truncated
-        told: Metrics = {
-            "episode_return": mean(seen.episode_return, done),
+        action = jnp.where(blind, step_uniform, jnp.clip(dist.sample(step_noise), low, high))
+        episodes, transition = step_all(environment, episodes, action, step_keys)
+        kept = Step(*(getattr(transition, name) for name in Step._fields))
+        done = transition.terminated | transition.truncated
+        metrics: Metrics = {
+            "episode_return": mean(transition.episode_return, done),
             "episodes": count(done),
         }
-        return (episodes, replay.add(memory, kept), before), told
+        return (episodes, replay.add(memory, kept), before), metrics
 
     begun = state.episodes, state.replay, state.noise
-    (episodes, memory, last), told = scan_updates(one_step, begun, (noise, uniform, keys))
-    return state._replace(episodes=episodes, replay=memory, noise=last), told
+    (episodes, memory, last), metrics = scan_updates(one_step, begun, (noise, uniform, keys))
+    return state._replace(episodes=episodes, replay=memory, noise=last), metrics
 
 
 def learn(
-    algorithm: Algorithm, sizes: Sizes, state: OffPolicyState, key: Key
+    algorithm: Algorithm, config: ActorCritic, state: OffPolicyState, key: Key
 ) -> tuple[Any, Metrics]:
     """The algorithm's parameters after an update's minibatches, drawn from all that is kept.
 
@@ -220,10 +278,12 @@ def learn(
     def one_batch(learned: Any, drawn: tuple[jax.Array, Key]) -> tuple[Any, Metrics]:
         number, key = drawn
         place_key, learn_key = jax.random.split(key)
-        place = replay.uniform_places(place_key, state.replay, sizes.environments, sizes.batch_size)
-        seen = replay.read(state.replay, place, sizes.environments, values["discount"])
-        return algorithm.learn(learned, seen, number, values, learn_key)
+        place = replay.uniform_places(
+            place_key, state.replay, config.environments, config.batch_size
+        )
+        batch = replay.read(state.replay, place, config.environments, values["discount"])
+        return algorithm.learn(learned, batch, number, values, learn_key)
 
-    keys = jax.random.split(key, sizes.gradient_steps)
-    numbers = jnp.arange(sizes.gradient_steps)
+    keys = jax.random.split(key, config.gradient_steps)
+    numbers = jnp.arange(config.gradient_steps)
     return scan_updates(one_batch, state.learned, (numbers, keys))

@@ -1,4 +1,4 @@
-"""Deep deterministic policy gradient (DDPG): an actor that climbs what one critic says.
+"""Deep deterministic policy gradient (DDPG): an actor that climbs the value of one critic.
 
 Source: Lillicrap et al. 2016, "Continuous control with deep reinforcement learning"
 (arXiv 1509.02971), algorithm 1; with normal noise for exploration, which Fujimoto et al. 2018
@@ -7,12 +7,14 @@ Source: Lillicrap et al. 2016, "Continuous control with deep reinforcement learn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
 
 import jax
 
-from research.engine.experiment import Experiment, Hyperparameters, Key
+from research.engine.experiment import Hyperparameters, Key
 from research.engine.metrics import Metrics, mean
+from research.options.ranges import POSITIVE
 from research.rl.actor_critic import critic_loss, descend
 from research.rl.deterministic import (
     Deterministic,
@@ -23,36 +25,30 @@ from research.rl.deterministic import (
 )
 from research.rl.distributions import Gaussian
 from research.rl.environments.environment import Environment
-from research.rl.off_policy import Algorithm, Sizes, make_off_policy
+from research.rl.off_policy import ActorCritic, Algorithm
 from research.rl.replay import Transition
 
 
-def make_ddpg(
-    environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float]
-) -> Experiment:
-    """DDPG in `environment`, whose actions are vectors.
+@dataclass(frozen=True)
+class DDPG(ActorCritic):
+    """What can be chosen of DDPG."""
 
-    Args:
-        environment: where.
-        sizes: shapes and loops.
-        hyperparameters: `learning_rate`, `discount`, `target_rate` and `exploration_deviation`.
-    """
+    exploration_deviation: Annotated[float, "of the noise on actions, from -1 to 1", POSITIVE] = 0.1
 
-    def make_algorithm(scaled: Environment) -> Algorithm:
-        return ddpg(networks(scaled, sizes.units, critics=1))
-
-    return make_off_policy(environment, make_algorithm, sizes, hyperparameters)
+    def algorithm(self, environment: Environment) -> Algorithm:
+        """One critic, and an actor that learns from every minibatch."""
+        return ddpg(networks(environment, self.hidden, critics=1))
 
 
-def ddpg_target(agent: Deterministic, params: DeterministicParams, seen: Transition) -> jax.Array:
+def ddpg_target(agent: Deterministic, params: DeterministicParams, batch: Transition) -> jax.Array:
     """R + γ Q'(s', π'(s')), float32 `[batch]` (algorithm 1)."""
-    following = agent.action(params.target_actor, seen.final_observation)
-    (value,) = agent.critics.apply(params.target_critics, seen.final_observation, following)
-    return seen.reward + seen.discount * value
+    following = agent.action(params.target_actor, batch.final_observation)
+    (value,) = agent.critics.apply(params.target_critics, batch.final_observation, following)
+    return batch.reward + batch.discount * value
 
 
 def ddpg(agent: Deterministic) -> Algorithm:
-    """What DDPG knows and does."""
+    """DDPG of these networks."""
 
     def policy(
         params: DeterministicParams, observation: jax.Array, values: Hyperparameters
@@ -61,21 +57,21 @@ def ddpg(agent: Deterministic) -> Algorithm:
 
     def learn(
         params: DeterministicParams,
-        seen: Transition,
+        batch: Transition,
         number: jax.Array,
         values: Hyperparameters,
         key: Key,
     ) -> tuple[DeterministicParams, Metrics]:
         del number, key
-        target = ddpg_target(agent, params, seen)
+        target = ddpg_target(agent, params, batch)
         critics, error, _ = descend(
-            lambda p: (critic_loss(agent.critics, p, seen, target), None),
+            lambda p: (critic_loss(agent.critics, p, batch, target), None),
             params.critics,
             values["learning_rate"],
         )
         params = params._replace(critics=critics)
-        params, loss = improve(agent, params, seen.observation, values["learning_rate"])
-        told: Metrics = {"critic_loss": mean(error), "actor_loss": mean(loss)}
-        return track(params, values["target_rate"]), told
+        params, loss = improve(agent, params, batch.observation, values["learning_rate"])
+        metrics: Metrics = {"critic_loss": mean(error), "actor_loss": mean(loss)}
+        return track(params, values["target_rate"]), metrics
 
     return Algorithm(agent.init, policy, learn)

@@ -6,9 +6,8 @@ without its noisy layers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -16,13 +15,17 @@ import optax
 
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, mean
+from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range, Since
 from research.rl import priorities, replay
 from research.rl.acting import make_acting, scan_updates
 from research.rl.agent import reactive
+from research.rl.algorithms.reported import Report, reporting
 from research.rl.descent import step_down
 from research.rl.distributions import draw_noise
 from research.rl.environments.environment import Environment
+from research.rl.environments.registered import make_environment, unfit
 from research.rl.exploration import exploration_rate
+from research.rl.off_policy import OffPolicy
 from research.rl.priorities import Priorities
 from research.rl.q_learner import EpsilonGreedy, QLearner
 from research.rl.q_network import QNetwork, features
@@ -31,48 +34,98 @@ from research.rl.rollout import Episodes, start, step_all
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """All that decides shapes and loops.
+class DQN(OffPolicy):
+    """What can be chosen of deep Q-learning."""
 
-    Attributes:
-        updates: in a whole run: each is `steps` steps of every environment, then learning.
-        environments: environments that are stepped together.
-        steps: steps of each of them between learning.
-        gradient_steps: minibatches learned from in one update.
-        batch_size: transitions in a minibatch.
-        capacity: steps that the replay holds, a multiple of the environments.
-        warmup_updates: updates without learning at the start.
-        target_every: updates between two copies of the parameters to the target's.
-        lookahead: n of n-step returns.
-        units: units of each hidden layer.
-        channels: of a convolution before them; 0 for none.
-        atoms: of a distribution of returns; 1 learns the mean alone.
-        double: whether the action that follows is chosen by the network that learns.
-        clipped_error: whether errors beyond 1 count linearly.
-        duelling: whether values and advantages have streams of their own.
-        prioritised: whether transitions are drawn by how surprising they were.
-        anneal: whether the learning rate falls linearly to 0 over the run.
-        evaluation_episodes: episodes of either kind in one evaluation.
-    """
+    environment: Annotated[str, "where; actions are numbers"] = "CartPole-v1"
+    target_every: Annotated[int, "updates between two copies to the target network", COUNT] = 1
+    channels: Annotated[
+        int, "of a 3 x 3 convolution before all else, for images; 0 for none", AMOUNT
+    ] = 0
+    double: Annotated[bool, "let the learning network choose the action that follows"] = False
+    clipped_error: Annotated[bool, "let errors beyond 1 count linearly (Huber)"] = False
+    duelling: Annotated[bool, "learn values and advantages apart"] = False
+    prioritised: Annotated[bool, "replay what is surprising more often"] = False
+    lookahead: Annotated[int, "rewards summed before the value that follows (n-step)", COUNT] = 1
+    atoms: Annotated[int, "returns in a learned distribution (C51); 1 learns the mean", COUNT] = 1
+    anneal: Annotated[bool, "let the learning rate fall linearly to 0"] = True
+    report: Annotated[
+        Report, "whose figures count: the last checkpoint, or the best by", Since("last")
+    ] = "last"
+    epsilon: Annotated[float, "share of random actions in the end", Range(0, 1)] = 0.05
+    exploration_fraction: Annotated[
+        float, "of the run, until epsilon has fallen from 1", Range(0, 1)
+    ] = 0.5
+    max_gradient_norm: Annotated[float, "global norm that gradients are clipped to", POSITIVE] = (
+        10.0
+    )
+    priority_exponent: Annotated[float, "prioritised: 0 draws all alike", Range(0, 1)] = 0.6
+    importance_exponent: Annotated[
+        float, "prioritised: bias undone at the start, 1 is all", Range(0, 1)
+    ] = 0.4
+    smallest_return: Annotated[float, "atoms: the smallest return", Range()] = 0.0
+    largest_return: Annotated[float, "atoms: the largest return", Range()] = 100.0
 
-    updates: int
-    environments: int = 1
-    steps: int = 1
-    gradient_steps: int = 1
-    batch_size: int = 32
-    capacity: int = 10_000
-    warmup_updates: int = 100
-    target_every: int = 10
-    lookahead: int = 1
-    units: tuple[int, ...] = (64, 64)
-    channels: int = 0
-    atoms: int = 1
-    double: bool = False
-    clipped_error: bool = False
-    duelling: bool = False
-    prioritised: bool = False
-    anneal: bool = True
-    evaluation_episodes: int = 64
+    @property
+    def warmup_updates(self) -> int:
+        """Updates without learning at the start.
+
+        The first learning finds a whole return to learn from in each environment.
+        """
+        first = max(self.learning_starts, self.environments * self.lookahead)
+        return -(-first // self.steps_together) - 1
+
+    def problems(self) -> list[str]:
+        """What does not go together, a message each."""
+        found = unfit(self.environment, continuous=False, image=self.channels > 0 or None)
+        found += super().problems()
+        if self.lookahead * self.environments > self.replay_size:
+            found.append(
+                f"--replay-size {self.replay_size} is too small for --lookahead {self.lookahead} "
+                f"in {self.environments} environments: it must hold their product"
+            )
+        if self.atoms > 1 and self.smallest_return >= self.largest_return:
+            found.append(
+                f"--smallest-return {self.smallest_return:g} must lie below --largest-return "
+                f"{self.largest_return:g}"
+            )
+        return found
+
+    def smoke(self) -> Self:
+        """Thirty small updates."""
+        return replace(super().smoke(), atoms=min(self.atoms, 5))
+
+    def make(self) -> Experiment:
+        """Deep Q-learning with the chosen improvements, in the chosen environment."""
+        return reporting(make_dqn(make_environment(self.environment), self), self.report)
+
+
+CLEANRL = DQN(
+    environment_steps=500_000,
+    environments=10,
+    steps_per_update=50,
+    gradient_steps=50,
+    batch_size=128,
+    replay_size=10_000,
+    learning_starts=10_000,
+    units=120,
+    learning_rate=2.5e-4,
+)
+"""Settings of CleanRL's DQN on CartPole, but for environments that are stepped together."""
+
+FAR_SIGHTED = replace(
+    CLEANRL,
+    batch_size=256,
+    learning_rate=5e-4,
+    discount=0.995,
+    largest_return=200.0,
+    report="evaluation/episode_return",
+)
+"""Settings with which plain DQN is steadier on CartPole, and the best checkpoint is reported.
+
+A policy that drifts off the track fails after hundreds of steps: values must look that far. And
+deep Q-learning is good long before it is steady.
+"""
 
 
 class DQNState(NamedTuple):
@@ -80,7 +133,7 @@ class DQNState(NamedTuple):
 
     Attributes:
         params: of the network that learns.
-        target_params: of the one that says what follows.
+        target_params: of the one that values what follows.
         opt_state: optax's state.
         episodes: the environments in mid-episode.
         replay: what was seen.
@@ -99,27 +152,16 @@ class DQNState(NamedTuple):
     hyperparameters: Hyperparameters
 
 
-def make_dqn(
-    environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float]
-) -> Experiment:
-    """Deep Q-learning in `environment`, whose actions are discrete.
-
-    Args:
-        environment: where.
-        sizes: shapes, loops and choices.
-        hyperparameters: `learning_rate`, `discount`, `max_gradient_norm`; `epsilon` (the last) and
-            `exploration_fraction` (of the run, until then); for prioritised replay
-            `priority_exponent` and `importance_exponent` (the first); for distributions
-            `smallest_return` and `largest_return`.
-    """
+def make_dqn(environment: Environment, config: DQN) -> Experiment:
+    """Deep Q-learning in `environment`, whose actions are discrete."""
     network = QNetwork(
-        environment.actions, sizes.units, sizes.atoms, sizes.duelling, sizes.channels
+        environment.actions, config.hidden, config.atoms, config.duelling, config.channels
     )
-    learner = QLearner(environment, network, sizes.double, sizes.clipped_error)
+    learner = QLearner(environment, network, config.double, config.clipped_error)
 
     def init(key: Key, hyperparameters: Hyperparameters) -> DQNState:
         params_key, environment_key = jax.random.split(key)
-        episodes = start(environment, environment_key, sizes.environments)
+        episodes = start(environment, environment_key, config.environments)
         params = network.init(params_key, features(environment, episodes.observations[:1]))
         return DQNState(
             params=params,
@@ -128,9 +170,11 @@ def make_dqn(
             opt_state=_transformation(hyperparameters).init(params),
             episodes=episodes,
             replay=replay.make_replay(
-                episodes.observations, environment.action_space, sizes.capacity
+                episodes.observations, environment.action_space, config.replay_size
             ),
-            priorities=priorities.make_priorities(sizes.capacity) if sizes.prioritised else None,
+            priorities=priorities.make_priorities(config.replay_size)
+            if config.prioritised
+            else None,
             updates=jnp.int32(0),
             hyperparameters=hyperparameters,
         )
@@ -138,25 +182,29 @@ def make_dqn(
     def update(state: DQNState, batch: Batch, key: Key) -> tuple[DQNState, Metrics]:
         del batch
         act_key, learn_key = jax.random.split(key)
-        epsilon = exploration_rate(state.updates / sizes.updates, state.hyperparameters)
+        epsilon = exploration_rate(state.updates / config.updates, state.hyperparameters)
 
         def one_step(state: DQNState, key: Key) -> tuple[DQNState, Metrics]:
-            return act(learner, sizes, state, epsilon, key)
+            return act(learner, config, state, epsilon, key)
 
         def one_batch(state: DQNState, key: Key) -> tuple[DQNState, Metrics]:
-            return learn(learner, sizes, state, key)
+            return learn(learner, config, state, key)
 
         def learning(state: DQNState) -> tuple[DQNState, Metrics]:
-            return scan_updates(one_batch, state, jax.random.split(learn_key, sizes.gradient_steps))
+            return scan_updates(
+                one_batch, state, jax.random.split(learn_key, config.gradient_steps)
+            )
 
         def waiting(state: DQNState) -> tuple[DQNState, Metrics]:
             return state, {"loss": mean(jnp.float32(0), jnp.bool_(False))}
 
-        state, played = scan_updates(one_step, state, jax.random.split(act_key, sizes.steps))
-        ready = state.updates >= sizes.warmup_updates
+        state, played = scan_updates(
+            one_step, state, jax.random.split(act_key, config.steps_per_update)
+        )
+        ready = state.updates >= config.warmup_updates
         state, learned = jax.lax.cond(ready, learning, waiting, state)
         updates = state.updates + 1
-        renew = updates % sizes.target_every == 0
+        renew = updates % config.target_every == 0
         target_params = jax.tree.map(
             lambda new, old: jnp.where(renew, new, old), state.params, state.target_params
         )
@@ -170,33 +218,33 @@ def make_dqn(
         reactive(environment, acting),
         init,
         update,
-        updates=sizes.updates,
-        items_per_update=sizes.environments * sizes.steps,
-        evaluation_episodes=sizes.evaluation_episodes,
-        hyperparameters=hyperparameters,
+        updates=config.updates,
+        items_per_update=config.steps_together,
+        evaluation_episodes=config.evaluation_episodes,
     )
 
 
 def act(
-    learner: QLearner, sizes: Sizes, state: DQNState, epsilon: jax.Array, key: Key
+    learner: QLearner, config: DQN, state: DQNState, epsilon: jax.Array, key: Key
 ) -> tuple[DQNState, Metrics]:
     """One step of every environment, kept in the replay."""
     action_key, step_key = jax.random.split(key)
     observations, values = state.episodes.observations, state.hyperparameters
-    said = learner.exploring(state.params, observations, values, epsilon)
+    dist = learner.exploring(state.params, observations, values, epsilon)
     space = learner.environment.action_space
-    action = said.sample(draw_noise(action_key, space, (sizes.environments,)))
-    keys = jax.random.split(step_key, sizes.environments)
-    episodes, seen = step_all(learner.environment, state.episodes, action, keys)
+    action = dist.sample(draw_noise(action_key, space, (config.environments,)))
+    keys = jax.random.split(step_key, config.environments)
+    episodes, transition = step_all(learner.environment, state.episodes, action, keys)
     ranks = state.priorities
     if ranks is not None:
-        ranks = new_priorities(ranks, state.replay, sizes.environments, sizes.lookahead)
-    kept = Step(*(getattr(seen, name) for name in Step._fields))
-    done = seen.terminated | seen.truncated
+        ranks = new_priorities(ranks, state.replay, config.environments, config.lookahead)
+    kept = Step(*(getattr(transition, name) for name in Step._fields))
+    done = transition.terminated | transition.truncated
     state = state._replace(
         episodes=episodes, replay=replay.add(state.replay, kept), priorities=ranks
     )
-    return state, {"episode_return": mean(seen.episode_return, done), "episodes": count(done)}
+    episode_return = mean(transition.episode_return, done)
+    return state, {"episode_return": episode_return, "episodes": count(done)}
 
 
 def new_priorities(
@@ -216,26 +264,26 @@ def new_priorities(
     return priorities.prioritise(ranks, complete, jnp.full(environments, priority))
 
 
-def learn(learner: QLearner, sizes: Sizes, state: DQNState, key: Key) -> tuple[DQNState, Metrics]:
+def learn(learner: QLearner, config: DQN, state: DQNState, key: Key) -> tuple[DQNState, Metrics]:
     """One gradient step on one minibatch."""
     values, memory, ranks = state.hyperparameters, state.replay, state.priorities
-    environments, lookahead = sizes.environments, sizes.lookahead
+    environments, lookahead = config.environments, config.lookahead
     if ranks is None:
-        place = replay.uniform_places(key, memory, environments, sizes.batch_size, lookahead)
-        weight = jnp.ones(sizes.batch_size)
+        place = replay.uniform_places(key, memory, environments, config.batch_size, lookahead)
+        weight = jnp.ones(config.batch_size)
     else:
-        place, probability = priorities.draw(ranks, key, sizes.batch_size)
-        first, done = values["importance_exponent"], state.updates / sizes.updates
+        place, probability = priorities.draw(ranks, key, config.batch_size)
+        first, done = values["importance_exponent"], state.updates / config.updates
         held = replay.sampleable(memory, environments, lookahead)
         weight = priorities.importance(probability, held, first + done * (1.0 - first))
-    seen = replay.read(memory, place, environments, values["discount"], lookahead)
+    batch = replay.read(memory, place, environments, values["discount"], lookahead)
 
     def loss(params: Any) -> tuple[jax.Array, jax.Array]:
-        losses, surprise = learner.losses(params, state.target_params, seen, values)
+        losses, surprise = learner.losses(params, state.target_params, batch, values)
         return jnp.mean(weight * losses), surprise
 
     (value, surprise), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
-    left = 1.0 - state.updates / sizes.updates if sizes.anneal else jnp.float32(1.0)
+    left = 1.0 - state.updates / config.updates if config.anneal else jnp.float32(1.0)
     rate = left * values["learning_rate"]
     params, opt_state = step_down(
         gradient, _transformation(values), rate, state.params, state.opt_state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -21,18 +21,16 @@ def make_fixed_policy(
     environment: Environment,
     policy: Callable[[Hyperparameters, jax.Array], Categorical],
     episodes: int,
-    hyperparameters: Mapping[str, float],
 ) -> Experiment:
     """An experiment without updates, whose evaluation plays the policy's most probable actions.
 
-    Its evaluation tells the mean return, its standard deviation over the episodes
+    Its evaluation gives the mean return, its standard deviation over the episodes
     (`return_deviation`, divided by their number less one) and the largest.
 
     Args:
         environment: where.
-        policy: (hyperparameters, observations) -> distributions of actions.
+        policy: (hyperparameters, which are the state; observations) -> distributions of actions.
         episodes: in one evaluation, at least two.
-        hyperparameters: what the policy asks for; they are the state.
     """
     agent = reactive(environment, policy)
 
@@ -65,7 +63,6 @@ def make_fixed_policy(
         steps=0,
         items_per_step=1,
         items="updates",
-        hyperparameters=hyperparameters,
         watched=("evaluation",),
         final=("evaluation",),
         artifacts=artifacts,

@@ -7,16 +7,61 @@ of a policy, and of the best one (Bellman 1957; Sutton & Barto 2018, chapter 4).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from research.engine.experiment import Hyperparameters
-from research.rl.environments.finite import FiniteMDP, exact_sum
+from research.engine.artifacts import Artifact
+from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.metrics import Metrics, maximum
+from research.options.config import Config
+from research.options.ranges import AMOUNT, COUNT, FRACTION
+from research.rl.environments.finite import FiniteMDP, exact_sum, known_figures
+from research.rl.environments.registered import FINITE, unfit
+from research.rl.tabular_pictures import compare_values
 
 IMPOSSIBLE = -jnp.inf
 """The value of an action that is not possible: no maximum is ever there."""
+Method = Literal["q_value_iteration", "value_iteration", "policy_iteration", "policy_evaluation"]
+
+
+@dataclass(frozen=True)
+class Planning(Config):
+    """What can be chosen of planning."""
+
+    environment: Annotated[str, "a process whose model is known"] = "ThreeStates-finite"
+    method: Annotated[Method, "what a sweep does"] = "q_value_iteration"
+    sweeps: Annotated[
+        int, "sweeps over all states; one of value_iteration is two backups", AMOUNT
+    ] = 50
+    evaluation_sweeps: Annotated[
+        int, "of policy iteration: sweeps before each improvement", COUNT
+    ] = 10
+    discount: Annotated[float, "weight of the next state's value", FRACTION] = 0.9
+
+    def problems(self) -> list[str]:
+        """A process whose model is not known."""
+        return unfit(self.environment, known=True)
+
+    def smoke(self) -> Self:
+        """Ten sweeps."""
+        return replace(self, sweeps=10, evaluation_sweeps=2)
+
+    def make(self) -> Experiment:
+        """The chosen method on the chosen process."""
+        sweeps: dict[Method, tuple[Sweep, int]] = {
+            "q_value_iteration": (q_value_iteration, 1),
+            "value_iteration": (value_sweep, 2),
+            "policy_iteration": (
+                make_policy_iteration(self.evaluation_sweeps), self.evaluation_sweeps
+            ),
+            "policy_evaluation": (policy_evaluation, 1),
+        }  # fmt: skip
+        sweep, backups = sweeps[self.method]
+        return make_planner(FINITE[self.environment]().mdp, sweep, self.sweeps, backups)
 
 
 class Model(NamedTuple):
@@ -149,3 +194,53 @@ def starting_plan(model: Model, hyperparameters: Hyperparameters) -> Plan:
     """All values 0, and in each state the first action that is possible."""
     q_value = jnp.where(model.possible, 0.0, IMPOSSIBLE)
     return Plan(q_value, improved(model.possible.astype(jnp.float32)), hyperparameters)
+
+
+def make_planner(mdp: FiniteMDP, sweep: Sweep, sweeps: int, backups: int = 1) -> Experiment:
+    """Planning as an experiment: one update is one sweep over all states and actions.
+
+    Args:
+        mdp: the process.
+        sweep: the method.
+        sweeps: how many.
+        backups: how often one sweep backs up each action of each state.
+    """
+    model = make_model(mdp)
+
+    def init(key: Key, hyperparameters: Hyperparameters) -> Plan:
+        del key
+        return starting_plan(model, hyperparameters)
+
+    def update(plan: Plan, batch: Batch, key: Key) -> tuple[Plan, Metrics]:
+        del batch, key
+        after = sweep(model, plan, plan.hyperparameters["discount"])
+        change = jnp.where(model.possible, jnp.abs(after.q_value - plan.q_value), 0.0)
+        return after, {"largest_change": maximum(jnp.max(change))}
+
+    def evaluate(plan: Plan, batch: Batch, key: Key) -> Metrics:
+        del batch, key
+        best = backup(model, greedy_value(model, plan.q_value), plan.hyperparameters["discount"])
+        residual = jnp.where(model.possible, jnp.abs(best - plan.q_value), 0.0)
+        return {"bellman_residual": maximum(jnp.max(residual))}
+
+    def measure(plan: Plan) -> dict[str, float]:
+        return known_figures(mdp, np.asarray(plan.q_value), float(plan.hyperparameters["discount"]))
+
+    def artifacts(plan: Plan, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
+        del evaluation, key
+        discount = float(plan.hyperparameters["discount"])
+        return {"values": compare_values(mdp, np.asarray(plan.q_value), discount)}
+
+    return Experiment(
+        init=init,
+        update=update,
+        evaluate=evaluate,
+        steps=sweeps,
+        items_per_step=backups * int(mdp.possible.sum()),
+        items="backups",
+        evaluate_every=max(1, sweeps // 10),
+        watched=("evaluation",),
+        final=("evaluation",),
+        measure=measure,
+        artifacts=artifacts,
+    )

@@ -1,24 +1,28 @@
 """Searching for a policy as one searches for any vector: candidates are played, the best guide on.
 
 No gradient is taken through a policy or an environment. A search proposes a population of vectors
-and is told what each achieved; here each is the parameters of a small policy.
+and learns what each achieved; here each is the parameters of a small policy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.metrics import Count, Metrics, maximum, mean
+from research.options.config import Config
+from research.options.ranges import AMOUNT, COUNT, DEPTH, POSITIVE
 from research.rl.acting import make_acting
 from research.rl.agent import reactive
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
+from research.rl.environments.registered import make_environment, unfit
 from research.rl.vector_policy import make_vector_policy, play
 
 
@@ -40,26 +44,40 @@ class Search(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """All that decides shapes and loops, but for what the search itself decides.
+class PolicySearch(Config):
+    """What can be chosen of any search for a policy."""
 
-    Attributes:
-        generations: updates in a whole run.
-        candidates: vectors in a population.
-        episodes: played by each candidate.
-        trial_episodes: played by the answer and by the best so far, to choose between them.
-        units: units of each hidden layer of the policy; none for a linear one.
-        bias: whether the policy's last layer has a bias.
-        evaluation_episodes: episodes of either kind in one evaluation.
-    """
+    environment: Annotated[str, "where; actions are numbers"] = "CartPole-v1"
+    generations: Annotated[int, "populations that are played", AMOUNT] = 25
+    candidates: Annotated[int, "policies in a population", COUNT] = 64
+    episodes: Annotated[int, "played by each candidate", COUNT] = 4
+    trial_episodes: Annotated[int, "played by an answer and the best before it", COUNT] = 16
+    units: Annotated[int, "units of each hidden layer", COUNT] = 16
+    layers: Annotated[
+        int, "hidden layers of the policy; 0 for a linear one", DEPTH._replace(low=0)
+    ] = 0
+    bias: Annotated[bool, "let the policy's last layer have a bias"] = False
+    evaluation_episodes: Annotated[int, "episodes of either kind in one evaluation", COUNT] = 64
+    deviation: Annotated[
+        float, "standard deviation of what is first drawn for each parameter", POSITIVE
+    ] = 1.0
 
-    generations: int
-    candidates: int
-    episodes: int
-    trial_episodes: int
-    units: tuple[int, ...] = ()
-    bias: bool = False
-    evaluation_episodes: int = 64
+    @abstractmethod
+    def search(self, parameters: int) -> Search:
+        """The search among policies of so many parameters, `candidates` at a time."""
+
+    def problems(self) -> list[str]:
+        """An environment that does not fit."""
+        return unfit(self.environment, continuous=False)
+
+    def smoke(self) -> Self:
+        """Thirty small generations."""
+        small = replace(self, generations=30, candidates=6, episodes=2, trial_episodes=2)
+        return replace(small, units=4, evaluation_episodes=4)
+
+    def make(self) -> Experiment:
+        """The search in the chosen environment."""
+        return make_policy_search(make_environment(self.environment), self)
 
 
 class PolicySearchState(NamedTuple):
@@ -78,12 +96,7 @@ class PolicySearchState(NamedTuple):
     hyperparameters: Hyperparameters
 
 
-def make_policy_search(
-    environment: Environment,
-    make_search: Callable[[int], Search],
-    sizes: Sizes,
-    hyperparameters: Mapping[str, float],
-) -> Experiment:
+def make_policy_search(environment: Environment, config: PolicySearch) -> Experiment:
     """A search for a policy in `environment`: one update is one generation.
 
     The fitness of a candidate is its mean return over a few episodes, which start alike for all in
@@ -95,18 +108,17 @@ def make_policy_search(
 
     Args:
         environment: where; its actions are discrete.
-        make_search: parameters of the policy -> the search; its populations have
-            `sizes.candidates` members.
-        sizes: shapes and loops.
-        hyperparameters: starting values of what the search asks for.
+        config: the search, and how much is played.
 
     Raises:
         ValueError: the environment's steps in a whole run might be too many to be counted.
     """
-    parameters, policy = make_vector_policy(environment, sizes.units, sizes.bias)
-    search = make_search(parameters)
-    episodes = sizes.candidates * sizes.episodes + 2 * sizes.trial_episodes
-    if sizes.generations * episodes * environment.longest_episode >= 2**32:
+    parameters, policy = make_vector_policy(
+        environment, (config.units,) * config.layers, config.bias
+    )
+    search = config.search(parameters)
+    episodes = config.candidates * config.episodes + 2 * config.trial_episodes
+    if config.generations * episodes * environment.longest_episode >= 2**32:
         raise ValueError("more than 2**32 environment steps in a run cannot be counted")
 
     def init(key: Key, hyperparameters: Hyperparameters) -> PolicySearchState:
@@ -122,11 +134,11 @@ def make_policy_search(
         ask_key, play_key, tell_key, trial_key = jax.random.split(key, 4)
         values = state.hyperparameters
         inner, population = search.ask(state.search, ask_key, values)
-        played = play(environment, policy, population, play_key, sizes.episodes)
+        played = play(environment, policy, population, play_key, config.episodes)
         fitness = jnp.mean(played.episode_return, axis=1)
         inner = search.tell(inner, population, fitness, tell_key, values)
         rivals = jnp.stack([state.best, search.answer(inner)])
-        trial = play(environment, policy, rivals, trial_key, sizes.trial_episodes)
+        trial = play(environment, policy, rivals, trial_key, config.trial_episodes)
         better = jnp.mean(trial.episode_return[1]) > jnp.mean(trial.episode_return[0])
         steps = jnp.sum(played.episode_length) + jnp.sum(trial.episode_length)
         state = PolicySearchState(
@@ -145,17 +157,16 @@ def make_policy_search(
     def act(state: PolicySearchState, observations: jax.Array) -> Categorical:
         return policy(state.best, observations)
 
-    def told(state: PolicySearchState) -> Metrics:
+    def spent(state: PolicySearchState) -> Metrics:
         return {"environment_steps": mean(state.environment_steps.astype(jnp.float32))}
 
     return make_acting(
         reactive(environment, act),
         init,
         update,
-        updates=sizes.generations,
+        updates=config.generations,
         items_per_update=episodes,
-        evaluation_episodes=sizes.evaluation_episodes,
-        hyperparameters=hyperparameters,
+        evaluation_episodes=config.evaluation_episodes,
         items="episodes",
-        told=told,
+        told=spent,
     )

@@ -6,14 +6,15 @@ whose equations are cited, with the two critics of its section 6.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from research.engine.experiment import Experiment, Hyperparameters, Key
+from research.engine.experiment import Hyperparameters, Key
 from research.engine.metrics import Metrics, mean
+from research.options.ranges import POSITIVE, Range
 from research.rl.actor_critic import (
     Critics,
     Perceptron,
@@ -26,19 +27,33 @@ from research.rl.actor_critic import (
 )
 from research.rl.environments.actions import bounds
 from research.rl.environments.environment import Environment
-from research.rl.off_policy import Algorithm, Sizes, make_off_policy
+from research.rl.off_policy import ActorCritic, Algorithm
 from research.rl.replay import Transition
 from research.rl.squashed_gaussian import SquashedGaussian
 from research.rl.targets import polyak
+
+
+@dataclass(frozen=True)
+class SAC(ActorCritic):
+    """What can be chosen of soft actor-critic."""
+
+    initial_temperature: Annotated[float, "weight of the entropy at the start", POSITIVE] = 1.0
+    target_entropy: Annotated[
+        float, "entropy aimed at, nats a dimension of an action", Range()
+    ] = -1.0
+
+    def algorithm(self, environment: Environment) -> Algorithm:
+        """Two critics, and a policy whose entropy counts."""
+        return sac(environment, self.hidden)
 
 
 class SACParams(NamedTuple):
     """What is learned.
 
     Attributes:
-        actor: says mean and log deviation before tanh.
+        actor: gives mean and log deviation before tanh.
         critics: two.
-        target_critics: parameters of those that say what follows.
+        target_critics: parameters of those that value what follows.
         log_temperature: log α, float32 scalar.
     """
 
@@ -48,7 +63,7 @@ class SACParams(NamedTuple):
     log_temperature: Trained
 
 
-class SAC(NamedTuple):
+class SACNetworks(NamedTuple):
     """The networks.
 
     Attributes:
@@ -62,25 +77,25 @@ class SAC(NamedTuple):
     dimensions: int
 
     def policy(self, params: Any, observation: jax.Array) -> SquashedGaussian:
-        """What to do, for observations `[..., features]`."""
+        """The distributions of actions, for observations `[..., features]`."""
         mean, raw = jnp.split(self.actor.apply(params, observation), 2, axis=-1)
         return SquashedGaussian(mean, bounded(raw))
 
     def target(
-        self, params: SACParams, seen: Transition, temperature: jax.Array, noise: jax.Array
+        self, params: SACParams, batch: Transition, temperature: jax.Array, noise: jax.Array
     ) -> jax.Array:
         """R + γ (min_i Q'_i(s', a') - α log π(a'|s')), float32 `[batch]` (eqs. 3 and 5).
 
         Args:
             params: what has been learned.
-            seen: leaves `[batch, ...]`; its discount is 0 where the process ended.
+            batch: leaves `[batch, ...]`; the discount is 0 where the process ended.
             temperature: α.
             noise: normal `[batch, dimensions]`, for a'.
         """
-        said = self.policy(params.actor.params, seen.final_observation)
-        action, log_probability = said.sample_with_log_probability(noise)
-        value = self.critics.apply(params.target_critics, seen.final_observation, action)
-        return seen.reward + seen.discount * (smallest(value) - temperature * log_probability)
+        dist = self.policy(params.actor.params, batch.final_observation)
+        action, log_probability = dist.sample_with_log_probability(noise)
+        value = self.critics.apply(params.target_critics, batch.final_observation, action)
+        return batch.reward + batch.discount * (smallest(value) - temperature * log_probability)
 
     def actor_loss(
         self,
@@ -91,8 +106,8 @@ class SAC(NamedTuple):
         noise: jax.Array,
     ) -> tuple[jax.Array, jax.Array]:
         """The mean of α log π(a|s) - min_i Q_i(s, a) (eq. 9), and log π `[batch]`."""
-        said = self.policy(params, observation)
-        action, log_probability = said.sample_with_log_probability(noise)
+        dist = self.policy(params, observation)
+        action, log_probability = dist.sample_with_log_probability(noise)
         value = smallest(self.critics.apply(critic_params, observation, action))
         return jnp.mean(temperature * log_probability - value), log_probability
 
@@ -107,29 +122,20 @@ def bounded(raw: jax.Array) -> jax.Array:
     return middle + half * jnp.tanh((raw - middle) / half)
 
 
-def make_sac(
-    environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float]
-) -> Experiment:
-    """Soft actor-critic in `environment`, whose actions are vectors.
+def networks(environment: Environment, units: tuple[int, ...]) -> SACNetworks:
+    """The networks for an environment."""
+    dimensions = len(bounds(environment).low)
+    return SACNetworks(Perceptron(units, 2 * dimensions), Critics(units, 2), dimensions)
+
+
+def sac(environment: Environment, units: tuple[int, ...]) -> Algorithm:
+    """Soft actor-critic, for actions from -1 to 1.
 
     Args:
         environment: where.
-        sizes: shapes and loops.
-        hyperparameters: `learning_rate`, `discount`, `target_rate`, `initial_temperature` and
-            `target_entropy` (for each dimension of an action).
+        units: of each hidden layer of every network.
     """
-    return make_off_policy(environment, lambda scaled: sac(scaled, sizes), sizes, hyperparameters)
-
-
-def networks(environment: Environment, units: tuple[int, ...]) -> SAC:
-    """The networks for an environment."""
-    dimensions = len(bounds(environment).low)
-    return SAC(Perceptron(units, 2 * dimensions), Critics(units, 2), dimensions)
-
-
-def sac(environment: Environment, sizes: Sizes) -> Algorithm:
-    """What soft actor-critic knows and does, for actions from -1 to 1."""
-    agent = networks(environment, sizes.units)
+    agent = networks(environment, units)
 
     def init(key: Key, values: Hyperparameters) -> SACParams:
         actor, critics = initial(environment, agent.actor, agent.critics, key)
@@ -145,19 +151,19 @@ def sac(environment: Environment, sizes: Sizes) -> Algorithm:
         return agent.policy(params.actor.params, observation)
 
     def learn(
-        params: SACParams, seen: Transition, number: jax.Array, values: Hyperparameters, key: Key
+        params: SACParams, batch: Transition, number: jax.Array, values: Hyperparameters, key: Key
     ) -> tuple[SACParams, Metrics]:
         del number
         temperature = jnp.exp(params.log_temperature.params)
         rate = values["learning_rate"]
-        noise, next_noise = jax.random.normal(key, (2, *seen.reward.shape, agent.dimensions))
+        noise, next_noise = jax.random.normal(key, (2, *batch.reward.shape, agent.dimensions))
 
-        target = agent.target(params, seen, temperature, next_noise)
+        target = agent.target(params, batch, temperature, next_noise)
         critics, error, _ = descend(
-            lambda p: (critic_loss(agent.critics, p, seen, target), None), params.critics, rate
+            lambda p: (critic_loss(agent.critics, p, batch, target), None), params.critics, rate
         )
         actor, loss, log_probability = descend(
-            lambda p: agent.actor_loss(p, critics.params, seen.observation, temperature, noise),
+            lambda p: agent.actor_loss(p, critics.params, batch.observation, temperature, noise),
             params.actor,
             rate,
         )

@@ -5,9 +5,9 @@ All three move Q(s, a) by α [r + γ · (what follows) - Q(s, a)]; they differ i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +16,15 @@ import numpy as np
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, mean
+from research.options.config import Config
+from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range
 from research.rl import exploration
 from research.rl.acting import scan_updates
 from research.rl.agent import reactive
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment, EnvironmentState
 from research.rl.environments.finite import FiniteMDP, known_figures
+from research.rl.environments.registered import FINITE, make_environment, unfit
 from research.rl.evaluation import run_episodes
 from research.rl.tabular_pictures import show_table
 
@@ -30,25 +33,50 @@ Exploration = Literal["uniform", "epsilon_greedy", "softmax", "count_based"]
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """All that decides shapes and loops.
+class Tabular(Config):
+    """What can be chosen of learning a table."""
 
-    Attributes:
-        updates: how many in a whole run.
-        steps: environment steps in each.
-        method: what follows.
-        exploration: how actions are chosen.
-        decay_by_visit: whether the step size falls with the visits of a state and action, instead
-            of with all steps.
-        evaluation_episodes: episodes in one evaluation.
-    """
+    environment: Annotated[str, "where; observations are numbers of states"] = "Maze-finite"
+    method: Annotated[Method, "what an action's value is moved towards"] = "q_learning"
+    exploration: Annotated[Exploration, "how actions are chosen"] = "epsilon_greedy"
+    environment_steps: Annotated[int, "steps in all", AMOUNT] = 50_000
+    steps_per_update: Annotated[int, "steps between two looks at the figures", COUNT] = 500
+    decay_by_visit: Annotated[bool, "let the step size fall with visits, not with steps"] = False
+    evaluation_episodes: Annotated[int, "episodes of the best actions in one evaluation", COUNT] = (
+        64
+    )
+    step_size: Annotated[
+        float, "how far a value is moved at the start", Range(0, 1, above=True)
+    ] = 0.1
+    step_size_decay: Annotated[float, "after n steps: the first / (1 + decay n)", AMOUNT] = 0.0
+    discount: Annotated[float, "weight of the next state's value", FRACTION] = 0.95
+    epsilon: Annotated[
+        float, "epsilon_greedy: share of random actions at the start", Range(0, 1)
+    ] = 0.1
+    epsilon_decay: Annotated[float, "after n steps: the first / (1 + decay n)", AMOUNT] = 0.0
+    temperature: Annotated[float, "softmax: the higher, the more random", POSITIVE] = 1.0
+    curiosity: Annotated[float, "count_based: what an action never tried is worth more", AMOUNT] = (
+        10.0
+    )
 
-    updates: int
-    steps: int
-    method: Method = "q_learning"
-    exploration: Exploration = "epsilon_greedy"
-    decay_by_visit: bool = False
-    evaluation_episodes: int = 64
+    @property
+    def updates(self) -> int:
+        """Updates in a whole run."""
+        return self.environment_steps // self.steps_per_update
+
+    def problems(self) -> list[str]:
+        """An environment that does not fit."""
+        return unfit(self.environment, continuous=False, numbered=True)
+
+    def smoke(self) -> Self:
+        """Thirty updates of ten steps."""
+        return replace(self, environment_steps=300, steps_per_update=10, evaluation_episodes=2)
+
+    def make(self) -> Experiment:
+        """The chosen method in the chosen environment."""
+        name = self.environment
+        mdp = FINITE[name]().mdp if name in FINITE else None
+        return make_tabular(make_environment(name), self, mdp)
 
 
 class TabularState(NamedTuple):
@@ -113,19 +141,14 @@ TARGETS: dict[str, Callable[[Choice, jax.Array], jax.Array]] = {
 
 
 def make_tabular(
-    environment: Environment,
-    sizes: Sizes,
-    hyperparameters: Mapping[str, float],
-    mdp: FiniteMDP | None = None,
+    environment: Environment, config: Tabular, mdp: FiniteMDP | None = None
 ) -> Experiment:
     """Learning a table in `environment`, whose observations are numbers of states.
 
     Args:
         environment: where; it has `states`.
-        sizes: shapes, loops and choices.
-        hyperparameters: `step_size` and `step_size_decay`; `discount`; and what the exploration
-            asks for: `epsilon` and `epsilon_decay`, `temperature`, or `curiosity`.
-        mdp: the model, where it is known: says which actions are possible, and how near the
+        config: what was chosen.
+        mdp: the model, where it is known: it has which actions are possible, and how near the
             values are to the truth. Learning does not look at it.
 
     Raises:
@@ -140,11 +163,11 @@ def make_tabular(
         possible = jnp.asarray(allowed)[observation]
         value = jnp.where(possible, state.q_value[observation], -jnp.inf)
         values = state.hyperparameters
-        if sizes.exploration == "uniform":
+        if config.exploration == "uniform":
             return Choice(value, exploration.uniform(possible))
-        if sizes.exploration == "softmax":
+        if config.exploration == "softmax":
             return Choice(value, exploration.softmax(value, possible, values["temperature"]))
-        if sizes.exploration == "count_based":
+        if config.exploration == "count_based":
             visits = state.visits[observation]
             bonus = exploration.with_bonus(value, visits, values["curiosity"])
             return Choice(bonus, exploration.epsilon_greedy(bonus, possible, 0.0))
@@ -173,26 +196,26 @@ def make_tabular(
         step_key, following_key, action_key = jax.random.split(key, 3)
         values = state.hyperparameters
         at = (state.observation, state.action)
-        inner, shown = environment.step(step_key, state.environment, state.action)
+        inner, outcome = environment.step(step_key, state.environment, state.action)
         # What follows in this episode, even where a time limit keeps it from being acted on.
-        following = choose(state, shown.final_observation)
+        following = choose(state, outcome.final_observation)
         next_action = act(following_key, following)
-        future = TARGETS[sizes.method](following, next_action)
-        target = shown.reward + values["discount"] * jnp.where(shown.terminated, 0.0, future)
-        times = state.visits[at] if sizes.decay_by_visit else state.steps
+        future = TARGETS[config.method](following, next_action)
+        target = outcome.reward + values["discount"] * jnp.where(outcome.terminated, 0.0, future)
+        times = state.visits[at] if config.decay_by_visit else state.steps
         step_size = exploration.decayed(values["step_size"], values["step_size_decay"], times)
         error = target - state.q_value[at]
-        done = shown.terminated | shown.truncated
-        episode_return = state.episode_return + shown.reward
+        done = outcome.terminated | outcome.truncated
+        episode_return = state.episode_return + outcome.reward
         state = state._replace(
             q_value=state.q_value.at[at].add(step_size * error),
             visits=state.visits.at[at].add(1),
             environment=inner,
-            observation=shown.observation,
+            observation=outcome.observation,
             episode_return=jnp.where(done, 0.0, episode_return),
             steps=state.steps + 1,
         )
-        first_action = act(action_key, choose(state, shown.observation))
+        first_action = act(action_key, choose(state, outcome.observation))
         state = state._replace(action=jnp.where(done, first_action, next_action))
         return state, {
             "temporal_difference_error": mean(jnp.abs(error)),
@@ -202,7 +225,7 @@ def make_tabular(
 
     def update(state: TabularState, batch: Batch, key: Key) -> tuple[TabularState, Metrics]:
         del batch
-        return scan_updates(learn, state, jax.random.split(key, sizes.steps))
+        return scan_updates(learn, state, jax.random.split(key, config.steps_per_update))
 
     def act_greedily(state: TabularState, observations: jax.Array) -> Categorical:
         # What is learned is the value of the best actions: exploring belongs to learning alone.
@@ -214,8 +237,7 @@ def make_tabular(
 
     def evaluate(state: TabularState, batch: Batch, key: Key) -> Metrics:
         del batch
-
-        played = run_episodes(environment, agent.policy(state), key, sizes.evaluation_episodes)
+        played = run_episodes(environment, agent.policy(state), key, config.evaluation_episodes)
         return {
             "episode_return": mean(played.episode_return, played.finished),
             "episode_length": mean(played.episode_length.astype(jnp.float32), played.finished),
@@ -237,11 +259,10 @@ def make_tabular(
         init=init,
         update=update,
         evaluate=evaluate,
-        steps=sizes.updates,
-        items_per_step=sizes.steps,
+        steps=config.updates,
+        items_per_step=config.steps_per_update,
         items="environment steps",
-        hyperparameters=hyperparameters,
-        evaluate_every=max(1, sizes.updates // 10),
+        evaluate_every=max(1, config.updates // 10),
         watched=("evaluation",),
         final=("evaluation",),
         measure=measure,

@@ -9,13 +9,15 @@ Source: Fujimoto et al. 2018, "Addressing Function Approximation Error in Actor-
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 
-from research.engine.experiment import Experiment, Hyperparameters, Key
+from research.engine.experiment import Hyperparameters, Key
 from research.engine.metrics import Metrics, mean
+from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides
 from research.rl.actor_critic import critic_loss, descend, smallest
 from research.rl.deterministic import (
     Deterministic,
@@ -26,31 +28,27 @@ from research.rl.deterministic import (
 )
 from research.rl.distributions import Gaussian
 from research.rl.environments.environment import Environment
-from research.rl.off_policy import Algorithm, Sizes, make_off_policy
+from research.rl.off_policy import ActorCritic, Algorithm
 from research.rl.replay import Transition
 
 
-def make_td3(
-    environment: Environment,
-    sizes: Sizes,
-    policy_delay: int,
-    hyperparameters: Mapping[str, float],
-) -> Experiment:
-    """TD3 in `environment`, whose actions are vectors.
+@dataclass(frozen=True)
+class TD3(ActorCritic):
+    """What can be chosen of TD3."""
 
-    Args:
-        environment: where.
-        sizes: shapes and loops.
-        policy_delay: gradient steps of the critics for each of the actor's; it divides
-            `sizes.gradient_steps`.
-        hyperparameters: `learning_rate`, `discount`, `target_rate`, `exploration_deviation`,
-            `smoothing_deviation` and `smoothing_limit`.
-    """
+    policy_delay: Annotated[
+        int,
+        "gradient steps of the critics for each of the actor's",
+        COUNT,
+        Divides(("gradient_steps",)),
+    ] = 2
+    exploration_deviation: Annotated[float, "of the noise on actions, from -1 to 1", POSITIVE] = 0.1
+    smoothing_deviation: Annotated[float, "of the noise on the actions of targets", AMOUNT] = 0.2
+    smoothing_limit: Annotated[float, "how far that noise reaches at most", AMOUNT] = 0.5
 
-    def make_algorithm(scaled: Environment) -> Algorithm:
-        return td3(networks(scaled, sizes.units, critics=2), policy_delay)
-
-    return make_off_policy(environment, make_algorithm, sizes, hyperparameters)
+    def algorithm(self, environment: Environment) -> Algorithm:
+        """Two critics, and an actor that learns from some minibatches."""
+        return td3(networks(environment, self.hidden, critics=2), self.policy_delay)
 
 
 def smoothed(
@@ -73,20 +71,20 @@ def smoothed(
 def td3_target(
     agent: Deterministic,
     params: DeterministicParams,
-    seen: Transition,
+    batch: Transition,
     noise: jax.Array,
     values: Hyperparameters,
 ) -> jax.Array:
     """R + γ min_i Q'_i(s', smoothed π'(s')), float32 `[batch]` (algorithm 1)."""
-    following = agent.action(params.target_actor, seen.final_observation)
+    following = agent.action(params.target_actor, batch.final_observation)
     deviation, limit = values["smoothing_deviation"], values["smoothing_limit"]
     action = smoothed(following, noise, deviation, limit)
-    value = agent.critics.apply(params.target_critics, seen.final_observation, action)
-    return seen.reward + seen.discount * smallest(value)
+    value = agent.critics.apply(params.target_critics, batch.final_observation, action)
+    return batch.reward + batch.discount * smallest(value)
 
 
 def td3(agent: Deterministic, policy_delay: int) -> Algorithm:
-    """What TD3 knows and does."""
+    """TD3 of these networks."""
 
     def policy(
         params: DeterministicParams, observation: jax.Array, values: Hyperparameters
@@ -95,28 +93,28 @@ def td3(agent: Deterministic, policy_delay: int) -> Algorithm:
 
     def learn(
         params: DeterministicParams,
-        seen: Transition,
+        batch: Transition,
         number: jax.Array,
         values: Hyperparameters,
         key: Key,
     ) -> tuple[DeterministicParams, Metrics]:
-        noise = jax.random.normal(key, seen.action.shape)
-        target = td3_target(agent, params, seen, noise, values)
+        noise = jax.random.normal(key, batch.action.shape)
+        target = td3_target(agent, params, batch, noise, values)
         critics, error, _ = descend(
-            lambda p: (critic_loss(agent.critics, p, seen, target), None),
+            lambda p: (critic_loss(agent.critics, p, batch, target), None),
             params.critics,
             values["learning_rate"],
         )
 
         def follow(params: DeterministicParams) -> tuple[DeterministicParams, Metrics]:
-            params, loss = improve(agent, params, seen.observation, values["learning_rate"])
+            params, loss = improve(agent, params, batch.observation, values["learning_rate"])
             return track(params, values["target_rate"]), {"actor_loss": mean(loss)}
 
         def wait(params: DeterministicParams) -> tuple[DeterministicParams, Metrics]:
             return params, {"actor_loss": mean(jnp.float32(0), jnp.bool_(False))}
 
         due = number % policy_delay == policy_delay - 1
-        params, told = jax.lax.cond(due, follow, wait, params._replace(critics=critics))
-        return params, {"critic_loss": mean(error)} | told
+        params, metrics = jax.lax.cond(due, follow, wait, params._replace(critics=critics))
+        return params, {"critic_loss": mean(error)} | metrics
 
     return Algorithm(agent.init, policy, learn)

@@ -70,15 +70,15 @@ def td_zero(
         action_key, step_key = jax.random.split(key)
         here = prediction.observation
         action = jax.random.categorical(action_key, jnp.log(policy[here])).astype(jnp.int32)
-        inner, shown = environment.step(step_key, prediction.environment, action)
-        ahead = jnp.where(shown.terminated, 0.0, prediction.value[shown.final_observation])
-        error = shown.reward + discount * ahead - prediction.value[here]
+        inner, outcome = environment.step(step_key, prediction.environment, action)
+        ahead = jnp.where(outcome.terminated, 0.0, prediction.value[outcome.final_observation])
+        error = outcome.reward + discount * ahead - prediction.value[here]
         rate = exploration.decayed(step_size, step_size_decay, prediction.visits[here])
         return Prediction(
             prediction.value.at[here].add(rate * error),
             prediction.visits.at[here].add(1),
             inner,
-            shown.observation,
+            outcome.observation,
         ), None
 
     return jax.lax.scan(learn, prediction, jax.random.split(key, steps))[0]

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Hyperparameters, Key
-from research.rl.algorithms.policy_search import Search
+from research.options.ranges import POSITIVE, Range
+from research.rl.algorithms.policy_search import PolicySearch, Search
+
+
+@dataclass(frozen=True)
+class RandomSearch(PolicySearch):
+    """What can be chosen of random search."""
+
+    def search(self, parameters: int) -> Search:
+        """Populations anywhere."""
+        return random_search(parameters, self.candidates)
+
+
+@dataclass(frozen=True)
+class HillClimbing(PolicySearch):
+    """What can be chosen of hill climbing."""
+
+    candidates: Annotated[int, "policies in a population, the present one among them", Range(2)] = (
+        16
+    )
+    smallest_deviation: Annotated[
+        float, "which steps never fall below", Range(0, "largest_deviation", above=True)
+    ] = 0.1
+    largest_deviation: Annotated[float, "which steps never exceed", POSITIVE] = 2.0
+    factor: Annotated[
+        float, "by which steps shrink after a success and grow after none", Range(1)
+    ] = 2.0
+
+    def search(self, parameters: int) -> Search:
+        """Populations around a point."""
+        return hill_climbing(parameters, self.candidates)
 
 
 def random_search(parameters: int, candidates: int) -> Search:
