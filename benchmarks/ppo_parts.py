@@ -18,14 +18,13 @@ import jax.numpy as jnp
 
 from research.engine.environment import settle_environment
 from research.engine.keys import stream
-from research.rl.algorithms.ppo import Sizes, make_ppo
+from research.options.config import make_experiment
+from research.rl.algorithms.ppo import PPO
 from research.rl.environments.registered import make_environment
 from research.rl.examples import Examples
 from research.rl.minibatches import shuffled_minibatches, take
 from research.rl.rollout import collect, start, step_all
 
-VALUES = {"learning_rate": 1e-3, "discount": 0.99, "gae_lambda": 0.95, "clip_range": 0.2,
-          "entropy_weight": 0.0, "value_weight": 0.5, "max_gradient_norm": 0.5}  # fmt: skip
 STEPS = 128
 
 
@@ -48,10 +47,14 @@ def parts(environments: int, repeats: int) -> dict[str, float]:
     """Part -> seconds of one update that it takes."""
     environment = make_environment("CartPole-v1")
     batch = environments * STEPS
-    sizes = Sizes(environments, STEPS, epochs=4, minibatch_size=batch // 4, units=(64, 64),
-                  updates=10**9, anneal=False)  # fmt: skip
-    experiment = make_ppo(environment, sizes, VALUES)
-    values = {name: jnp.float32(value) for name, value in VALUES.items()}
+    config = PPO(
+        environments=environments,
+        rollout_steps=STEPS,
+        minibatch_size=batch // 4,
+        environment_steps=10**9 * batch,
+    )
+    experiment = make_experiment(config)
+    values = {name: jnp.float32(value) for name, value in experiment.hyperparameters.items()}
     state = jax.jit(experiment.init)(stream(0, "init"), values)
     episodes = jax.jit(lambda key: start(environment, key, environments))(jax.random.key(0))
     agent = experiment.agent

@@ -11,26 +11,16 @@ Time: 90 s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from research.rl.algorithms.ppo import PPO
 
-from research.rl.algorithms.ppo_config import PPOConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(PPOConfig):
-    """What can be chosen."""
-
-    environment: Annotated[str, "where; actions are numbers or vectors"] = "Acrobot-v1"
-    environment_steps: Annotated[int, "steps in all environments together"] = 1_000_000
-    environments: Annotated[int, "environments stepped together"] = 16
-    rollout_steps: Annotated[int, "steps in each environment between two updates"] = 256
-    epochs: Annotated[int, "passes over each rollout"] = 4
-    minibatch_size: Annotated[int, "examples in one gradient step"] = 64
-    normalise_observations: Annotated[bool, "to mean 0 and deviation 1, by all seen"] = True
-    normalise_rewards: Annotated[bool, "by the deviation of discounted returns"] = True
-    learning_rate: Annotated[float, "Adam's step size at the start"] = 3e-4
-    discount: Annotated[float, "weight of the next step's value"] = 0.99
-    gae_lambda: Annotated[float, "decay of the advantage estimate's trace"] = 0.94
+config = PPO(
+    environment="Acrobot-v1",
+    environment_steps=1_000_000,
+    environments=16,
+    rollout_steps=256,
+    minibatch_size=64,
+    normalise_observations=True,
+    normalise_rewards=True,
+    learning_rate=3e-4,
+    gae_lambda=0.94,
+)

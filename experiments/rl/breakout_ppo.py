@@ -16,22 +16,16 @@ Time: a quarter of an hour for four seeds on two cores
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import replace
 
-from research.rl.algorithms.ppo_config import make, smoke, validate
-from research.rl.algorithms.ppo_minatar_config import MinAtarPPOConfig
+from research.rl.algorithms.ppo import MINATAR
 
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(MinAtarPPOConfig):
-    """What can be chosen."""
-
-    environment: Annotated[str, "where; actions are numbers or vectors"] = "Breakout-MinAtar"
-    units: Annotated[int, "units of each hidden layer"] = 64
-    layers: Annotated[int, "hidden layers of the policy, and of the value function"] = 2
-    channels: Annotated[int, "of a 3 x 3 convolution before them, for images; 0 for none"] = 0
-    learning_rate: Annotated[float, "the optimiser's step size at the start"] = 5e-3
-    entropy_weight: Annotated[float, "weight of the policy's entropy"] = 0.03
+config = replace(
+    MINATAR,
+    environment="Breakout-MinAtar",
+    units=64,
+    layers=2,
+    channels=0,
+    learning_rate=5e-3,
+    entropy_weight=0.03,
+)

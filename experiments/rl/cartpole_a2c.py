@@ -11,13 +11,6 @@ Time: 15 s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from research.rl.algorithms.a2c import A2C
 
-from research.rl.algorithms.a2c_config import A2CConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(A2CConfig):
-    """What can be chosen."""
+config = A2C(environment_steps=500_000, rollout_steps=5, learning_rate=7e-4)

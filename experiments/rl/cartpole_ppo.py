@@ -14,13 +14,6 @@ Time: 6 s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from research.rl.algorithms.ppo import PPO
 
-from research.rl.algorithms.ppo_config import PPOConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(PPOConfig):
-    """What can be chosen."""
+config = PPO(epochs=20, discount=0.98, gae_lambda=0.8)

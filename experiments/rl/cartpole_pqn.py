@@ -20,22 +20,30 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from research.engine.experiment import Experiment
-from research.rl.algorithms import pqn_config
-from research.rl.algorithms.pqn_config import PQNConfig, smoke, validate
+from research.rl.algorithms.pqn import PQN
 from research.rl.algorithms.reported import Report, reporting
-
-__all__ = ["Config", "make", "smoke", "validate"]
 
 
 @dataclass(frozen=True)
-class Config(PQNConfig):
+class CartPolePQN(PQN):
     """What can be chosen."""
 
     report: Annotated[Report, "whose figures count: the last checkpoint, or the best by"] = (
         "evaluation/episode_return"
     )
 
+    def make(self) -> Experiment:
+        """PQN in the chosen environment."""
+        return reporting(super().make(), self.report)
 
-def make(config: Config) -> Experiment:
-    """PQN in the chosen environment."""
-    return reporting(pqn_config.make(config), config.report)
+
+config = CartPolePQN(
+    environment_steps=500_000,
+    environments=32,
+    rollout_steps=64,
+    minibatch_size=128,
+    units=256,
+    anneal=True,
+    learning_rate=1e-4,
+    max_gradient_norm=10.0,
+)

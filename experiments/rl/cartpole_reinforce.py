@@ -13,13 +13,6 @@ Time: 10 s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from research.rl.algorithms.reinforce import Reinforce
 
-from research.rl.algorithms.reinforce_config import ReinforceConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(ReinforceConfig):
-    """What can be chosen."""
+config = Reinforce()

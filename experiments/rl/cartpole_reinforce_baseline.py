@@ -12,17 +12,6 @@ Time: 10 s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from research.rl.algorithms.reinforce import Reinforce
 
-from research.rl.algorithms.reinforce_config import ReinforceConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(ReinforceConfig):
-    """What can be chosen."""
-
-    baseline: Annotated[bool, "learn V(s) and take it from the returns"] = True
-    max_gradient_norm: Annotated[float, "global norm that gradients are clipped to"] = 1000.0
+config = Reinforce(baseline=True, max_gradient_norm=1000.0)

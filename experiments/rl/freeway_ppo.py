@@ -15,17 +15,8 @@ Time: 52 s for four seeds on an H200; half an hour a seed on two cores
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import replace
 
-from research.rl.algorithms.ppo_config import make, smoke, validate
-from research.rl.algorithms.ppo_minatar_config import MinAtarPPOConfig
+from research.rl.algorithms.ppo import MINATAR
 
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(MinAtarPPOConfig):
-    """What can be chosen."""
-
-    environment: Annotated[str, "where; actions are numbers or vectors"] = "Freeway-MinAtar"
+config = replace(MINATAR, environment="Freeway-MinAtar")

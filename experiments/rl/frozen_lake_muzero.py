@@ -17,13 +17,14 @@ Time: 40 s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from research.rl.algorithms.muzero import MuZero
 
-from research.rl.algorithms.muzero_config import MuZeroConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(MuZeroConfig):
-    """What can be chosen."""
+config = MuZero(
+    environment="FrozenLake4x4-finite",
+    environment_steps=800_000,
+    environments=128,
+    rollout_steps=16,
+    anneal=True,
+    evaluation_episodes=512,
+    max_gradient_norm=5.0,
+)

@@ -14,31 +14,15 @@ Time: 5 s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from research.rl.algorithms.ppo import PPO
 
-from research.rl.algorithms.clipped_values_config import (
-    ClippedValuesConfig,
-    make,
-    smoke,
-    validate,
+config = PPO(
+    environment="MemoryChain30-bsuite",
+    environment_steps=400_000,
+    environments=16,
+    rollout_steps=64,
+    units=32,
+    learning_rate=3e-3,
+    gae_lambda=1.0,
+    entropy_weight=0.01,
 )
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(ClippedValuesConfig):
-    """What can be chosen."""
-
-    environment: Annotated[str, "where; actions are numbers or vectors"] = "MemoryChain30-bsuite"
-    environment_steps: Annotated[int, "steps in all environments together"] = 400_000
-    environments: Annotated[int, "environments stepped together"] = 16
-    rollout_steps: Annotated[int, "steps in each environment between two updates"] = 64
-    epochs: Annotated[int, "passes over each rollout"] = 4
-    minibatch_size: Annotated[int, "examples in one gradient step"] = 256
-    units: Annotated[int, "units of each hidden layer"] = 32
-    learning_rate: Annotated[float, "the optimiser's step size at the start"] = 3e-3
-    discount: Annotated[float, "weight of the next step's value"] = 0.99
-    gae_lambda: Annotated[float, "decay of the advantage estimate's trace"] = 1.0
-    entropy_weight: Annotated[float, "weight of the policy's entropy"] = 0.01

@@ -12,23 +12,14 @@ Time: 15 s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from research.rl.algorithms.ppo import PPO
 
-from research.rl.algorithms.ppo_config import PPOConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(PPOConfig):
-    """What can be chosen."""
-
-    environment: Annotated[str, "where; actions are numbers or vectors"] = "Pendulum-v1"
-    environment_steps: Annotated[int, "steps in all environments together"] = 100_000
-    environments: Annotated[int, "environments stepped together"] = 4
-    rollout_steps: Annotated[int, "steps in each environment between two updates"] = 1024
-    epochs: Annotated[int, "passes over each rollout"] = 10
-    minibatch_size: Annotated[int, "examples in one gradient step"] = 64
-    discount: Annotated[float, "weight of the next step's value"] = 0.9
-    gae_lambda: Annotated[float, "decay of the advantage estimate's trace"] = 0.95
+config = PPO(
+    environment="Pendulum-v1",
+    environment_steps=100_000,
+    environments=4,
+    rollout_steps=1024,
+    epochs=10,
+    minibatch_size=64,
+    discount=0.9,
+)

@@ -52,20 +52,3 @@ def take(examples: Tree, chosen: jax.Array) -> Tree:
     of_each_group = jax.vmap(lambda leaf, rows: leaf[rows])
     taken: Tree = jax.tree.map(lambda leaf: of_each_group(leaf, chosen), examples)
     return taken
-
-
-def undivided_rollout(environments: int, rollout_steps: int, minibatch_size: int) -> list[str]:
-    """Why a rollout cannot be cut into minibatches, one message at most; sizes below 1 pass.
-
-    Args:
-        environments: environments that are stepped together.
-        rollout_steps: steps in each of them.
-        minibatch_size: examples in one minibatch.
-    """
-    batch = environments * rollout_steps
-    if min(environments, rollout_steps, minibatch_size) < 1 or batch % minibatch_size == 0:
-        return []
-    return [
-        f"--minibatch-size must divide --environments times --rollout-steps ({batch}): "
-        f"{minibatch_size} does not"
-    ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import flax.linen as nn
 import jax
@@ -12,8 +13,25 @@ import jax.numpy as jnp
 
 from research.layers.orthogonal import orthogonal
 from research.layers.patches import valid_convolution
+from research.options.ranges import AMOUNT, COUNT, DEPTH
 from research.rl.distributions import Categorical, Distribution, Gaussian
 from research.rl.environments.environment import Box, Environment
+
+
+@dataclass(frozen=True)
+class HiddenLayers:
+    """What can be chosen of every network of a config: fields that it has beside its own."""
+
+    units: Annotated[int, "units of each hidden layer", COUNT] = 64
+    layers: Annotated[int, "hidden layers of each network", DEPTH] = 2
+    channels: Annotated[
+        int, "of a 3 x 3 convolution before them, for images; 0 for none", AMOUNT
+    ] = 0
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """The units of the layers, one after another."""
+        return (self.units,) * self.layers
 
 
 class Tower(nn.Module):

@@ -11,42 +11,38 @@ import pytest
 
 from research.engine.experiment import Experiment
 from research.engine.metrics import read
-from research.rl.algorithms.a2c import A2CState, Sizes, a2c_loss, make_a2c
-from research.rl.algorithms.a2c_config import A2CConfig, validate
+from research.options.config import problems_of
+from research.rl.algorithms.a2c import A2C, A2CState, a2c_loss, make_a2c
 from research.rl.environments.environment import Environment
 from research.rl.examples import Examples
 from research.rl.network import PolicyAndValue
+from tests.rl.making import experiment_in, run, traced
 
-HYPERPARAMETERS = {
-    "learning_rate": 3e-3,
-    "discount": 0.9,
-    "gae_lambda": 1.0,
-    "entropy_weight": 0.01,
-    "value_weight": 0.5,
-    "max_gradient_norm": 10.0,
-}
-SIZES = Sizes(environments=8, rollout_steps=5, units=(16,), updates=2000)
+CONFIG = A2C(
+    environments=8,
+    rollout_steps=5,
+    units=16,
+    layers=1,
+    environment_steps=2000 * 40,
+    learning_rate=3e-3,
+    discount=0.9,
+    entropy_weight=0.01,
+    max_gradient_norm=10.0,
+)
+VALUES = traced(CONFIG)
 
 
-def trained(environment: Environment, sizes: Sizes) -> tuple[Experiment, A2CState]:
-    experiment = make_a2c(environment, sizes, HYPERPARAMETERS)
-    values = {name: jnp.float32(value) for name, value in HYPERPARAMETERS.items()}
-
-    @jax.jit
-    def train(key: jax.Array) -> A2CState:
-        start = experiment.init(key, values)
-        keys = jax.random.split(key, sizes.updates)
-        return jax.lax.scan(lambda s, k: (experiment.update(s, None, k)[0], None), start, keys)[0]
-
-    return experiment, train(jax.random.key(0))
+def trained(environment: Environment, config: A2C) -> tuple[Experiment, A2CState]:
+    experiment = experiment_in(environment, make_a2c, config)
+    return experiment, jax.jit(lambda: run(experiment, VALUES, config.updates))()
 
 
 @pytest.mark.parametrize("ends", ["terminated", "truncated"])
 def test_values_know_a_time_limit_from_an_end(clock, ends: str) -> None:
     """Reward 1 a step, five steps, γ = .9: Σ .9^k over the steps left, or 10 where it goes on."""
-    _, state = trained(clock(5, ends=ends), SIZES)
+    _, state = trained(clock(5, ends=ends), CONFIG)
     times = jnp.arange(5, dtype=jnp.float32)[:, None]
-    value = PolicyAndValue(2, SIZES.units).apply(state.params, times, method="value")
+    value = PolicyAndValue(2, CONFIG.hidden).apply(state.params, times, method="value")
     ended = (1 - 0.9 ** np.arange(5, 0, -1)) / 0.1
     expected = ended if ends == "terminated" else np.full(5, 10.0)
     np.testing.assert_allclose(value, expected, atol=0.4)
@@ -55,13 +51,12 @@ def test_values_know_a_time_limit_from_an_end(clock, ends: str) -> None:
 
 @pytest.mark.parametrize("normalise", [False, True])
 def test_learns_what_pays(lever: Environment, normalise: bool) -> None:
-    sizes = replace(SIZES, updates=400, normalise_advantages=normalise, groups=4, anneal=True)
-    experiment, state = trained(lever, sizes)
+    config = replace(CONFIG, environment_steps=400 * 40, groups=4, anneal=True)
+    experiment, state = trained(lever, replace(config, normalise_advantages=normalise))
     figures = read(experiment.evaluate(state, None, jax.random.key(0)))
     assert figures["episode_return"] == 1.0
     assert figures["stochastic_episode_return"] > 0.8
-    values = {name: jnp.float32(value) for name, value in HYPERPARAMETERS.items()}
-    untrained = experiment.init(jax.random.key(0), values)
+    untrained = experiment.init(jax.random.key(0), VALUES)
     before = read(experiment.evaluate(untrained, None, jax.random.key(0)))
     assert 0.25 < before["stochastic_episode_return"] < 0.75  # the control
 
@@ -96,16 +91,22 @@ def test_gradient_in_closed_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"environment": "Pole"}, "--environment Pole"),
         ({"groups": 3}, "--groups must divide --environments"),
         ({"rollout_steps": 0}, "--rollout-steps"),
         ({"gae_lambda": 1.5}, "--gae-lambda"),
         ({"learning_rate": 0.0}, "--learning-rate"),
+        ({"environments": 0}, "--environments"),
+        ({"environment": "Pendulum"}, "did you mean"),
+        (
+            {"environment": "FrozenLake4x4-finite", "normalise_observations": True},
+            "--normalise-observations: those of FrozenLake4x4-finite are numbers of states",
+        ),
     ],
 )
-def test_what_does_not_fit_is_said(change: dict, said: str) -> None:
-    assert validate(A2CConfig()) == []
-    (problem,) = validate(replace(A2CConfig(), **change))
-    assert said in problem
+def test_what_does_not_fit_is_refused(change: dict, message: str) -> None:
+    assert problems_of(A2C()) == []
+    (problem,) = problems_of(replace(A2C(), **change))
+    assert message in problem

@@ -9,21 +9,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.rl.algorithms.a2c import Sizes, make_a2c
-from research.rl.algorithms.a2c_vectors_config import A2CVectorsConfig, validate
+from research.rl.algorithms.a2c import A2C, make_a2c
 from research.rl.environments.environment import Box, Environment, TimeStep
 from research.rl.normalisation import Moments, Statistics
+from tests.rl.making import experiment_in, traced
 
-HYPERPARAMETERS = {
-    "learning_rate": 1e-2,
-    "discount": 0.9,
-    "gae_lambda": 0.8,
-    "entropy_weight": 0.01,
-    "value_weight": 0.5,
-    "max_gradient_norm": 10.0,
-}
-SIZES = Sizes(environments=4, rollout_steps=7, units=(8,), updates=20)
-NORMAL = replace(SIZES, normalise_observations=True, normalise_rewards=True)
+CONFIG = A2C(
+    environments=4,
+    rollout_steps=7,
+    units=8,
+    layers=1,
+    environment_steps=20 * 28,
+    learning_rate=1e-2,
+    discount=0.9,
+    gae_lambda=0.8,
+    entropy_weight=0.01,
+    max_gradient_norm=10.0,
+)
+NORMAL = replace(CONFIG, normalise_observations=True, normalise_rewards=True)
 SEEN = Statistics(
     Moments(jnp.float32([50.0]), jnp.float32([2.0]), jnp.float32([50.0 * 2.25])),
     Moments(jnp.float32(4e6), jnp.float32(3.0), jnp.float32(4e6 * 6.25)),
@@ -51,10 +54,9 @@ def counter(scale=lambda observation, reward: (observation, reward)) -> Environm
     return Environment("counter", reset, step, (1,), box, 5)
 
 
-def updated(environment: Environment, sizes: Sizes, statistics: Statistics | None = None):
-    experiment = make_a2c(environment, sizes, HYPERPARAMETERS)
-    values = {name: jnp.float32(value) for name, value in HYPERPARAMETERS.items()}
-    start = jax.jit(experiment.init)(jax.random.key(0), values)
+def updated(environment: Environment, config: A2C, statistics: Statistics | None = None):
+    experiment = experiment_in(environment, make_a2c, config)
+    start = jax.jit(experiment.init)(jax.random.key(0), traced(config))
     if statistics is not None:
         start = start._replace(statistics=statistics)
     return start, jax.jit(experiment.update)(start, None, jax.random.key(1))[0]
@@ -65,8 +67,8 @@ def test_a_normalised_update_is_that_in_an_environment_scaled_by_hand() -> None:
         return (observation - 2.0) / 1.5, reward / 2.5
 
     _, normal = updated(counter(), NORMAL, SEEN)
-    _, by_hand = updated(counter(scaled), SIZES)
-    _, unscaled = updated(counter(), SIZES)
+    _, by_hand = updated(counter(scaled), CONFIG)
+    _, unscaled = updated(counter(), CONFIG)
     leaves, expected, others = (
         np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(state.params)])
         for state in (normal, by_hand, unscaled)
@@ -93,20 +95,6 @@ def test_the_state_holds_the_moments_of_what_was_seen(groups: int) -> None:
 
 def test_nothing_is_kept_where_nothing_is_normalised() -> None:
     """So the digests of runs that never asked for it stay."""
-    start, state = updated(counter(), SIZES)
+    start, state = updated(counter(), CONFIG)
     assert jax.tree.leaves((state.statistics, state.running)) == []
     assert len(jax.tree.leaves(start)) == len(jax.tree.leaves(state))
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"environment": "CartPole-v1"}, "its actions are numbers"),
-        ({"environment": "Pendulum"}, "did you mean"),
-        ({"environments": 0}, "--environments"),
-    ],
-)
-def test_what_does_not_fit_is_said(change: dict, said: str) -> None:
-    assert validate(A2CVectorsConfig()) == []
-    (problem, *_) = validate(replace(A2CVectorsConfig(), **change))
-    assert said in problem

@@ -12,51 +12,51 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from research.engine.metrics import read
-from research.rl.algorithms.curious_ppo import make_curious_examples, make_curious_ppo
-from research.rl.algorithms.curious_ppo_config import CuriousPPOConfig, validate
-from research.rl.algorithms.ppo import Sizes, make_ppo
+from research.options.config import problems_of
+from research.rl.algorithms.curious_ppo import (
+    CuriousPPO,
+    make_curious_examples,
+    make_curious_ppo,
+)
+from research.rl.algorithms.ppo import make_ppo
 from research.rl.network import PolicyAndTwoValues
 from research.rl.rollout import Trajectory
+from tests.rl.making import experiment_in, run, traced
 
-HYPERPARAMETERS = {
-    "learning_rate": 3e-3,
-    "discount": 0.9,
-    "gae_lambda": 0.9,
-    "clip_range": 0.2,
-    "entropy_weight": 0.01,
-    # Of the mean over both values: as 0.5 of one.
-    "value_weight": 1.0,
-    "max_gradient_norm": 1e6,
-    "extrinsic_weight": 1.0,
-    "intrinsic_weight": 0.0,
-    "intrinsic_discount": 0.8,
-    "predictor_learning_rate": 1e-3,
-}
-SIZES = Sizes(
-    environments=4, rollout_steps=16, epochs=4, minibatch_size=32, units=(16,), updates=200
+CONFIG = CuriousPPO(
+    environments=4,
+    rollout_steps=16,
+    epochs=4,
+    minibatch_size=32,
+    units=16,
+    layers=1,
+    random_features=8,
+    warmup_steps=4,
+    environment_steps=200 * 64,
+    anneal=True,
+    learning_rate=3e-3,
+    discount=0.9,
+    gae_lambda=0.9,
+    entropy_weight=0.01,
+    value_weight=1.0,  # Of the mean over both values: as 0.5 of one.
+    max_gradient_norm=1e6,
+    extrinsic_weight=1.0,
+    intrinsic_weight=0.0,
+    intrinsic_discount=0.8,
+    predictor_learning_rate=1e-3,
 )
-ONE = replace(SIZES, minibatch_size=64, epochs=2)
+VALUES = traced(CONFIG)
+ONE = replace(CONFIG, minibatch_size=64, epochs=2)
 """One minibatch a pass: groups are not shuffled apart."""
 
 
-def traced(**changes):
-    return {name: jnp.float32(value) for name, value in (HYPERPARAMETERS | changes).items()}
+def curious(environment, config=CONFIG):
+    return experiment_in(environment, make_curious_ppo, config)
 
 
-def curious(environment, sizes=SIZES):
-    return make_curious_ppo(environment, sizes, 8, 4, HYPERPARAMETERS)
-
-
-def trained(environment, updates, **changes):
+def trained(environment, updates):
     experiment = curious(environment)
-
-    @jax.jit
-    def train(key):
-        start = experiment.init(key, traced(**changes))
-        keys = jax.random.split(key, updates)
-        return jax.lax.scan(lambda s, k: (experiment.update(s, None, k)[0], None), start, keys)[0]
-
-    return experiment, train(jax.random.key(0))
+    return experiment, jax.jit(lambda: run(experiment, VALUES, updates))()
 
 
 @pytest.mark.slow
@@ -64,7 +64,7 @@ def trained(environment, updates, **changes):
 def test_without_weight_the_task_is_valued_as_by_ppo(clock, ends):
     """As in `test_ppo.py`: Σ .9^k over the steps left of five, or 10 where a limit cuts them."""
     _, state = trained(clock(5, ends=ends), 200)
-    network = PolicyAndTwoValues(2, SIZES.units)
+    network = PolicyAndTwoValues(2, CONFIG.hidden)
     times = jnp.arange(5, dtype=jnp.float32)[:, None]
     value = network.apply(state.params, times, method="value")
     ended = (1 - 0.9 ** np.arange(5, 0, -1)) / 0.1
@@ -89,11 +89,11 @@ def test_without_weight_an_update_is_that_of_ppo(clock, one_update):
     With weight (the control) the policy is another one.
     """
     init, update = one_update
-    start = init(jax.random.key(0), traced())
+    start = init(jax.random.key(0), VALUES)
     towers = dict(start.params["params"])
     del towers["intrinsic_tower"]
-    plain = make_ppo(clock(5, ends="truncated"), ONE, HYPERPARAMETERS)
-    plain_start = jax.jit(plain.init)(jax.random.key(0), traced(value_weight=0.5))
+    plain = experiment_in(clock(5, ends="truncated"), make_ppo, ONE)
+    plain_start = jax.jit(plain.init)(jax.random.key(0), traced(CONFIG, value_weight=0.5))
     plain_start = plain_start._replace(params={"params": towers}, episodes=start.episodes)
     ppo_key = jax.random.split(jax.random.key(1))[0]
     expected, told = jax.jit(plain.update, static_argnums=1)(plain_start, None, ppo_key)
@@ -105,7 +105,7 @@ def test_without_weight_an_update_is_that_of_ppo(clock, one_update):
             leaves,
         )
     assert read(told)["policy_loss"] == pytest.approx(read(also)["policy_loss"], abs=1e-6)
-    weighed = start._replace(hyperparameters=traced(intrinsic_weight=1.0))
+    weighed = start._replace(hyperparameters=traced(CONFIG, intrinsic_weight=1.0))
     drawn, _ = update(weighed, None, jax.random.key(1))
     one, other = (
         ravel_pytree(state.params["params"]["policy_tower"])[0] for state in (expected, drawn)
@@ -130,7 +130,7 @@ def test_advantages_of_both_rewards_against_a_loop():
         seen, nothing.astype(np.int32), reward, terminated, truncated, final, nothing, nothing
     )
     trajectory = jax.tree.map(jnp.asarray, trajectory)
-    rates = traced(extrinsic_weight=2.0, intrinsic_weight=0.5)
+    rates = traced(CONFIG, extrinsic_weight=2.0, intrinsic_weight=0.5)
     examples = jax.jit(partial(make_curious_examples, network))(
         params, trajectory, jnp.asarray(following), jnp.asarray(new), rates
     )
@@ -162,7 +162,7 @@ def test_intrinsic_returns_go_on_over_rollouts_and_ends(one_update):
     after sixteen steps, in which three episodes ended. Cut at ends (the control) it would be 0.
     """
     init, update = one_update
-    once, told = update(init(jax.random.key(0), traced()), None, jax.random.key(1))
+    once, told = update(init(jax.random.key(0), VALUES), None, jax.random.key(1))
     assert read(told)["episodes"] == 12
     assert (np.asarray(once.curiosity.running) > 0).all()
     fresh = once._replace(curiosity=once.curiosity._replace(running=jnp.zeros(4)))
@@ -180,7 +180,7 @@ def test_groups_learn_what_the_whole_does(clock, one_update):
     """
     init, update = one_update
     two_groups = curious(clock(5, ends="truncated"), replace(ONE, groups=2))
-    start = init(jax.random.key(0), traced())
+    start = init(jax.random.key(0), VALUES)
     one, told = update(start, None, jax.random.key(1))
     parted = jax.jit(two_groups.update, static_argnums=1)
     two, also = parted(start, None, jax.random.key(1))
@@ -196,7 +196,7 @@ def test_groups_learn_what_the_whole_does(clock, one_update):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"random_features": 0}, "--random-features must be at least 1"),
         ({"warmup_steps": 0}, "--warmup-steps must be at least 1"),
@@ -208,7 +208,7 @@ def test_groups_learn_what_the_whole_does(clock, one_update):
         ({"environment": "DeepSea21-bsuite"}, "did you mean DeepSea20-bsuite?"),
     ],
 )
-def test_what_does_not_fit_is_said(change, said):
-    assert validate(CuriousPPOConfig()) == []
-    (problem,) = validate(replace(CuriousPPOConfig(), **change))
-    assert said in problem
+def test_what_does_not_fit_is_refused(change, message):
+    assert problems_of(CuriousPPO()) == []
+    (problem,) = problems_of(replace(CuriousPPO(), **change))
+    assert message in problem

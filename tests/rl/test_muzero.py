@@ -12,63 +12,50 @@ import pytest
 
 from research.engine.groups import split
 from research.engine.metrics import read
+from research.options.config import problems_of
 from research.rl.algorithms.muzero import (
+    MuZero,
     Planner,
-    Sizes,
     learn,
     make_muzero,
     make_unrolled,
     self_play,
 )
-from research.rl.algorithms.muzero_config import MuZeroConfig, validate
 from research.rl.learned_model import LearnedModel
 from research.rl.rollout import start
+from tests.rl.making import experiment_in, run, traced
 
-VALUES = {
-    "learning_rate": 3e-3,
-    "discount": 0.5,
-    "return_lambda": 0.5,
-    "reward_scale": 1.0,
-    "value_scale": 0.1,
-    "value_weight": 1.0,
-    "max_gradient_norm": 10.0,
-    "epsilon": 0.1,
-    "exploration_fraction": 0.5,
-    "smoothing": 0.05,
-}
-SIZES = Sizes(
+CONFIG = MuZero(
     environments=8,
     rollout_steps=8,
     simulations=4,
     unroll_steps=2,
     epochs=4,
     minibatch_size=32,
-    updates=100,
     units=16,
     latent_units=8,
+    environment_steps=100 * 64,
+    anneal=True,
     evaluation_episodes=8,
+    learning_rate=3e-3,
+    discount=0.5,
+    return_lambda=0.5,
+    reward_scale=1.0,
+    max_gradient_norm=10.0,
+    exploration_fraction=0.5,
+    smoothing=0.05,
 )
-
-
-def traced(**changes):
-    return {name: jnp.float32(value) for name, value in (VALUES | changes).items()}
+VALUES = traced(CONFIG)
 
 
 def planner_in(environment):
-    model = LearnedModel(environment.actions, SIZES.units, SIZES.latent_units)
-    return Planner(environment, model, SIZES.simulations)
+    model = LearnedModel(environment.actions, CONFIG.units, CONFIG.latent_units)
+    return Planner(environment, model, CONFIG.simulations)
 
 
-def trained(environment, **changes):
-    experiment = make_muzero(environment, SIZES, VALUES)
-
-    @jax.jit
-    def train(key):
-        begun = experiment.init(key, traced(**changes))
-        keys = jax.random.split(key, SIZES.updates)
-        return jax.lax.scan(lambda s, k: (experiment.update(s, None, k)[0], None), begun, keys)[0]
-
-    return experiment, train(jax.random.key(0))
+def trained(environment):
+    experiment = experiment_in(environment, make_muzero, CONFIG)
+    return experiment, jax.jit(lambda: run(experiment, VALUES, CONFIG.updates))()
 
 
 def test_the_lever_is_worth_what_it_pays(lever):
@@ -104,7 +91,7 @@ def played(clock):
 
     @jax.jit
     def play(key):
-        begun = make_muzero(environment, SIZES, VALUES).init(key, traced())
+        begun = experiment_in(environment, make_muzero, CONFIG).init(key, VALUES)
         # The last layers are 0 at first: of gradients that are nothing but rounding Adam makes
         # steps.
         drawn = jax.tree.map(
@@ -112,7 +99,7 @@ def played(clock):
         )
         begun = begun._replace(params=drawn)
         episodes = start(environment, key, 64)
-        values = traced(smoothing=0.2)
+        values = traced(CONFIG, smoothing=0.2)
         _, trajectory, advice = self_play(planner, drawn, episodes, key, 8, values, 0.5)
         examples = make_unrolled(planner, drawn, trajectory, advice, 2, values)
         return begun, trajectory, advice, examples
@@ -123,10 +110,10 @@ def played(clock):
 def test_groups_learn_what_the_whole_does(played):
     """All gradient steps on one rollout as one group and as two: equal up to rounding."""
     planner, begun, *_, examples = played
-    sizes = replace(SIZES, environments=64, minibatch_size=512)
+    config = replace(CONFIG, environments=64, minibatch_size=512)
 
     def after(groups):
-        steps = jax.jit(partial(learn, planner, replace(sizes, groups=groups)))
+        steps = jax.jit(partial(learn, planner, replace(config, groups=groups)))
         return steps(begun, split(examples, groups), jax.random.key(3))[0]
 
     one, two = after(1), after(2)
@@ -151,7 +138,7 @@ def test_the_policy_that_is_learned_is_smoothed(played):
 
 def test_one_observation_or_many_are_advised_alike(played):
     planner, begun, *_ = played
-    act = jax.jit(planner.policy(begun.params, traced()).act)
+    act = jax.jit(planner.policy(begun.params, VALUES).act)
     times = jnp.arange(6.0).reshape(2, 3, 1)
     _, many = act(None, times)
     assert many.mode().shape == (2, 3)
@@ -161,14 +148,12 @@ def test_one_observation_or_many_are_advised_alike(played):
     np.testing.assert_allclose(one.improved.logits, many.improved.logits[1, 2], rtol=1e-5)
 
 
-def test_a_mistake_is_said_before_anything_is_made():
-    assert not validate(MuZeroConfig())
-    said = validate(MuZeroConfig(minibatch_size=100, simulations=0, smoothing=1.0))
-    assert {message.split()[0] for message in said} == {
-        "--minibatch-size",
-        "--simulations",
-        "--smoothing",
-    }
-    assert "vectors" in " ".join(validate(MuZeroConfig(environment="Pendulum-v1")))
-    assert "images" in " ".join(validate(MuZeroConfig(environment="Breakout-MinAtar")))
-    assert "--groups" in " ".join(validate(MuZeroConfig(groups=3)))
+def test_a_mistake_is_refused_before_anything_is_made():
+    assert not problems_of(MuZero())
+    found = problems_of(MuZero(simulations=0, smoothing=1.0))
+    assert [message.split()[0] for message in found] == ["--simulations", "--smoothing"]
+    (message,) = problems_of(MuZero(minibatch_size=100))
+    assert message.startswith("--minibatch-size")
+    assert "vectors" in " ".join(problems_of(MuZero(environment="Pendulum-v1")))
+    assert "images" in " ".join(problems_of(MuZero(environment="Breakout-MinAtar")))
+    assert "--groups" in " ".join(problems_of(MuZero(groups=3)))

@@ -13,7 +13,7 @@ import pytest
 
 from research.engine.groups import fold
 from research.engine.metrics import Metrics, read
-from research.rl.algorithms.ppo import Sizes, make_ppo
+from research.rl.algorithms.ppo import PPO, make_ppo
 from research.rl.environments.environment import Discrete, Environment, TimeStep
 from research.rl.normalisation import (
     LARGEST,
@@ -33,17 +33,25 @@ from research.rl.normalisation import (
     up_to_rollout,
 )
 from research.rl.rollout import Trajectory
+from tests.rl.making import experiment_in, run, traced
 
-HYPERPARAMETERS = {
-    "learning_rate": 1e-2,
-    "discount": 0.9,
-    "gae_lambda": 0.9,
-    "clip_range": 0.2,
-    "entropy_weight": 0.0,
-    "value_weight": 0.5,
-    "max_gradient_norm": 1.0,
-}
-SIZES = Sizes(8, 14, 2, 56, (16,), updates=60, normalise_observations=True, normalise_rewards=True)
+CONFIG = PPO(
+    environments=8,
+    rollout_steps=14,
+    epochs=2,
+    minibatch_size=56,
+    units=16,
+    layers=1,
+    environment_steps=60 * 112,
+    anneal=True,
+    normalise_observations=True,
+    normalise_rewards=True,
+    learning_rate=1e-2,
+    discount=0.9,
+    gae_lambda=0.9,
+    max_gradient_norm=1.0,
+)
+VALUES = traced(CONFIG)
 
 
 def seen() -> np.ndarray:
@@ -161,13 +169,12 @@ def test_the_first_rollout_is_learned_from_at_scale() -> None:
     """Rewards of a thousand, a thousandth of which says the same: the first update is the same."""
 
     def first_losses(**choice: bool) -> list[float]:
-        sizes = replace(SIZES, normalise_observations=False, **choice)
+        config = replace(CONFIG, normalise_observations=False, **choice)
 
         @jax.jit
         def updated(scale: jax.Array) -> Metrics:
-            experiment = make_ppo(paying(scale), sizes, HYPERPARAMETERS)
-            values = {name: jnp.float32(value) for name, value in HYPERPARAMETERS.items()}
-            state = experiment.init(jax.random.key(0), values)
+            experiment = experiment_in(paying(scale), make_ppo, config)
+            state = experiment.init(jax.random.key(0), VALUES)
             return experiment.update(state, None, jax.random.key(1))[1]
 
         return [read(updated(jnp.float32(scale)))["value_loss"] for scale in (1000, 1)]
@@ -196,11 +203,9 @@ def paying(scale: jax.Array) -> Environment:
 @pytest.mark.parametrize("groups", [1, 4])
 def test_the_state_holds_the_moments_of_what_was_seen(clock, groups: int) -> None:
     """14 steps of episodes of 7, reward 1 a step: D_t = Σ .9^k up to the time in the episode."""
-    experiment = make_ppo(
-        clock(7, ends="terminated"), replace(SIZES, groups=groups), HYPERPARAMETERS
-    )
-    values = {name: jnp.float32(value) for name, value in HYPERPARAMETERS.items()}
-    state = experiment.init(jax.random.key(0), values)
+    config = replace(CONFIG, groups=groups)
+    experiment = experiment_in(clock(7, ends="terminated"), make_ppo, config)
+    state = experiment.init(jax.random.key(0), VALUES)
     update = jax.jit(lambda state, key: experiment.update(state, None, key)[0])
     times = np.arange(7)
     sums = (1 - 0.9 ** (times + 1)) / 0.1
@@ -232,16 +237,8 @@ def far_away() -> Environment:
 
 
 def test_evaluation_uses_what_was_seen() -> None:
-    experiment = make_ppo(far_away(), SIZES, HYPERPARAMETERS)
-    values = {name: jnp.float32(value) for name, value in HYPERPARAMETERS.items()}
-
-    @jax.jit
-    def train(key: jax.Array):
-        start = experiment.init(key, values)
-        keys = jax.random.split(key, 60)
-        return jax.lax.scan(lambda s, k: (experiment.update(s, None, k)[0], None), start, keys)[0]
-
-    state = train(jax.random.key(0))
+    experiment = experiment_in(far_away(), make_ppo, CONFIG)
+    state = jax.jit(lambda: run(experiment, VALUES, CONFIG.updates))()
     evaluate = jax.jit(lambda state: experiment.evaluate(state, None, jax.random.key(1)))
     assert read(evaluate(state))["episode_return"] == 1.0
     # The control: by other statistics, all observations look alike.

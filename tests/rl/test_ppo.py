@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -13,34 +14,35 @@ from jax.flatten_util import ravel_pytree
 from research.engine.groups import split
 from research.engine.keys import at_step, stream
 from research.engine.metrics import read
-from research.rl.algorithms.ppo import Sizes, learn, make_ppo
+from research.rl.algorithms.ppo import PPO, learn, make_ppo
 from research.rl.algorithms.ppo_loss import ppo_loss
 from research.rl.examples import Examples, make_examples
 from research.rl.losses import normalised
 from research.rl.network import PolicyAndValue
 from research.rl.policy import memoryless
 from research.rl.rollout import collect, start
+from tests.rl.making import experiment_in, traced
 
-HYPERPARAMETERS = {
-    "learning_rate": 3e-3,
-    "discount": 0.9,
-    "gae_lambda": 0.9,
-    "clip_range": 0.2,
-    "entropy_weight": 0.01,
-    "value_weight": 0.5,
-    "max_gradient_norm": 10.0,
-}
-SIZES = Sizes(
-    environments=4, rollout_steps=16, epochs=4, minibatch_size=32, units=(16,), updates=200
+CONFIG = PPO(
+    environments=4,
+    rollout_steps=16,
+    epochs=4,
+    minibatch_size=32,
+    units=16,
+    layers=1,
+    environment_steps=200 * 64,
+    anneal=True,
+    learning_rate=3e-3,
+    discount=0.9,
+    gae_lambda=0.9,
+    entropy_weight=0.01,
+    max_gradient_norm=10.0,
 )
+VALUES = traced(CONFIG)
 
 
-def _traced(**changes):
-    return {name: jnp.float32(value) for name, value in (HYPERPARAMETERS | changes).items()}
-
-
-def _train(environment, updates=200, sizes=SIZES, **changes):
-    experiment = make_ppo(environment, sizes, HYPERPARAMETERS | changes)
+def _train(environment, updates=200):
+    experiment = experiment_in(environment, make_ppo, CONFIG)
 
     @partial(jax.jit, donate_argnums=0)
     def advance(state, start, stop):
@@ -49,7 +51,7 @@ def _train(environment, updates=200, sizes=SIZES, **changes):
 
         return jax.lax.fori_loop(start, stop, update, state)
 
-    state = jax.jit(experiment.init)(stream(0, "init"), _traced(**changes))
+    state = jax.jit(experiment.init)(stream(0, "init"), VALUES)
     return experiment, advance(state, 0, updates)
 
 
@@ -60,7 +62,7 @@ def test_values_know_a_time_limit_from_an_end(clock, ends):
     expectation refutes the other treatment.
     """
     _, state = _train(clock(5, ends=ends))
-    network = PolicyAndValue(2, SIZES.units)
+    network = PolicyAndValue(2, CONFIG.hidden)
     times = jnp.arange(5, dtype=jnp.float32)[:, None]
     value = network.apply(state.params, times, method="value")
     ended = (1 - 0.9 ** np.arange(5, 0, -1)) / 0.1
@@ -90,7 +92,7 @@ def test_examples_are_the_trajectory(clock):
     _, trajectory = jax.jit(
         lambda key: collect(environment, memoryless(policy), episodes, key, 10)
     )(jax.random.key(2))
-    examples = jax.jit(partial(make_examples, network))(params, trajectory, _traced())
+    examples = jax.jit(partial(make_examples, network))(params, trajectory, VALUES)
     assert examples.observation.shape == (30, 1)
 
     times = np.tile(np.arange(10)[:, None] % 7, (1, 3))
@@ -152,7 +154,7 @@ def test_loss_against_numpy():
         observation, action, *(np.float32(column) for column in (old, advantage, target))
     )
     examples = examples._replace(advantage=normalised(examples.advantage))
-    hyperparameters = _traced(entropy_weight=0.1, value_weight=0.7)
+    hyperparameters = traced(CONFIG, entropy_weight=0.1, value_weight=0.7)
     loss, parts = ppo_loss(network, params, examples, jnp.float32(0.15), hyperparameters)
 
     logits = _forward(params, "policy_tower", observation)
@@ -183,15 +185,15 @@ def one_update(clock):
     An episode numbered -1, which only a test can make, is endless.
     """
     environment = clock(lambda episode: jnp.where(episode < 0, 10**6, 7), ends="terminated")
-    sizes = Sizes(4, 16, 2, 32, (8,), updates=2, anneal=True, evaluation_episodes=4)
-    experiment = make_ppo(environment, sizes, HYPERPARAMETERS)
+    config = replace(CONFIG, epochs=2, units=8, environment_steps=2 * 64, evaluation_episodes=4)
+    experiment = experiment_in(environment, make_ppo, config)
     init = jax.jit(lambda hyperparameters: experiment.init(jax.random.key(0), hyperparameters))
     return init, jax.jit(lambda state: experiment.update(state, None, jax.random.key(1)))
 
 
 def test_state_keeps_its_types(one_update):
     init, update = one_update
-    state = init(_traced())
+    state = init(VALUES)
     after, _ = update(state)
     kinds = [
         jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype), leaf.weak_type), tree)
@@ -203,7 +205,7 @@ def test_state_keeps_its_types(one_update):
 def test_hyperparameters_are_read_from_the_state(one_update):
     """With a step size of 0 in the state, nothing moves; with another, it does."""
     init, update = one_update
-    still, moving = init(_traced(learning_rate=0.0)), init(_traced())
+    still, moving = init(traced(CONFIG, learning_rate=0.0)), init(VALUES)
     jax.tree.map(np.testing.assert_array_equal, still.params, update(still)[0].params)
     before, after = (jax.tree.leaves(state.params) for state in (moving, update(moving)[0]))
     assert not any(np.array_equal(*pair) for pair in zip(before, after, strict=True))
@@ -212,9 +214,9 @@ def test_hyperparameters_are_read_from_the_state(one_update):
 def test_annealing(one_update):
     """Half way, the update is the one that half the learning rate and clip range make at first."""
     init, update = one_update
-    half_way = update(init(_traced())._replace(updates=jnp.int32(1)))[0]
-    halved = update(init(_traced(learning_rate=1.5e-3, clip_range=0.1)))[0]
-    whole = update(init(_traced()))[0]
+    half_way = update(init(VALUES)._replace(updates=jnp.int32(1)))[0]
+    halved = update(init(traced(CONFIG, learning_rate=1.5e-3, clip_range=0.1)))[0]
+    whole = update(init(VALUES))[0]
     jax.tree.map(np.testing.assert_array_equal, half_way.params, halved.params)
     assert not np.array_equal(*(jax.tree.leaves(state.params)[0] for state in (half_way, whole)))
 
@@ -222,7 +224,7 @@ def test_annealing(one_update):
 def test_metrics_of_a_rollout(one_update):
     """16 steps of episodes of 7: two end in each of 4 environments, each with return 7."""
     init, update = one_update
-    state, metrics = update(init(_traced()))
+    state, metrics = update(init(VALUES))
     figures = read(metrics)
     assert (figures["episodes"], figures["episode_return"], figures["longest_episode"]) == (8, 7, 7)
     np.testing.assert_array_equal(state.episodes.episode_return, 2)
@@ -232,7 +234,7 @@ def test_metrics_of_a_rollout(one_update):
 
 def test_an_unfinished_episode_is_no_return(one_update):
     init, update = one_update
-    state = init(_traced())
+    state = init(VALUES)
     endless = state.episodes.states._replace(episode=jnp.full(4, -1, jnp.int32))
     state, metrics = update(state._replace(episodes=state.episodes._replace(states=endless)))
     figures = read(metrics)
@@ -244,7 +246,7 @@ def test_an_unfinished_episode_is_no_return(one_update):
 
 def test_nan_shows(one_update):
     init, update = one_update
-    assert np.isnan(read(update(init(_traced(value_weight=float("nan"))))[1])["loss"])
+    assert np.isnan(read(update(init(traced(CONFIG, value_weight=float("nan"))))[1])["loss"])
 
 
 def test_groups_of_a_minibatch_learn_what_the_whole_does(clock):
@@ -262,14 +264,23 @@ def test_groups_of_a_minibatch_learn_what_the_whole_does(clock):
         np.float32(generator.normal(size=64)),
     )
 
+    config_of_groups = replace(
+        CONFIG,
+        environments=8,
+        rollout_steps=8,
+        epochs=2,
+        minibatch_size=64,
+        units=8,
+        environment_steps=4 * 64,
+    )
+
     def after(groups, advantage=lambda examples: examples.advantage):
-        sizes = Sizes(8, 8, 2, 64, (8,), updates=4, groups=groups)
-        state = make_ppo(clock(5, ends="truncated"), sizes, HYPERPARAMETERS).init(
-            stream(0, "init"), _traced()
-        )
+        config = replace(config_of_groups, groups=groups)
+        experiment = experiment_in(clock(5, ends="truncated"), make_ppo, config)
+        state = experiment.init(stream(0, "init"), VALUES)
         examples = split(Examples(*map(jnp.asarray, columns)), groups)
         examples = examples._replace(advantage=advantage(examples))
-        params, _, seen = jax.jit(partial(learn, network, sizes))(state, examples, stream(0, "x"))
+        params, _, seen = jax.jit(partial(learn, network, config))(state, examples, stream(0, "x"))
         return ravel_pytree(params)[0], read(seen)
 
     whole, seen = after(1)

@@ -10,26 +10,31 @@ import numpy as np
 from scipy import stats
 
 from research.engine.metrics import read
-from research.rl.algorithms.ppo import Sizes, make_ppo
+from research.rl.algorithms.ppo import PPO, make_ppo
 from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Box, Discrete, Environment, TimeStep
 from research.rl.examples import make_examples
 from research.rl.network import PolicyAndValue, make_network
 from research.rl.policy import memoryless
 from research.rl.rollout import collect, start
+from tests.rl.making import experiment_in, run, traced
 
 BEST = np.array([0.5, -1.0], np.float32)
-HYPERPARAMETERS = {
-    "learning_rate": 1e-2,
-    "discount": 0.9,
-    "gae_lambda": 0.9,
-    "clip_range": 0.2,
-    "entropy_weight": 0.0,
-    "value_weight": 0.5,
-    "max_gradient_norm": 10.0,
-}
-VALUES = {name: jnp.float32(value) for name, value in HYPERPARAMETERS.items()}
-SIZES = Sizes(16, 8, 4, 64, (8,), updates=150)
+CONFIG = PPO(
+    environments=16,
+    rollout_steps=8,
+    epochs=4,
+    minibatch_size=64,
+    units=8,
+    layers=1,
+    environment_steps=150 * 128,
+    anneal=True,
+    learning_rate=1e-2,
+    discount=0.9,
+    gae_lambda=0.9,
+    max_gradient_norm=10.0,
+)
+VALUES = traced(CONFIG)
 
 
 def one_step(bound: float, pay) -> Environment:
@@ -47,15 +52,8 @@ def one_step(bound: float, pay) -> Environment:
 
 
 def trained(environment: Environment):
-    experiment = make_ppo(environment, SIZES, HYPERPARAMETERS)
-
-    @jax.jit
-    def train(key: jax.Array):
-        begin = experiment.init(key, VALUES)
-        keys = jax.random.split(key, SIZES.updates)
-        return jax.lax.scan(lambda s, k: (experiment.update(s, None, k)[0], None), begin, keys)[0]
-
-    state = train(jax.random.key(0))
+    experiment = experiment_in(environment, make_ppo, CONFIG)
+    state = jax.jit(lambda: run(experiment, VALUES, CONFIG.updates))()
     evaluate = jax.jit(lambda state: experiment.evaluate(state, None, jax.random.key(1)))
     return state, read(evaluate(state))
 
@@ -64,7 +62,7 @@ def test_the_best_vector_is_found_and_valued() -> None:
     """-|a - best|² is at most 0; drawn with deviation σ it is -|μ - best|² - Σ σ² on average."""
     environment = one_step(3.0, lambda action: -jnp.sum(jnp.square(action - BEST)))
     state, figures = trained(environment)
-    network = make_network(environment, SIZES.units)
+    network = make_network(environment, CONFIG.hidden)
     said, value = network.apply(state.params, jnp.ones(1))
     np.testing.assert_allclose(said.mode(), BEST, atol=0.1)
     assert figures["episode_return"] > -0.03

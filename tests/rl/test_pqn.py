@@ -12,51 +12,42 @@ import pytest
 
 from research.engine.groups import split
 from research.engine.metrics import read
-from research.rl.algorithms.pqn import Sizes, Valued, learn, make_pqn, make_valued, pqn_loss
-from research.rl.algorithms.pqn_config import PQNConfig, validate
+from research.options.config import problems_of
+from research.rl.algorithms.pqn import PQN, Valued, learn, make_pqn, make_valued, pqn_loss
 from research.rl.q_learner import QLearner
 from research.rl.q_network import QNetwork
 from research.rl.rollout import Trajectory
+from tests.rl.making import experiment_in, run, traced
 
-VALUES = {
-    "learning_rate": 3e-3,
-    "discount": 0.5,
-    "return_lambda": 0.6,
-    "reward_scale": 1.0,
-    "max_gradient_norm": 10.0,
-    "epsilon": 0.1,
-    "exploration_fraction": 0.5,
-}
-SIZES = Sizes(
+CONFIG = PQN(
     environments=4,
     rollout_steps=16,
     epochs=2,
     minibatch_size=16,
-    updates=150,
-    units=(16,),
+    units=16,
+    layers=1,
+    environment_steps=150 * 64,
+    anneal=True,
     evaluation_episodes=4,
+    learning_rate=3e-3,
+    discount=0.5,
+    return_lambda=0.6,
+    reward_scale=1.0,
+    max_gradient_norm=10.0,
+    epsilon=0.1,
+    exploration_fraction=0.5,
 )
+VALUES = traced(CONFIG)
 
 
-def traced(**changes):
-    return {name: jnp.float32(value) for name, value in (VALUES | changes).items()}
+def trained(environment, config=CONFIG):
+    experiment = experiment_in(environment, make_pqn, config)
+    return experiment, jax.jit(lambda: run(experiment, traced(config), config.updates))()
 
 
-def trained(environment, sizes=SIZES, **changes):
-    experiment = make_pqn(environment, sizes, VALUES)
-
-    @jax.jit
-    def train(key):
-        begun = experiment.init(key, traced(**changes))
-        keys = jax.random.split(key, sizes.updates)
-        return jax.lax.scan(lambda s, k: (experiment.update(s, None, k)[0], None), begun, keys)[0]
-
-    return experiment, train(jax.random.key(0))
-
-
-def learner_in(environment, sizes=SIZES):
+def learner_in(environment, config=CONFIG):
     network = QNetwork(
-        environment.actions, sizes.units, layer_normalisation=sizes.layer_normalisation
+        environment.actions, config.hidden, layer_normalisation=config.layer_normalisation
     )
     return QLearner(environment, network, double=False)
 
@@ -84,7 +75,7 @@ def test_returns_are_those_of_a_loop(clock):
         episode_return=nothing,
         episode_length=nothing,
     )
-    values = traced(reward_scale=2.0)
+    values = traced(CONFIG, reward_scale=2.0)
     found = np.asarray(make_valued(learner, params, trajectory, values).target)
     best = np.asarray(learner.q_value(params, jnp.asarray(after), values), np.float64).max(-1)
 
@@ -111,8 +102,8 @@ def test_the_loss_is_half_the_squared_error_of_what_was_done(lever):
     params = learner.network.init(jax.random.key(0), jnp.zeros((1, 1)))
     observation = jax.random.normal(jax.random.key(1), (6, 1))
     action, target = jnp.asarray([0, 1, 1, 0, 1, 0]), jnp.arange(6.0)
-    q_value = np.asarray(learner.q_value(params, observation, traced()), np.float64)
-    loss, told = pqn_loss(learner, params, Valued(observation, action, target), traced())
+    q_value = np.asarray(learner.q_value(params, observation, VALUES), np.float64)
+    loss, told = pqn_loss(learner, params, Valued(observation, action, target), VALUES)
     error = q_value[np.arange(6), action] - np.arange(6.0)
     assert float(loss) == pytest.approx(0.5 * np.mean(error**2), rel=1e-5)
     assert float(told["q_value"]) == pytest.approx(q_value[np.arange(6), action].mean(), rel=1e-4)
@@ -120,7 +111,7 @@ def test_the_loss_is_half_the_squared_error_of_what_was_done(lever):
 
 def test_the_lever_is_worth_what_it_pays(lever):
     experiment, state = trained(lever)
-    found = learner_in(lever).q_value(state.params, jnp.ones((1, 1)), traced())[0]
+    found = learner_in(lever).q_value(state.params, jnp.ones((1, 1)), VALUES)[0]
     np.testing.assert_allclose(found, [0, 1], atol=0.05)
     metrics = read(jax.jit(experiment.evaluate)(state, None, jax.random.key(0)))
     assert metrics["episode_return"] == 1.0
@@ -132,12 +123,12 @@ def test_values_know_a_time_limit_from_an_end(clock, ends):
     would have gone on; 1 or 2 before the last step.
     """
     # Normalised, what a layer makes of one number hardly depends on how large it is.
-    sizes = replace(SIZES, layer_normalisation=False, updates=300)
+    config = replace(CONFIG, layer_normalisation=False, environment_steps=300 * 64)
     environment = clock(3, ends=ends)
-    _, state = trained(environment, sizes, learning_rate=1e-2)
+    _, state = trained(environment, replace(config, learning_rate=1e-2))
     times = jnp.arange(3.0)[:, None]
-    learner = learner_in(environment, sizes)
-    found = np.asarray(learner.q_value(state.params, times, traced())).max(-1)
+    learner = learner_in(environment, config)
+    found = np.asarray(learner.q_value(state.params, times, VALUES)).max(-1)
     expected = [1.75, 1.5, 1.0] if ends == "terminated" else [2.0, 2.0, 2.0]
     np.testing.assert_allclose(found, expected, atol=0.12)
 
@@ -145,13 +136,13 @@ def test_values_know_a_time_limit_from_an_end(clock, ends):
 def test_groups_learn_what_the_whole_does(clock):
     """All gradient steps on one rollout as one group and as two: equal up to rounding."""
     environment = clock(5, ends="truncated")
-    learner, sizes = learner_in(environment), replace(SIZES, minibatch_size=64)
-    begun = jax.jit(make_pqn(environment, sizes, VALUES).init)(jax.random.key(0), traced())
+    learner, config = learner_in(environment), replace(CONFIG, minibatch_size=64)
+    begun = jax.jit(experiment_in(environment, make_pqn, config).init)(jax.random.key(0), VALUES)
     draw = jax.random.normal(jax.random.key(1), (64, 2))
     examples = Valued(draw[:, :1], (draw[:, 0] > 0).astype(jnp.int32), draw[:, 1])
 
     def after(groups):
-        steps = jax.jit(partial(learn, learner, replace(sizes, groups=groups)))
+        steps = jax.jit(partial(learn, learner, replace(config, groups=groups)))
         return steps(begun, split(examples, groups), jax.random.key(2))[0]
 
     one, two = after(1), after(2)
@@ -169,7 +160,7 @@ def test_layer_normalisation_is_a_choice_of_its_own():
     jax.tree.map(np.testing.assert_array_equal, plain, {name: normal[name] for name in plain})
 
 
-def test_a_mistake_is_said_before_anything_is_made():
-    assert not validate(PQNConfig())
-    assert "minibatch" in " ".join(validate(PQNConfig(minibatch_size=100)))
-    assert "vectors" in " ".join(validate(PQNConfig(environment="Pendulum-v1")))
+def test_a_mistake_is_refused_before_anything_is_made():
+    assert not problems_of(PQN())
+    assert "minibatch" in " ".join(problems_of(PQN(minibatch_size=100)))
+    assert "vectors" in " ".join(problems_of(PQN(environment="Pendulum-v1")))

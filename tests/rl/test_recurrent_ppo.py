@@ -13,43 +13,33 @@ import pytest
 from research.engine.groups import split
 from research.engine.keys import stream
 from research.engine.metrics import read
-from research.rl.algorithms.ppo import Sizes, learn
-from research.rl.algorithms.recurrent_ppo import make_recurrent_ppo, make_sequences
-from research.rl.algorithms.recurrent_ppo_config import RecurrentPPOConfig, validate
+from research.options.config import problems_of
+from research.rl.algorithms.ppo import learn
+from research.rl.algorithms.recurrent_ppo import RecurrentPPO, make_recurrent_ppo, make_sequences
 from research.rl.distributions import Gaussian
 from research.rl.environments.environment import Box
 from research.rl.policy import Policy
 from research.rl.recurrent_network import RecurrentPolicyAndValue, make_recurrent_network
 from research.rl.rollout import collect, start
+from tests.rl.making import experiment_in, run, traced
 
-HYPERPARAMETERS = {
-    "learning_rate": 3e-3,
-    "discount": 0.8,
-    "gae_lambda": 0.9,
-    "clip_range": 0.2,
-    "entropy_weight": 0.01,
-    "value_weight": 0.5,
-    "max_gradient_norm": 10.0,
-}
-SIZES = Sizes(
-    environments=8, rollout_steps=16, epochs=4, minibatch_size=64, units=(16,), updates=150
+CONFIG = RecurrentPPO(
+    environments=8,
+    rollout_steps=16,
+    epochs=4,
+    minibatch_size=64,
+    units=16,
+    layers=1,
+    memory_units=16,
+    environment_steps=150 * 128,
+    anneal=True,
+    learning_rate=3e-3,
+    discount=0.8,
+    gae_lambda=0.9,
+    entropy_weight=0.01,
+    max_gradient_norm=10.0,
 )
-
-
-def traced(**changes: float) -> dict[str, jax.Array]:
-    return {name: jnp.float32(value) for name, value in (HYPERPARAMETERS | changes).items()}
-
-
-def trained(environment, sizes, memory_units=16):
-    experiment = make_recurrent_ppo(environment, sizes, memory_units, HYPERPARAMETERS)
-
-    @jax.jit
-    def train(key):
-        begun = experiment.init(key, traced())
-        keys = jax.random.split(key, sizes.updates)
-        return jax.lax.scan(lambda s, k: (experiment.update(s, None, k)[0], None), begun, keys)[0]
-
-    return experiment, train(jax.random.key(0))
+VALUES = traced(CONFIG)
 
 
 @pytest.mark.parametrize("ends", ["terminated", "truncated"])
@@ -60,8 +50,9 @@ def test_values_remember_and_know_a_time_limit_from_an_end(echo, ends):
     every step; with the memory of the next episode, or a blank one, after the last step it would be
     2.44, 1.8, 1 again. Without memory it would be 0 but in the first step.
     """
-    _, state = trained(echo(3, ends=ends), SIZES)
-    network = RecurrentPolicyAndValue(2, SIZES.units, memory_units=16)
+    experiment = experiment_in(echo(3, ends=ends), make_recurrent_ppo, CONFIG)
+    state = jax.jit(lambda: run(experiment, VALUES, CONFIG.updates))()
+    network = RecurrentPolicyAndValue(2, CONFIG.hidden, memory_units=16)
     said = []
     for cue in (1.0, -1.0):
         memory = network.initial
@@ -78,7 +69,7 @@ def test_values_remember_and_know_a_time_limit_from_an_end(echo, ends):
 def rollout(clock):
     """Ten steps from the middle of episodes of 3, 4 and 5: by hand, step by step, and replayed."""
     environment = clock(lambda episode: 3 + episode % 3, ends="truncated")
-    network = make_recurrent_network(environment, (8, 6), 5)
+    network = make_recurrent_network(environment, (6, 6), 5)
     init = jax.jit(lambda key: network.init(key, network.initial, jnp.zeros(1), method="step"))
     params = jax.tree.map(lambda leaf: 3 * leaf, init(jax.random.key(0)))
     # At first a policy all but ignores what it sees, and what it remembers.
@@ -140,7 +131,7 @@ def advantages(trajectory, value, final_value):
 
 def test_examples_are_what_was_done(rollout):
     _, network, params, begun, after, trajectory, sequences = rollout
-    examples = sequences(params, begun.memory, trajectory, traced())
+    examples = sequences(params, begun.memory, trajectory, VALUES)
     expected, last = by_hand(network, params, begun, trajectory)
     assert examples.action.shape == (6, 10)
     np.testing.assert_array_equal(examples.action, np.asarray(trajectory.action).T)
@@ -160,14 +151,14 @@ def test_without_resets_and_with_another_memory_it_is_something_else(rollout):
     with a blank memory; a rollout replayed from a blank memory.
     """
     _, network, params, begun, _, trajectory, sequences = rollout
-    examples = sequences(params, begun.memory, trajectory, traced())
+    examples = sequences(params, begun.memory, trajectory, VALUES)
     kept, _ = by_hand(network, params, begun, trajectory, reset=False)
     assert np.abs(kept["log_probability"] - examples.log_probability).max() > 1e-2
     blank, _ = by_hand(network, params, begun, trajectory, forget_at_the_end=True)
     found = advantages(trajectory, blank["value"], blank["final_value"])
     assert np.abs(found - examples.advantage).max() > 1e-2
     nothing = jax.tree.map(jnp.zeros_like, begun.memory)
-    late = sequences(params, nothing, trajectory, traced())
+    late = sequences(params, nothing, trajectory, VALUES)
     assert np.abs(late.log_probability - examples.log_probability)[:, 0].max() > 1e-2
 
 
@@ -176,13 +167,12 @@ def test_before_anything_is_learned_the_ratio_is_one(rollout):
     policy is the one that acted. Not so (the controls) with memories or ends of other environments.
     """
     environment, network, params, begun, _, trajectory, sequences = rollout
-    examples = sequences(params, begun.memory, trajectory, traced())
-    sizes = replace(
-        SIZES, units=(8, 6), environments=6, rollout_steps=10, minibatch_size=20, groups=2
-    )
-    experiment = make_recurrent_ppo(environment, sizes, 5, HYPERPARAMETERS)
-    begun_anew = jax.jit(experiment.init)(jax.random.key(0), traced(learning_rate=0.0))
-    steps = jax.jit(partial(learn, network, sizes))
+    examples = sequences(params, begun.memory, trajectory, VALUES)
+    config = replace(CONFIG, units=6, layers=2, memory_units=5, environments=6, rollout_steps=10)
+    config = replace(config, minibatch_size=20, groups=2, environment_steps=150 * 60)
+    experiment = experiment_in(environment, make_recurrent_ppo, config)
+    begun_anew = jax.jit(experiment.init)(jax.random.key(0), traced(CONFIG, learning_rate=0.0))
+    steps = jax.jit(partial(learn, network, config))
 
     def divergence(examples):
         told = steps(begun_anew._replace(params=params), split(examples, 2), stream(0, "x"))[2]
@@ -201,21 +191,21 @@ def test_before_anything_is_learned_the_ratio_is_one(rollout):
 def test_groups_learn_what_the_whole_does(echo):
     """One rollout of 8 environments as one group and as four: equal up to rounding."""
     environment = echo(3, ends="truncated")
-    sizes = replace(SIZES, minibatch_size=128, epochs=2)
-    experiment = make_recurrent_ppo(environment, sizes, 8, HYPERPARAMETERS)
-    network = make_recurrent_network(environment, sizes.units, 8)
+    config = replace(CONFIG, minibatch_size=128, epochs=2, memory_units=8)
+    experiment = experiment_in(environment, make_recurrent_ppo, config)
+    network = make_recurrent_network(environment, config.hidden, 8)
 
     @jax.jit
     def rollout(key):
-        begun = experiment.init(key, traced())
+        begun = experiment.init(key, VALUES)
         policy = experiment.agent.policy(begun)
         _, seen = collect(environment, policy, begun.episodes, key, 16)
-        return begun, make_sequences(network, begun.params, begun.episodes.memory, seen, traced())
+        return begun, make_sequences(network, begun.params, begun.episodes.memory, seen, VALUES)
 
     begun, examples = rollout(jax.random.key(0))
 
     def after(groups: int) -> tuple:
-        steps = jax.jit(partial(learn, network, replace(sizes, groups=groups)))
+        steps = jax.jit(partial(learn, network, replace(config, groups=groups)))
         params, _, told = steps(begun, split(examples, groups), jax.random.key(2))
         return params, read(told)
 
@@ -238,7 +228,7 @@ def test_vectors_are_drawn_by_what_remembers(echo):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"memory_units": 0}, "--memory-units"),
         ({"minibatch_size": 128, "rollout_steps": 64, "environments": 8, "groups": 4},
@@ -248,7 +238,7 @@ def test_vectors_are_drawn_by_what_remembers(echo):
         ({"environment": "MemoryChain31-bsuite"}, "did you mean MemoryChain30-bsuite?"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_said(change, said):
-    assert validate(RecurrentPPOConfig()) == []
-    (problem,) = validate(replace(RecurrentPPOConfig(), **change))
-    assert said in problem
+def test_what_does_not_fit_is_refused(change, message):
+    assert problems_of(RecurrentPPO()) == []
+    (problem,) = problems_of(replace(RecurrentPPO(), **change))
+    assert message in problem

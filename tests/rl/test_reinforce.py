@@ -12,40 +12,37 @@ import pytest
 
 from research.engine.experiment import Experiment
 from research.engine.metrics import read
+from research.options.config import problems_of
 from research.rl.algorithms.reinforce import (
+    Reinforce,
     ReinforceState,
-    Sizes,
     first_episodes,
     make_reinforce,
     make_steps,
     reinforce_loss,
 )
-from research.rl.algorithms.reinforce_config import ReinforceConfig, validate
 from research.rl.environments.environment import Environment
 from research.rl.network import PolicyAndValue
 from research.rl.policy import memoryless
 from research.rl.rollout import Trajectory, collect, start
+from tests.rl.making import experiment_in, run, traced
 
-HYPERPARAMETERS = {
-    "learning_rate": 1e-2,
-    "discount": 0.9,
-    "value_weight": 0.5,
-    "max_gradient_norm": 10.0,
-}
-VALUES = {name: jnp.float32(value) for name, value in HYPERPARAMETERS.items()}
-SIZES = Sizes(environments=8, units=(16,), updates=100, evaluation_episodes=32)
+CONFIG = Reinforce(
+    environments=8,
+    units=16,
+    layers=1,
+    episodes=100 * 8,
+    evaluation_episodes=32,
+    learning_rate=1e-2,
+    discount=0.9,
+    max_gradient_norm=10.0,
+)
+VALUES = traced(CONFIG)
 
 
-def trained(environment: Environment, sizes: Sizes) -> tuple[Experiment, ReinforceState]:
-    experiment = make_reinforce(environment, sizes, HYPERPARAMETERS)
-
-    @jax.jit
-    def train(key: jax.Array) -> ReinforceState:
-        begin = experiment.init(key, VALUES)
-        keys = jax.random.split(key, sizes.updates)
-        return jax.lax.scan(lambda s, k: (experiment.update(s, None, k)[0], None), begin, keys)[0]
-
-    return experiment, train(jax.random.key(0))
+def trained(environment: Environment, config: Reinforce) -> tuple[Experiment, ReinforceState]:
+    experiment = experiment_in(environment, make_reinforce, config)
+    return experiment, jax.jit(lambda: run(experiment, VALUES, config.updates))()
 
 
 def played(environment: Environment, network: PolicyAndValue, params, episodes: int, steps: int):
@@ -127,9 +124,9 @@ def test_only_first_episodes_count() -> None:
 @pytest.mark.parametrize("ends", ["terminated", "truncated"])
 def test_a_baseline_knows_a_time_limit_from_an_end(clock, ends: str) -> None:
     environment = clock(5, ends=ends)._replace(longest_episode=6)
-    _, state = trained(environment, replace(SIZES, updates=1500, baseline=True))
+    _, state = trained(environment, replace(CONFIG, episodes=1500 * 8, baseline=True))
     times = jnp.arange(5, dtype=jnp.float32)[:, None]
-    value = PolicyAndValue(2, SIZES.units).apply(state.params, times, method="value")
+    value = PolicyAndValue(2, CONFIG.hidden).apply(state.params, times, method="value")
     ended = (1 - 0.9 ** np.arange(5, 0, -1)) / 0.1
     expected = ended if ends == "terminated" else np.full(5, 10.0)
     np.testing.assert_allclose(value, expected, atol=0.4)
@@ -140,8 +137,8 @@ def test_a_baseline_knows_a_time_limit_from_an_end(clock, ends: str) -> None:
 @pytest.mark.parametrize(("baseline", "normalise"), [(False, True), (True, False)])
 def test_learns_what_pays(lever: Environment, baseline: bool, normalise: bool) -> None:
     groups = 2 if baseline else 1
-    sizes = replace(SIZES, baseline=baseline, normalise_returns=normalise, groups=groups)
-    experiment, state = trained(lever, sizes)
+    config = replace(CONFIG, baseline=baseline, normalise_returns=normalise, groups=groups)
+    experiment, state = trained(lever, config)
     figures = read(experiment.evaluate(state, None, jax.random.key(0)))
     assert figures["episode_return"] == 1.0
     assert figures["stochastic_episode_return"] > 0.85
@@ -155,7 +152,9 @@ def test_learns_what_pays(lever: Environment, baseline: bool, normalise: bool) -
 def test_metrics_of_an_update(clock) -> None:
     """Episodes of 5 steps in 4 environments, the 45 steps after them uncounted."""
     environment = clock(5, ends="terminated")
-    experiment = make_reinforce(environment, replace(SIZES, environments=4, groups=2), VALUES)
+    experiment = experiment_in(
+        environment, make_reinforce, replace(CONFIG, environments=4, groups=2)
+    )
     state = jax.jit(experiment.init)(jax.random.key(0), VALUES)
     _, metrics = jax.jit(lambda state, key: experiment.update(state, None, key))(
         state, jax.random.key(1)
@@ -167,7 +166,7 @@ def test_metrics_of_an_update(clock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"environment": "Pole"}, "--environment Pole"),
         ({"groups": 3}, "--groups must divide --environments"),
@@ -176,7 +175,7 @@ def test_metrics_of_an_update(clock) -> None:
         ({"value_weight": -0.5}, "--value-weight"),
     ],
 )
-def test_what_does_not_fit_is_said(change: dict, said: str) -> None:
-    assert validate(ReinforceConfig()) == []
-    (problem,) = validate(replace(ReinforceConfig(), **change))
-    assert said in problem
+def test_what_does_not_fit_is_refused(change: dict, message: str) -> None:
+    assert problems_of(Reinforce()) == []
+    (problem,) = problems_of(replace(Reinforce(), **change))
+    assert message in problem

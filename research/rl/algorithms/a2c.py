@@ -11,9 +11,8 @@ V_target = A + V(s), both constants, averaged over all steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +21,7 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, of_all_groups, over_groups, split
 from research.engine.metrics import Metrics, mean
+from research.options.ranges import AMOUNT, Range, Since
 from research.rl import losses
 from research.rl.acting import make_acting
 from research.rl.agent import reactive
@@ -29,8 +29,9 @@ from research.rl.descent import descend_over_groups
 from research.rl.distributions import Distribution
 from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
+from research.rl.environments.registered import make_environment, unfit
 from research.rl.examples import Examples, finished, make_examples
-from research.rl.network import PolicyAndValue, make_network
+from research.rl.network import HiddenLayers, PolicyAndValue, make_network
 from research.rl.normalisation import (
     Statistics,
     merge_seen,
@@ -41,39 +42,41 @@ from research.rl.normalisation import (
     statistics_of,
     up_to_rollout,
 )
+from research.rl.on_policy import Rollouts, unfit_to_normalise
 from research.rl.policy import memoryless
 from research.rl.rollout import Episodes, collect, start
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """All that decides shapes and loops.
+class A2C(HiddenLayers, Rollouts):
+    """What can be chosen of advantage actor-critic."""
 
-    Attributes:
-        environments: environments that are stepped together.
-        rollout_steps: steps in each of them between two updates.
-        units: units of each hidden layer of the policy, and of the value function.
-        updates: rollouts in a whole run.
-        channels: of a convolution before them, for images; 0 for none.
-        groups: equal parts of the environments, which devices can share.
-        normalise_advantages: whether those of an update have mean 0 and deviation 1.
-        anneal: whether the learning rate falls linearly to 0 over the run.
-        evaluation_episodes: episodes of either kind in one evaluation.
-        normalise_observations: whether the networks see them with mean 0 and deviation 1.
-        normalise_rewards: whether they are divided by the deviation of discounted returns.
-    """
+    normalise_observations: Annotated[
+        bool, "to mean 0 and deviation 1, by all seen", Since(False)
+    ] = False
+    normalise_rewards: Annotated[bool, "by the deviation of discounted returns", Since(False)] = (
+        False
+    )
+    normalise_advantages: Annotated[bool, "to mean 0 and deviation 1 in each update"] = False
+    gae_lambda: Annotated[
+        float, "decay of the advantage's trace; 1 is n-step returns", Range(0, 1)
+    ] = 1.0
+    entropy_weight: Annotated[float, "weight of the policy's entropy", AMOUNT] = 0.0
+    value_weight: Annotated[float, "weight of the value function's squared error", AMOUNT] = 0.5
 
-    environments: int
-    rollout_steps: int
-    units: tuple[int, ...]
-    updates: int
-    channels: int = 0
-    groups: int = 1
-    normalise_advantages: bool = False
-    anneal: bool = False
-    evaluation_episodes: int = 64
-    normalise_observations: bool = False
-    normalise_rewards: bool = False
+    def problems(self) -> list[str]:
+        """Where the environment does not fit."""
+        found = unfit(self.environment, image=self.channels > 0 or None) + super().problems()
+        return found + unfit_to_normalise(self.environment, self.normalise_observations)
+
+    def smoke(self) -> Self:
+        """Thirty small updates."""
+        small = replace(self, environments=8, rollout_steps=5, units=16, evaluation_episodes=4)
+        return replace(small, environment_steps=30 * 8 * 5)
+
+    def make(self) -> Experiment:
+        """Advantage actor-critic in the chosen environment."""
+        return make_a2c(make_environment(self.environment), self)
 
 
 class A2CState(NamedTuple):
@@ -99,9 +102,7 @@ class A2CState(NamedTuple):
     running: jax.Array | None
 
 
-def make_a2c(
-    environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float]
-) -> Experiment:
+def make_a2c(environment: Environment, config: A2C) -> Experiment:
     """Advantage actor-critic in `environment`: one update is one rollout and one gradient step.
 
     Observations are normalised by what was seen in earlier rollouts, rewards by that and what the
@@ -109,16 +110,14 @@ def make_a2c(
 
     Args:
         environment: where; vectors beyond the bounds of its actions are clipped to them.
-        sizes: shapes and loops.
-        hyperparameters: starting values of `learning_rate`, `discount`, `gae_lambda`,
-            `entropy_weight`, `value_weight`, `max_gradient_norm`.
+        config: what was chosen.
     """
     environment = clip_actions(environment)
-    network = make_network(environment, sizes.units, sizes.channels)
+    network = make_network(environment, config.hidden, config.channels)
 
     def init(key: Key, hyperparameters: Hyperparameters) -> A2CState:
         params_key, environment_key = jax.random.split(key)
-        episodes = start(environment, environment_key, sizes.environments)
+        episodes = start(environment, environment_key, config.environments)
         params = network.init(params_key, jnp.zeros_like(episodes.observations[0]))
         return A2CState(
             params=params,
@@ -127,9 +126,11 @@ def make_a2c(
             episodes=episodes,
             updates=jnp.int32(0),
             statistics=no_statistics(
-                environment.observation_shape, sizes.normalise_observations, sizes.normalise_rewards
+                environment.observation_shape,
+                config.normalise_observations,
+                config.normalise_rewards,
             ),
-            running=jnp.zeros(sizes.environments) if sizes.normalise_rewards else None,
+            running=jnp.zeros(config.environments) if config.normalise_rewards else None,
         )
 
     def policy(state: A2CState, observations: jax.Array) -> Distribution:
@@ -149,10 +150,10 @@ def make_a2c(
                 memoryless(lambda seen: policy(state, seen)),
                 episodes,
                 key,
-                sizes.rollout_steps,
+                config.rollout_steps,
             )
             statistics, running = statistics_of(
-                trajectory, sizes.normalise_observations, running, values["discount"]
+                trajectory, config.normalise_observations, running, values["discount"]
             )
             normal = normalise(trajectory, up_to_rollout(state.statistics, statistics))
             examples = make_examples(network, state.params, normal, values)
@@ -160,23 +161,23 @@ def make_a2c(
 
         (ended, statistics), (episodes, running, examples) = over_groups(
             play,
-            sizes.groups,
-            split((state.episodes, state.running), sizes.groups),
+            config.groups,
+            split((state.episodes, state.running), config.groups),
             rollout_key,
             merge_seen,
         )
-        if sizes.normalise_advantages:
+        if config.normalise_advantages:
             advantage = of_all_groups(
-                lambda: losses.normalised(examples.advantage), sizes.groups, learn_key
+                lambda: losses.normalised(examples.advantage), config.groups, learn_key
             )
             examples = examples._replace(advantage=advantage)
-        left = 1.0 - state.updates / sizes.updates if sizes.anneal else jnp.float32(1.0)
+        left = 1.0 - state.updates / config.updates if config.anneal else jnp.float32(1.0)
         gradient_of = jax.grad(a2c_loss, argnums=1, has_aux=True)
         (params, opt_state), parts = descend_over_groups(
             lambda params, part: gradient_of(network, params, part, values),
             _transformation(values),
             left * values["learning_rate"],
-            sizes.groups,
+            config.groups,
             (state.params, state.opt_state),
             examples,
             learn_key,
@@ -196,11 +197,10 @@ def make_a2c(
         reactive(environment, policy),
         init,
         update,
-        updates=sizes.updates,
-        items_per_update=sizes.environments * sizes.rollout_steps,
-        evaluation_episodes=sizes.evaluation_episodes,
-        hyperparameters=hyperparameters,
-        groups=sizes.groups,
+        updates=config.updates,
+        items_per_update=config.rollout_size,
+        evaluation_episodes=config.evaluation_episodes,
+        groups=config.groups,
     )
 
 

@@ -6,8 +6,8 @@ each; the policy follows their weighted sum. All else is `ppo.py`'s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +16,13 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join
 from research.engine.metrics import Metrics, mean
+from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range
 from research.rl.acting import make_acting
 from research.rl.agent import Agent
 from research.rl.algorithms.ppo import (
+    PPO,
     Judged,
     PPOState,
-    Sizes,
     begin,
     learn,
     memoryless_learner,
@@ -39,11 +40,50 @@ from research.rl.curiosity import (
 )
 from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
+from research.rl.environments.registered import make_environment
 from research.rl.examples import Examples, make_examples
 from research.rl.network import PolicyAndTwoValues, spaces
 from research.rl.normalisation import Statistics, normalise_observations
 from research.rl.policy import Policy
 from research.rl.rollout import Episodes, Trajectory, collect
+
+
+@dataclass(frozen=True)
+class CuriousPPO(PPO):
+    """What can be chosen: of the layers, the predictor of the random network has two more."""
+
+    random_features: Annotated[int, "numbers the random network makes of an observation", COUNT] = (
+        64
+    )
+    warmup_steps: Annotated[
+        int, "random steps by which the two networks' input is scaled", COUNT
+    ] = 128
+    predictor_learning_rate: Annotated[float, "step size of what learns to predict", POSITIVE] = (
+        1e-4
+    )
+    extrinsic_weight: Annotated[float, "weight of the advantage in rewards", AMOUNT] = 2.0
+    intrinsic_weight: Annotated[float, "weight of the advantage in what is new", AMOUNT] = 1.0
+    intrinsic_discount: Annotated[float, "weight of what is new in the next step", Range(0, 1)] = (
+        0.99
+    )
+
+    def problems(self) -> list[str]:
+        """As those of `PPO`; and something must be worth learning."""
+        found = super().problems()
+        if not found and self.extrinsic_weight == self.intrinsic_weight == 0:
+            found.append(
+                "--extrinsic-weight and --intrinsic-weight are both 0: there is nothing to learn "
+                "from"
+            )
+        return found
+
+    def smoke(self) -> Self:
+        """Thirty small updates."""
+        return replace(super().smoke(), random_features=8, warmup_steps=8)
+
+    def make(self) -> Experiment:
+        """Curious PPO in the chosen environment."""
+        return make_curious_ppo(make_environment(self.environment), self)
 
 
 class CuriousPPOState(NamedTuple):
@@ -75,37 +115,33 @@ class CuriousPPOState(NamedTuple):
         return PPOState(*self[:-1])
 
 
-def make_curious_ppo(
-    environment: Environment,
-    sizes: Sizes,
-    random_features: int,
-    warmup_steps: int,
-    hyperparameters: Mapping[str, float],
-) -> Experiment:
+def make_curious_ppo(environment: Environment, config: CuriousPPO) -> Experiment:
     """PPO in `environment`, drawn to what it cannot predict.
+
+    At first observations are normalised by those of `config.warmup_steps` steps of a policy that
+    has learned nothing (section 2.4).
 
     Args:
         environment: where.
-        sizes: shapes and loops.
-        random_features: numbers that the random network makes of an observation.
-        warmup_steps: steps in each environment, by a policy that has learned nothing, by which
-            observations are normalised at first (section 2.4).
-        hyperparameters: as `make_proximal`, and `extrinsic_weight`, `intrinsic_weight`,
-            `intrinsic_discount`, `predictor_learning_rate`.
+        config: what was chosen.
     """
     environment = clip_actions(environment)
-    network = PolicyAndTwoValues(units=sizes.units, channels=sizes.channels, **spaces(environment))
+    network = PolicyAndTwoValues(
+        units=config.hidden, channels=config.channels, **spaces(environment)
+    )
     learner = memoryless_learner(network)
-    networks = make_distillation(environment, sizes.units, random_features, sizes.channels)
+    networks = make_distillation(
+        environment, config.hidden, config.random_features, config.channels
+    )
 
     def init(key: Key, hyperparameters: Hyperparameters) -> CuriousPPOState:
         ppo_key, curiosity_key, warmup_key = jax.random.split(key, 3)
-        ppo = begin(environment, sizes, learner, ppo_key, hyperparameters)
+        ppo = begin(environment, config, learner, ppo_key, hyperparameters)
         _, seen = collect(
-            environment, policy_of(learner, ppo), ppo.episodes, warmup_key, warmup_steps
+            environment, policy_of(learner, ppo), ppo.episodes, warmup_key, config.warmup_steps
         )
         curiosity = start_curiosity(
-            networks, curiosity_key, seen.final_observation, sizes.environments
+            networks, curiosity_key, seen.final_observation, config.environments
         )
         return CuriousPPOState(*ppo, curiosity)
 
@@ -144,21 +180,21 @@ def make_curious_ppo(
 
         ppo_after, judged = play(
             environment,
-            sizes,
+            config,
             policy_of(learner, ppo),
             ppo,
             judge,
             rollout_key,
             curiosity.running,
         )
-        params, opt_state, learning = learn(network, sizes, ppo, judged.examples, shuffle_key)
+        params, opt_state, learning = learn(network, config, ppo, judged.examples, shuffle_key)
         (shown, running), (observations, returns) = judged.kept, judged.moments
         curiosity, error = learn_to_predict(
             networks,
             curiosity,
             shown,
             rates["predictor_learning_rate"],
-            sizes.minibatch_size,
+            config.minibatch_size,
             predictor_key,
         )
         ppo_after = ppo_after._replace(params=params, opt_state=opt_state, updates=ppo.updates + 1)
@@ -173,11 +209,10 @@ def make_curious_ppo(
         Agent(environment, policy),
         init,
         update,
-        updates=sizes.updates,
-        items_per_update=sizes.environments * sizes.rollout_steps,
-        evaluation_episodes=sizes.evaluation_episodes,
-        hyperparameters=hyperparameters,
-        groups=sizes.groups,
+        updates=config.updates,
+        items_per_update=config.rollout_size,
+        evaluation_episodes=config.evaluation_episodes,
+        groups=config.groups,
     )
 
 

@@ -11,9 +11,8 @@ imagined is a plan that does not look at where it has led.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -22,14 +21,17 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
+from research.options.ranges import COUNT, FRACTION, POSITIVE, Range
 from research.rl.acting import make_acting
 from research.rl.agent import Agent
 from research.rl.descent import descend_over_groups
 from research.rl.environments.environment import Environment
+from research.rl.environments.registered import make_environment, unfit
 from research.rl.examples import finished
 from research.rl.exploration import exploration_rate
 from research.rl.learned_model import LearnedModel, Outlook
 from research.rl.minibatches import shuffled_minibatches, take
+from research.rl.on_policy import Minibatches
 from research.rl.policy import Memory, Policy
 from research.rl.q_network import features
 from research.rl.rollout import Episodes, Trajectory, start, step_all
@@ -38,36 +40,43 @@ from research.rl.unrolling import Unrolled, model_loss, search_returns, unroll
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """All that decides shapes and loops.
+class MuZero(Minibatches):
+    """What can be chosen of MuZero."""
 
-    Attributes:
-        environments: environments that are stepped together.
-        rollout_steps: steps in each of them between two updates.
-        simulations: nodes of the tree that an action is found by.
-        unroll_steps: steps that the model imagines where it learns.
-        epochs: passes over a rollout.
-        minibatch_size: examples in one gradient step; divides environments * rollout_steps.
-        updates: rollouts in a whole run.
-        units: of each hidden layer.
-        latent_units: numbers that stand for a state.
-        groups: equal parts of the environments, and of each minibatch, which devices can share.
-        anneal: whether the learning rate falls linearly to 0 over the run.
-        evaluation_episodes: episodes of either kind in one evaluation.
-    """
+    simulations: Annotated[int, "nodes of the tree that an action is found by", COUNT] = 4
+    unroll_steps: Annotated[int, "steps that the model imagines where it learns", COUNT] = 3
+    units: Annotated[int, "units of each hidden layer", COUNT] = 64
+    latent_units: Annotated[int, "numbers that stand for a state", Range(2)] = 64
+    discount: Annotated[float, "weight of the next step's value", FRACTION] = 0.99
+    return_lambda: Annotated[
+        float, "decay of the return's trace; 0 looks one step ahead", Range(0, 1)
+    ] = 0.5
+    reward_scale: Annotated[
+        float, "what rewards are multiplied by before they are learned", POSITIVE
+    ] = 10.0
+    value_scale: Annotated[float, "how much the values that a search finds weigh", POSITIVE] = 0.1
+    value_weight: Annotated[
+        float, "of errors of values and rewards, beside the policy's", POSITIVE
+    ] = 1.0
+    epsilon: Annotated[float, "share of random actions in the end", Range(0, 1)] = 0.1
+    exploration_fraction: Annotated[
+        float, "of the run, until epsilon has fallen from 1", Range(0, 1)
+    ] = 0.8
+    smoothing: Annotated[
+        float, "share of all actions alike in the policy that is learned", FRACTION
+    ] = 0.1
 
-    environments: int
-    rollout_steps: int
-    simulations: int
-    unroll_steps: int
-    epochs: int
-    minibatch_size: int
-    updates: int
-    units: int = 64
-    latent_units: int = 64
-    groups: int = 1
-    anneal: bool = True
-    evaluation_episodes: int = 64
+    def problems(self) -> list[str]:
+        """Where the environment does not fit, or a rollout does not divide."""
+        return unfit(self.environment, continuous=False, image=False) + super().problems()
+
+    def smoke(self) -> Self:
+        """Thirty small updates."""
+        return replace(super().smoke(), units=16, latent_units=8, unroll_steps=2)
+
+    def make(self) -> Experiment:
+        """MuZero in the chosen environment."""
+        return make_muzero(make_environment(self.environment), self)
 
 
 class MuZeroState(NamedTuple):
@@ -142,24 +151,19 @@ class Planner(NamedTuple):
         return Policy(act)
 
 
-def make_muzero(
-    environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float]
-) -> Experiment:
+def make_muzero(environment: Environment, config: MuZero) -> Experiment:
     """MuZero in `environment`: one update is one rollout and all gradient steps on it.
 
     Args:
         environment: where; its actions are numbers.
-        sizes: shapes and loops.
-        hyperparameters: `learning_rate`, `discount`, `return_lambda`, `reward_scale`,
-            `value_scale`, `value_weight`, `max_gradient_norm`; `epsilon` (the
-            last) and `exploration_fraction` (of the run, until then).
+        config: what was chosen.
     """
-    model = LearnedModel(environment.actions, sizes.units, sizes.latent_units)
-    planner = Planner(environment, model, sizes.simulations)
+    model = LearnedModel(environment.actions, config.units, config.latent_units)
+    planner = Planner(environment, model, config.simulations)
 
     def init(key: Key, hyperparameters: Hyperparameters) -> MuZeroState:
         params_key, environment_key = jax.random.split(key)
-        episodes = start(environment, environment_key, sizes.environments)
+        episodes = start(environment, environment_key, config.environments)
         params = model.init(params_key, features(environment, episodes.observations[:1]))
         return MuZeroState(
             params=params,
@@ -173,22 +177,22 @@ def make_muzero(
         del batch
         rollout_key, shuffle_key = jax.random.split(key)
         values = state.hyperparameters
-        epsilon = exploration_rate(state.updates / sizes.updates, values)
+        epsilon = exploration_rate(state.updates / config.updates, values)
 
         def play(episodes: Episodes, key: Key) -> tuple[Metrics, tuple[Episodes, Unrolled]]:
             episodes, trajectory, advice = self_play(
-                planner, state.params, episodes, key, sizes.rollout_steps, values, epsilon
+                planner, state.params, episodes, key, config.rollout_steps, values, epsilon
             )
             examples = make_unrolled(
-                planner, state.params, trajectory, advice, sizes.unroll_steps, values
+                planner, state.params, trajectory, advice, config.unroll_steps, values
             )
             told = {"search_value": mean(advice.value), "entropy": mean(advice.entropy())}
             return finished(trajectory) | told, (episodes, examples)
 
         ended, (episodes, examples) = over_groups(
-            play, sizes.groups, split(state.episodes, sizes.groups), rollout_key, merge
+            play, config.groups, split(state.episodes, config.groups), rollout_key, merge
         )
-        params, opt_state, learning = learn(planner, sizes, state, examples, shuffle_key)
+        params, opt_state, learning = learn(planner, config, state, examples, shuffle_key)
         state = MuZeroState(params, opt_state, join(episodes), state.updates + 1, values)
         return state, learning | ended
 
@@ -199,11 +203,10 @@ def make_muzero(
         Agent(environment, policy),
         init,
         update,
-        updates=sizes.updates,
-        items_per_update=sizes.environments * sizes.rollout_steps,
-        evaluation_episodes=sizes.evaluation_episodes,
-        hyperparameters=hyperparameters,
-        groups=sizes.groups,
+        updates=config.updates,
+        items_per_update=config.rollout_size,
+        evaluation_episodes=config.evaluation_episodes,
+        groups=config.groups,
     )
 
 
@@ -292,13 +295,13 @@ def make_unrolled(
 
 
 def learn(
-    planner: Planner, sizes: Sizes, state: MuZeroState, examples: Unrolled, key: Key
+    planner: Planner, config: MuZero, state: MuZeroState, examples: Unrolled, key: Key
 ) -> tuple[Any, optax.OptState, Metrics]:
     """All gradient steps on one rollout.
 
     Args:
         planner: whose model learns.
-        sizes: `epochs`, `minibatch_size`, `groups`, and what a rollout and a run are.
+        config: `epochs`, `minibatch_size`, `groups`, and what a rollout and a run are.
         state: whose parameters learn.
         examples: leaves `[groups, batch / groups, ...]`.
         key: for the order of the minibatches.
@@ -307,7 +310,7 @@ def learn(
         Parameters, the optimiser's state, and means over all gradient steps.
     """
     values = state.hyperparameters
-    left = 1.0 - state.updates / sizes.updates if sizes.anneal else jnp.float32(1.0)
+    left = 1.0 - state.updates / config.updates if config.anneal else jnp.float32(1.0)
     gradient_of = jax.grad(model_loss, argnums=2, has_aux=True)
 
     def one_minibatch(carry: tuple, chosen: jax.Array) -> tuple[tuple, dict[str, jax.Array]]:
@@ -317,14 +320,14 @@ def learn(
             ),
             _transformation(values),
             left * values["learning_rate"],
-            sizes.groups,
+            config.groups,
             carry,
             take(examples, chosen),
             key,
         )
 
-    batch = sizes.environments * sizes.rollout_steps
-    chosen = shuffled_minibatches(key, batch, sizes.minibatch_size, sizes.epochs, sizes.groups)
+    batch = config.rollout_size
+    chosen = shuffled_minibatches(key, batch, config.minibatch_size, config.epochs, config.groups)
     carry = (state.params, state.opt_state)
     (params, opt_state), parts = jax.lax.scan(one_minibatch, carry, chosen)
     return params, opt_state, {name: mean(told) for name, told in parts.items()}

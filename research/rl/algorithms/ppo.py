@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, of_all_groups, over_groups, split
 from research.engine.metrics import Metrics, mean
+from research.options.ranges import AMOUNT, POSITIVE, Range, Since
 from research.rl import losses
 from research.rl.acting import make_acting
 from research.rl.agent import Agent
@@ -21,9 +22,10 @@ from research.rl.descent import descend_over_groups
 from research.rl.distributions import Distribution
 from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
+from research.rl.environments.registered import make_environment, unfit
 from research.rl.examples import Examples, finished, make_examples
 from research.rl.minibatches import shuffled_minibatches, take
-from research.rl.network import ActingNetwork, PolicyAndValue, make_network
+from research.rl.network import ActingNetwork, HiddenLayers, PolicyAndValue, make_network
 from research.rl.normalisation import (
     Moments,
     Statistics,
@@ -36,43 +38,51 @@ from research.rl.normalisation import (
     statistics_of,
     up_to_rollout,
 )
+from research.rl.on_policy import Minibatches, unfit_to_normalise
 from research.rl.policy import Memory, Policy
 from research.rl.rollout import Episodes, Trajectory, collect, start
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """All that decides shapes and loops.
+class PPO(HiddenLayers, Minibatches):
+    """What can be chosen of proximal policy optimisation."""
 
-    Attributes:
-        environments: environments that are stepped together.
-        rollout_steps: steps in each of them between two updates.
-        epochs: passes over a rollout.
-        minibatch_size: examples in one gradient step; divides environments * rollout_steps.
-        units: units of each hidden layer of the policy, and of the value function.
-        updates: rollouts in a whole run.
-        channels: of a convolution before them, for images; 0 for none.
-        groups: equal parts of the environments, and of each minibatch, which devices can share.
-        anneal: whether learning rate and clip range fall linearly to 0 over the run.
-        evaluation_episodes: episodes of either kind in one evaluation.
-        normalise_observations: whether the networks see them with mean 0 and deviation 1.
-        normalise_rewards: whether they are divided by the deviation of discounted returns.
-        clip_values: whether the value function's error is `losses.clipped_value_error`.
-    """
+    normalise_observations: Annotated[bool, "to mean 0 and deviation 1, by all seen"] = False
+    normalise_rewards: Annotated[bool, "by the deviation of discounted returns"] = False
+    clip_values: Annotated[
+        bool, "a value's change counts as far as --clip-range, too", Since(False)
+    ] = False
+    gae_lambda: Annotated[float, "decay of the advantage estimate's trace", Range(0, 1)] = 0.95
+    clip_range: Annotated[float, "how far a probability ratio counts, at the start", POSITIVE] = 0.2
+    entropy_weight: Annotated[float, "weight of the policy's entropy", AMOUNT] = 0.0
+    value_weight: Annotated[float, "weight of the value function's squared error", AMOUNT] = 0.5
 
-    environments: int
-    rollout_steps: int
-    epochs: int
-    minibatch_size: int
-    units: tuple[int, ...]
-    updates: int
-    channels: int = 0
-    groups: int = 1
-    anneal: bool = True
-    evaluation_episodes: int = 64
-    normalise_observations: bool = False
-    normalise_rewards: bool = False
-    clip_values: bool = False
+    def problems(self) -> list[str]:
+        """Where the environment does not fit, or a rollout does not divide."""
+        found = unfit(self.environment, image=self.channels > 0 or None) + super().problems()
+        return found + unfit_to_normalise(self.environment, self.normalise_observations)
+
+    def smoke(self) -> Self:
+        """Thirty small updates."""
+        return replace(super().smoke(), units=16)
+
+    def make(self) -> Experiment:
+        """PPO in the chosen environment."""
+        return make_ppo(make_environment(self.environment), self)
+
+
+MINATAR = PPO(
+    environment_steps=10_000_000,
+    environments=64,
+    rollout_steps=128,
+    minibatch_size=1024,
+    units=128,
+    layers=1,
+    channels=16,
+    anneal=True,
+    entropy_weight=0.01,
+)
+"""Settings for screens of 10 x 10 cells, the same for every game."""
 
 
 class PPOState(NamedTuple):
@@ -118,12 +128,10 @@ class Learner(NamedTuple):
     initial: Memory = None
 
 
-def make_ppo(
-    environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float]
-) -> Experiment:
+def make_ppo(environment: Environment, config: PPO) -> Experiment:
     """PPO in `environment` of a policy without memory; see `make_proximal`."""
-    learner = memoryless_learner(make_network(environment, sizes.units, sizes.channels))
-    return make_proximal(environment, sizes, hyperparameters, learner)
+    learner = memoryless_learner(make_network(environment, config.hidden, config.channels))
+    return make_proximal(environment, config, learner)
 
 
 def memoryless_learner(network: PolicyAndValue) -> Learner:
@@ -141,9 +149,7 @@ def memoryless_learner(network: PolicyAndValue) -> Learner:
     return Learner(network, network.init, act, examples)
 
 
-def make_proximal(
-    environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float], learner: Learner
-) -> Experiment:
+def make_proximal(environment: Environment, config: PPO, learner: Learner) -> Experiment:
     """PPO in `environment`: one update is one rollout and all gradient steps on it.
 
     Vectors beyond the bounds of actions are clipped to them by the environment; the policy learns
@@ -152,15 +158,13 @@ def make_proximal(
 
     Args:
         environment: where.
-        sizes: shapes and loops.
-        hyperparameters: starting values of `learning_rate`, `discount`, `gae_lambda`,
-            `clip_range`, `entropy_weight`, `value_weight`, `max_gradient_norm`.
+        config: what was chosen.
         learner: what acts and learns.
     """
     environment = clip_actions(environment)
 
     def init(key: Key, hyperparameters: Hyperparameters) -> PPOState:
-        return begin(environment, sizes, learner, key, hyperparameters)
+        return begin(environment, config, learner, key, hyperparameters)
 
     def policy(state: PPOState) -> Policy:
         return policy_of(learner, state)
@@ -182,9 +186,9 @@ def make_proximal(
             )
             return Judged(examples, {})
 
-        after, judged = play(environment, sizes, policy(state), state, judge, rollout_key)
+        after, judged = play(environment, config, policy(state), state, judge, rollout_key)
         params, opt_state, learning = learn(
-            learner.network, sizes, state, judged.examples, shuffle_key
+            learner.network, config, state, judged.examples, shuffle_key
         )
         after = after._replace(params=params, opt_state=opt_state, updates=state.updates + 1)
         return after, learning | judged.metrics
@@ -193,24 +197,23 @@ def make_proximal(
         Agent(environment, policy),
         init,
         update,
-        updates=sizes.updates,
-        items_per_update=sizes.environments * sizes.rollout_steps,
-        evaluation_episodes=sizes.evaluation_episodes,
-        hyperparameters=hyperparameters,
-        groups=sizes.groups,
+        updates=config.updates,
+        items_per_update=config.rollout_size,
+        evaluation_episodes=config.evaluation_episodes,
+        groups=config.groups,
     )
 
 
 def begin(
     environment: Environment,
-    sizes: Sizes,
+    config: PPO,
     learner: Learner,
     key: Key,
     hyperparameters: Hyperparameters,
 ) -> PPOState:
     """What PPO starts from."""
     params_key, environment_key = jax.random.split(key)
-    episodes = start(environment, environment_key, sizes.environments, learner.initial)
+    episodes = start(environment, environment_key, config.environments, learner.initial)
     params = learner.init(params_key, jnp.zeros_like(episodes.observations[0]))
     return PPOState(
         params=params,
@@ -219,9 +222,9 @@ def begin(
         episodes=episodes,
         updates=jnp.int32(0),
         statistics=no_statistics(
-            environment.observation_shape, sizes.normalise_observations, sizes.normalise_rewards
+            environment.observation_shape, config.normalise_observations, config.normalise_rewards
         ),
-        running=jnp.zeros(sizes.environments) if sizes.normalise_rewards else None,
+        running=jnp.zeros(config.environments) if config.normalise_rewards else None,
     )
 
 
@@ -253,7 +256,7 @@ class Judged(NamedTuple):
 
 def play(
     environment: Environment,
-    sizes: Sizes,
+    config: PPO,
     policy: Policy,
     state: PPOState,
     judge: Callable[[Episodes, Trajectory, Trajectory, Episodes, Any], Judged],
@@ -264,7 +267,7 @@ def play(
 
     Args:
         environment: where.
-        sizes: `rollout_steps`, `groups`, and what is normalised.
+        config: `rollout_steps`, `groups`, and what is normalised.
         policy: what acts.
         state: before the rollout.
         judge: (a group's episodes before, its trajectory, the same normalised, its episodes
@@ -279,10 +282,10 @@ def play(
 
     def play_group(part: tuple[Episodes, jax.Array | None, Any], key: Key) -> tuple[Any, Any]:
         begun, running, carried = part
-        episodes, trajectory = collect(environment, policy, begun, key, sizes.rollout_steps)
+        episodes, trajectory = collect(environment, policy, begun, key, config.rollout_steps)
         discount = state.hyperparameters["discount"]
         statistics, running = statistics_of(
-            trajectory, sizes.normalise_observations, running, discount
+            trajectory, config.normalise_observations, running, discount
         )
         normal = normalise(trajectory, up_to_rollout(state.statistics, statistics))
         judged = judge(begun, trajectory, normal, episodes, carried)
@@ -293,8 +296,8 @@ def play(
 
     (told, statistics, moments), (episodes, running, examples, kept) = over_groups(
         play_group,
-        sizes.groups,
-        split((state.episodes, state.running, carried), sizes.groups),
+        config.groups,
+        split((state.episodes, state.running, carried), config.groups),
         key,
         _merge,
     )
@@ -316,13 +319,13 @@ def _gradient_transformation(max_gradient_norm: jax.Array) -> optax.GradientTran
 
 
 def learn(
-    network: ActingNetwork, sizes: Sizes, state: PPOState, examples: Examples, key: Key
+    network: ActingNetwork, config: PPO, state: PPOState, examples: Examples, key: Key
 ) -> tuple[Any, optax.OptState, Metrics]:
     """All gradient steps on one rollout.
 
     Args:
         network: policy and value function.
-        sizes: `epochs`, `minibatch_size`, `groups`, and what a rollout and a run are.
+        config: `epochs`, `minibatch_size`, `groups`, and what a rollout and a run are.
         state: whose parameters learn.
         examples: leaves `[groups, batch / groups, ...]`, of one step each or of whole rollouts.
         key: for the order of the minibatches.
@@ -331,36 +334,38 @@ def learn(
         Parameters, the optimiser's state, and means over all gradient steps.
     """
     hyperparameters = state.hyperparameters
-    left = 1.0 - state.updates / sizes.updates if sizes.anneal else jnp.float32(1.0)
+    left = 1.0 - state.updates / config.updates if config.anneal else jnp.float32(1.0)
     learning_rate = left * hyperparameters["learning_rate"]
     clip_range = left * hyperparameters["clip_range"]
     transformation = _gradient_transformation(hyperparameters["max_gradient_norm"])
     gradient_of = jax.grad(ppo_loss, argnums=1, has_aux=True)
-    if not sizes.clip_values:
+    if not config.clip_values:
         examples = examples._replace(value=None)
 
     def one_minibatch(carry: tuple, chosen: jax.Array | None) -> tuple[tuple, dict[str, jax.Array]]:
         minibatch = examples if chosen is None else take(examples, chosen)
         # Over all groups: what is a good action does not depend on who else shares its group.
-        advantage = of_all_groups(lambda: losses.normalised(minibatch.advantage), sizes.groups, key)
+        advantage = of_all_groups(
+            lambda: losses.normalised(minibatch.advantage), config.groups, key
+        )
         minibatch = minibatch._replace(advantage=advantage)
         return descend_over_groups(
             lambda params, part: gradient_of(network, params, part, clip_range, hyperparameters),
             transformation,
             learning_rate,
-            sizes.groups,
+            config.groups,
             carry,
             minibatch,
             key,
         )
 
-    steps = sizes.environments * sizes.rollout_steps
-    gradient_steps = sizes.epochs * steps // sizes.minibatch_size
+    steps = config.rollout_size
+    gradient_steps = config.epochs * steps // config.minibatch_size
     chosen = None  # a pass of one minibatch has no order
-    if sizes.minibatch_size != steps:
-        rows = sizes.groups * examples.advantage.shape[1]
-        size = sizes.minibatch_size * rows // steps
-        chosen = shuffled_minibatches(key, rows, size, sizes.epochs, sizes.groups)
+    if config.minibatch_size != steps:
+        rows = config.groups * examples.advantage.shape[1]
+        size = config.minibatch_size * rows // steps
+        chosen = shuffled_minibatches(key, rows, size, config.epochs, config.groups)
     carry = (state.params, state.opt_state)
     (params, opt_state), parts = jax.lax.scan(one_minibatch, carry, chosen, length=gradient_steps)
     return params, opt_state, {name: mean(values) for name, values in parts.items()}

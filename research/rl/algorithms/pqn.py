@@ -14,9 +14,8 @@ V(s) = max_a Q(s, a), so that ends, time limits and the end of the rollout are t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -25,14 +24,18 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
+from research.options.ranges import FRACTION, POSITIVE, Range
 from research.rl.acting import make_acting
 from research.rl.advantages import generalised_advantages
 from research.rl.agent import reactive
 from research.rl.descent import descend_over_groups
 from research.rl.environments.environment import Environment
+from research.rl.environments.registered import make_environment, unfit
 from research.rl.examples import finished
 from research.rl.exploration import exploration_rate
 from research.rl.minibatches import shuffled_minibatches, take
+from research.rl.network import HiddenLayers
+from research.rl.on_policy import Minibatches
 from research.rl.policy import memoryless
 from research.rl.q_learner import EpsilonGreedy, QLearner
 from research.rl.q_network import QNetwork, features
@@ -40,34 +43,34 @@ from research.rl.rollout import Episodes, Trajectory, collect, start
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """All that decides shapes and loops.
+class PQN(HiddenLayers, Minibatches):
+    """What can be chosen of parallelised Q-learning."""
 
-    Attributes:
-        environments: environments that are stepped together.
-        rollout_steps: steps in each of them between two updates.
-        epochs: passes over a rollout.
-        minibatch_size: examples in one gradient step; divides environments * rollout_steps.
-        updates: rollouts in a whole run.
-        units: units of each hidden layer.
-        channels: of a convolution before them; 0 for none.
-        layer_normalisation: whether hidden layers are normalised.
-        groups: equal parts of the environments, and of each minibatch, which devices can share.
-        anneal: whether the learning rate falls linearly to 0 over the run.
-        evaluation_episodes: episodes of either kind in one evaluation.
-    """
+    layer_normalisation: Annotated[bool, "normalise what each hidden layer computes"] = True
+    discount: Annotated[float, "weight of the next step's value", FRACTION] = 0.99
+    return_lambda: Annotated[
+        float, "decay of the return's trace; 0 looks one step ahead", Range(0, 1)
+    ] = 0.95
+    reward_scale: Annotated[
+        float, "what rewards are multiplied by before they are learned", POSITIVE
+    ] = 0.1
+    epsilon: Annotated[float, "share of random actions in the end", Range(0, 1)] = 0.2
+    exploration_fraction: Annotated[
+        float, "of the run, until epsilon has fallen from 1", Range(0, 1)
+    ] = 0.2
 
-    environments: int
-    rollout_steps: int
-    epochs: int
-    minibatch_size: int
-    updates: int
-    units: tuple[int, ...] = (64, 64)
-    channels: int = 0
-    layer_normalisation: bool = True
-    groups: int = 1
-    anneal: bool = True
-    evaluation_episodes: int = 64
+    def problems(self) -> list[str]:
+        """Where the environment does not fit, or a rollout does not divide."""
+        image = self.channels > 0 or None
+        return unfit(self.environment, continuous=False, image=image) + super().problems()
+
+    def smoke(self) -> Self:
+        """Thirty small updates."""
+        return replace(super().smoke(), units=16, channels=min(self.channels, 4))
+
+    def make(self) -> Experiment:
+        """PQN in the chosen environment."""
+        return make_pqn(make_environment(self.environment), self)
 
 
 class PQNState(NamedTuple):
@@ -102,29 +105,24 @@ class Valued(NamedTuple):
     target: jax.Array
 
 
-def make_pqn(
-    environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float]
-) -> Experiment:
+def make_pqn(environment: Environment, config: PQN) -> Experiment:
     """PQN in `environment`: one update is one rollout and all gradient steps on it.
 
     Args:
         environment: where; its actions are numbers.
-        sizes: shapes and loops.
-        hyperparameters: `learning_rate`, `discount`, `return_lambda`, `reward_scale`,
-            `max_gradient_norm`; `epsilon` (the last) and `exploration_fraction` (of the run, until
-            then).
+        config: what was chosen.
     """
     network = QNetwork(
         environment.actions,
-        sizes.units,
-        channels=sizes.channels,
-        layer_normalisation=sizes.layer_normalisation,
+        config.hidden,
+        channels=config.channels,
+        layer_normalisation=config.layer_normalisation,
     )
     learner = QLearner(environment, network, double=False)
 
     def init(key: Key, hyperparameters: Hyperparameters) -> PQNState:
         params_key, environment_key = jax.random.split(key)
-        episodes = start(environment, environment_key, sizes.environments)
+        episodes = start(environment, environment_key, config.environments)
         params = network.init(params_key, features(environment, episodes.observations[:1]))
         return PQNState(
             params=params,
@@ -138,7 +136,7 @@ def make_pqn(
         del batch
         rollout_key, shuffle_key = jax.random.split(key)
         values = state.hyperparameters
-        epsilon = exploration_rate(state.updates / sizes.updates, values)
+        epsilon = exploration_rate(state.updates / config.updates, values)
 
         def play(episodes: Episodes, key: Key) -> tuple[Metrics, tuple[Episodes, Valued]]:
             episodes, trajectory = collect(
@@ -146,15 +144,15 @@ def make_pqn(
                 memoryless(lambda seen: learner.exploring(state.params, seen, values, epsilon)),
                 episodes,
                 key,
-                sizes.rollout_steps,
+                config.rollout_steps,
             )
             examples = make_valued(learner, state.params, trajectory, values)
             return finished(trajectory), (episodes, examples)
 
         ended, (episodes, examples) = over_groups(
-            play, sizes.groups, split(state.episodes, sizes.groups), rollout_key, merge
+            play, config.groups, split(state.episodes, config.groups), rollout_key, merge
         )
-        params, opt_state, learning = learn(learner, sizes, state, examples, shuffle_key)
+        params, opt_state, learning = learn(learner, config, state, examples, shuffle_key)
         state = PQNState(params, opt_state, join(episodes), state.updates + 1, values)
         return state, learning | ended
 
@@ -166,11 +164,10 @@ def make_pqn(
         reactive(environment, acting),
         init,
         update,
-        updates=sizes.updates,
-        items_per_update=sizes.environments * sizes.rollout_steps,
-        evaluation_episodes=sizes.evaluation_episodes,
-        hyperparameters=hyperparameters,
-        groups=sizes.groups,
+        updates=config.updates,
+        items_per_update=config.rollout_size,
+        evaluation_episodes=config.evaluation_episodes,
+        groups=config.groups,
     )
 
 
@@ -224,13 +221,13 @@ def pqn_loss(
 
 
 def learn(
-    learner: QLearner, sizes: Sizes, state: PQNState, examples: Valued, key: Key
+    learner: QLearner, config: PQN, state: PQNState, examples: Valued, key: Key
 ) -> tuple[Any, optax.OptState, Metrics]:
     """All gradient steps on one rollout.
 
     Args:
         learner: what values actions.
-        sizes: `epochs`, `minibatch_size`, `groups`, and what a rollout and a run are.
+        config: `epochs`, `minibatch_size`, `groups`, and what a rollout and a run are.
         state: whose parameters learn.
         examples: leaves `[groups, batch / groups, ...]`.
         key: for the order of the minibatches.
@@ -239,7 +236,7 @@ def learn(
         Parameters, the optimiser's state, and means over all gradient steps.
     """
     values = state.hyperparameters
-    left = 1.0 - state.updates / sizes.updates if sizes.anneal else jnp.float32(1.0)
+    left = 1.0 - state.updates / config.updates if config.anneal else jnp.float32(1.0)
     gradient_of = jax.grad(pqn_loss, argnums=1, has_aux=True)
 
     def one_minibatch(carry: tuple, chosen: jax.Array) -> tuple[tuple, dict[str, jax.Array]]:
@@ -247,14 +244,14 @@ def learn(
             lambda params, part: gradient_of(learner, params, part, values),
             _transformation(values),
             left * values["learning_rate"],
-            sizes.groups,
+            config.groups,
             carry,
             take(examples, chosen),
             key,
         )
 
-    batch = sizes.environments * sizes.rollout_steps
-    chosen = shuffled_minibatches(key, batch, sizes.minibatch_size, sizes.epochs, sizes.groups)
+    batch = config.rollout_size
+    chosen = shuffled_minibatches(key, batch, config.minibatch_size, config.epochs, config.groups)
     carry = (state.params, state.opt_state)
     (params, opt_state), parts = jax.lax.scan(one_minibatch, carry, chosen)
     return params, opt_state, {name: mean(told) for name, told in parts.items()}

@@ -8,16 +8,18 @@ is some of the environments: order within a sequence is never shuffled. All else
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Self
 
 import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Experiment, Hyperparameters, Key
-from research.rl.algorithms.ppo import Learner, Sizes, make_proximal
+from research.options.ranges import COUNT
+from research.rl.algorithms.ppo import PPO, Learner, make_proximal
 from research.rl.distributions import Distribution
 from research.rl.environments.environment import Environment
+from research.rl.environments.registered import make_environment
 from research.rl.examples import Examples, judged
 from research.rl.recurrent_network import (
     Memory,
@@ -28,21 +30,45 @@ from research.rl.recurrent_network import (
 from research.rl.rollout import Trajectory
 
 
-def make_recurrent_ppo(
-    environment: Environment,
-    sizes: Sizes,
-    memory_units: int,
-    hyperparameters: Mapping[str, float],
-) -> Experiment:
+@dataclass(frozen=True)
+class RecurrentPPO(PPO):
+    """What can be chosen: of the layers, a GRU comes after the hidden ones."""
+
+    memory_units: Annotated[
+        int, "units of the policy's GRU, and of the value function's", COUNT
+    ] = 64
+
+    def problems(self) -> list[str]:
+        """As those of `PPO`; and a minibatch must be of whole sequences."""
+        found = super().problems()
+        sequences = self.rollout_steps * self.groups
+        if not found and self.minibatch_size % sequences:
+            found.append(
+                "--minibatch-size must be a multiple of --rollout-steps times --groups "
+                f"({sequences}), for environments are shuffled and never their steps: "
+                f"{self.minibatch_size} is not"
+            )
+        return found
+
+    def smoke(self) -> Self:
+        """Thirty small updates."""
+        return replace(super().smoke(), memory_units=8)
+
+    def make(self) -> Experiment:
+        """Recurrent PPO in the chosen environment."""
+        return make_recurrent_ppo(make_environment(self.environment), self)
+
+
+def make_recurrent_ppo(environment: Environment, config: RecurrentPPO) -> Experiment:
     """PPO in `environment` of a policy with a GRU; see `research.rl.algorithms.ppo`.
 
     Args:
         environment: where.
-        sizes: shapes and loops; `minibatch_size` is a multiple of `rollout_steps`.
-        memory_units: units of each GRU.
-        hyperparameters: as `make_proximal`.
+        config: what was chosen.
     """
-    network = make_recurrent_network(environment, sizes.units, memory_units, sizes.channels)
+    network = make_recurrent_network(
+        environment, config.hidden, config.memory_units, config.channels
+    )
 
     def init(key: Key, observation: jax.Array) -> Any:
         return network.init(key, network.initial, observation, method="step")
@@ -57,7 +83,7 @@ def make_recurrent_ppo(
         return make_sequences(network, params, memory, trajectory, hyperparameters)
 
     learner = Learner(network, init, act, examples, network.initial)
-    return make_proximal(environment, sizes, hyperparameters, learner)
+    return make_proximal(environment, config, learner)
 
 
 def make_sequences(

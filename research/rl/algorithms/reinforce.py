@@ -15,9 +15,8 @@ exact gradient of the discounted return is left out, as is usual.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +25,7 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import of_all_groups, over_groups, split
 from research.engine.metrics import Metrics, count, maximum, mean, merge
+from research.options.ranges import AMOUNT
 from research.rl import losses
 from research.rl.acting import make_acting
 from research.rl.advantages import generalised_advantages
@@ -34,34 +34,38 @@ from research.rl.descent import descend_over_groups
 from research.rl.distributions import Distribution
 from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
-from research.rl.network import PolicyAndValue, make_network
+from research.rl.environments.registered import make_environment, unfit
+from research.rl.network import HiddenLayers, PolicyAndValue, make_network
+from research.rl.on_policy import OnPolicy
 from research.rl.policy import memoryless
 from research.rl.rollout import Episodes, Trajectory, collect, start
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """All that decides shapes and loops.
+class Reinforce(HiddenLayers, OnPolicy):
+    """What can be chosen of REINFORCE."""
 
-    Attributes:
-        environments: episodes in one update, played together.
-        units: units of each hidden layer of the policy, and of the baseline.
-        updates: in a whole run.
-        baseline: whether V(s) is learned and taken from the returns.
-        normalise_returns: whether what the gradient is weighted by has mean 0 and deviation 1.
-        channels: of a convolution before them, for images; 0 for none.
-        groups: equal parts of the episodes, which devices can share.
-        evaluation_episodes: episodes of either kind in one evaluation.
-    """
+    episodes: Annotated[int, "whole episodes in all environments together", AMOUNT] = 2400
+    baseline: Annotated[bool, "learn V(s) and take it from the returns"] = False
+    normalise_returns: Annotated[bool, "to mean 0 and deviation 1 in each update"] = True
+    value_weight: Annotated[float, "weight of the value function's squared error", AMOUNT] = 0.5
 
-    environments: int
-    units: tuple[int, ...]
-    updates: int
-    baseline: bool = False
-    normalise_returns: bool = True
-    channels: int = 0
-    groups: int = 1
-    evaluation_episodes: int = 64
+    @property
+    def updates(self) -> int:
+        """Gradient steps in a whole run."""
+        return self.episodes // self.environments
+
+    def problems(self) -> list[str]:
+        """Where the environment does not fit."""
+        return unfit(self.environment, image=self.channels > 0 or None) + super().problems()
+
+    def smoke(self) -> Self:
+        """Thirty small updates."""
+        return replace(self, environments=2, units=8, episodes=60, evaluation_episodes=2)
+
+    def make(self) -> Experiment:
+        """REINFORCE in the chosen environment."""
+        return make_reinforce(make_environment(self.environment), self)
 
 
 class ReinforceState(NamedTuple):
@@ -98,25 +102,21 @@ class Steps(NamedTuple):
     weight: jax.Array
 
 
-def make_reinforce(
-    environment: Environment, sizes: Sizes, hyperparameters: Mapping[str, float]
-) -> Experiment:
+def make_reinforce(environment: Environment, config: Reinforce) -> Experiment:
     """REINFORCE in `environment`: one update is one episode of each, and one gradient step.
 
     Args:
         environment: where; vectors beyond the bounds of its actions are clipped to them.
-        sizes: shapes and loops.
-        hyperparameters: starting values of `learning_rate`, `discount`, `value_weight`,
-            `max_gradient_norm`.
+        config: what was chosen.
     """
     environment = clip_actions(environment)
-    network = make_network(environment, sizes.units, sizes.channels)
+    network = make_network(environment, config.hidden, config.channels)
 
     def init(key: Key, hyperparameters: Hyperparameters) -> ReinforceState:
         observation = jax.eval_shape(environment.reset, key)[1]
         zeros = jnp.zeros(observation.shape, observation.dtype)
         # Without a baseline the value function has no parameters: it is never asked.
-        params = network.init(key, zeros, method=None if sizes.baseline else "policy")
+        params = network.init(key, zeros, method=None if config.baseline else "policy")
         return ReinforceState(
             params=params,
             opt_state=_transformation(hyperparameters).init(params),
@@ -142,28 +142,28 @@ def make_reinforce(
                 environment.longest_episode,
             )
             first = first_episodes(trajectory)
-            steps = make_steps(network, sizes.baseline, state.params, trajectory, values)
+            steps = make_steps(network, config.baseline, state.params, trajectory, values)
             return _played(trajectory, first), steps
 
-        fresh = split(start(environment, start_key, sizes.environments), sizes.groups)
-        played, steps = over_groups(play, sizes.groups, fresh, play_key, merge)
+        fresh = split(start(environment, start_key, config.environments), config.groups)
+        played, steps = over_groups(play, config.groups, fresh, play_key, merge)
         counted = steps.weight > 0
 
         def weighed() -> tuple[jax.Array, jax.Array]:
             advantage = steps.advantage
-            if sizes.normalise_returns:
+            if config.normalise_returns:
                 advantage = losses.normalised(advantage, counted)
             # So that a mean over all entries is one over the steps that count.
             return advantage, steps.weight / jnp.mean(steps.weight)
 
-        advantage, weight = of_all_groups(weighed, sizes.groups, learn_key)
+        advantage, weight = of_all_groups(weighed, config.groups, learn_key)
         steps = steps._replace(advantage=advantage, weight=weight)
         gradient_of = jax.grad(reinforce_loss, argnums=2, has_aux=True)
         (params, opt_state), parts = descend_over_groups(
-            lambda params, part: gradient_of(network, sizes.baseline, params, part, values),
+            lambda params, part: gradient_of(network, config.baseline, params, part, values),
             _transformation(values),
             values["learning_rate"],
-            sizes.groups,
+            config.groups,
             (state.params, state.opt_state),
             steps,
             learn_key,
@@ -182,12 +182,11 @@ def make_reinforce(
         reactive(environment, act),
         init,
         update,
-        updates=sizes.updates,
-        items_per_update=sizes.environments,
-        evaluation_episodes=sizes.evaluation_episodes,
-        hyperparameters=hyperparameters,
+        updates=config.updates,
+        items_per_update=config.environments,
+        evaluation_episodes=config.evaluation_episodes,
         items="episodes",
-        groups=sizes.groups,
+        groups=config.groups,
         told=told,
     )
 
