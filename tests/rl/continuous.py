@@ -7,22 +7,29 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.engine.experiment import Experiment
+from research.options.config import make_experiment
 from research.rl.environments.environment import Box, Environment, TimeStep
-from research.rl.off_policy import OffPolicyState, Sizes
+from research.rl.off_policy import ActorCritic, OffPolicyState, make_off_policy
 
 UNIT = Box(-np.ones(1, np.float32), np.ones(1, np.float32))
 BEST = 0.3
-SMALL = Sizes(
-    updates=150,
-    environments=4,
-    steps=4,
-    gradient_steps=8,
-    batch_size=32,
-    capacity=1000,
-    warmup_updates=8,
-    units=(16, 16),
-    evaluation_episodes=4,
-)
+TOGETHER = 16
+"""Steps of all environments in one update of `SMALL`."""
+SMALL = {
+    "environment_steps": 150 * TOGETHER,
+    "environments": 4,
+    "steps_per_update": 4,
+    "gradient_steps": 8,
+    "batch_size": 32,
+    "replay_size": 1000,
+    "learning_starts": 8 * TOGETHER,
+    "units": 16,
+    "evaluation_episodes": 4,
+    "learning_rate": 3e-3,
+    "discount": 0.5,
+    "target_rate": 0.05,
+}
+"""What all configs under test have."""
 
 
 def dial() -> Environment:
@@ -37,6 +44,11 @@ def dial() -> Environment:
         return after, TimeStep(observation, reward, jnp.bool_(True), jnp.bool_(False), observation)
 
     return Environment("dial", reset, step, (1,), UNIT, 1)
+
+
+def made(environment: Environment, config: ActorCritic) -> Experiment:
+    """The experiment of a config, in an environment without a name."""
+    return make_experiment(config, lambda blind: make_off_policy(environment, blind))
 
 
 def learn(experiment: Experiment, changes: dict[str, jax.Array]) -> OffPolicyState:

@@ -9,25 +9,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.rl.algorithms import ddpg_config, td3_config
-from research.rl.algorithms.correlated_noise_config import CorrelatedNoiseConfig, problems_of_noise
-from research.rl.algorithms.ddpg import make_ddpg
-from research.rl.algorithms.td3 import make_td3
+from experiments.rl.mountain_car_continuous_ddpg import CorrelatedDDPG
+from experiments.rl.mountain_car_continuous_td3 import CorrelatedTD3
+from research.options.config import config_fields, problems_of
+from research.rl.algorithms.ddpg import DDPG
+from research.rl.algorithms.td3 import TD3
 from research.rl.correlated_noise import correlated
 from research.rl.deterministic import networks
 from research.rl.environments.environment import Environment
-from research.rl.off_policy import OffPolicyState
-from tests.rl.continuous import SMALL, UNIT, dial, train
+from research.rl.off_policy import ActorCritic, OffPolicyState
+from tests.rl.continuous import SMALL, TOGETHER, UNIT, dial, made, train
 
-VALUES = {
-    "learning_rate": 3e-3,
-    "discount": 0.5,
-    "target_rate": 0.05,
-    "exploration_deviation": 0.1,
-    "smoothing_deviation": 0.2,
-    "smoothing_limit": 0.5,
-}
-SIZES = replace(SMALL, updates=12, warmup_updates=0)
+SHORT = SMALL | {"environment_steps": 12 * TOGETHER, "learning_starts": 0}
+PLAIN: dict[str, ActorCritic] = {"td3": TD3(**SHORT), "ddpg": DDPG(**SHORT)}
+CORRELATED: dict[str, ActorCritic] = {
+    "td3": CorrelatedTD3(**SHORT), "ddpg": CorrelatedDDPG(**SHORT)
+}  # fmt: skip
 
 
 def noise(correlation: float, length: int) -> np.ndarray:
@@ -65,10 +62,9 @@ def test_each_step_of_short_episodes_has_the_same_variance() -> None:
 
 
 def run(kind: str, environment: Environment, **changes: float) -> OffPolicyState:
-    values = VALUES | changes
-    if kind == "td3":
-        return train(make_td3(environment, SIZES, 2, values))
-    return train(make_ddpg(environment, SIZES, values))
+    """A whole run, with correlated noise where that is among the changes."""
+    kinds = CORRELATED if "noise_correlation" in changes else PLAIN
+    return train(made(environment, replace(kinds[kind], **changes)))
 
 
 @pytest.mark.parametrize("kind", [pytest.param("td3", marks=pytest.mark.slow), "ddpg"])
@@ -88,16 +84,16 @@ def test_a_correlation_of_0_leaves_every_bit(kind: str, clock) -> None:
 def test_an_algorithms_noise_follows_its_own_episode(clock) -> None:
     """An actor that learns nothing: what is added to its actions is the noise, step by step."""
     world = clock(3, ends="truncated")._replace(action_space=UNIT)
-    agent = networks(world, SIZES.units, 1)
+    agent = networks(world, PLAIN["ddpg"].hidden, 1)
 
     def added(correlation: float) -> np.ndarray:
         state = run("ddpg", world, noise_correlation=correlation, learning_rate=0.0)
         seen = jax.tree.map(lambda leaf: leaf[: int(state.replay.added)], state.replay.steps)
         action = agent.action(state.learned.actor.params, seen.observation)
-        told = np.asarray(seen.action - action, np.float64) / VALUES["exploration_deviation"]
-        told = told.reshape(-1, SIZES.environments)
-        np.testing.assert_allclose(state.noise[:, 0], told[-1], atol=1e-4)
-        return told
+        noise = np.asarray(seen.action - action, np.float64) / DDPG().exploration_deviation
+        noise = noise.reshape(-1, PLAIN["ddpg"].environments)
+        np.testing.assert_allclose(state.noise[:, 0], noise[-1], atol=1e-4)
+        return noise
 
     drawn = added(0.0)
     expected, unbroken = np.zeros_like(drawn), np.zeros_like(drawn)
@@ -117,8 +113,9 @@ def test_where_each_step_is_an_episode_nothing_is_correlated() -> None:
 
 @pytest.mark.parametrize("correlation", [-0.1, 1.0, float("nan")])
 def test_what_is_out_of_range_is_said(correlation: float) -> None:
-    assert problems_of_noise(CorrelatedNoiseConfig()) == []
-    (problem,) = problems_of_noise(CorrelatedNoiseConfig(noise_correlation=correlation))
-    assert "--noise-correlation" in problem
-    for config in (td3_config.TD3Config(), ddpg_config.DDPGConfig()):
-        assert not hasattr(config, "noise_correlation")  # recorded runs are of these fields
+    for config in (CorrelatedTD3(), CorrelatedDDPG()):
+        assert problems_of(config) == []
+        (problem,) = problems_of(replace(config, noise_correlation=correlation))
+        assert "--noise-correlation" in problem
+    for plain in PLAIN.values():
+        assert "noise_correlation" not in config_fields(plain)  # recorded runs are of these fields

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import jax
@@ -10,45 +9,37 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.engine.experiment import Experiment
-from research.rl.algorithms import ddpg_config, td3_config
-from research.rl.algorithms.ddpg import ddpg_target, make_ddpg
-from research.rl.algorithms.td3 import make_td3, smoothed, td3_target
+from research.options.config import floats, problems_of
+from research.rl.algorithms.ddpg import DDPG, ddpg_target
+from research.rl.algorithms.td3 import TD3, smoothed, td3_target
 from research.rl.deterministic import networks
-from research.rl.environments.environment import Environment
-from research.rl.off_policy import Sizes
+from research.rl.off_policy import ActorCritic
 from research.rl.replay import Transition
 from research.rl.targets import polyak
-from tests.rl.continuous import BEST, SMALL, UNIT, constant_critics, dial, greedy_return, train
+from tests.rl.continuous import (
+    BEST,
+    SMALL,
+    TOGETHER,
+    UNIT,
+    constant_critics,
+    dial,
+    greedy_return,
+    made,
+    train,
+)
 
-VALUES = {
-    "learning_rate": 3e-3,
-    "discount": 0.5,
-    "target_rate": 0.05,
-    "exploration_deviation": 0.5,
-    "smoothing_deviation": 0.2,
-    "smoothing_limit": 0.5,
-}
-
-
-def td3(environment: Environment, sizes: Sizes, delay: int = 2) -> Experiment:
-    return make_td3(environment, sizes, delay, VALUES)
-
-
-def ddpg(environment: Environment, sizes: Sizes) -> Experiment:
-    return make_ddpg(environment, sizes, VALUES)
-
-
-KINDS: dict[str, tuple[Callable[..., Experiment], int]] = {"td3": (td3, 2), "ddpg": (ddpg, 1)}
-"""How it is made, and how many critics it has."""
+PLAIN_TD3 = TD3(**SMALL, exploration_deviation=0.5)
+PLAIN_DDPG = DDPG(**SMALL, exploration_deviation=0.5)
+KINDS: dict[str, tuple[ActorCritic, int]] = {"td3": (PLAIN_TD3, 2), "ddpg": (PLAIN_DDPG, 1)}
+"""What is chosen, and how many critics it has."""
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_dial_is_set_to_what_pays_most(kind: str) -> None:
-    make, critics = KINDS[kind]
-    experiment = make(dial(), replace(SMALL, updates=400))
+    config, critics = KINDS[kind]
+    experiment = made(dial(), replace(config, environment_steps=400 * TOGETHER))
     state = train(experiment)
-    agent = networks(dial(), SMALL.units, critics)
+    agent = networks(dial(), config.hidden, critics)
     action = agent.action(state.learned.actor.params, jnp.ones(1))
     assert float(action[0]) == pytest.approx(BEST, abs=0.08)
     actions = jnp.array([[0.1], [BEST], [0.5]])
@@ -58,11 +49,12 @@ def test_the_dial_is_set_to_what_pays_most(kind: str) -> None:
 
 
 def test_an_end_ends_and_a_time_limit_does_not(clock) -> None:
-    agent = networks(clock(3, ends="terminated")._replace(action_space=UNIT), SMALL.units, 2)
+    config = replace(PLAIN_TD3, environment_steps=400 * TOGETHER)
+    agent = networks(clock(3, ends="terminated")._replace(action_space=UNIT), config.hidden, 2)
 
     def values(ends: str) -> np.ndarray:
         world = clock(3, ends=ends)._replace(action_space=UNIT)
-        state = train(td3(world, replace(SMALL, updates=400)))
+        state = train(made(world, config))
         seen, action = jnp.arange(3.0)[:, None], jnp.zeros((3, 1))
         return np.asarray(agent.critics.apply(state.learned.critics.params, seen, action))
 
@@ -75,15 +67,15 @@ def test_targets_of_two_critics_and_of_one() -> None:
         jnp.ones((2, 1)), jnp.zeros((2, 1)), jnp.array([1.0, 2.0]), jnp.array([0.5, 0.0]),
         jnp.ones((2, 1)),
     )  # fmt: skip
-    traced = {name: jnp.float32(value) for name, value in VALUES.items()}
+    traced = {name: jnp.float32(value) for name, value in floats(PLAIN_TD3).items()}
     noise = jnp.zeros((2, 1))
-    two = networks(dial(), SMALL.units, 2)
+    two = networks(dial(), PLAIN_TD3.hidden, 2)
     start = two.init(jax.random.key(0), traced)
     for values in ([3.0, 7.0], [7.0, 3.0]):
         critics = constant_critics(start.target_critics, values)
         params = start._replace(target_critics=critics)
         np.testing.assert_allclose(td3_target(two, params, seen, noise, traced), [2.5, 2.0])
-    one = networks(dial(), SMALL.units, 1)
+    one = networks(dial(), PLAIN_DDPG.hidden, 1)
     start = one.init(jax.random.key(0), traced)
     params = start._replace(target_critics=constant_critics(start.target_critics, [7.0]))
     np.testing.assert_allclose(ddpg_target(one, params, seen), [4.5, 2.0])
@@ -100,9 +92,9 @@ def test_smoothing_is_clipped_twice() -> None:
 
 @pytest.mark.parametrize(("gradient_steps", "moves"), [(2, False), (3, True)])
 def test_the_actor_waits_for_its_turn(gradient_steps: int, moves: bool) -> None:
-    sizes = replace(SMALL, warmup_updates=0, gradient_steps=gradient_steps)
-    experiment = td3(dial(), sizes, delay=3)
-    traced = {name: jnp.float32(value) for name, value in VALUES.items()}
+    config = replace(PLAIN_TD3, learning_starts=0, gradient_steps=gradient_steps, policy_delay=3)
+    experiment = made(dial(), config)
+    traced = {name: jnp.float32(value) for name, value in floats(config).items()}
     before = experiment.init(jax.random.key(0), traced).learned
     state = experiment.init(jax.random.key(0), traced)
     after = jax.jit(experiment.update)(state, None, jax.random.key(1))[0].learned
@@ -128,29 +120,32 @@ def test_targets_follow_as_the_closed_form_says() -> None:
 
 def test_what_is_remembered_is_what_was_done() -> None:
     """Noise far beyond the bounds is clipped before it is kept."""
-    values = {**VALUES, "exploration_deviation": 5.0}
+    short = replace(PLAIN_DDPG, environment_steps=5 * TOGETHER, batch_size=4)
     for warmup in (0, 10):
-        sizes = replace(SMALL, updates=5, warmup_updates=warmup, batch_size=4)
-        kept = np.asarray(train(make_ddpg(dial(), sizes, values)).replay.steps.action)[:80]
+        config = replace(short, learning_starts=warmup * TOGETHER, exploration_deviation=5.0)
+        kept = np.asarray(train(made(dial(), config)).replay.steps.action)[:80]
         assert np.abs(kept).max() <= 1.0
         # Random actions at the start fill the middle; noise as wide as this is nearly all edge.
         assert (np.abs(kept) == 1.0).mean() > 0.5 if warmup == 0 else np.abs(kept).max() < 1.0
 
 
 @pytest.mark.parametrize(
-    ("module", "change", "said"),
+    ("config", "change", "said"),
     [
-        (td3_config, {"environment": "CartPole-v1"}, "Pendulum-v1"),
-        (td3_config, {"policy_delay": 3}, "--policy-delay must divide --gradient-steps"),
-        (td3_config, {"policy_delay": 0}, "--policy-delay"),
-        (td3_config, {"smoothing_limit": -1.0}, "--smoothing-limit"),
-        (td3_config, {"exploration_deviation": 0.0}, "--exploration-deviation"),
-        (ddpg_config, {"environment": "Acrobot-v1"}, "Pendulum-v1"),
-        (ddpg_config, {"batch_size": 1000, "replay_size": 800}, "--batch-size 1000"),
-        (ddpg_config, {"exploration_deviation": 0.0}, "--exploration-deviation"),
+        (TD3(), {"environment": "CartPole-v1"}, "Pendulum-v1"),
+        (TD3(), {"policy_delay": 3}, "--policy-delay must divide --gradient-steps"),
+        (TD3(), {"policy_delay": 0}, "--policy-delay"),
+        (TD3(), {"smoothing_limit": -1.0}, "--smoothing-limit"),
+        (TD3(), {"exploration_deviation": 0.0}, "--exploration-deviation"),
+        (DDPG(), {"environment": "Acrobot-v1"}, "Pendulum-v1"),
+        (
+            DDPG(),
+            {"batch_size": 1000, "replay_size": 800},
+            "at most 800 (--replay-size), not 1000",
+        ),
+        (DDPG(), {"exploration_deviation": 0.0}, "--exploration-deviation"),
     ],
 )
-def test_what_does_not_go_together_is_said(module, change: dict, said: str) -> None:
-    config = module.TD3Config() if module is td3_config else module.DDPGConfig()
-    assert module.validate(config) == []
-    assert any(said in problem for problem in module.validate(replace(config, **change)))
+def test_what_does_not_go_together_is_said(config: ActorCritic, change: dict, said: str) -> None:
+    assert problems_of(config) == []
+    assert any(said in problem for problem in problems_of(replace(config, **change)))

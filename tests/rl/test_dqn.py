@@ -11,34 +11,28 @@ import pytest
 
 from research.engine.experiment import Experiment
 from research.engine.metrics import read
-from research.rl.algorithms.dqn import DQNState, Sizes, make_dqn
-from research.rl.algorithms.dqn_config import DQNConfig, sizes_of, validate
+from research.options.config import floats, make_experiment, problems_of
+from research.rl.algorithms.dqn import CLEANRL, DQN, DQNState, make_dqn
 from research.rl.environments.environment import Environment
 from research.rl.q_learner import QLearner, bootstrap_target
 from research.rl.q_network import QNetwork
 
-VALUES = {
-    "learning_rate": 5e-3,
-    "discount": 0.5,
-    "epsilon": 0.1,
-    "exploration_fraction": 0.5,
-    "max_gradient_norm": 10.0,
-    "priority_exponent": 0.6,
-    "importance_exponent": 0.4,
-    "smallest_return": -1.0,
-    "largest_return": 4.0,
-}
-PLAIN = Sizes(
-    updates=300,
+PLAIN = DQN(
+    environment_steps=300 * 8,
     environments=2,
-    steps=4,
+    steps_per_update=4,
     gradient_steps=4,
     batch_size=32,
-    capacity=500,
-    warmup_updates=8,
+    replay_size=500,
+    learning_starts=9 * 8,
     target_every=2,
-    units=(16, 16),
+    units=16,
     evaluation_episodes=4,
+    learning_rate=5e-3,
+    discount=0.5,
+    epsilon=0.1,
+    smallest_return=-1.0,
+    largest_return=4.0,
 )
 KINDS = {
     "plain": PLAIN,
@@ -49,22 +43,22 @@ KINDS = {
 }
 
 
-def trained(environment: Environment, sizes: Sizes) -> tuple[Experiment, DQNState]:
-    experiment = make_dqn(environment, sizes, VALUES)
-    values = {name: jnp.float32(value) for name, value in VALUES.items()}
+def trained(environment: Environment, config: DQN) -> tuple[Experiment, DQNState]:
+    experiment = make_experiment(config, lambda blind: make_dqn(environment, blind))
+    values = {name: jnp.float32(value) for name, value in floats(config).items()}
 
     @jax.jit
     def train(key: jax.Array) -> DQNState:
         start = experiment.init(key, values)
-        keys = jax.random.split(key, sizes.updates)
+        keys = jax.random.split(key, config.updates)
         return jax.lax.scan(lambda s, k: (experiment.update(s, None, k)[0], None), start, keys)[0]
 
     return experiment, train(jax.random.key(0))
 
 
-def q_values(environment: Environment, sizes: Sizes, state: DQNState, seen: list) -> np.ndarray:
-    network = QNetwork(environment.actions, sizes.units, sizes.atoms, sizes.duelling)
-    learner = QLearner(environment, network, sizes.double)
+def q_values(environment: Environment, config: DQN, state: DQNState, seen: list) -> np.ndarray:
+    network = QNetwork(environment.actions, config.hidden, config.atoms, config.duelling)
+    learner = QLearner(environment, network, config.double)
     observations = jnp.asarray(seen, jnp.float32)[:, None]
     return np.asarray(learner.q_value(state.params, observations, state.hyperparameters))
 
@@ -82,19 +76,19 @@ def test_the_lever_is_worth_what_it_pays(lever: Environment, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["plain", pytest.param("rainbow", marks=pytest.mark.slow)])
 def test_an_end_ends_and_a_time_limit_does_not(clock, kind: str) -> None:
-    sizes = replace(KINDS[kind], updates=600)
+    config = replace(KINDS[kind], environment_steps=600 * 8)
     world = clock(3, ends="terminated")
-    ended = q_values(world, sizes, trained(world, sizes)[1], [0, 1, 2])
+    ended = q_values(world, config, trained(world, config)[1], [0, 1, 2])
     np.testing.assert_allclose(ended, [[1.75] * 2, [1.5] * 2, [1.0] * 2], atol=0.12)
     world = clock(3, ends="truncated")
-    cut = q_values(world, sizes, trained(world, sizes)[1], [0, 1, 2])
+    cut = q_values(world, config, trained(world, config)[1], [0, 1, 2])
     np.testing.assert_allclose(cut, np.full((3, 2), 2.0), atol=0.12)
 
 
 def test_learning_that_starts_with_the_last_update_is_learning(lever: Environment) -> None:
-    config = replace(DQNConfig(), learning_starts=500_000)
-    assert validate(config) == []
-    assert sizes_of(config).warmup_updates == sizes_of(config).updates - 1
+    config = replace(CLEANRL, learning_starts=500_000)
+    assert problems_of(config) == []
+    assert config.warmup_updates == config.updates - 1
 
 
 def test_what_is_learned_is_acted_on_however_much_is_explored(lever: Environment) -> None:
@@ -137,8 +131,11 @@ def test_a_duelling_network_is_its_value_plus_what_is_better_than_the_mean() -> 
     ("change", "said"),
     [
         ({"environment": "Pendulum-v1"}, "CartPole-v1"),
-        ({"batch_size": 1000, "replay_size": 800}, "--batch-size 1000"),
-        ({"replay_size": 1001}, "--environments must divide"),
+        (
+            {"batch_size": 1000, "replay_size": 800},
+            "at most 800 (--replay-size), not 1000",
+        ),
+        ({"replay_size": 1001}, "--environments must divide --replay-size (1001)"),
         ({"environments": 0}, "environments"),
         ({"lookahead": 50, "replay_size": 80, "batch_size": 8}, "--lookahead 50"),
         ({"atoms": 51, "largest_return": -1.0}, "--smallest-return"),
@@ -146,5 +143,5 @@ def test_a_duelling_network_is_its_value_plus_what_is_better_than_the_mean() -> 
     ],
 )
 def test_what_does_not_go_together_is_said(change: dict, said: str) -> None:
-    assert validate(DQNConfig()) == []
-    assert any(said in problem for problem in validate(replace(DQNConfig(), **change)))
+    assert problems_of(CLEANRL) == []
+    assert any(said in problem for problem in problems_of(replace(CLEANRL, **change)))

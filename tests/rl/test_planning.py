@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.rl.algorithms import planner
+from research.options.config import make_experiment, problems_of
 from research.rl.algorithms.planning import (
+    Method,
+    Planning,
     backup,
     greedy_value,
     make_model,
@@ -75,7 +77,7 @@ def test_every_method_ends_at_the_exact_values(sweep, mdp):
     ("method", "backups"),
     [("q_value_iteration", 1), ("value_iteration", 2), ("policy_iteration", 7)],
 )
-def test_a_sweep_is_as_many_backups_as_it_counts(method: planner.Method, backups: int):
+def test_a_sweep_is_as_many_backups_as_it_counts(method: Method, backups: int):
     """Of which each brings what comes a step later into account: nothing, one backup too few."""
     ahead = 6
     steps = np.zeros((ahead + 1, 1, ahead + 1))
@@ -83,8 +85,7 @@ def test_a_sweep_is_as_many_backups_as_it_counts(method: planner.Method, backups
     reward = np.zeros_like(steps)
     reward[ahead - 1, 0, ahead] = 1
     mdp = make_finite(steps, reward)
-    config = planner.PlanningConfig(method=method, evaluation_sweeps=7)
-    experiment = planner.make(config)
+    experiment = make_experiment(Planning(method=method, evaluation_sweeps=7))
     assert experiment.items_per_step == backups * int(three_states().possible.sum())
     sweep = {"q_value_iteration": q_value_iteration, "value_iteration": value_sweep}.get(
         method, make_policy_iteration(7)
@@ -124,8 +125,7 @@ def test_a_sweep_brings_values_nearer_by_the_discount(seed, discount):
 
 
 def test_the_experiment_says_how_near_it_is():
-    config = planner.PlanningConfig()
-    experiment = planner.make(config)
+    experiment = make_experiment(Planning())
     hyperparameters = {"discount": jnp.float32(0.9)}
     plan = experiment.init(jax.random.key(0), hyperparameters)
     before = experiment.measure(plan)
@@ -146,5 +146,5 @@ def test_the_experiment_says_how_near_it_is():
     ],
 )
 def test_what_does_not_fit_is_named_with_what_does(name, message):
-    (problem,) = planner.validate(planner.PlanningConfig(environment=name))
+    (problem,) = problems_of(Planning(environment=name))
     assert message in problem and "FrozenLake4x4-finite" in problem

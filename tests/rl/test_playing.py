@@ -10,6 +10,7 @@ import pytest
 from experiments.rl import cartpole_dqn, cartpole_ppo, maze_q_learning
 from research.engine import metrics
 from research.engine.hyperparameters import traced
+from research.options.config import make_experiment
 from research.rl.agent import reactive
 from research.rl.distributions import Categorical, Gaussian
 from research.rl.environments.environment import Renderer
@@ -80,7 +81,7 @@ def test_a_film_shows_episodes_one_after_another(clock):
 
 @pytest.mark.parametrize("named", [cartpole_ppo, cartpole_dqn, maze_q_learning])
 def test_an_agent_acts_as_the_experiment_evaluates(named):
-    experiment = named.make(named.smoke(named.Config()))
+    experiment = make_experiment(named.config.smoke())
     key = jax.random.key(3)
     state = jax.jit(experiment.init)(key, traced(experiment.hyperparameters))
     if named is maze_q_learning:

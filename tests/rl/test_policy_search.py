@@ -17,30 +17,27 @@ from experiments.rl import (
     cartpole_hill_climbing,
     cartpole_random_search,
 )
+from experiments.rl.cartpole_hard_coded import rule
 from research.engine.experiment import Experiment
 from research.engine.metrics import read
+from research.options.config import problems_of
 from research.rl.algorithms.fixed_policy import make_fixed_policy
-from research.rl.algorithms.policy_search import (
-    PolicySearchState,
-    Sizes,
-    make_policy_search,
-    play,
-)
+from research.rl.algorithms.policy_search import PolicySearchState, make_policy_search
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Discrete, Environment, TimeStep
 from research.rl.evaluation import run_episodes
 from research.rl.policy import memoryless
-from research.rl.vector_policy import make_vector_policy
-from tests.rl.searches import SEARCHES, VALUES, traced
+from research.rl.vector_policy import make_vector_policy, play
+from tests.rl.searches import SEARCHES, traced
 
 
 def tried(environment: Environment, name: str, generations: int = 12) -> tuple:
-    sizes = Sizes(generations, 20, 2, 4, evaluation_episodes=4)
-    experiment = make_policy_search(environment, SEARCHES[name], sizes, VALUES)
+    config = replace(SEARCHES[name], generations=generations)
+    experiment = make_policy_search(environment, config)
 
     @jax.jit
     def train(key):
-        start = experiment.init(key, traced())
+        start = experiment.init(key, traced(config))
 
         def update(state, key):
             state, metrics = experiment.update(state, None, key)
@@ -115,9 +112,11 @@ def test_policies_have_the_parameters_they_should(lever, units, bias, parameters
 
 
 def test_more_steps_than_can_be_counted_are_refused(lever: Environment) -> None:
-    sizes = Sizes(2**20, 2**10, 2**3, 1)
+    config = replace(
+        SEARCHES["random"], generations=2**20, candidates=2**10, episodes=2**3, trial_episodes=1
+    )
     with pytest.raises(ValueError, match="environment steps"):
-        make_policy_search(lever, SEARCHES["random"], sizes, VALUES)
+        make_policy_search(lever, config)
 
 
 def test_a_fixed_policy_is_measured_and_stays(lever: Environment) -> None:
@@ -126,7 +125,7 @@ def test_a_fixed_policy_is_measured_and_stays(lever: Environment) -> None:
         return policy(jnp.stack([0.0, values["pull"]]), observations)
 
     for pull in (1.0, -1.0):
-        experiment: Experiment = make_fixed_policy(lever, always, 8, {"pull": pull})
+        experiment: Experiment = make_fixed_policy(lever, always, 8)
         state = experiment.init(jax.random.key(0), {"pull": jnp.float32(pull)})
         told = read(experiment.evaluate(state, None, jax.random.key(1)))
         assert told["episode_return"] == (pull > 0) and told["return_deviation"] == 0.0
@@ -136,16 +135,15 @@ def test_a_fixed_policy_is_measured_and_stays(lever: Environment) -> None:
 def test_the_rule_pushes_towards_the_lean() -> None:
     seen = jnp.array([[0.0, 0.0, 0.1, -0.3], [0.0, 0.0, -0.1, 0.3], [5.0, -5.0, 0.2, 0.0]])
     values = {"angle_weight": jnp.float32(1), "angular_velocity_weight": jnp.float32(0)}
-    np.testing.assert_array_equal(cartpole_hard_coded.rule(values, seen).mode(), [1, 0, 1])
+    np.testing.assert_array_equal(rule(values, seen).mode(), [1, 0, 1])
     both = values | {"angular_velocity_weight": jnp.float32(1)}
-    np.testing.assert_array_equal(cartpole_hard_coded.rule(both, seen).mode(), [0, 1, 1])
+    np.testing.assert_array_equal(rule(both, seen).mode(), [0, 1, 1])
 
 
 def test_the_best_so_far_is_a_buffer_of_its_own(lever: Environment) -> None:
-    sizes = Sizes(1, 20, 2, 4)
-    for make_search in SEARCHES.values():
-        experiment = make_policy_search(lever, make_search, sizes, VALUES)
-        state: PolicySearchState = experiment.init(jax.random.key(0), traced())
+    for config in SEARCHES.values():
+        experiment = make_policy_search(lever, config)
+        state: PolicySearchState = experiment.init(jax.random.key(0), traced(config))
         places = [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves(state)]
         assert len(set(places)) == len(places)
 
@@ -160,8 +158,16 @@ def test_the_best_so_far_is_a_buffer_of_its_own(lever: Environment) -> None:
         (cartpole_random_search, {"deviation": 0.0}, "--deviation"),
         (cartpole_hill_climbing, {"candidates": 1}, "--candidates"),
         (cartpole_hill_climbing, {"factor": 0.5}, "--factor"),
-        (cartpole_hill_climbing, {"smallest_deviation": 3.0}, "--smallest-deviation 3"),
-        (cartpole_genetic, {"elites": 32}, "--elites 32"),
+        (
+            cartpole_hill_climbing,
+            {"smallest_deviation": 3.0},
+            "at most 2 (--largest-deviation), not 3",
+        ),
+        (
+            cartpole_genetic,
+            {"elites": 32},
+            "below 32 (--candidates), not 32",
+        ),
         (cartpole_genetic, {"elites": 0}, "--elites"),
         (cartpole_genetic, {"crossover_rate": 1.5}, "--crossover-rate"),
         (cartpole_evolution_strategies, {"candidates": 7}, "--candidates must be even"),
@@ -170,5 +176,5 @@ def test_the_best_so_far_is_a_buffer_of_its_own(lever: Environment) -> None:
     ],
 )
 def test_what_does_not_fit_is_said(module, change: dict, said: str) -> None:
-    assert module.validate(module.Config()) == []
-    assert any(said in problem for problem in module.validate(replace(module.Config(), **change)))
+    assert problems_of(module.config) == []
+    assert any(said in problem for problem in problems_of(replace(module.config, **change)))

@@ -9,30 +9,34 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.rl.algorithms.sac import bounded, make_sac, networks
-from research.rl.algorithms.sac_config import SACConfig, validate
+from research.options.config import floats, problems_of
+from research.rl.algorithms.sac import SAC, bounded, networks
 from research.rl.environments.environment import Discrete
 from research.rl.replay import Transition
-from tests.rl.continuous import BEST, SMALL, UNIT, constant_critics, dial, learn, train
+from tests.rl.continuous import (
+    BEST,
+    SMALL,
+    TOGETHER,
+    UNIT,
+    constant_critics,
+    dial,
+    learn,
+    made,
+    train,
+)
 
-VALUES = {
-    "learning_rate": 3e-3,
-    "discount": 0.5,
-    "target_rate": 0.05,
-    "initial_temperature": 0.1,
-    "target_entropy": -1.0,
-}
+CONFIG = SAC(**SMALL, initial_temperature=0.1)
+LONGER = replace(CONFIG, environment_steps=600 * TOGETHER)
 
 
 def test_policy_and_temperature_are_those_of_the_closed_form() -> None:
     """exp(Q / α) is normal about .3 with variance α / 2, and its entropy is to be the target."""
-    sizes = replace(SMALL, updates=600)
-    experiment = make_sac(dial(), sizes, VALUES)
+    experiment = made(dial(), LONGER)
     target_entropy = jnp.array([-1.0, -2.0])
     # Side by side in one program: a hyper-parameter changes no shape.
     learned = jax.jit(jax.vmap(lambda h: learn(experiment, {"target_entropy": h})))(target_entropy)
     learned = learned.learned
-    agent = networks(dial(), sizes.units)
+    agent = networks(dial(), CONFIG.hidden)
     said = jax.vmap(lambda p: agent.policy(p, jnp.ones(1)))(learned.actor.params)
     variance = np.exp(2 * target_entropy) / (2 * np.pi * np.e)
     np.testing.assert_allclose(said.mode()[:, 0], [BEST] * 2, atol=0.04)
@@ -48,12 +52,11 @@ def test_policy_and_temperature_are_those_of_the_closed_form() -> None:
 
 def test_an_end_ends_and_a_time_limit_does_not(clock) -> None:
     """With hardly any temperature the values are those of the rewards alone."""
-    sizes = replace(SMALL, updates=600)
-    agent = networks(clock(3, ends="terminated")._replace(action_space=UNIT), sizes.units)
+    agent = networks(clock(3, ends="terminated")._replace(action_space=UNIT), CONFIG.hidden)
 
     def values(ends: str) -> np.ndarray:
         world = clock(3, ends=ends)._replace(action_space=UNIT)
-        state = train(make_sac(world, sizes, {**VALUES, "initial_temperature": 1e-6}))
+        state = train(made(world, replace(LONGER, initial_temperature=1e-6)))
         seen, action = jnp.arange(3.0)[:, None], jnp.zeros((3, 1))
         return np.asarray(agent.critics.apply(state.learned.critics.params, seen, action))
 
@@ -62,9 +65,10 @@ def test_an_end_ends_and_a_time_limit_does_not(clock) -> None:
 
 
 def test_the_target_takes_the_smaller_critic_and_the_entropy() -> None:
-    experiment = make_sac(dial(), SMALL, VALUES)
-    state = experiment.init(jax.random.key(0), {k: jnp.float32(v) for k, v in VALUES.items()})
-    agent = networks(dial(), SMALL.units)
+    experiment = made(dial(), CONFIG)
+    values = {name: jnp.float32(value) for name, value in floats(CONFIG).items()}
+    state = experiment.init(jax.random.key(0), values)
+    agent = networks(dial(), CONFIG.hidden)
     seen = Transition(
         jnp.ones((2, 1)), jnp.zeros((2, 1)), jnp.array([1.0, 2.0]), jnp.array([0.5, 0.0]),
         jnp.ones((2, 1)),
@@ -72,8 +76,8 @@ def test_the_target_takes_the_smaller_critic_and_the_entropy() -> None:
     noise = jnp.array([[0.3], [-0.4]])
     said = agent.policy(state.learned.actor.params, seen.final_observation)
     surprise = np.asarray(said.sample_with_log_probability(noise)[1])
-    for values in ([3.0, 7.0], [7.0, 3.0]):
-        critics = constant_critics(state.learned.target_critics, values)
+    for pair in ([3.0, 7.0], [7.0, 3.0]):
+        critics = constant_critics(state.learned.target_critics, pair)
         learned = state.learned._replace(target_critics=critics)
         told = agent.target(learned, seen, jnp.float32(0.1), noise)
         np.testing.assert_allclose(told, [1 + 0.5 * (3 - 0.1 * surprise[0]), 2.0], rtol=1e-5)
@@ -81,12 +85,11 @@ def test_the_target_takes_the_smaller_critic_and_the_entropy() -> None:
 
 def test_temperature_rises_where_there_is_too_little_entropy() -> None:
     """From the same start, one update towards more entropy and one towards less."""
-    sizes = replace(SMALL, warmup_updates=0)
 
     def change(target_entropy: float) -> float:
-        values = {**VALUES, "target_entropy": target_entropy}
-        experiment = make_sac(dial(), sizes, values)
-        traced = {name: jnp.float32(value) for name, value in values.items()}
+        config = replace(CONFIG, learning_starts=0, target_entropy=target_entropy)
+        experiment = made(dial(), config)
+        traced = {name: jnp.float32(value) for name, value in floats(config).items()}
         state = experiment.init(jax.random.key(0), traced)
         after, _ = jax.jit(lambda s: experiment.update(s, None, jax.random.key(1)))(state)
         both = after.learned.log_temperature.params, state.learned.log_temperature.params
@@ -105,15 +108,18 @@ def test_log_deviations_stay_within_bounds_and_small_ones_are_as_they_are() -> N
 
 def test_numbers_as_actions_are_refused() -> None:
     with pytest.raises(ValueError, match="actions of dial are not vectors"):
-        make_sac(dial()._replace(action_space=Discrete(2)), SMALL, VALUES)
+        made(dial()._replace(action_space=Discrete(2)), CONFIG)
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"environment": "CartPole-v1"}, "Pendulum-v1"),
-        ({"batch_size": 1000, "replay_size": 800}, "--batch-size 1000"),
-        ({"replay_size": 1001}, "--environments must divide"),
+        (
+            {"batch_size": 1000, "replay_size": 800},
+            "at most 800 (--replay-size), not 1000",
+        ),
+        ({"replay_size": 1001}, "--environments must divide --replay-size (1001)"),
         ({"environments": 0}, "--environments"),
         ({"target_rate": 0.0}, "--target-rate"),
         ({"initial_temperature": 0.0}, "--initial-temperature"),
@@ -121,5 +127,5 @@ def test_numbers_as_actions_are_refused() -> None:
     ],
 )
 def test_what_does_not_go_together_is_said(change: dict, said: str) -> None:
-    assert validate(SACConfig()) == []
-    assert any(said in problem for problem in validate(replace(SACConfig(), **change)))
+    assert problems_of(SAC()) == []
+    assert any(said in problem for problem in problems_of(replace(SAC(), **change)))

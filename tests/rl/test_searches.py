@@ -7,11 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.rl.algorithms.policy_search import Search
-from research.rl.algorithms.policy_search_genetic import chosen_parents, crossed
-from research.rl.algorithms.policy_search_local import hill_climbing
-from research.rl.algorithms.policy_search_strategies import centred_ranks, gradient_estimate
-from tests.rl.searches import SEARCHES, VALUES, traced
+from research.rl.algorithms.evolution import (
+    centred_ranks,
+    chosen_parents,
+    crossed,
+    gradient_estimate,
+)
+from research.rl.algorithms.local_search import hill_climbing
+from tests.rl.searches import SEARCHES, traced
 
 TARGET = jnp.array([1.0, -1.0, 0.5])
 
@@ -20,24 +23,25 @@ def sphere(points: jax.Array) -> jax.Array:
     return -jnp.sum(jnp.square(points - TARGET), axis=-1)
 
 
-def searched(search: Search, fitness, generations: int, seed: int = 0):
-    """The answer, and of each generation the state before it and the population."""
+def searched(name: str, parameters: int, fitness, generations: int):
+    """The answer, and of each generation the answer after it and the population."""
+    search, values = SEARCHES[name].search(parameters), traced(SEARCHES[name])
 
     @jax.jit
     def run(key):
-        start = search.init(jax.random.fold_in(key, 0), traced())
+        start = search.init(jax.random.fold_in(key, 0), values)
 
         def generation(state, key):
             ask_key, tell_key = jax.random.split(key)
-            asked, population = search.ask(state, ask_key, traced())
-            after = search.tell(asked, population, fitness(population), tell_key, traced())
+            asked, population = search.ask(state, ask_key, values)
+            after = search.tell(asked, population, fitness(population), tell_key, values)
             return after, (search.answer(after), population)
 
         keys = jax.random.split(jax.random.fold_in(key, 1), generations)
         last, seen = jax.lax.scan(generation, start, keys)
         return search.answer(last), seen
 
-    return run(jax.random.key(seed))
+    return run(jax.random.key(0))
 
 
 @pytest.mark.parametrize(
@@ -45,35 +49,35 @@ def searched(search: Search, fitness, generations: int, seed: int = 0):
     [("hill", 1e-2), ("genetic", 0.1), ("strategies", 0.1), ("covariance", 1e-4)],
 )
 def test_a_search_finds_the_top_of_a_sphere(name: str, near: float) -> None:
-    answer, _ = searched(SEARCHES[name](3), sphere, 100)
+    answer, _ = searched(name, 3, sphere, 100)
     np.testing.assert_allclose(answer, TARGET, atol=near)
     # And the other way from one that is told the opposite.
-    astray, _ = searched(SEARCHES[name](3), lambda points: -sphere(points), 100)
+    astray, _ = searched(name, 3, lambda points: -sphere(points), 100)
     assert float(sphere(astray)) < float(sphere(jnp.zeros(3)))
 
 
 def test_random_search_answers_with_the_fittest_it_drew() -> None:
-    _, (answers, populations) = searched(SEARCHES["random"](3), sphere, 50)
+    _, (answers, populations) = searched("random", 3, sphere, 50)
     fittest = jnp.argmax(sphere(populations), axis=1)
     np.testing.assert_array_equal(answers, populations[jnp.arange(50), fittest])
-    assert float(jnp.std(populations)) == pytest.approx(VALUES["deviation"], rel=0.05)
+    assert float(jnp.std(populations)) == pytest.approx(SEARCHES["random"].deviation, rel=0.05)
 
 
 def test_hill_climbing_never_gets_worse() -> None:
     def rugged(points):
         return sphere(points) + jnp.sum(jnp.cos(20.0 * points), axis=-1)
 
-    _, (answers, populations) = searched(SEARCHES["hill"](3), rugged, 100)
+    _, (answers, populations) = searched("hill", 3, rugged, 100)
     heights = np.asarray(rugged(answers))
     assert (np.diff(heights) >= 0).all() and heights[-1] > heights[0]
     np.testing.assert_array_equal(populations[1:, 0], answers[:-1])
     # Random search, on the same function, does get worse at times.
-    _, (answers, _) = searched(SEARCHES["random"](3), rugged, 100)
+    _, (answers, _) = searched("random", 3, rugged, 100)
     assert (np.diff(np.asarray(rugged(answers))) < 0).any()
 
 
 def test_steps_shrink_after_a_success_and_grow_after_none() -> None:
-    search, values = hill_climbing(2, 4), traced()
+    search, values = hill_climbing(2, 4), traced(SEARCHES["hill"])
     start = search.init(jax.random.key(0), values)
     _, population = search.ask(start, jax.random.key(1), values)
 
@@ -91,7 +95,7 @@ def test_steps_shrink_after_a_success_and_grow_after_none() -> None:
 
 
 def test_elites_stay_and_the_fittest_is_in_front() -> None:
-    _, (answers, populations) = searched(SEARCHES["genetic"](3), sphere, 30)
+    _, (answers, populations) = searched("genetic", 3, sphere, 30)
     for before, after, answer in zip(populations[:-1], populations[1:], answers, strict=False):
         order = np.argsort(-np.asarray(sphere(before)), kind="stable")[:3]
         np.testing.assert_array_equal(after[:3], np.asarray(before)[order])
@@ -150,7 +154,7 @@ def test_ranks_are_centred_and_equals_are_equal() -> None:
 
 
 def test_equals_leave_a_strategy_where_it_is() -> None:
-    answer, _ = searched(SEARCHES["strategies"](3), lambda points: jnp.zeros(len(points)), 5)
+    answer, _ = searched("strategies", 3, lambda points: jnp.zeros(len(points)), 5)
     np.testing.assert_array_equal(answer, np.zeros(3))
 
 
@@ -162,8 +166,8 @@ def ellipsoid(points: jax.Array) -> jax.Array:
 
 
 def test_covariances_adapt_to_an_ill_conditioned_ellipsoid() -> None:
-    answer, _ = searched(SEARCHES["covariance"](6), ellipsoid, 300)
+    answer, _ = searched("covariance", 6, ellipsoid, 300)
     np.testing.assert_allclose(answer, np.ones(6), atol=1e-2)
     # What knows of no direction creeps.
-    answer, _ = searched(SEARCHES["hill"](6), ellipsoid, 300)
+    answer, _ = searched("hill", 6, ellipsoid, 300)
     assert float(jnp.max(jnp.abs(answer - 1.0))) > 0.1

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.rl.algorithms import table_learner
-from research.rl.algorithms.tabular import Sizes, make_tabular
+from research.options.config import floats, make_experiment, problems_of
+from research.rl.algorithms.tabular import Tabular, make_tabular
 from research.rl.algorithms.temporal_difference import start_prediction, td_zero
 from research.rl.environments.finite import (
     LAKES,
@@ -20,23 +22,29 @@ from research.rl.environments.finite import (
 )
 from research.rl.environments.finite_environment import make_finite_environment
 
-HYPERPARAMETERS = {
-    "step_size": 0.5,
-    "step_size_decay": 0.02,
-    "discount": 0.9,
-    "epsilon": 0.2,
-    "epsilon_decay": 0.0,
-    "temperature": 5.0,
-    "curiosity": 20.0,
-}
+CONFIG = Tabular(
+    decay_by_visit=True,
+    step_size=0.5,
+    step_size_decay=0.02,
+    discount=0.9,
+    epsilon=0.2,
+    temperature=5.0,
+    curiosity=20.0,
+)
 
 
-def _train(mdp, updates, steps=500, longest=100, **choices):
-    traced = {name: jnp.float32(value) for name, value in HYPERPARAMETERS.items()}
-    traced |= {n: jnp.float32(choices.pop(n)) for n in list(choices) if n in traced}
-    environment = make_finite_environment(mdp, "finite", longest)
-    sizes = Sizes(updates, steps, decay_by_visit=True, **choices)
-    experiment = make_tabular(environment, sizes, traced, mdp)
+def _make(environment, config, mdp):
+    return make_experiment(config, lambda blind: make_tabular(environment, blind, mdp))
+
+
+def _traced(config):
+    return {name: jnp.float32(value) for name, value in floats(config).items()}
+
+
+def _train(mdp, updates, longest=100, **choices):
+    config = replace(CONFIG, environment_steps=updates * 500, **choices)
+    experiment = _make(make_finite_environment(mdp, "finite", longest), config, mdp)
+    traced = _traced(config)
 
     @jax.jit
     def run(key):
@@ -105,10 +113,9 @@ def test_single_steps_are_the_equations(method):
     """The whole table after each of 60 steps, replayed in NumPy from what the steps show."""
     mdp = frozen_lake(LAKES["4x4"])
     environment = make_finite_environment(mdp, "lake", 6)
-    sizes = Sizes(60, 1, method=method, exploration="epsilon_greedy", decay_by_visit=True)
-    traced = {name: jnp.float32(value) for name, value in HYPERPARAMETERS.items()}
-    experiment = make_tabular(environment, sizes, traced, mdp)
-    state = experiment.init(jax.random.key(2), traced)
+    config = replace(CONFIG, environment_steps=60, steps_per_update=1, method=method)
+    experiment = _make(environment, config, mdp)
+    state = experiment.init(jax.random.key(2), _traced(config))
     state = state._replace(q_value=jax.random.normal(jax.random.key(3), (16, 4)))
     update, cut = jax.jit(experiment.update), 0
     for index in range(60):
@@ -183,5 +190,5 @@ def test_td_zero_is_the_linear_systems_answer():
     ],
 )
 def test_what_does_not_fit_is_said(changes, message):
-    problems = table_learner.validate(table_learner.TableConfig(**changes))
+    problems = problems_of(Tabular(**changes))
     assert len(problems) == 1 and message in problems[0]
