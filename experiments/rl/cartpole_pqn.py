@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from research.engine.experiment import Experiment
+from research.rl.acting import Report, reporting
 from research.rl.algorithms.pqn import PQN
-from research.rl.algorithms.reported import Report, reporting
 
 
 @dataclass(frozen=True)

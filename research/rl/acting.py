@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
 
 import jax
 
 from research.engine.artifacts import Artifact
-from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key, State
+from research.engine.experiment import (
+    Batch,
+    Evaluation,
+    Experiment,
+    Hyperparameters,
+    Key,
+    Selection,
+    State,
+)
 from research.engine.metrics import Metrics, merge_all
 from research.rl.agent import Agent
 from research.rl.evaluation import evaluate_policy
 from research.rl.pictures import show_policy
+
+Report: TypeAlias = Literal["last", "evaluation/episode_return"]
+"""Which checkpoint is reported: the last, or the best by an evaluation's mean return."""
+
+EVALUATIONS = 16
+"""In a run of which the best is reported."""
 
 
 def make_acting(
@@ -24,10 +37,9 @@ def make_acting(
     updates: int,
     items_per_update: int,
     evaluation_episodes: int,
-    hyperparameters: Mapping[str, float] = MappingProxyType({}),
     items: str = "environment steps",
     groups: int = 1,
-    told: Callable[[State], Metrics] = lambda state: {},
+    more: Callable[[State], Metrics] = lambda state: {},
 ) -> Experiment:
     """The experiment of an agent, evaluated eight times in a run by whole episodes.
 
@@ -38,16 +50,15 @@ def make_acting(
         updates: in a whole run.
         items_per_update: how many `items` an update takes.
         evaluation_episodes: episodes of either kind in one evaluation.
-        hyperparameters: starting values.
         items: what is counted.
         groups: as `Experiment.groups`.
-        told: state -> what an evaluation tells beside returns.
+        more: state -> metrics of an evaluation beside returns.
     """
 
     def evaluate(state: State, batch: Batch, key: Key) -> Metrics:
         del batch
         policy, episodes = agent.policy(state), evaluation_episodes
-        return evaluate_policy(agent.environment, policy, key, episodes) | told(state)
+        return evaluate_policy(agent.environment, policy, key, episodes) | more(state)
 
     def artifacts(state: State, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
         del evaluation
@@ -60,7 +71,6 @@ def make_acting(
         steps=updates,
         items_per_step=items_per_update,
         items=items,
-        hyperparameters=hyperparameters,
         groups=groups,
         evaluate_every=max(1, updates // 8),
         watched=("evaluation",),
@@ -70,9 +80,26 @@ def make_acting(
     )
 
 
+def reporting(experiment: Experiment, report: Report) -> Experiment:
+    """The experiment with a choice of what it reports.
+
+    What is chosen by an evaluation, the first of equals, is then evaluated anew, in other episodes.
+    To report the best is what is done where a policy is good long before it is steady
+    (rl-baselines3-zoo saves its `best_model` so).
+
+    Args:
+        experiment: that acts.
+        report: which checkpoint.
+    """
+    if report == "last":
+        return experiment
+    every = max(1, experiment.steps // EVALUATIONS)
+    return experiment._replace(selection=Selection(report), evaluate_every=every)
+
+
 def scan_updates(
     step: Callable[[Any, Any], tuple[Any, Metrics]], carry: Any, inputs: Any
 ) -> tuple[Any, Metrics]:
-    """`jax.lax.scan` over steps that tell metrics, which are those of all steps together."""
+    """`jax.lax.scan` over steps with metrics, which are those of all steps together."""
     carry, metrics = jax.lax.scan(step, carry, inputs)
     return carry, merge_all(metrics)

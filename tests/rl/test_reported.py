@@ -9,7 +9,7 @@ import pytest
 from experiments.rl import cartpole_dqn, cartpole_pqn
 from research.engine.experiment import Selection
 from research.options.config import make_experiment
-from research.rl.algorithms.reported import EVALUATIONS, reporting
+from research.rl.acting import EVALUATIONS, reporting
 
 
 @pytest.mark.parametrize("module", [cartpole_dqn, cartpole_pqn])

@@ -17,9 +17,8 @@ from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, mean
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range, Since
 from research.rl import priorities, replay
-from research.rl.acting import make_acting, scan_updates
+from research.rl.acting import Report, make_acting, reporting, scan_updates
 from research.rl.agent import reactive
-from research.rl.algorithms.reported import Report, reporting
 from research.rl.descent import step_down
 from research.rl.distributions import draw_noise
 from research.rl.environments.environment import Environment

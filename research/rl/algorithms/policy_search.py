@@ -168,5 +168,5 @@ def make_policy_search(environment: Environment, config: PolicySearch) -> Experi
         items_per_update=episodes,
         evaluation_episodes=config.evaluation_episodes,
         items="episodes",
-        told=spent,
+        more=spent,
     )

@@ -175,7 +175,7 @@ def make_reinforce(environment: Environment, config: Reinforce) -> Experiment:
     def act(state: ReinforceState, observations: jax.Array) -> Distribution:
         return policy(state.params, observations)
 
-    def told(state: ReinforceState) -> Metrics:
+    def used(state: ReinforceState) -> Metrics:
         return {"environment_steps": mean(state.environment_steps)}
 
     return make_acting(
@@ -187,7 +187,7 @@ def make_reinforce(environment: Environment, config: Reinforce) -> Experiment:
         evaluation_episodes=config.evaluation_episodes,
         items="episodes",
         groups=config.groups,
-        told=told,
+        more=used,
     )
 
 
