@@ -21,18 +21,18 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.table import machine, table
-from research.sequence.translations.sentences import read_sentences
-from research.sequence.translations.translation_config import (
-    RecurrentTranslationConfig,
-    TransformerTranslationConfig,
-    TranslationConfig,
+from research.sequence.translations.sentences import (
+    RecurrentTranslation,
+    SentenceTranslation,
+    TransformerTranslation,
+    read_sentences,
 )
 
-KINDS: dict[str, tuple[str, TranslationConfig]] = {
-    "none": ("sequence/translate_lstm", RecurrentTranslationConfig()),
-    "bidirectional": ("sequence/translate_bidirectional", RecurrentTranslationConfig()),
-    "multiplicative": ("sequence/translate_luong", RecurrentTranslationConfig()),
-    "transformer": ("sequence/translate_transformer", TransformerTranslationConfig()),
+KINDS: dict[str, tuple[str, SentenceTranslation]] = {
+    "none": ("sequence/translate_lstm", RecurrentTranslation()),
+    "bidirectional": ("sequence/translate_bidirectional", RecurrentTranslation()),
+    "multiplicative": ("sequence/translate_luong", RecurrentTranslation()),
+    "transformer": ("sequence/translate_transformer", TransformerTranslation()),
 }
 """Net of the peer -> the experiment that it stands beside, and that one's sizes."""
 
@@ -50,7 +50,7 @@ def main() -> None:
     print(machine())
     lines = []
     with tempfile.TemporaryDirectory() as folder:
-        for split, source in read_sentences(RecurrentTranslationConfig()).sources.items():
+        for split, source in read_sentences(RecurrentTranslation()).sources.items():
             for column, values in source.load().items():
                 np.save(Path(folder) / f"{split}_{column}.npy", values)
         for kind in options.only:

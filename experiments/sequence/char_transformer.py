@@ -9,25 +9,16 @@ Expected: nanoGPT has 1.4697 nats (its last tenth of tiny Shakespeare); not yet 
 Time: hours on two cores; minutes on a GPU
 """
 
-from __future__ import annotations
+from research.sequence.characters.language_model import TransformerLanguageModel
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.sequence.characters.transformer_config import TransformerConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(TransformerConfig):
-    """What can be chosen."""
-
-    steps: Annotated[int, "updates, each of windows drawn without replacement"] = 5000
-    layers: Annotated[int, "blocks of attention and dense layers"] = 6
-    features: Annotated[int, "of every layer"] = 384
-    heads: Annotated[int, "of every attention"] = 6
-    batch_size: Annotated[int, "windows in one update"] = 64
-    window: Annotated[int, "characters in a window, all that is seen"] = 256
-    learning_rate: Annotated[float, "AdamW's step size at its highest, falling by cosine"] = 1e-3
-    dropout_rate: Annotated[float, "share dropped of what each part of a block adds"] = 0.2
+config = TransformerLanguageModel(
+    lower=False,
+    steps=5000,
+    layers=6,
+    features=384,
+    heads=6,
+    batch_size=64,
+    window=256,
+    learning_rate=1e-3,
+    dropout_rate=0.2,
+)

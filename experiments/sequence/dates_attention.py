@@ -10,26 +10,13 @@ Expected: test whole 1.000
 Time: 40 s
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-
-from research.engine.experiment import Experiment, Needs
-from research.sequence.translations.date_config import (
-    DateConfig,
-    make_date_translation,
-    smoke,
-    validate,
-)
-
-__all__ = ["Config", "make", "smoke", "validate"]
+from research.sequence.translations.dates import DateTranslation
 
 
-@dataclass(frozen=True)
-class Config(DateConfig):
-    """What can be chosen."""
+class DatesAttention(DateTranslation):
+    """The second LSTM looks by the state after each character."""
+
+    attention = "multiplicative"
 
 
-def make(config: Config, needs: Needs | None = None) -> Experiment:
-    """LSTMs that read and write dates."""
-    return make_date_translation(config, "multiplicative", needs)
+config = DatesAttention()

@@ -10,26 +10,6 @@ Expected: test whole 1.0000
 Time: 30 s
 """
 
-from __future__ import annotations
+from research.sequence.translations.dates import DateTranslation
 
-from dataclasses import dataclass
-
-from research.engine.experiment import Experiment, Needs
-from research.sequence.translations.date_config import (
-    DateConfig,
-    make_date_translation,
-    smoke,
-    validate,
-)
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(DateConfig):
-    """What can be chosen."""
-
-
-def make(config: Config, needs: Needs | None = None) -> Experiment:
-    """LSTMs that read and write dates."""
-    return make_date_translation(config, "none", needs)
+config = DateTranslation()

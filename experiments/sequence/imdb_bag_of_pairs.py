@@ -10,21 +10,6 @@ Expected: test accuracy .910
 Time: 5 s, after 25 s of reading words and pairs
 """
 
-from __future__ import annotations
+from research.sequence.judgement.sentiment import BagOfWordsSentiment
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.sequence.judgement.sentiment_config import BagConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(BagConfig):
-    """What can be chosen."""
-
-    length: Annotated[int, "words of a review that are read"] = 600
-    words: Annotated[int, "the commonest tokens of the training reviews, which are known"] = 200_000
-    longest: Annotated[int, "words in the longest stretch that counts as a token"] = 2
-    word_dropout_rate: Annotated[float, "share of the tokens that are hidden in training"] = 0.0
+config = BagOfWordsSentiment(length=600, words=200_000, longest=2, word_dropout_rate=0.0)

@@ -12,20 +12,6 @@ Expected: test accuracy .888
 Time: 2 s, after 10 s of reading words
 """
 
-from __future__ import annotations
+from research.sequence.judgement.sentiment import BagOfWordsSentiment
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.sequence.judgement.sentiment_config import BagConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(BagConfig):
-    """What can be chosen."""
-
-    length: Annotated[int, "words of a review that are read"] = 600
-    words: Annotated[int, "the commonest of the training reviews, which are known"] = 20_000
-    word_dropout_rate: Annotated[float, "share of the words that are hidden in training"] = 0.0
+config = BagOfWordsSentiment(length=600, words=20_000, word_dropout_rate=0.0)

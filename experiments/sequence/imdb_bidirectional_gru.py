@@ -7,18 +7,6 @@ Expected: test accuracy .888
 Time: 2 min, after 10 s of reading words
 """
 
-from __future__ import annotations
+from research.sequence.judgement.sentiment import RecurrentSentiment
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.sequence.judgement.sentiment_config import RecurrentConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(RecurrentConfig):
-    """What can be chosen."""
-
-    bidirectional: Annotated[bool, "read backwards as well"] = True
+config = RecurrentSentiment(epochs=4, bidirectional=True)

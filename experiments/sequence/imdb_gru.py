@@ -12,15 +12,6 @@ Expected: test accuracy .886
 Time: 50 s, after 10 s of reading words
 """
 
-from __future__ import annotations
+from research.sequence.judgement.sentiment import RecurrentSentiment
 
-from dataclasses import dataclass
-
-from research.sequence.judgement.sentiment_config import RecurrentConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(RecurrentConfig):
-    """What can be chosen."""
+config = RecurrentSentiment(epochs=4)

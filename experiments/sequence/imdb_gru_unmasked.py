@@ -11,18 +11,6 @@ Expected: test accuracy .875 over 3 seeds (.867 to .885)
 Time: 50 s, after 10 s of reading words
 """
 
-from __future__ import annotations
+from research.sequence.judgement.sentiment import RecurrentSentiment
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.sequence.judgement.sentiment_config import RecurrentConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(RecurrentConfig):
-    """What can be chosen."""
-
-    masked: Annotated[bool, "skip padding instead of reading it like words"] = False
+config = RecurrentSentiment(epochs=4, masked=False)

@@ -9,19 +9,6 @@ Expected: test accuracy .886
 Time: 7 s, after 10 s of reading words
 """
 
-from __future__ import annotations
+from research.sequence.judgement.sentiment import MeanEmbeddingSentiment
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.sequence.judgement.sentiment_config import MeanConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(MeanConfig):
-    """What can be chosen."""
-
-    epochs: Annotated[int, "passes over the training reviews"] = 8
-    length: Annotated[int, "words of a review that are read"] = 400
+config = MeanEmbeddingSentiment(epochs=8, length=400)

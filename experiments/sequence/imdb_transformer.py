@@ -9,21 +9,6 @@ Expected: test accuracy .856 over 3 seeds
 Time: 1 min, after 10 s of reading words
 """
 
-from __future__ import annotations
+from research.sequence.judgement.sentiment import TransformerSentiment
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.sequence.judgement.sentiment_config import AttentionConfig, make, smoke, validate
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(AttentionConfig):
-    """What can be chosen."""
-
-    epochs: Annotated[int, "passes over the training reviews"] = 3
-    length: Annotated[int, "words of a review that are read"] = 128
-    learning_rate: Annotated[float, "AdamW's step size at its highest, falling by cosine"] = 1e-3
-    dropout_rate: Annotated[float, "share dropped of what one layer gives the next"] = 0.2
+config = TransformerSentiment(epochs=3, length=128, learning_rate=1e-3, dropout_rate=0.2)

@@ -10,26 +10,14 @@ Expected: validation accuracy .697, one seed (G3 ch16: .711, twice the units, fi
 Time: 7 min
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-
-from research.engine.experiment import Experiment, Needs
-from research.sequence.translations.translation_config import (
-    RecurrentTranslationConfig,
-    make_recurrent,
-    smoke,
-    validate,
-)
-
-__all__ = ["Config", "make", "smoke", "validate"]
+from research.sequence.translations.sentences import RecurrentTranslation
 
 
-@dataclass(frozen=True)
-class Config(RecurrentTranslationConfig):
-    """What can be chosen."""
+class Bahdanau(RecurrentTranslation):
+    """The first LSTM reads from both ends; additive attention."""
+
+    bidirectional = True
+    attention = "additive"
 
 
-def make(config: Config, needs: Needs | None = None) -> Experiment:
-    """LSTMs with additive attention, the first one bidirectional."""
-    return make_recurrent(config, "additive", needs, bidirectional=True)
+config = Bahdanau()

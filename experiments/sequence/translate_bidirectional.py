@@ -9,26 +9,13 @@ Expected: validation accuracy .613 over 3 seeds (G3 ch16, twice the units, 10 pa
 Time: 4 min
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-
-from research.engine.experiment import Experiment, Needs
-from research.sequence.translations.translation_config import (
-    RecurrentTranslationConfig,
-    make_recurrent,
-    smoke,
-    validate,
-)
-
-__all__ = ["Config", "make", "smoke", "validate"]
+from research.sequence.translations.sentences import RecurrentTranslation
 
 
-@dataclass(frozen=True)
-class Config(RecurrentTranslationConfig):
-    """What can be chosen."""
+class Bidirectional(RecurrentTranslation):
+    """The first LSTM reads from both ends."""
+
+    bidirectional = True
 
 
-def make(config: Config, needs: Needs | None = None) -> Experiment:
-    """LSTMs without attention, the first one bidirectional."""
-    return make_recurrent(config, "none", needs, bidirectional=True)
+config = Bidirectional()

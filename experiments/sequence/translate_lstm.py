@@ -14,26 +14,6 @@ Expected: validation accuracy .610 over 3 seeds (G3 ch16, twice the units, 10 pa
 Time: 4 min
 """
 
-from __future__ import annotations
+from research.sequence.translations.sentences import RecurrentTranslation
 
-from dataclasses import dataclass
-
-from research.engine.experiment import Experiment, Needs
-from research.sequence.translations.translation_config import (
-    RecurrentTranslationConfig,
-    make_recurrent,
-    smoke,
-    validate,
-)
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(RecurrentTranslationConfig):
-    """What can be chosen."""
-
-
-def make(config: Config, needs: Needs | None = None) -> Experiment:
-    """LSTMs without attention."""
-    return make_recurrent(config, "none", needs, bidirectional=False)
+config = RecurrentTranslation()

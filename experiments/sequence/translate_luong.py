@@ -10,26 +10,14 @@ Expected: validation accuracy .696 over 3 seeds; .732 at the book's size (G3 ch1
 Time: 5 min
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-
-from research.engine.experiment import Experiment, Needs
-from research.sequence.translations.translation_config import (
-    RecurrentTranslationConfig,
-    make_recurrent,
-    smoke,
-    validate,
-)
-
-__all__ = ["Config", "make", "smoke", "validate"]
+from research.sequence.translations.sentences import RecurrentTranslation
 
 
-@dataclass(frozen=True)
-class Config(RecurrentTranslationConfig):
-    """What can be chosen."""
+class Luong(RecurrentTranslation):
+    """The first LSTM reads from both ends; multiplicative attention."""
+
+    bidirectional = True
+    attention = "multiplicative"
 
 
-def make(config: Config, needs: Needs | None = None) -> Experiment:
-    """LSTMs with multiplicative attention, the first one bidirectional."""
-    return make_recurrent(config, "multiplicative", needs, bidirectional=True)
+config = Luong()

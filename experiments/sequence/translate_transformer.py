@@ -10,26 +10,6 @@ Expected: validation accuracy .696 over 3 seeds; .748 with --epochs 10 (G3 ch16,
 Time: 5 min
 """
 
-from __future__ import annotations
+from research.sequence.translations.sentences import TransformerTranslation
 
-from dataclasses import dataclass
-
-from research.engine.experiment import Experiment, Needs
-from research.sequence.translations.translation_config import (
-    TransformerTranslationConfig,
-    make_transformer,
-    smoke,
-    validate,
-)
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(TransformerTranslationConfig):
-    """What can be chosen."""
-
-
-def make(config: Config, needs: Needs | None = None) -> Experiment:
-    """A transformer."""
-    return make_transformer(config, needs)
+config = TransformerTranslation()

@@ -24,8 +24,7 @@ from research.engine.environment import fix_devices, settle_environment
 from research.engine.experiment import Data, Experiment
 from research.engine.leaves import is_key
 from research.engine.population import Population, Seeded
-from research.optimization.supervised import Fitting
-from research.sequence.translations.dates import SIZES, make_dates
+from research.sequence.translations.dates import SIZES, DateTranslation, make_dates
 from research.sequence.translations.transformer_translator import TransformerTranslator
 from research.sequence.translations.translation import make_translation
 
@@ -37,15 +36,11 @@ def experiment() -> Experiment:
     pair, sources = make_dates()
     longest = max(pair.source_length, pair.target_length)
     net = TransformerTranslator(len(pair.source), len(pair.target), WIDTH, 2, WIDTH, 1, longest)
-    return make_translation(
-        net,
-        pair,
-        Data(sources, shuffled_rows(SIZES["train"], 16)),
-        {"learning_rate": 1e-3, "dropout_rate": 0.1, "gradient_norm": 1e9},
-        Fitting(10),
-        batch_size=16,
-        evaluate_every=10,
-    )
+    config = DateTranslation(batch_size=16)
+    data = Data(sources, shuffled_rows(SIZES["train"], 16))
+    made = make_translation(config, net, pair, data, pairs=SIZES["train"])
+    values = {"learning_rate": 1e-3, "dropout_rate": 0.1, "gradient_norm": 1e9}
+    return made._replace(hyperparameters=values)
 
 
 def digest_of(devices: int, options: dict[str, str]) -> str:

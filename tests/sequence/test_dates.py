@@ -1,8 +1,9 @@
-"""Dates: what they become, and that what is told of a translator is counted as it says."""
+"""Dates: what they become, and that what is measured of a translator is counted as it says."""
 
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +12,9 @@ import pytest
 
 from experiments.sequence import dates_attention, dates_encoder_decoder
 from research.engine.keys import stream
+from research.options.config import make_experiment, problems_of
 from research.sequence.translations.dates import FIRST, LAST, SIZES, make_dates, spell
-from research.sequence.translations.translation import figures, figures_of_written
+from research.sequence.translations.translation import prediction_metrics, written_metrics
 from research.sequence.translations.translator import Method, translate, write_targets
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
@@ -47,33 +49,42 @@ def test_splits_share_no_day_and_hold_what_they_say():
 def test_symbols_are_counted_where_there_are_any():
     target = jnp.array([[5, 2, 0], [4, 5, 2], [5, 5, 2]])
     logits = jax.nn.one_hot(jnp.array([[5, 4, 0], [4, 5, 2], [0, 0, 0]]), 6) * 5
-    told = figures(logits, target, jnp.array([1.0, 1.0, 0.0]))
-    assert float(told["accuracy"].total) == 4 and float(told["accuracy"].weight) == 5
+    found = prediction_metrics(logits, target, jnp.array([1.0, 1.0, 0.0]))
+    assert float(found["accuracy"].total) == 4 and float(found["accuracy"].weight) == 5
     right, wrong = (np.log(np.exp(5) + 5) - shown for shown in (5, 0))
-    assert float(told["loss"].total) == pytest.approx(4 * right + wrong, rel=1e-5)
+    assert float(found["loss"].total) == pytest.approx(4 * right + wrong, rel=1e-5)
     # What is said where there is only padding is of no account.
-    other = figures(logits.at[0, 2].set(7 * jnp.arange(6)), target, jnp.array([1.0, 1.0, 0.0]))
-    assert float(other["loss"].total) == pytest.approx(float(told["loss"].total))
+    other = prediction_metrics(
+        logits.at[0, 2].set(7 * jnp.arange(6)), target, jnp.array([1.0, 1.0, 0.0])
+    )
+    assert float(other["loss"].total) == pytest.approx(float(found["loss"].total))
 
 
 def test_a_whole_text_is_right_if_all_of_it_is():
     target = jnp.array([[5, 2, 0], [4, 5, 2], [4, 4, 2], [4, 2, 0]])
     made = jnp.array([[5, 2, 0], [4, 4, 2], [4, 4, 4], [4, 2, 0]])
-    told = figures_of_written(made, target, jnp.array([1.0, 1.0, 1.0, 0.0]))
-    assert float(told["whole"].total) == 1 and float(told["whole"].weight) == 3
-    assert float(told["symbols_right"].total) == 6 and float(told["symbols_right"].weight) == 8
+    found = written_metrics(made, target, jnp.array([1.0, 1.0, 1.0, 0.0]))
+    assert float(found["whole"].total) == 1 and float(found["whole"].weight) == 3
+    assert float(found["symbols_right"].total) == 6 and float(found["symbols_right"].weight) == 8
 
 
 @pytest.mark.parametrize("module", [dates_attention, dates_encoder_decoder])
-def test_what_is_out_of_range_is_told(module):
-    assert module.validate(module.Config()) == [] == module.validate(module.smoke(module.Config()))
-    told = module.validate(module.Config(epochs=-1, batch_size=0, units=0, learning_rate=0.0))
-    assert len(told) == 4
+def test_what_is_out_of_range_is_refused(module):
+    config = module.config
+    assert problems_of(config) == [] == problems_of(config.smoke())
+    wrong = replace(config, epochs=-1, batch_size=0, units=0, learning_rate=0.0)
+    assert len(problems_of(wrong)) == 4
+
+
+def test_a_subclass_says_where_the_writer_looks():
+    experiment = make_experiment(dates_attention.config.smoke())
+    assert experiment.translator.net.attention == "multiplicative"
+    experiment = make_experiment(dates_encoder_decoder.config.smoke())
+    assert experiment.translator.net.attention == "none"
 
 
 def test_an_untrained_net_is_wrong_and_evaluation_says_so_of_its_own_texts():
-    config = dates_attention.smoke(dates_attention.Config())
-    experiment = dates_attention.make(config)
+    experiment = make_experiment(dates_attention.config.smoke())
     values = {name: jnp.float32(value) for name, value in experiment.hyperparameters.items()}
     state = jax.jit(experiment.init)(jax.random.key(0), values)
     translator, test = experiment.translator, experiment.data.splits["test"].load()

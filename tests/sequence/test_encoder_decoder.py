@@ -12,8 +12,7 @@ import pytest
 from research.data.tokens import START
 from research.sequence.translations.encoder_decoder import EncoderDecoder
 from research.sequence.translations.transformer_translator import TransformerTranslator
-from research.sequence.translations.translation import given
-from research.sequence.translations.translator import Method, write_targets
+from research.sequence.translations.translator import Method, given, write_targets
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

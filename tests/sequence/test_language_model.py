@@ -18,18 +18,15 @@ from research.engine.experiment import Data
 from research.engine.hyperparameters import traced
 from research.errors import Mistake
 from research.optimization.supervised import Fitting
-from research.sequence.characters import transformer_config
-from research.sequence.characters.character_config import (
-    STRETCHES,
-    CharacterConfig,
-    make,
-    smoke,
-    validate,
-)
+from research.options.config import make_experiment, problems_of
 from research.sequence.characters.character_net import CharacterNet
 from research.sequence.characters.character_text import Texts, held_out, read_texts, text_sources
-from research.sequence.characters.language_model import make_language_model
-from research.sequence.characters.transformer_config import TransformerConfig
+from research.sequence.characters.language_model import (
+    STRETCHES,
+    RecurrentLanguageModel,
+    TransformerLanguageModel,
+    make_language_model,
+)
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
@@ -43,8 +40,8 @@ def _model(windows, embedding=0, cell="lstm"):
     row = ArraySource("rows", {"symbol": text[None]})
     data = Data({"validation": row}, evaluation_batch_size=1)
     experiment = make_language_model(
-        net, data, RATES, Fitting(12, "sgd"), batch_size=BATCH, window=WINDOW, windows=windows,
-        evaluate_every=4,
+        RecurrentLanguageModel(batch_size=BATCH, window=WINDOW), net, Vocabulary("abcde"), data,
+        Fitting(12, "sgd"), windows=windows, evaluate_every=4,
     )  # fmt: skip
     return net, text, experiment, jax.jit(experiment.init)(jax.random.key(0), traced(RATES))
 
@@ -120,7 +117,7 @@ def test_the_ledger_tells_texts_apart_that_are_the_same_numbers():
     splits = dict.fromkeys(("train", "validation", "test"), part)
 
     def digests(symbols):
-        sources = text_sources(CharacterConfig(window=9), Texts(Vocabulary(symbols), splits))
+        sources = text_sources(RecurrentLanguageModel(window=9), Texts(Vocabulary(symbols), splits))
         return [source.digest() for source in sources.values()]
 
     assert digests("abc") == digests("abc")
@@ -134,34 +131,39 @@ def test_splits_have_a_gap_or_are_as_published(monkeypatch):
         "research.sequence.characters.character_text.read_text",
         lambda dataset, split="train": parts[split],
     )
-    vocabulary, splits = read_texts(CharacterConfig(window=30))
+    vocabulary, splits = read_texts(RecurrentLanguageModel(window=30))
     assert vocabulary.decode(splits["train"]) == text[: len(splits["train"])]
     assert sum(map(len, splits.values())) == 3000 - 2 * 31
-    vocabulary, splits = read_texts(CharacterConfig(cut="published"))
+    vocabulary, splits = read_texts(RecurrentLanguageModel(cut="published"))
     assert {name: vocabulary.decode(part) for name, part in splits.items()} == {
         name: part.lower() for name, part in parts.items()
     }
     with pytest.raises(Mistake, match="3000 elements are too few"):
-        read_texts(CharacterConfig(window=2000))
+        read_texts(RecurrentLanguageModel(window=2000))
     with pytest.raises(Mistake, match="fewer than --batch-size 5000"):
-        make(CharacterConfig(window=30, batch_size=5000))
+        make_experiment(RecurrentLanguageModel(window=30, batch_size=5000))
     with pytest.raises(Mistake, match="Take fewer rows or a shorter window"):
-        make(CharacterConfig(window=30, batch_size=300, stateful=True))
+        make_experiment(RecurrentLanguageModel(window=30, batch_size=300, stateful=True))
 
 
-def test_what_is_out_of_range_is_told():
-    assert validate(CharacterConfig()) == []
-    assert validate(smoke(CharacterConfig())) == []
-    told = validate(CharacterConfig(window=0, dropout_rate=1.0, groups=5))
-    assert len(told) == 3
+def test_what_is_out_of_range_is_refused():
+    assert problems_of(RecurrentLanguageModel()) == []
+    assert problems_of(RecurrentLanguageModel().smoke()) == []
+    assert len(problems_of(RecurrentLanguageModel(window=0, dropout_rate=1.0, groups=0))) == 3
+    (problem,) = problems_of(RecurrentLanguageModel(groups=5))
+    assert problem == "--groups must divide --batch-size (32): 5 does not"
+    (problem,) = problems_of(RecurrentLanguageModel(segment=7))
+    assert problem == "--segment must divide --window (100): 7 does not"
+    (problem,) = problems_of(RecurrentLanguageModel(cut="published", text="mine.txt"))
+    assert problem.startswith("--cut published is for data sets with splits of their own")
 
 
-def test_what_is_out_of_range_for_a_transformer_is_told():
-    assert transformer_config.validate(TransformerConfig()) == []
-    assert transformer_config.validate(transformer_config.smoke(TransformerConfig())) == []
-    (told,) = transformer_config.validate(TransformerConfig(features=100, heads=4))
-    assert "--features must be a multiple of twice --heads, 8" in told
-    (told,) = transformer_config.validate(TransformerConfig(steps=50))
-    assert "--warmup-steps must be at most --steps, 50, not 100" in told
-    told = transformer_config.validate(TransformerConfig(heads=0, steps=-1, batch_size=0))
-    assert len(told) == 3
+def test_what_is_out_of_range_for_a_transformer_is_refused():
+    assert problems_of(TransformerLanguageModel()) == []
+    assert problems_of(TransformerLanguageModel().smoke()) == []
+    assert problems_of(TransformerLanguageModel(steps=0)) == []
+    (problem,) = problems_of(TransformerLanguageModel(features=100, heads=4))
+    assert "--features must be a multiple of twice --heads, 8" in problem
+    (problem,) = problems_of(TransformerLanguageModel(steps=50))
+    assert "--warmup-steps must be at most --steps, 50, not 100" in problem
+    assert len(problems_of(TransformerLanguageModel(heads=0, steps=-1, batch_size=0))) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ from experiments.sequence import reber_gru
 from research.data.arrays import ArraySource
 from research.engine.experiment import Data
 from research.engine.hyperparameters import traced
-from research.optimization.supervised import Fitting
+from research.options.config import problems_of
 from research.sequence.judgement.judges import RecurrentReader
 from research.sequence.judgement.judging import make_judging
 from research.sequence.judgement.reber import (
@@ -128,8 +129,9 @@ def test_an_update_descends_the_loss_that_is_told():
     texts = ["BTBTXSETE", "BTBTXSEPE", "BPBPVVEPE", "BPBPVVETE"]
     columns = {"token": encode(texts), "label": np.array([1, 0, 1, 0], np.int32)}
     experiment = make_judging(
-        net, Data({"validation": ArraySource("few", columns)}), {"learning_rate": 0.1},
-        Fitting(3, "sgd"), batch_size=4, evaluate_every=1, items="strings",
+        replace(reber_gru.config, epochs=3, batch_size=4), net,
+        Data({"validation": ArraySource("few", columns)}), optimizer="sgd", epoch=1,
+        items="strings",
     )  # fmt: skip
     state = experiment.init(jax.random.key(0), traced({"learning_rate": 0.1}))
     # The last row is padding of the batch.
@@ -153,8 +155,9 @@ def test_an_update_descends_the_loss_that_is_told():
     )
 
 
-def test_what_is_out_of_range_is_told():
-    config = reber_gru.Config()
-    assert reber_gru.validate(config) == [] == reber_gru.validate(reber_gru.smoke(config))
-    told = reber_gru.validate(reber_gru.Config(epochs=-1, batch_size=10_001, units=0, groups=7))
-    assert len(told) == 4
+def test_what_is_out_of_range_is_refused():
+    config = reber_gru.config
+    assert problems_of(config) == [] == problems_of(config.smoke())
+    wrong = replace(config, epochs=-1, batch_size=10_001, units=0, groups=0)
+    assert len(problems_of(wrong)) == 4
+    assert len(problems_of(replace(config, groups=7))) == 1

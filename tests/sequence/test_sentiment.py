@@ -17,38 +17,35 @@ from sklearn.feature_extraction.text import CountVectorizer
 from research.data.tokens import PADDING, SIGNS, UNKNOWN, WORD, commonest
 from research.engine.hyperparameters import traced
 from research.errors import Mistake
-from research.sequence.judgement import sentiment_config
+from research.options.config import make_experiment, problems_of
+from research.sequence.judgement import sentiment
 from research.sequence.judgement.judges import BagOfWords, masked_mean
-from research.sequence.judgement.judging import figures
+from research.sequence.judgement.judging import prediction_metrics
 from research.sequence.judgement.reviews import (
-    Reading,
     Reviews,
     make_corpus,
     ngrams,
     split_reviews,
     words_of,
 )
-from research.sequence.judgement.sentiment_config import (
-    AttentionConfig,
-    BagConfig,
-    MeanConfig,
-    RecurrentConfig,
-    make_judge,
-    make_net,
-    smoke,
-    validate,
+from research.sequence.judgement.sentiment import (
+    BagOfWordsSentiment,
+    MeanEmbeddingSentiment,
+    RecurrentSentiment,
+    TransformerSentiment,
+    make_sentiment,
 )
 from research.sequence.judgement.sentiment_pictures import show_judgements, show_strongest
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
 CONFIGS = {
-    "bag": BagConfig(longest=2),
-    "mean": MeanConfig(),
-    "gru": RecurrentConfig(),
-    "unmasked": RecurrentConfig(masked=False),
-    "bidirectional": RecurrentConfig(bidirectional=True, layers=2),
-    "transformer": AttentionConfig(layers=2),
+    "bag": BagOfWordsSentiment(longest=2),
+    "mean": MeanEmbeddingSentiment(),
+    "gru": RecurrentSentiment(),
+    "unmasked": RecurrentSentiment(masked=False),
+    "bidirectional": RecurrentSentiment(bidirectional=True, layers=2),
+    "transformer": TransformerSentiment(layers=2),
 }
 SYMBOLS = 12
 WORDS = ("the", "film", "was", "good", "bad", "long", "dull", "fine")
@@ -66,13 +63,11 @@ def _reviews(count, seed=0):
 
 
 def _corpus(config, train=None, test=None):
-    splits = split_reviews(train or _reviews(60), test or _reviews(20, 1))
-    longest = config.longest if isinstance(config, BagConfig) else 0
-    return make_corpus(splits, Reading(config.words, config.length, config.kept, longest))
+    return config.corpus(split_reviews(train or _reviews(60), test or _reviews(20, 1)))
 
 
 def _logits(config, tokens):
-    net = make_net(smoke(config), SYMBOLS)
+    net = config.smoke().net(SYMBOLS)
     tokens = jnp.asarray(tokens, jnp.int32)
     variables = net.init(jax.random.key(3), tokens)
     # So that a bag is not 0 of everything.
@@ -94,11 +89,9 @@ def test_stretches_are_those_of_scikit_learn(words, longest):
 
 
 def test_a_vocabulary_is_part_of_what_the_ledger_says_of_the_data():
-    reading = Reading(500, 40)
-
     def digest(word):
         reviews = Reviews([f"{word} {text}" for text in _reviews(60).texts], _reviews(60).label)
-        corpus = make_corpus(split_reviews(reviews, reviews), reading)
+        corpus = make_corpus(split_reviews(reviews, reviews), words=500, length=40)
         return corpus.sources["test"].load()["token"], corpus.sources["test"].digest()
 
     # The same numbers, for the two words have the same rank; and not the same meaning.
@@ -138,7 +131,7 @@ def test_a_mean_is_over_what_is_there():
 
 
 def test_a_bag_is_the_product_of_scikit_learns_counts_with_the_weights():
-    corpus = _corpus(BagConfig(longest=2, words=30, length=50))
+    corpus = _corpus(BagOfWordsSentiment(longest=2, words=30, length=50))
     texts = corpus.texts["test"]
     counter = CountVectorizer(
         token_pattern=WORD.pattern,
@@ -176,8 +169,7 @@ def test_words_of_validation_and_test_alone_are_unknown(name):
 def test_a_bag_is_of_the_words_that_are_read():
     train = _reviews(60)
     test = Reviews(["", "good " * 9 + "bad dull"], np.int32([0, 1]))
-    reading = Reading(100, 2, "last", 2)
-    corpus = make_corpus(split_reviews(train, test), reading)
+    corpus = make_corpus(split_reviews(train, test), words=100, length=2, kept="last", longest=2)
     row = corpus.sources["test"].load()["token"][1]
     shown = {corpus.vocabulary.decode(row[place : place + 1]) for place in range(len(row))} - {""}
     assert shown <= {"bad", "dull", "bad dull"} and {"bad", "dull"} <= shown
@@ -192,9 +184,9 @@ def test_it_learns_and_is_measured_without_dropout(name):
     # Of eight numbers, the half that dropout leaves is too little for attention to learn by.
     wider = {"embedding": 32} if hasattr(CONFIGS[name], "embedding") else {}
     config = dataclasses.replace(
-        smoke(CONFIGS[name]), epochs=40, batch_size=18, length=16, learning_rate=1e-2, **wider
+        CONFIGS[name].smoke(), epochs=40, batch_size=18, length=16, learning_rate=1e-2, **wider
     )
-    experiment = make_judge(config, _corpus(config))
+    experiment = make_experiment(config, partial(make_sentiment, corpus=_corpus(config)))
     values = traced(experiment.hyperparameters)
     state = jax.jit(experiment.init)(jax.random.key(0), values)
     columns = experiment.data.splits["train"].load()
@@ -212,10 +204,10 @@ def test_it_learns_and_is_measured_without_dropout(name):
 def test_an_update_of_a_bag_is_logistic_regressions():
     """One step of AdamW moves each weight by the learning rate against the gradient's sign."""
     config = dataclasses.replace(
-        smoke(BagConfig()), batch_size=18, learning_rate=0.1, word_dropout_rate=0.0
+        BagOfWordsSentiment().smoke(), batch_size=18, learning_rate=0.1, word_dropout_rate=0.0
     )
     corpus = _corpus(config)
-    experiment = make_judge(config, corpus)
+    experiment = make_experiment(config, partial(make_sentiment, corpus=corpus))
     values = traced(experiment.hyperparameters)
     state = jax.jit(experiment.init)(jax.random.key(0), values)
     columns = corpus.sources["train"].load()
@@ -233,10 +225,10 @@ def test_an_update_of_a_bag_is_logistic_regressions():
     assert float(told["loss"].total / told["loss"].weight) == pytest.approx(np.log(2), rel=1e-5)
 
 
-def test_figures_are_those_of_the_definition():
+def test_metrics_are_those_of_the_definition():
     logits, label = np.float32([2.0, -1.0, 0.5, 9.0]), np.array([1, 1, 0, 0])
     weight = np.float32([1, 1, 1, 0])
-    told = figures(jnp.asarray(logits), jnp.asarray(label), jnp.asarray(weight))
+    told = prediction_metrics(jnp.asarray(logits), jnp.asarray(label), jnp.asarray(weight))
     given = np.where(label == 1, expit(logits), 1 - expit(logits))
     assert float(told["loss"].total) == pytest.approx(-np.log(given[:3]).sum(), rel=1e-5)
     assert float(told["accuracy"].total) == 1.0 and float(told["accuracy"].weight) == 3.0
@@ -271,22 +263,23 @@ def test_a_report_shows_the_strongest_words():
     assert in_favour == "good +2.00  ·  so +0.10  ·  bad -1.50"
 
 
-def test_what_is_out_of_range_is_told():
+def test_what_is_out_of_range_is_refused():
     for config in CONFIGS.values():
-        assert validate(config) == [] and validate(smoke(config)) == []
-    told = validate(RecurrentConfig(reviews=9, length=0, units=0, dropout_rate=1.0, groups=5))
-    assert len(told) == 5
-    (told,) = validate(AttentionConfig(embedding=30, heads=4))
-    assert "--embedding must be a multiple of twice --heads, 8" in told
-    assert len(validate(AttentionConfig(heads=0))) == 1
-    (told,) = validate(BagConfig(longest=0))
-    assert told == "--longest must be at least 1, not 0"
+        assert problems_of(config) == [] == problems_of(config.smoke())
+    wrong = RecurrentSentiment(reviews=9, length=0, units=0, dropout_rate=1.0, groups=0)
+    assert len(problems_of(wrong)) == 5
+    assert len(problems_of(RecurrentSentiment(groups=5))) == 1
+    (problem,) = problems_of(TransformerSentiment(embedding=30, heads=4))
+    assert "--embedding must be a multiple of twice --heads, 8" in problem
+    assert len(problems_of(TransformerSentiment(heads=0))) == 1
+    (problem,) = problems_of(BagOfWordsSentiment(longest=0))
+    assert problem == "--longest must be at least 1, not 0"
 
 
-def test_too_few_reviews_are_told(monkeypatch):
+def test_too_few_reviews_are_refused(monkeypatch):
     reviews = partial(_reviews, 20)
-    monkeypatch.setattr(sentiment_config, "read_reviews", lambda count: (reviews(), reviews(1)))
+    monkeypatch.setattr(sentiment, "read_reviews", lambda count: (reviews(), reviews(1)))
     with pytest.raises(Mistake, match="--reviews 20 leave 18 to train on, fewer than --batch-size"):
-        sentiment_config.make(MeanConfig(reviews=20, batch_size=19))
+        make_experiment(MeanEmbeddingSentiment(reviews=20, batch_size=19))
     with pytest.raises(Mistake, match="9 training reviews leave none for validation"):
         split_reviews(_reviews(9), _reviews(2))

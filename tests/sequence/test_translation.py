@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -10,14 +12,22 @@ from experiments.sequence import translate_bahdanau, translate_transformer
 from research.data.tokens import END, UNKNOWN
 from research.engine.artifacts import Images, Passages
 from research.engine.hyperparameters import traced
+from research.options.config import make_experiment, problems_of
 from research.sequence.translations import sentences
-from research.sequence.translations.sentences import SentenceConfig, read_sentences
+from research.sequence.translations.sentences import RecurrentTranslation, read_sentences
 from research.sequence.translations.translation_scores import scores
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
 ENGLISH = [f"I have {number} dogs." for number in range(40)]
 SPANISH = [f"¡Tengo {number} perros!" for number in range(40)]
+
+
+def config_of(training_pairs, validation_pairs, vocabulary, longest):
+    return RecurrentTranslation(
+        training_pairs=training_pairs, validation_pairs=validation_pairs, vocabulary=vocabulary,
+        longest=longest,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -39,13 +49,12 @@ def few(monkeypatch):
 
 
 def test_pairs_stay_together_in_an_order_of_their_own(few):
-    config = SentenceConfig(training_pairs=30, validation_pairs=10, vocabulary=10, longest=4)
-    pair, sources, (english, spanish), _ = read_sentences(config)
+    pair, sources, (english, spanish), _ = read_sentences(config_of(30, 10, 10, 4))
     assert [len(sources[split]) for split in ("train", "validation")] == [30, 10]
     numbers = [int(text.split()[2]) for text in english]
     assert numbers == [int(text.split()[1]) for text in spanish] != sorted(numbers)
     # The vocabulary is that of training: a number that only validation has is unknown.
-    wide = read_sentences(SentenceConfig(30, 10, 1000, 4))
+    wide = read_sentences(config_of(30, 10, 1000, 4))
     for row, number in zip(wide.sources["validation"].load()["target"], numbers, strict=True):
         assert row[1] == UNKNOWN
         assert str(number) not in wide.pair.target.symbols
@@ -53,7 +62,7 @@ def test_pairs_stay_together_in_an_order_of_their_own(few):
     assert pair.source.symbols[:3] == ("dogs", "have", "i") and len(pair.source) == 10
     target = sources["train"].load()["target"]
     assert target.shape == (30, 4) and (target[:, 3] == END).all()
-    short = read_sentences(SentenceConfig(30, 10, 10, 2)).sources["train"].load()["target"]
+    short = read_sentences(config_of(30, 10, 10, 2)).sources["train"].load()["target"]
     assert not (short == END).any()
 
 
@@ -61,7 +70,7 @@ def test_sentences_that_were_learned_from_are_told_from_others(monkeypatch, few)
     """Of forty, the English ones of four come twice: spelled otherwise, they are the same words."""
     english = [f"I have {number % 36} dogs{'!' if number < 36 else '.'}" for number in range(40)]
     monkeypatch.setitem(globals(), "ENGLISH", english)
-    found = read_sentences(SentenceConfig(30, 10, 1000, 4))
+    found = read_sentences(config_of(30, 10, 1000, 4))
     order = np.random.default_rng(sentences.SHUFFLED_BY).permutation(40)
     learned = {number % 36 for number in order[:30]}
     expected = [number % 36 not in learned for number in order[30:]]
@@ -76,7 +85,7 @@ def test_sentences_that_were_learned_from_are_told_from_others(monkeypatch, few)
 
 def test_where_every_sentence_was_learned_from_there_are_no_others(monkeypatch, few):
     monkeypatch.setitem(globals(), "ENGLISH", ["I have dogs."] * 40)
-    found = read_sentences(SentenceConfig(30, 10, 1000, 4))
+    found = read_sentences(config_of(30, 10, 1000, 4))
     assert not found.unseen.any() and "unseen" not in found.sources
 
 
@@ -84,11 +93,8 @@ def test_where_every_sentence_was_learned_from_there_are_no_others(monkeypatch, 
     "module", [pytest.param(translate_bahdanau, marks=pytest.mark.slow), translate_transformer]
 )
 def test_a_net_learns_shows_and_scores(few, module):
-    config = module.smoke(module.Config())
-    config = type(config)(
-        **{**vars(config), "training_pairs": 32, "validation_pairs": 8, "batch_size": 8}
-    )
-    experiment = module.make(config)
+    config = replace(module.config.smoke(), training_pairs=32, validation_pairs=8, batch_size=8)
+    experiment = make_experiment(config)
     state = jax.jit(experiment.init)(jax.random.key(0), traced(dict(experiment.hyperparameters)))
     train = experiment.data.splits["train"].load()
     batch = {name: column[:8] for name, column in train.items()} | {"weight": np.ones(8, "f")}
@@ -110,22 +116,22 @@ def test_a_net_learns_shows_and_scores(few, module):
     assert maps.images[0, 0].sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_what_is_out_of_range_is_told():
-    for module in (translate_bahdanau, translate_transformer):
-        config = module.Config()
-        assert module.validate(config) == [] == module.validate(module.smoke(config))
-        told = module.validate(module.Config(training_pairs=118_963, vocabulary=4, longest=1))
-        assert len(told) == 3 and "there are 118964 pairs in all" in told[-1]
-        (told,) = (
-            module.validate(module.Config(training_pairs=64, warmup_steps=0))
-            if (module is translate_transformer)
-            else module.validate(module.Config(training_pairs=64))
+def test_what_is_out_of_range_is_refused():
+    for config in (translate_bahdanau.config, translate_transformer.config):
+        assert problems_of(config) == [] == problems_of(config.smoke())
+        assert len(problems_of(replace(config, vocabulary=4, longest=1))) == 2
+        (problem,) = problems_of(replace(config, training_pairs=118_963))
+        assert "there are 118964 pairs in all" in problem
+        (problem,) = problems_of(replace(config, training_pairs=64))
+        assert (
+            problem == "--batch-size must be at least 1 and at most 64 (--training-pairs), not 128"
         )
-        assert "--batch-size must be at most --training-pairs, 64, not 128" in told
-    (told,) = translate_transformer.validate(translate_transformer.Config(features=36))
-    assert "--heads must divide --features" in told
-    (told,) = translate_transformer.validate(translate_transformer.Config(epochs=0))
-    assert "--warmup-steps must be at most the updates there are, 0, not 100" in told
+    (problem,) = problems_of(replace(translate_transformer.config, features=36))
+    assert "--heads must divide --features" in problem
+    (problem,) = problems_of(replace(translate_transformer.config, epochs=0))
+    assert "--warmup-steps must be at most the updates there are, 0, not 100" in problem
+    (problem,) = problems_of(replace(translate_transformer.config, features=33, heads=3))
+    assert problem == "--features must be even, not 33"
 
 
 def test_scores_are_those_of_known_examples():

@@ -11,8 +11,8 @@ from research.data.arrays import ArraySource
 from research.data.sequences import split_by_time, windows_in
 from research.data.texts import is_file, read_text
 from research.data.vocabulary import Vocabulary, vocabulary_of
-from research.engine.experiment import Data, Needs
-from research.options.ranges import COUNT, FRACTION, PATH, POSITIVE, out_of_range, undivided
+from research.options.config import Config
+from research.options.ranges import COUNT, PATH
 
 Cut: TypeAlias = Literal["gaps", "published"]
 """Where a text is cut into splits: with gaps as long as a window between them, or as published."""
@@ -21,45 +21,25 @@ SHARES = {"train": 0.9, "validation": 0.05, "test": 0.05}
 
 
 @dataclass(frozen=True)
-class TextConfig:
-    """What can be chosen, whatever the net."""
+class TextConfig(Config):
+    """What can be chosen of the text."""
 
     text: Annotated[str, "a tfds data set, or a file of your own, *.txt in UTF-8", PATH] = (
         "encore_python_reference"
     )
     cut: Annotated[Cut, "splits with gaps between them, or those of the data set"] = "gaps"
     lower: Annotated[bool, "make the text lower-case"] = True
-    batch_size: Annotated[int, "windows in one update"] = 32
-    groups: Annotated[int, "equal parts of a batch, which devices can share"] = 1
-    window: Annotated[int, "characters in a window, through which gradients flow"] = 100
-    learning_rate: Annotated[float, "Adam's step size at its highest, falling by cosine"] = 2e-3
-    gradient_norm: Annotated[float, "global norm that gradients are clipped to"] = 1.0
-    dropout_rate: Annotated[float, "share dropped of what a layer gives the next"] = 0.0
+    window: Annotated[int, "characters in a window, through which gradients flow", COUNT] = 100
+
+    def problems(self) -> list[str]:
+        """A file has no splits of its own."""
+        if self.cut == "published" and is_file(self.text):
+            return ["--cut published is for data sets with splits of their own, not for a file"]
+        return super().problems()
 
     def own_files(self) -> dict[str, str]:
-        """The fields that name a file of one's own, as `research.engine.own_files` has it."""
+        """The text, where it is a file."""
         return {"text": self.text} if is_file(self.text) else {}
-
-
-class Fed(NamedTuple):
-    """What a model takes from its text.
-
-    Attributes:
-        vocabulary: of its characters.
-        data: what is fed; None for a model that is only used.
-        epoch: updates in a pass over the training text; 0 where updates are counted otherwise.
-        windows: as `make_language_model` has it.
-    """
-
-    vocabulary: Vocabulary
-    data: Data | None
-    epoch: int
-    windows: int | None
-
-
-def known(needs: Needs, *, stateful: bool) -> Fed:
-    """What a run kept of its text, which is not read again: to use a model, not to train it."""
-    return Fed(Vocabulary(**needs["vocabulary"]), None, 0, 1 if stateful else None)
 
 
 class Texts(NamedTuple):
@@ -72,24 +52,6 @@ class Texts(NamedTuple):
 
     vocabulary: Vocabulary
     splits: dict[str, np.ndarray]
-
-
-def text_problems(config: TextConfig) -> list[str]:
-    """What is out of range, a message each."""
-    problems = out_of_range(
-        config,
-        {
-            "batch_size": COUNT,
-            "groups": COUNT,
-            "window": COUNT,
-            "learning_rate": POSITIVE,
-            "gradient_norm": POSITIVE,
-            "dropout_rate": FRACTION,
-        },
-    )
-    if config.cut == "published" and is_file(config.text):
-        problems.append("--cut published is for data sets with splits of their own, not for a file")
-    return problems + undivided("groups", config, "batch_size")
 
 
 def read_texts(config: TextConfig) -> Texts:

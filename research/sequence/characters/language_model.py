@@ -1,29 +1,48 @@
-"""Learning to say which character comes next, as an experiment; the state of a text is carried."""
+"""Language models of characters as experiments: which comes next, the state of a text carried."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from research.data.order import steps_per_epoch
+from research.data.sequences import contiguous_rows, overlapping_rows, windows_in
 from research.data.vocabulary import Vocabulary
 from research.engine import metrics
-from research.engine.experiment import Batch, Data, Experiment, Hyperparameters, Key, Selection
+from research.engine.experiment import (
+    Batch,
+    Data,
+    Experiment,
+    Hyperparameters,
+    Key,
+    Needs,
+    Selection,
+)
 from research.engine.metrics import Metrics
+from research.errors import Mistake
 from research.optimization.accumulation import WeightedLoss
+from research.optimization.policy import PolicyName
 from research.optimization.supervised import (
     Fitting,
     SupervisedState,
     Variables,
     make_supervised,
 )
+from research.options.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Divides
 from research.sequence.characters.character_net import CharacterNet
+from research.sequence.characters.character_text import TextConfig, read_texts, text_sources
 from research.sequence.characters.writing import Writer, make_glimpse
 from research.sequence.transformer import CharacterTransformer
+
+CellName: TypeAlias = Literal["simple", "lstm", "gru", "normalised_lstm", "normalised_gru"]
+
+STRETCHES = 16
+"""Rows that a held-out text is read in, side by side, by a net that carries its state."""
 
 
 class LanguageModelState(NamedTuple):
@@ -49,38 +68,180 @@ class LanguageModelState(NamedTuple):
         return SupervisedState(*self[:-1])
 
 
+@dataclass(frozen=True)
+class LanguageModel(TextConfig):
+    """What can be chosen of every model of characters."""
+
+    batch_size: Annotated[int, "windows in one update", COUNT] = 32
+    groups: Annotated[
+        int, "equal parts of a batch, which devices can share", COUNT, Divides(("batch_size",))
+    ] = 1
+    learning_rate: Annotated[float, "the largest step size, falling by cosine", POSITIVE] = 2e-3
+    gradient_norm: Annotated[float, "global norm that gradients are clipped to", POSITIVE] = 1.0
+    dropout_rate: Annotated[float, "share dropped of what a layer gives the next", FRACTION] = 0.0
+
+
+@dataclass(frozen=True)
+class RecurrentLanguageModel(LanguageModel):
+    """What can be chosen of recurrent models."""
+
+    stateful: Annotated[bool, "carry the state from window to window"] = False
+    epochs: Annotated[int, "passes over the training text", AMOUNT] = 10
+    shift: Annotated[int, "stateless: characters between the starts of two windows", COUNT] = 1
+    cell: Annotated[CellName, "kind of recurrent neuron"] = "gru"
+    units: Annotated[int, "units of each recurrent layer", COUNT] = 128
+    layers: Annotated[int, "recurrent layers", DEPTH] = 2
+    embedding: Annotated[int, "numbers that a character becomes; 0 for a unit vector", AMOUNT] = 0
+    segment: Annotated[
+        int,
+        "keep states for the gradient so many steps apart; 0 keeps all",
+        AMOUNT,
+        Divides(("window",)),
+    ] = 0
+
+    def smoke(self) -> Self:
+        """Few updates of a narrow net."""
+        small = replace(
+            self, epochs=1, window=20, segment=0, units=8, embedding=min(self.embedding, 4)
+        )
+        if self.stateful:
+            return replace(small, batch_size=256)
+        return replace(small, batch_size=64, shift=200)
+
+    def make(self) -> Experiment:
+        """A recurrent model of the chosen text."""
+        texts = read_texts(self)
+        length = len(texts.splits["train"])
+        windows: int | None = None
+        if self.stateful:
+            windows, rows = contiguous_rows(length, self.window, self.batch_size)
+            epoch = windows
+        else:
+            count = windows_in(length, self.window + 1, self.shift, "the training text")
+            if count < self.batch_size:
+                raise Mistake(
+                    f"the training text has {count} windows of {self.window + 1} characters, "
+                    f"fewer than --batch-size {self.batch_size}"
+                )
+            epoch = steps_per_epoch(count, self.batch_size)
+            rows = overlapping_rows(length, self.window + 1, self.batch_size, self.shift)
+        stretches = STRETCHES if self.stateful else None
+        sources = text_sources(self, texts, stretches)
+        data = Data(sources, rows, evaluation_batch_size=stretches or 256)
+        return self._make(texts.vocabulary, data, epoch, windows)
+
+    def make_to_use(self, needs: Needs) -> Experiment:
+        """The model without its text."""
+        windows = 1 if self.stateful else None
+        return self._make(Vocabulary(**needs["vocabulary"]), None, 0, windows)
+
+    def _make(
+        self, vocabulary: Vocabulary, data: Data | None, epoch: int, windows: int | None
+    ) -> Experiment:
+        units = (self.units,) * self.layers
+        return make_language_model(
+            self,
+            CharacterNet(len(vocabulary), self.cell, units, self.embedding, self.segment),
+            vocabulary,
+            data,
+            Fitting(self.epochs * epoch, "adam", "cosine", groups=self.groups),
+            windows=windows,
+            evaluate_every=max(1, epoch),
+        )
+
+
+STATEFUL = RecurrentLanguageModel(stateful=True, epochs=20, learning_rate=5e-3)
+"""Reads the text from its beginning to its end, with two GRUs of 128 units."""
+
+
+@dataclass(frozen=True)
+class TransformerLanguageModel(LanguageModel):
+    """What can be chosen of transformers."""
+
+    steps: Annotated[int, "updates, each of windows drawn without replacement", AMOUNT] = 2000
+    warmup_steps: Annotated[int, "updates in which the step size rises to its highest", AMOUNT] = (
+        100
+    )
+    layers: Annotated[int, "blocks of attention and dense layers", DEPTH] = 4
+    features: Annotated[int, "of every layer", COUNT] = 128
+    heads: Annotated[int, "of every attention", COUNT] = 4
+    weight_decay: Annotated[float, "AdamW's, of every matrix", AMOUNT] = 0.1
+    second_moment_decay: Annotated[float, "of AdamW's mean of squared gradients", FRACTION] = 0.99
+    policy: Annotated[PolicyName, "what is computed in"] = "float32"
+
+    def problems(self) -> list[str]:
+        """Heads are of pairs of coordinates; a run that trains has time for its warm-up."""
+        problems = super().problems()
+        if self.features % (2 * self.heads):
+            problems.append(
+                f"--features must be a multiple of twice --heads, {2 * self.heads}, for pairs of "
+                f"coordinates are rotated; not {self.features}"
+            )
+        if 0 < self.steps < self.warmup_steps:
+            problems.append(
+                f"--warmup-steps must be at most --steps, {self.steps}, not {self.warmup_steps}"
+            )
+        return problems
+
+    def smoke(self) -> Self:
+        """A few updates of a narrow net."""
+        small = replace(self, steps=min(self.steps, 60), warmup_steps=10, layers=2, window=16)
+        return replace(small, features=16, heads=2, batch_size=8)
+
+    def make(self) -> Experiment:
+        """A transformer of the chosen text."""
+        texts = read_texts(self)
+        length = len(texts.splits["train"])
+        rows = overlapping_rows(length, self.window + 1, self.batch_size)
+        data = Data(text_sources(self, texts), rows, evaluation_batch_size=64)
+        return self._make(texts.vocabulary, data)
+
+    def make_to_use(self, needs: Needs) -> Experiment:
+        """The model without its text."""
+        return self._make(Vocabulary(**needs["vocabulary"]), None)
+
+    def _make(self, vocabulary: Vocabulary, data: Data | None) -> Experiment:
+        warmup = min(self.warmup_steps, self.steps)
+        return make_language_model(
+            self,
+            CharacterTransformer(
+                len(vocabulary), self.layers, self.features, self.heads, self.window
+            ),
+            vocabulary,
+            data,
+            Fitting(self.steps, "adamw", "warmup_cosine", warmup, self.policy, self.groups),
+            windows=None,
+            evaluate_every=max(1, self.steps // 8),
+        )
+
+
 def make_language_model(
+    config: LanguageModel,
     net: CharacterNet | CharacterTransformer,
+    vocabulary: Vocabulary,
     data: Data | None,
-    hyperparameters: Mapping[str, float],
     fitting: Fitting,
     *,
-    batch_size: int,
-    window: int,
     windows: int | None,
     evaluate_every: int,
-    vocabulary: Vocabulary | None = None,
-    selection: Selection | None = None,
 ) -> Experiment:
     """An experiment that trains a character model by cross-entropy.
 
     A batch holds `symbol`, int `[batch, time + 1]`: characters, each but the first being the target
     of the one before; and `weight`. Its metrics are means over characters: `loss` in nats, `bits`
     of the same, and `accuracy`. Each row of an evaluated split is read from its beginning, without
-    dropout, with states that remember nothing.
+    dropout, with states that remember nothing. The checkpoint with the lowest validation loss is
+    reported.
 
     Args:
-        net: says what comes next.
-        data: what is fed; None for a model that is only used.
-        hyperparameters: those of `make_optimizer`, and `dropout_rate`.
+        config: what was chosen.
+        net: predicts what comes next.
+        vocabulary: of the characters.
+        data: batches; None for a model that is only used.
         fitting: how it learns.
-        batch_size: rows in an update.
-        window: inputs in a window.
         windows: after how many windows the rows begin anew, and what is carried with them; None
             where every window begins anew. Gradients end at a window's start.
         evaluate_every: updates between evaluations.
-        vocabulary: of the characters, for those who let it write.
-        selection: which checkpoint is reported.
     """
 
     def init_model(key: Key) -> Variables:
@@ -95,16 +256,15 @@ def make_language_model(
             dropout_rate=values.get("dropout_rate", 0.0),
             rngs={"dropout": key},
         )
-        told = figures(logits, rows["symbol"][:, 1:], rows["weight"])
+        found = prediction_metrics(logits, rows["symbol"][:, 1:], rows["weight"])
         kept = states if windows is not None else ()
-        total, count = told["loss"]
-        return WeightedLoss(total, count, dict(told), kept=kept)
+        return WeightedLoss(*found["loss"], dict(found), kept=kept)
 
     fitted = make_supervised(init_model, loss, fitting)
 
     def init(key: Key, hyperparameters: Hyperparameters) -> LanguageModelState:
         learned = fitted.init(key, hyperparameters)
-        carried = net.resting(batch_size) if windows is not None else None
+        carried = net.resting(config.batch_size) if windows is not None else None
         return LanguageModelState(*learned, carried)
 
     def update(
@@ -114,41 +274,42 @@ def make_language_model(
         if windows is not None:
             begins = state.step % windows == 0
             rows["carried"] = jax.tree.map(lambda leaf: jnp.where(begins, 0.0, leaf), carried)
-        learned, told, kept = fitted.learn(state.learned, rows, key)
-        return LanguageModelState(*learned, kept if windows is not None else None), told
+        learned, found, kept = fitted.learn(state.learned, rows, key)
+        return LanguageModelState(*learned, kept if windows is not None else None), found
 
     def evaluate(state: LanguageModelState, batch: Batch, key: Key) -> Metrics:
         del key
         logits, _ = net.apply(fitted.reported(state.learned), batch["symbol"][:, :-1])
-        return dict(figures(logits, batch["symbol"][:, 1:], batch["weight"]))
+        return dict(prediction_metrics(logits, batch["symbol"][:, 1:], batch["weight"]))
 
     def read(state: LanguageModelState, memory: Any, numbers: jax.Array) -> tuple[Any, jax.Array]:
         logits, memory = net.apply(fitted.reported(state.learned), numbers, memory)
         return memory, logits[:, -1]
 
-    writer = None if vocabulary is None else Writer(vocabulary, net.resting, read)
+    writer = Writer(vocabulary, net.resting, read)
     return Experiment(
         init=init,
         update=update,
         evaluate=evaluate,
         steps=fitting.steps,
-        items_per_step=batch_size * window,
+        items_per_step=config.batch_size * config.window,
         items="characters",
-        hyperparameters=hyperparameters,
         data=data,
         groups=fitting.groups,
         evaluate_every=evaluate_every,
         # Validation too, of the state that is reported: what others have figures of.
         final=("validation", "test"),
-        selection=selection,
-        glimpse=None if writer is None else make_glimpse(writer),
+        selection=Selection("validation/loss", larger_is_better=False),
+        glimpse=make_glimpse(writer),
         writer=writer,
-        needs=None if vocabulary is None else {"vocabulary": vocabulary._asdict()},
+        needs={"vocabulary": vocabulary._asdict()},
     )
 
 
-def figures(logits: jax.Array, targets: jax.Array, weight: jax.Array) -> dict[str, metrics.Mean]:
-    """What is told of characters: `loss` in nats, `bits`, and `accuracy`.
+def prediction_metrics(
+    logits: jax.Array, targets: jax.Array, weight: jax.Array
+) -> dict[str, metrics.Mean]:
+    """Means over characters: `loss` in nats, `bits`, and `accuracy`.
 
     Args:
         logits: float32 `[batch, time, symbols]`.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import flax.linen as nn
 import jax
@@ -23,26 +24,40 @@ from research.engine.experiment import (
 )
 from research.engine.metrics import Metrics
 from research.optimization.accumulation import WeightedLoss
+from research.optimization.optimizers import OptimizerName
 from research.optimization.supervised import (
     Fitting,
     SupervisedState,
     Variables,
     make_supervised,
 )
+from research.options.config import Config
+from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides
 
 Show = Callable[[Callable[[Batch], jax.Array], Variables, Evaluation], Mapping[str, Artifact]]
 """(batch -> probabilities of being positive, float32 `[batch]`; variables; evaluation) -> what a
 report shows."""
 
 
+@dataclass(frozen=True)
+class SequenceClassification(Config):
+    """What can be chosen of every net that tells sequences of two kinds apart."""
+
+    epochs: Annotated[int, "passes over the training sequences", AMOUNT] = 10
+    batch_size: Annotated[int, "sequences in one update", COUNT] = 64
+    groups: Annotated[
+        int, "equal parts of a batch, which devices can share", COUNT, Divides(("batch_size",))
+    ] = 1
+    learning_rate: Annotated[float, "the largest step size, falling by cosine", POSITIVE] = 3e-3
+
+
 def make_judging(
+    config: SequenceClassification,
     net: nn.Module,
     data: Data | None,
-    hyperparameters: Mapping[str, float],
-    fitting: Fitting,
     *,
-    batch_size: int,
-    evaluate_every: int,
+    optimizer: OptimizerName,
+    epoch: int,
     items: str,
     show: Show | None = None,
 ) -> Experiment:
@@ -53,15 +68,14 @@ def make_judging(
     The checkpoint with the highest validation accuracy is reported.
 
     Args:
+        config: what was chosen; where it has a `dropout_rate` or a `word_dropout_rate`, these count
+            too.
         net: called with tokens, `training`, `dropout_rate` and `word_dropout_rate`; draws from the
             stream "dropout"; gives logits `[batch]`.
-        data: what is fed; None for one that is only used.
-        hyperparameters: those of `make_optimizer`, and `dropout_rate` and `word_dropout_rate`
-            where something is dropped.
-        fitting: how it learns.
-        batch_size: sequences in an update.
-        evaluate_every: updates between evaluations.
-        items: what they are called, many of them.
+        data: batches; None for one that is only used.
+        optimizer: see `make_optimizer`.
+        epoch: updates in a pass over the training sequences.
+        items: what these are called.
         show: what a report shows.
     """
 
@@ -77,9 +91,11 @@ def make_judging(
             word_dropout_rate=values.get("word_dropout_rate", 0.0),
             rngs={"dropout": key},
         )
-        told = figures(logits, rows["label"], rows["weight"])
-        return WeightedLoss(*told["loss"], dict(told))
+        found = prediction_metrics(logits, rows["label"], rows["weight"])
+        return WeightedLoss(*found["loss"], dict(found))
 
+    steps = config.epochs * epoch
+    fitting = Fitting(steps, optimizer, "cosine", groups=config.groups)
     fitted = make_supervised(init_model, loss, fitting)
 
     def logits_of(variables: Variables, batch: Batch) -> jax.Array:
@@ -89,7 +105,7 @@ def make_judging(
     def evaluate(state: SupervisedState, batch: Batch, key: Key) -> Metrics:
         del key
         logits = logits_of(fitted.reported(state), batch)
-        return dict(figures(logits, batch["label"], batch["weight"]))
+        return dict(prediction_metrics(logits, batch["label"], batch["weight"]))
 
     def artifacts(
         state: SupervisedState, evaluation: Evaluation, key: Key
@@ -104,20 +120,21 @@ def make_judging(
         init=fitted.init,
         update=fitted.update,
         evaluate=evaluate,
-        steps=fitting.steps,
-        items_per_step=batch_size,
+        steps=steps,
+        items_per_step=config.batch_size,
         items=items,
-        hyperparameters=hyperparameters,
         data=data,
-        groups=fitting.groups,
-        evaluate_every=evaluate_every,
+        groups=config.groups,
+        evaluate_every=epoch,
         selection=Selection("validation/accuracy"),
         artifacts=None if show is None else artifacts,
     )
 
 
-def figures(logits: jax.Array, label: jax.Array, weight: jax.Array) -> dict[str, metrics.Mean]:
-    """What is told of sequences: `loss` in nats, and `accuracy`.
+def prediction_metrics(
+    logits: jax.Array, label: jax.Array, weight: jax.Array
+) -> dict[str, metrics.Mean]:
+    """Means over sequences: `loss` in nats, and `accuracy`.
 
     Args:
         logits: float32 `[batch]`, of being of kind 1.

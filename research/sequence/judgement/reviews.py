@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -54,24 +53,6 @@ class Corpus(NamedTuple):
     texts: dict[str, Sequence[str]]
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How reviews become numbers.
-
-    Attributes:
-        words: the commonest of the training split that are known.
-        length: words of a review that are read.
-        kept: which, of a longer one.
-        longest: of a bag, words in the longest stretch that counts as a token; 0 for words in the
-            order in which they stand.
-    """
-
-    words: int
-    length: int
-    kept: Kept = "first"
-    longest: int = 0
-
-
 def read_reviews(count: int = MOST) -> tuple[Reviews, Reviews]:
     """The first `count` reviews of the training set, and of the test set.
 
@@ -116,28 +97,30 @@ def ngrams(words: Sequence[str], longest: int) -> list[str]:
     return found
 
 
-def make_corpus(splits: dict[str, Reviews], reading: Reading) -> Corpus:
+def make_corpus(
+    splits: dict[str, Reviews], words: int, length: int, kept: Kept = "last", longest: int = 0
+) -> Corpus:
     """Reviews in the numbers of words that are common in the training split.
 
     Args:
         splits: by name, `train` among them.
-        reading: how.
+        words: the commonest of the training split that are known.
+        length: words of a review that are read.
+        kept: which, of a longer one.
+        longest: of a bag, words in the longest stretch that counts as a token; 0 for words in the
+            order in which they stand.
     """
     texts = {name: [*map(words_of, part.texts)] for name, part in splits.items()}
-    if reading.longest:
-        read = slice(reading.length) if reading.kept == "first" else slice(-reading.length, None)
+    if longest:
+        read = slice(length) if kept == "first" else slice(-length, None)
         texts = {
-            name: [ngrams(text[read], reading.longest) for text in part]
-            for name, part in texts.items()
+            name: [ngrams(text[read], longest) for text in part] for name, part in texts.items()
         }
-    vocabulary = commonest(texts["train"], "words", reading.words)
+    vocabulary = commonest(texts["train"], "words", words)
 
     def rows(parts: dict[str, list[list[str]]]) -> dict[str, np.ndarray]:
-        if not reading.longest:
-            return {
-                name: vocabulary.rows(part, reading.length, reading.kept)
-                for name, part in parts.items()
-            }
+        if not longest:
+            return {name: vocabulary.rows(part, length, kept) for name, part in parts.items()}
         # All at once, for all splits' rows are to be equally long.
         whole = vocabulary.bags([text for part in parts.values() for text in part])
         cuts = np.cumsum([len(part) for part in parts.values()])[:-1]

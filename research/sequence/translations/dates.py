@@ -1,13 +1,20 @@
-"""Dates as people write them, and as machines do."""
+"""Dates as people write them, translated to dates as machines do."""
 
 from __future__ import annotations
 
 import datetime
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 
 from research.data.arrays import ArraySource
-from research.sequence.translations.pairs import Pair, pair_of, pair_sources
+from research.data.order import shuffled_rows
+from research.engine.experiment import Data, Experiment, Needs
+from research.options.ranges import COUNT, Range
+from research.sequence.translations.encoder_decoder import AttentionName, EncoderDecoder
+from research.sequence.translations.pairs import Pair, pair_from, pair_of, pair_sources
+from research.sequence.translations.translation import Translation, make_translation
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),
@@ -50,3 +57,38 @@ def make_dates(seed: int = 42) -> tuple[Pair, dict[str, ArraySource]]:
     }
     name = f"{{count}} dates ({{split}}, seed {seed})"
     return pair, pair_sources(pair, name, human, machine, splits)
+
+
+@dataclass(frozen=True)
+class DateTranslation(Translation):
+    """What can be chosen of LSTMs that read and write dates, by an attention of the second."""
+
+    attention: ClassVar[AttentionName] = "none"
+
+    batch_size: Annotated[int, "dates in one update", Range(1, SIZES["train"])] = 32
+    embedding: Annotated[int, "numbers that a character becomes", COUNT] = 32
+    units: Annotated[int, "units of each of the two layers", COUNT] = 128
+
+    def smoke(self) -> Self:
+        """One pass in 20 updates of a narrow net."""
+        return replace(self, epochs=1, batch_size=500, embedding=4, units=8)
+
+    def make(self) -> Experiment:
+        """LSTMs that read and write dates."""
+        pair, sources = make_dates()
+        return self._make(pair, Data(sources, shuffled_rows(SIZES["train"], self.batch_size)))
+
+    def make_to_use(self, needs: Needs) -> Experiment:
+        """The same without dates to learn from."""
+        return self._make(pair_from(needs), None)
+
+    def _make(self, pair: Pair, data: Data | None) -> Experiment:
+        symbols = len(pair.source), len(pair.target)
+        return make_translation(
+            self,
+            EncoderDecoder(*symbols, self.embedding, self.units, attention=self.attention),
+            pair,
+            data,
+            pairs=SIZES["train"],
+            written=True,
+        )

@@ -3,42 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from research.data.tokens import PADDING, START
+from research.data.order import steps_per_epoch
+from research.data.tokens import PADDING
 from research.engine import metrics
-from research.engine.experiment import (
-    Artifacts,
-    Batch,
-    Data,
-    Experiment,
-    Hyperparameters,
-    Key,
-)
+from research.engine.experiment import Batch, Data, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics
 from research.optimization.accumulation import WeightedLoss
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
+from research.options.config import Config
+from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides
 from research.sequence.translations.pairs import Pair, needs_of
-from research.sequence.translations.translator import Net, Translator, write_targets
+from research.sequence.translations.translation_pictures import make_pictures
+from research.sequence.translations.translator import Net, Translator, given, write_targets
+
+
+@dataclass(frozen=True)
+class Translation(Config):
+    """What can be chosen of every translating net."""
+
+    epochs: Annotated[int, "passes over the training pairs", AMOUNT] = 10
+    batch_size: Annotated[int, "pairs in one update", COUNT] = 32
+    groups: Annotated[
+        int, "equal parts of a batch, which devices can share", COUNT, Divides(("batch_size",))
+    ] = 1
+    learning_rate: Annotated[float, "Adam's largest step size, falling by cosine", POSITIVE] = 2e-3
+    gradient_norm: Annotated[float, "global norm that gradients are clipped to", POSITIVE] = 1.0
+
+    def fitting(self, pairs: int) -> Fitting:
+        """How a net learns from so many pairs."""
+        steps = self.epochs * steps_per_epoch(pairs, self.batch_size)
+        return Fitting(steps, "adam", "cosine", groups=self.groups)
 
 
 def make_translation(
+    config: Translation,
     net: Net,
     pair: Pair,
     data: Data | None,
-    hyperparameters: Mapping[str, float],
-    fitting: Fitting,
     *,
-    batch_size: int,
-    evaluate_every: int,
+    pairs: int,
     final: tuple[str, ...] = ("test",),
     written: bool = False,
     measure: Callable[[Translator, Any], Mapping[str, float]] | None = None,
-    artifacts: Callable[[Translator], Artifacts] | None = None,
 ) -> Experiment:
     """An experiment that trains a translating net by cross-entropy, given the target so far.
 
@@ -47,19 +60,16 @@ def make_translation(
     `END` among them and padding not: `loss` in nats, and `accuracy`, given the true symbols before.
 
     Args:
+        config: what was chosen; where it has a `dropout_rate`, that counts too.
         net: reads and writes.
         pair: the languages.
-        data: what is fed; None for a model that is only used.
-        hyperparameters: those of `make_optimizer`, and `dropout_rate` where the net has one.
-        fitting: how it learns.
-        batch_size: pairs in an update.
-        evaluate_every: updates between evaluations.
+        data: batches; None for a model that is only used.
+        pairs: how many are learned from.
         final: splits evaluated once, at the end.
         written: whether evaluated sources are also written by the net alone, each symbol the
             likeliest: `whole`, the share of targets that are right from end to end, and
             `symbols_right`, that of their symbols.
         measure: (translator, state) -> figures computed at the end.
-        artifacts: of a translator, what a report shows.
     """
 
     def init_model(key: Key) -> Variables:
@@ -75,20 +85,21 @@ def make_translation(
             dropout_rate=values.get("dropout_rate", 0.0),
             rngs={"dropout": key},
         )
-        told = figures(logits, rows["target"], rows["weight"])
-        return WeightedLoss(*told["loss"], dict(told))
+        found = prediction_metrics(logits, rows["target"], rows["weight"])
+        return WeightedLoss(*found["loss"], dict(found))
 
+    fitting = config.fitting(pairs)
     fitted = make_supervised(init_model, loss, fitting)
 
     def evaluate(state: SupervisedState, batch: Batch, key: Key) -> Metrics:
         del key
         variables, target = fitted.reported(state), batch["target"]
         logits, _ = net.apply(variables, batch["source"], given(target))
-        told: Metrics = dict(figures(logits, target, batch["weight"]))
+        found: Metrics = dict(prediction_metrics(logits, target, batch["weight"]))
         if written:
             made = write_targets(net, variables, batch["source"], pair.target_length)
-            told |= figures_of_written(made.numbers, target, batch["weight"])
-        return told
+            found |= written_metrics(made.numbers, target, batch["weight"])
+        return found
 
     translator = Translator(pair, net, fitted.reported)
     return Experiment(
@@ -96,27 +107,23 @@ def make_translation(
         update=fitted.update,
         evaluate=evaluate,
         steps=fitting.steps,
-        items_per_step=batch_size,
+        items_per_step=config.batch_size,
         items="pairs",
-        hyperparameters=hyperparameters,
         data=data,
-        groups=fitting.groups,
-        evaluate_every=evaluate_every,
+        groups=config.groups,
+        evaluate_every=steps_per_epoch(pairs, config.batch_size),
         final=final,
         measure=None if measure is None else lambda state: measure(translator, state),
-        artifacts=None if artifacts is None else artifacts(translator),
+        artifacts=make_pictures(translator),
         translator=translator,
         needs=needs_of(pair),
     )
 
 
-def given(target: jax.Array) -> jax.Array:
-    """What the net is given of targets, int `[batch, time]`: `START`, and all but the last."""
-    return jnp.pad(target[:, :-1], ((0, 0), (1, 0)), constant_values=START)
-
-
-def figures(logits: jax.Array, target: jax.Array, weight: jax.Array) -> dict[str, metrics.Mean]:
-    """What is told of symbols that are no padding.
+def prediction_metrics(
+    logits: jax.Array, target: jax.Array, weight: jax.Array
+) -> dict[str, metrics.Mean]:
+    """Means over symbols that are no padding: `loss` in nats, and `accuracy`.
 
     Args:
         logits: float32 `[batch, time, symbols]`.
@@ -131,10 +138,10 @@ def figures(logits: jax.Array, target: jax.Array, weight: jax.Array) -> dict[str
     }
 
 
-def figures_of_written(
+def written_metrics(
     made: jax.Array, target: jax.Array, weight: jax.Array
 ) -> dict[str, metrics.Mean]:
-    """What is told of targets that the net wrote alone: `whole` and `symbols_right`.
+    """Of targets that the net wrote alone: `whole` and `symbols_right`.
 
     Args:
         made: int `[batch, time]`, padded after its end.

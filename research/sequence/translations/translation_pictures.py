@@ -12,8 +12,7 @@ import numpy as np
 from research.data.tokens import END, PADDING, SIGNS
 from research.engine.artifacts import Artifact, Images, Passages
 from research.engine.experiment import Artifacts, Evaluation, Key
-from research.sequence.translations.translation import given
-from research.sequence.translations.translator import Translator, write_targets
+from research.sequence.translations.translator import Translator, given, write_targets
 
 SHOWN = 24
 """Translations."""

@@ -49,6 +49,11 @@ class Translator(NamedTuple):
     reported: Callable[[Any], Any]
 
 
+def given(target: jax.Array) -> jax.Array:
+    """What the net is given of targets, int `[batch, time]`: `START`, and all but the last."""
+    return jnp.pad(target[:, :-1], ((0, 0), (1, 0)), constant_values=START)
+
+
 def write_targets(
     net: Net,
     variables: Any,

@@ -1,0 +1,201 @@
+"""Whether reviews of films are positive: classifiers by bags, means, recurrence and attention."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Self
+
+import flax.linen as nn
+import jax
+
+from research.data.order import shuffled_rows, steps_per_epoch
+from research.data.tokens import Kept, Tokens
+from research.engine.artifacts import Artifact
+from research.engine.experiment import Batch, Data, Evaluation, Experiment, Needs
+from research.errors import Mistake
+from research.optimization.supervised import Variables
+from research.options.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Range
+from research.sequence.judgement.judges import (
+    BagOfWords,
+    MeanEmbedding,
+    RecurrentReader,
+    TransformerReader,
+)
+from research.sequence.judgement.judging import SequenceClassification, make_judging
+from research.sequence.judgement.reviews import (
+    HELD_OUT,
+    MOST,
+    VERDICTS,
+    Corpus,
+    Reviews,
+    make_corpus,
+    read_reviews,
+    split_reviews,
+)
+from research.sequence.judgement.sentiment_pictures import show_judgements, show_strongest
+
+
+@dataclass(frozen=True)
+class SentimentClassification(SequenceClassification):
+    """What can be chosen of every net that classifies reviews."""
+
+    reviews: Annotated[
+        int,
+        "of the training set, a tenth for validation, and of the test set",
+        Range(HELD_OUT, MOST),
+    ] = MOST
+    words: Annotated[
+        int, "the commonest words or stretches of the training reviews, which are known", COUNT
+    ] = 10_000
+    length: Annotated[int, "words of a review that are read", COUNT] = 200
+    kept: Annotated[Kept, "which words are read of a longer review"] = "last"
+    weight_decay: Annotated[float, "AdamW's decoupled weight decay", AMOUNT] = 0.0
+    word_dropout_rate: Annotated[
+        float, "share of the words that are hidden in training", FRACTION
+    ] = 0.2
+
+    def smoke(self) -> Self:
+        """A few short reviews."""
+        return replace(self, reviews=200, epochs=2, batch_size=16, words=300, length=20)
+
+    @abstractmethod
+    def net(self, symbols: int) -> nn.Module:
+        """Classifies texts of so many different tokens."""
+
+    def corpus(self, splits: dict[str, Reviews]) -> Corpus:
+        """Reviews as the net reads them."""
+        return make_corpus(splits, self.words, self.length, self.kept)
+
+    def make(self) -> Experiment:
+        """A classifier of reviews."""
+        return make_sentiment(self, self.corpus(split_reviews(*read_reviews(self.reviews))))
+
+    def make_to_use(self, needs: Needs) -> Experiment:
+        """The same without reviews to learn from."""
+        kept = needs["vocabulary"]
+        return make_sentiment(self, Corpus(Tokens(tuple(kept["symbols"]), kept["unit"]), {}, {}))
+
+
+@dataclass(frozen=True)
+class BagOfWordsSentiment(SentimentClassification):
+    """What can be chosen of a bag of words."""
+
+    longest: Annotated[int, "words in the longest stretch that counts as a token", COUNT] = 1
+
+    def net(self, symbols: int) -> nn.Module:
+        """A weight for each token."""
+        return BagOfWords(symbols)
+
+    def corpus(self, splits: dict[str, Reviews]) -> Corpus:
+        """Each token once a review."""
+        return make_corpus(splits, self.words, self.length, self.kept, self.longest)
+
+
+@dataclass(frozen=True)
+class WordReaderSentiment(SentimentClassification):
+    """What can be chosen of nets that read embedded words."""
+
+    embedding: Annotated[int, "numbers that a word becomes", COUNT] = 64
+    dropout_rate: Annotated[float, "share dropped of what one layer gives the next", FRACTION] = 0.5
+
+    def smoke(self) -> Self:
+        """A narrow net."""
+        return replace(super().smoke(), embedding=8)
+
+
+@dataclass(frozen=True)
+class MeanEmbeddingSentiment(WordReaderSentiment):
+    """What can be chosen of a mean of embedded words."""
+
+    def net(self, symbols: int) -> nn.Module:
+        """The mean of the embedded words."""
+        return MeanEmbedding(symbols, self.embedding)
+
+
+@dataclass(frozen=True)
+class RecurrentSentiment(WordReaderSentiment):
+    """What can be chosen of a recurrent net."""
+
+    units: Annotated[int, "units of each recurrent layer, in each direction", COUNT] = 64
+    layers: Annotated[int, "recurrent layers", DEPTH] = 1
+    masked: Annotated[bool, "skip padding instead of reading it like words"] = True
+    bidirectional: Annotated[bool, "read backwards as well"] = False
+    gradient_norm: Annotated[float, "global norm that gradients are clipped to", POSITIVE] = 1.0
+
+    def smoke(self) -> Self:
+        """A narrow net."""
+        return replace(super().smoke(), units=8)
+
+    def net(self, symbols: int) -> nn.Module:
+        """GRUs."""
+        return RecurrentReader(
+            symbols,
+            self.embedding,
+            units=(self.units,) * self.layers,
+            bidirectional=self.bidirectional,
+            masked=self.masked,
+        )
+
+
+@dataclass(frozen=True)
+class TransformerSentiment(WordReaderSentiment):
+    """What can be chosen of a transformer."""
+
+    layers: Annotated[int, "blocks of attention and dense layers", DEPTH] = 1
+    heads: Annotated[int, "of every attention", COUNT] = 2
+
+    def problems(self) -> list[str]:
+        """Heads are of pairs of coordinates."""
+        problems, pairs = super().problems(), 2 * self.heads
+        if self.embedding % pairs:
+            problems.append(
+                f"--embedding must be a multiple of twice --heads, {pairs}, for pairs of "
+                f"coordinates are rotated; not {self.embedding}"
+            )
+        return problems
+
+    def net(self, symbols: int) -> nn.Module:
+        """Blocks of attention."""
+        return TransformerReader(symbols, self.embedding, layers=self.layers, heads=self.heads)
+
+
+def make_sentiment(config: SentimentClassification, corpus: Corpus) -> Experiment:
+    """A classifier of the given reviews; of none but a vocabulary, one that is only used.
+
+    Raises:
+        Mistake: a batch is larger than the training split.
+    """
+    data, epoch = None, 1
+    if corpus.sources:
+        examples = len(corpus.sources["train"])
+        if examples < config.batch_size:
+            raise Mistake(
+                f"--reviews {config.reviews} leave {examples} to train on, fewer than "
+                f"--batch-size {config.batch_size}"
+            )
+        epoch = steps_per_epoch(examples, config.batch_size)
+        rows = shuffled_rows(examples, config.batch_size)
+        data = Data(corpus.sources, rows, evaluation_batch_size=250)
+
+    def show(
+        judge: Callable[[Batch], jax.Array], variables: Variables, evaluation: Evaluation
+    ) -> Mapping[str, Artifact]:
+        made = show_judgements(judge, evaluation, corpus.texts, VERDICTS)
+        if isinstance(config, BagOfWordsSentiment):
+            made |= show_strongest(variables["params"]["weight"], corpus.vocabulary, VERDICTS)
+        return made
+
+    experiment = make_judging(
+        config,
+        config.net(len(corpus.vocabulary)),
+        data,
+        optimizer="adamw",
+        epoch=epoch,
+        items="reviews",
+        show=show,
+    )
+    needs = {"vocabulary": dataclasses.asdict(corpus.vocabulary), "classes": VERDICTS}
+    return experiment._replace(needs=needs)
