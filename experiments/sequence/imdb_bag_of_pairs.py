@@ -10,6 +10,6 @@ Expected: test accuracy .910
 Time: 5 s, after 25 s of reading words and pairs
 """
 
-from research.sequence.judgement.sentiment import BagOfWordsSentiment
+from research.sequence.classification.sentiment import BagOfWordsSentiment
 
 config = BagOfWordsSentiment(length=600, words=200_000, longest=2, word_dropout_rate=0.0)

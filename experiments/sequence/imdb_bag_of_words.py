@@ -12,6 +12,6 @@ Expected: test accuracy .888
 Time: 2 s, after 10 s of reading words
 """
 
-from research.sequence.judgement.sentiment import BagOfWordsSentiment
+from research.sequence.classification.sentiment import BagOfWordsSentiment
 
 config = BagOfWordsSentiment(length=600, words=20_000, word_dropout_rate=0.0)

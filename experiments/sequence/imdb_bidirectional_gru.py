@@ -7,6 +7,6 @@ Expected: test accuracy .888
 Time: 2 min, after 10 s of reading words
 """
 
-from research.sequence.judgement.sentiment import RecurrentSentiment
+from research.sequence.classification.sentiment import RecurrentSentiment
 
 config = RecurrentSentiment(epochs=4, bidirectional=True)

@@ -12,6 +12,6 @@ Expected: test accuracy .886
 Time: 50 s, after 10 s of reading words
 """
 
-from research.sequence.judgement.sentiment import RecurrentSentiment
+from research.sequence.classification.sentiment import RecurrentSentiment
 
 config = RecurrentSentiment(epochs=4)

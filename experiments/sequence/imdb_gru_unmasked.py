@@ -11,6 +11,6 @@ Expected: test accuracy .875 over 3 seeds (.867 to .885)
 Time: 50 s, after 10 s of reading words
 """
 
-from research.sequence.judgement.sentiment import RecurrentSentiment
+from research.sequence.classification.sentiment import RecurrentSentiment
 
 config = RecurrentSentiment(epochs=4, masked=False)

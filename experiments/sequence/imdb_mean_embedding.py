@@ -9,6 +9,6 @@ Expected: test accuracy .886
 Time: 7 s, after 10 s of reading words
 """
 
-from research.sequence.judgement.sentiment import MeanEmbeddingSentiment
+from research.sequence.classification.sentiment import MeanEmbeddingSentiment
 
 config = MeanEmbeddingSentiment(epochs=8, length=400)

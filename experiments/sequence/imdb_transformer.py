@@ -9,6 +9,6 @@ Expected: test accuracy .856 over 3 seeds
 Time: 1 min, after 10 s of reading words
 """
 
-from research.sequence.judgement.sentiment import TransformerSentiment
+from research.sequence.classification.sentiment import TransformerSentiment
 
 config = TransformerSentiment(epochs=3, length=128, learning_rate=1e-3, dropout_rate=0.2)

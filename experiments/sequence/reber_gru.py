@@ -19,9 +19,12 @@ from typing import Annotated, Self
 from research.data.order import shuffled_rows, steps_per_epoch
 from research.engine.experiment import Data, Experiment
 from research.options.ranges import COUNT, POSITIVE, Range
-from research.sequence.judgement.judges import RecurrentReader
-from research.sequence.judgement.judging import SequenceClassification, make_judging
-from research.sequence.judgement.reber import LETTERS, SIZES, make_strings
+from research.sequence.classification.binary_classification import (
+    SequenceClassification,
+    make_binary_classifier,
+)
+from research.sequence.classification.classifiers import RecurrentReader
+from research.sequence.classification.reber import LETTERS, SIZES, make_strings
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class ReberGRU(SequenceClassification):
 
     def make(self) -> Experiment:
         """A GRU that classifies strings."""
-        return make_judging(
+        return make_binary_classifier(
             self,
             RecurrentReader(
                 1 + len(LETTERS),

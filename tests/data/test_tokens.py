@@ -20,7 +20,7 @@ from research.data.tokens import (
     commonest,
     cut,
 )
-from research.sequence.judgement.reviews import ngrams
+from research.sequence.classification.reviews import ngrams
 
 WORDS = Tokens(("me", "gusta", "el"), "words")
 SENTENCE = st.text(st.sampled_from("aAbcé 1'’._-\n¿")) | st.text(

@@ -1,4 +1,4 @@
-"""Reber strings: table and regular expression check each other; padding changes no judgement."""
+"""Reber strings: table and regular expression check each other; padding changes no logit."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from research.data.arrays import ArraySource
 from research.engine.experiment import Data
 from research.engine.hyperparameters import traced
 from research.options.config import problems_of
-from research.sequence.judgement.judges import RecurrentReader
-from research.sequence.judgement.judging import make_judging
-from research.sequence.judgement.reber import (
+from research.sequence.classification.binary_classification import make_binary_classifier
+from research.sequence.classification.classifiers import RecurrentReader
+from research.sequence.classification.reber import (
     DONE,
     LETTERS,
     LONGEST,
@@ -112,7 +112,7 @@ def test_splits_are_those_of_their_seed_and_share_no_string():
     assert make_strings(1)["train"].digest() != sources["train"].digest()
 
 
-def test_padding_changes_no_judgement():
+def test_padding_changes_no_logit():
     net = RecurrentReader(8, 3, cell="gru", units=(6,))
     short = jnp.asarray(encode(["BTBTXSETE", "BPBPVVEPE"])[:, :9])
     variables = net.init(jax.random.key(0), short)
@@ -128,7 +128,7 @@ def test_an_update_descends_the_loss_that_is_told():
     net = RecurrentReader(8, 3, cell="gru", units=(4,))
     texts = ["BTBTXSETE", "BTBTXSEPE", "BPBPVVEPE", "BPBPVVETE"]
     columns = {"token": encode(texts), "label": np.array([1, 0, 1, 0], np.int32)}
-    experiment = make_judging(
+    experiment = make_binary_classifier(
         replace(reber_gru.config, epochs=3, batch_size=4), net,
         Data({"validation": ArraySource("few", columns)}), optimizer="sgd", epoch=1,
         items="strings",

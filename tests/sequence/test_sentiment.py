@@ -18,24 +18,24 @@ from research.data.tokens import PADDING, SIGNS, UNKNOWN, WORD, commonest
 from research.engine.hyperparameters import traced
 from research.errors import Mistake
 from research.options.config import make_experiment, problems_of
-from research.sequence.judgement import sentiment
-from research.sequence.judgement.judges import BagOfWords, masked_mean
-from research.sequence.judgement.judging import prediction_metrics
-from research.sequence.judgement.reviews import (
+from research.sequence.classification import sentiment
+from research.sequence.classification.binary_classification import prediction_metrics
+from research.sequence.classification.classifiers import BagOfWords, masked_mean
+from research.sequence.classification.reviews import (
     Reviews,
     make_corpus,
     ngrams,
     split_reviews,
     words_of,
 )
-from research.sequence.judgement.sentiment import (
+from research.sequence.classification.sentiment import (
     BagOfWordsSentiment,
     MeanEmbeddingSentiment,
     RecurrentSentiment,
     TransformerSentiment,
     make_sentiment,
 )
-from research.sequence.judgement.sentiment_pictures import show_judgements, show_strongest
+from research.sequence.classification.sentiment_pictures import show_predictions, show_strongest
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
@@ -244,7 +244,7 @@ def test_a_report_shows_the_worst_mistakes_with_their_words():
         {"label": label[row], "weight": weight, "probability": probability[row]}
         for row, weight in rows
     ]
-    made = show_judgements(
+    made = show_predictions(
         lambda batch: batch["probability"], lambda split: iter(batches), texts, ("bad", "good")
     )
     np.testing.assert_array_equal(made["confusion"].counts, [[1, 1], [1, 2]])

@@ -1,4 +1,4 @@
-"""What a report shows of a judge of texts: its mistakes, how sure it is, its strongest words."""
+"""What a report shows of a classifier of texts: mistakes, certainty, the strongest words."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from research.engine.experiment import Batch, Evaluation
 MISTAKES = 8
 """Mistakes shown."""
 STRONGEST = 40
-"""Words shown of each verdict."""
+"""Words shown for each class."""
 SHOWN = 600
 """Characters shown of a text."""
 
 
-def show_judgements(
-    judge: Callable[[Batch], jax.Array],
+def show_predictions(
+    classify: Callable[[Batch], jax.Array],
     evaluation: Evaluation,
     texts: Mapping[str, Sequence[str]],
-    verdicts: tuple[str, str],
+    classes: tuple[str, str],
     split: str = "test",
 ) -> dict[str, Artifact]:
     """Confusion matrix, histogram of probabilities, and the worst mistakes of a split.
 
     Args:
-        judge: batch -> probabilities of being positive, float32 `[batch]`.
+        classify: batch -> probabilities of being positive, float32 `[batch]`.
         evaluation: (split) -> its batches in order, with `label` and `weight`.
         texts: of each split, in the same order.
-        verdicts: what labels 0 and 1 say.
+        classes: what labels 0 and 1 say.
         split: which.
     """
     found, labels = [], []
     for batch in evaluation(split):
         real = np.asarray(batch["weight"]) > 0
-        found.append(np.asarray(judge(batch))[real])
+        found.append(np.asarray(classify(batch))[real])
         labels.append(np.asarray(batch["label"])[real])
     probability, label = np.concatenate(found), np.concatenate(labels)
     taken = (probability > 0.5).astype(int)
@@ -49,11 +49,11 @@ def show_judgements(
     wrong = np.flatnonzero(taken != label)
     note = f"All {len(label):,} reviews of the {split} split; {len(wrong):,} are mistakes."
     each = np.full((2, len(label)), np.nan)
-    for verdict in (0, 1):
-        each[verdict, label == verdict] = probability[label == verdict]
+    for number in (0, 1):
+        each[number, label == number] = probability[label == number]
     made: dict[str, Artifact] = {
-        "confusion": Confusion("Confusion matrix", counts, verdicts, note),
-        "certainty": Histogram("How sure it is", each, verdicts, "probability of being positive"),
+        "confusion": Confusion("Confusion matrix", counts, classes, note),
+        "certainty": Histogram("How sure it is", each, classes, "probability of being positive"),
     }
     # How far from the truth, the furthest first; of equals, the first.
     order = np.argsort(-np.abs(probability[wrong] - label[wrong]), kind="stable")
@@ -63,7 +63,7 @@ def show_judgements(
             "The worst mistakes",
             tuple(_shown(texts[split][row]) for row in worst),
             tuple(
-                f"{verdicts[label[row]]}; judged positive with probability {probability[row]:.4f}"
+                f"{classes[label[row]]}; judged positive with probability {probability[row]:.4f}"
                 for row in worst
             ),
             f"The {len(worst)} of {len(wrong):,} mistakes furthest from the truth; long reviews "
@@ -77,19 +77,19 @@ def _shown(text: str) -> str:
 
 
 def show_strongest(
-    weight: Any, vocabulary: Tokens, verdicts: tuple[str, str]
+    weight: Any, vocabulary: Tokens, classes: tuple[str, str]
 ) -> dict[str, Artifact]:
-    """The tokens that say most for either verdict, with their weights.
+    """The tokens that say most for either class, with their weights.
 
     Args:
         weight: float32 `[symbols]`, what each adds to the logit of being positive.
         vocabulary: of the tokens.
-        verdicts: what labels 0 and 1 say.
+        classes: what labels 0 and 1 say.
     """
     weight = np.asarray(weight)
     rising = len(SIGNS) + np.argsort(weight[len(SIGNS) :], kind="stable")
 
-    def told(order: np.ndarray) -> str:
+    def listed(order: np.ndarray) -> str:
         chosen = order[:STRONGEST]
         return "  ·  ".join(
             f"{vocabulary.decode([token])} {weight[token]:+.2f}" for token in chosen.tolist()
@@ -98,8 +98,8 @@ def show_strongest(
     return {
         "strongest": Passages(
             "The strongest words",
-            (told(rising), told(rising[::-1])),
-            tuple(f"for {verdict}" for verdict in verdicts),
+            (listed(rising), listed(rising[::-1])),
+            tuple(f"for {name}" for name in classes),
             "With what each adds to the logit of a review's being positive.",
         )
     }

@@ -1,4 +1,4 @@
-"""Learning to tell sequences of two kinds apart, as an experiment."""
+"""Binary classification of sequences as an experiment."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ report shows."""
 
 @dataclass(frozen=True)
 class SequenceClassification(Config):
-    """What can be chosen of every net that tells sequences of two kinds apart."""
+    """What can be chosen of every net that classifies sequences."""
 
     epochs: Annotated[int, "passes over the training sequences", AMOUNT] = 10
     batch_size: Annotated[int, "sequences in one update", COUNT] = 64
@@ -51,7 +51,7 @@ class SequenceClassification(Config):
     learning_rate: Annotated[float, "the largest step size, falling by cosine", POSITIVE] = 3e-3
 
 
-def make_judging(
+def make_binary_classifier(
     config: SequenceClassification,
     net: nn.Module,
     data: Data | None,
@@ -61,10 +61,10 @@ def make_judging(
     items: str,
     show: Show | None = None,
 ) -> Experiment:
-    """An experiment that trains a judge of sequences by binary cross-entropy.
+    """An experiment that trains a classifier of sequences by binary cross-entropy.
 
-    A batch holds `token`, int `[batch, length]`; `label`, int `[batch]`, 1 for the kind that is
-    looked for; and `weight`. Its metrics are means over sequences: `loss` in nats, and `accuracy`.
+    A batch holds `token`, int `[batch, length]`; `label`, int `[batch]`, 1 for the positive
+    class; and `weight`. Its metrics are means over sequences: `loss` in nats, and `accuracy`.
     The checkpoint with the highest validation accuracy is reported.
 
     Args:
@@ -113,8 +113,10 @@ def make_judging(
         del key
         assert show is not None
         variables = fitted.reported(state)
-        judge: Any = jax.jit(lambda variables, batch: jax.nn.sigmoid(logits_of(variables, batch)))
-        return show(lambda batch: judge(variables, batch), variables, evaluation)
+        classify: Any = jax.jit(
+            lambda variables, batch: jax.nn.sigmoid(logits_of(variables, batch))
+        )
+        return show(lambda batch: classify(variables, batch), variables, evaluation)
 
     return Experiment(
         init=fitted.init,
@@ -137,8 +139,8 @@ def prediction_metrics(
     """Means over sequences: `loss` in nats, and `accuracy`.
 
     Args:
-        logits: float32 `[batch]`, of being of kind 1.
-        label: int `[batch]`, 1 for that kind.
+        logits: float32 `[batch]`, of being positive.
+        label: int `[batch]`, 1 for a positive one.
         weight: float32 `[batch]`.
     """
     nats = optax.sigmoid_binary_cross_entropy(logits, label.astype(jnp.float32))

@@ -1,4 +1,4 @@
-"""Reviews of films with their judgements: read, split, and turned into numbers of words."""
+"""Reviews of films with their labels: read, split, and turned into numbers of words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST = 25_000
 """Reviews in the training set, and in the test set (Maas et al. 2011)."""
 HELD_OUT = 10
 """One training review in so many, the last of these, is for validation."""
-VERDICTS = ("negative", "positive")
+CLASSES = ("negative", "positive")
 """What the labels 0 and 1 say."""
 
 

@@ -18,24 +18,27 @@ from research.engine.experiment import Batch, Data, Evaluation, Experiment, Need
 from research.errors import Mistake
 from research.optimization.supervised import Variables
 from research.options.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Range
-from research.sequence.judgement.judges import (
+from research.sequence.classification.binary_classification import (
+    SequenceClassification,
+    make_binary_classifier,
+)
+from research.sequence.classification.classifiers import (
     BagOfWords,
     MeanEmbedding,
     RecurrentReader,
     TransformerReader,
 )
-from research.sequence.judgement.judging import SequenceClassification, make_judging
-from research.sequence.judgement.reviews import (
+from research.sequence.classification.reviews import (
+    CLASSES,
     HELD_OUT,
     MOST,
-    VERDICTS,
     Corpus,
     Reviews,
     make_corpus,
     read_reviews,
     split_reviews,
 )
-from research.sequence.judgement.sentiment_pictures import show_judgements, show_strongest
+from research.sequence.classification.sentiment_pictures import show_predictions, show_strongest
 
 
 @dataclass(frozen=True)
@@ -181,14 +184,14 @@ def make_sentiment(config: SentimentClassification, corpus: Corpus) -> Experimen
         data = Data(corpus.sources, rows, evaluation_batch_size=250)
 
     def show(
-        judge: Callable[[Batch], jax.Array], variables: Variables, evaluation: Evaluation
+        classify: Callable[[Batch], jax.Array], variables: Variables, evaluation: Evaluation
     ) -> Mapping[str, Artifact]:
-        made = show_judgements(judge, evaluation, corpus.texts, VERDICTS)
+        made = show_predictions(classify, evaluation, corpus.texts, CLASSES)
         if isinstance(config, BagOfWordsSentiment):
-            made |= show_strongest(variables["params"]["weight"], corpus.vocabulary, VERDICTS)
+            made |= show_strongest(variables["params"]["weight"], corpus.vocabulary, CLASSES)
         return made
 
-    experiment = make_judging(
+    experiment = make_binary_classifier(
         config,
         config.net(len(corpus.vocabulary)),
         data,
@@ -197,5 +200,5 @@ def make_sentiment(config: SentimentClassification, corpus: Corpus) -> Experimen
         items="reviews",
         show=show,
     )
-    needs = {"vocabulary": dataclasses.asdict(corpus.vocabulary), "classes": VERDICTS}
+    needs = {"vocabulary": dataclasses.asdict(corpus.vocabulary), "classes": CLASSES}
     return experiment._replace(needs=needs)

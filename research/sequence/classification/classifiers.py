@@ -1,4 +1,4 @@
-"""Nets that judge a sequence: numbers of its symbols -> the logit of its being of kind 1."""
+"""Nets that classify a sequence: numbers of its symbols -> the logit of its being of class 1."""
 
 from __future__ import annotations
 
