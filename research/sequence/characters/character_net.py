@@ -1,4 +1,4 @@
-"""A recurrent net that says which character comes next."""
+"""Nets that predict which character comes next: recurrent layers, and a transformer."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
+from research.layers.attention import Cache, empty_cache
 from research.layers.cells import CELLS
+from research.layers.dropout import dropout
 from research.layers.recurrence import States
 from research.layers.recurrent import resting
+from research.layers.transformer import Block
 from research.sequence.recurrent_layers import RecurrentLayers
 
 
@@ -57,3 +61,62 @@ class CharacterNet(nn.Module):
     def resting(self, batch: int) -> tuple[States, ...]:
         """States of all layers that remember nothing, for so many texts."""
         return tuple(resting(CELLS[self.cell], (batch,), units) for units in self.units)
+
+
+class CharacterTransformer(nn.Module):
+    """Characters -> causal blocks -> logits of the character after each.
+
+    Steps know where they are by rotation, so that a text may be longer than those it was trained
+    on; then each layer sees `context` steps back.
+
+    Attributes:
+        symbols: characters in the vocabulary.
+        layers: blocks.
+        width: of every layer.
+        heads: of every attention.
+        context: steps that are remembered when it writes.
+    """
+
+    symbols: int
+    layers: int
+    width: int
+    heads: int
+    context: int
+
+    @nn.compact
+    def __call__(
+        self,
+        numbers: jax.Array,
+        states: Sequence[Cache] | None = None,
+        training: bool = False,
+        dropout_rate: jax.Array | float = 0.0,
+    ) -> tuple[jax.Array, tuple[Cache, ...]]:
+        """Logits float32 `[batch, time, symbols]`, and what is remembered afterwards.
+
+        Args:
+            numbers: int `[batch, time]`, of characters.
+            states: of each layer, of the characters before; none if None, and none afterwards.
+            training: whether to drop, by the stream "dropout".
+            dropout_rate: share dropped of what is embedded, and of what each part of a block adds.
+        """
+        embed = nn.Embed(self.symbols, self.width, embedding_init=nn.initializers.normal(0.02))
+        hidden = embed(numbers)
+        if training:
+            hidden = dropout(hidden, dropout_rate, self.make_rng("dropout"))
+        after: list[Cache] = []
+        for layer in range(self.layers):
+            block = Block(self.heads, 4 * self.width, causal=True, rotary=True)
+            cache = None if states is None else states[layer]
+            hidden, cache, _ = block(
+                hidden, cache=cache, training=training, dropout_rate=dropout_rate
+            )
+            if cache is not None:
+                after.append(cache)
+        # The embedding's rows are the logits' too (Press and Wolf 2017, arXiv 1608.05859).
+        return embed.attend(nn.LayerNorm()(hidden)), tuple(after)
+
+    def resting(self, batch: int) -> tuple[Cache, ...]:
+        """Caches of all layers of nothing, for so many texts."""
+        depth = self.width // self.heads
+        one = empty_cache(batch, self.heads, self.context, depth)
+        return tuple(jax.tree.map(jnp.copy, one) for _ in range(self.layers))

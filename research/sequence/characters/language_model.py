@@ -34,10 +34,9 @@ from research.optimization.supervised import (
     make_supervised,
 )
 from research.options.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Divides
-from research.sequence.characters.character_net import CharacterNet
+from research.sequence.characters.character_net import CharacterNet, CharacterTransformer
 from research.sequence.characters.character_text import TextConfig, read_texts, text_sources
 from research.sequence.characters.writing import Writer, make_glimpse
-from research.sequence.transformer import CharacterTransformer
 
 CellName: TypeAlias = Literal["simple", "lstm", "gru", "normalised_lstm", "normalised_gru"]
 

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from research.data.tokens import PADDING
+from research.layers.attention import AdditiveAttention, MultiplicativeAttention
 from research.layers.cells import CELLS
 from research.layers.recurrence import States
 from research.layers.recurrent import init_recurrent, recurrent, recurrent_step
-from research.sequence.attention import AdditiveAttention, MultiplicativeAttention
 from research.sequence.recurrent_layers import RecurrentLayers
 
 AttentionName: TypeAlias = Literal["none", "additive", "multiplicative"]

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from research.data.tokens import PADDING
+from research.layers.attention import Cache, sinusoids
 from research.layers.dropout import dropout
-from research.sequence.attention import Cache, sinusoids
-from research.sequence.transformer import Block
+from research.layers.transformer import Block
 
 
 class Encoded(NamedTuple):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.sequence.attention import (
+from research.layers.attention import (
     AdditiveAttention,
     MultiHeadAttention,
     MultiplicativeAttention,
