@@ -105,6 +105,9 @@ class Experiment(NamedTuple):
         watched: splits evaluated during the run.
         final: splits evaluated once, on the reported state.
         selection: how the reported checkpoint is chosen; None means the last.
+        headline: full name of the one figure that matters, `test/accuracy`, which stands in the
+            ledger's first line and so in every table and page; "" for the rule of
+            `research.engine.headline`.
         measure: (host state) -> figures computed on the host at the end.
         artifacts: (host state, evaluation, key) -> name -> what a report shows, made once at the
             end of a complete run; `evaluation` gives the batches of a split, as `Feed.evaluation`.
@@ -117,7 +120,7 @@ class Experiment(NamedTuple):
         translator: of an experiment that translates, how a state of it does, which `translate`
             takes: a `research.sequence.translations.translator.Translator`. The engine never looks.
         needs: what `make` reads of the data and whoever uses a state needs again; kept by the run.
-            `make(config, needs)` then makes the experiment without opening the data: to use a state
+            `Config.make_to_use` then makes the experiment without opening the data: to use a state
             of it, not to train one.
     """
 
@@ -134,6 +137,7 @@ class Experiment(NamedTuple):
     watched: tuple[str, ...] = ("validation",)
     final: tuple[str, ...] = ("test",)
     selection: Selection | None = None
+    headline: str = ""
     measure: Callable[[State], Mapping[str, float]] | None = None
     artifacts: Artifacts | None = None
     glimpse: Callable[[State, Key], str] | None = None
