@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
 
 from research.errors import Mistake
-from research.options.ranges import STATIC, Divides, Range, Since, undivided
+from research.options.ranges import FIXED, STATIC, Divides, Range, Since, undivided
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment, Needs
@@ -22,9 +22,9 @@ class Config(ABC):
     """What can be chosen of an experiment, and how it is made and made small.
 
     A field is `name: Annotated[type, "help", marks...] = default`; the marks are those of
-    `research.options.ranges`: a `Range`, `Divides`, `STATIC`, `Since`, `PATH`, `Most`. Whole
-    numbers, bools and words shape the program. Floats are hyper-parameters: `Experiment.init` is
-    given them by name as traced values, so that one program serves all of them.
+    `research.options.ranges`: a `Range`, `Divides`, `STATIC`, `FIXED`, `Since`, `PATH`, `Most`.
+    Whole numbers, bools and words shape the program. Floats are hyper-parameters:
+    `Experiment.init` is given them by name as traced values, so that one program serves all.
     """
 
     @abstractmethod
@@ -113,22 +113,25 @@ class Field(NamedTuple):
 
 
 def fields_of(config: Any) -> Iterator[Field]:
-    """The fields of a dataclass, or of an object of one."""
+    """The fields of a dataclass, or of an object of one, that can be chosen: not the `FIXED`."""
     config_class = config if isinstance(config, type) else type(config)
     hints = typing.get_type_hints(config_class, include_extras=True)
     for field in dataclasses.fields(config):
-        hint, notes = hints[field.name], ()
+        hint = hints[field.name]
+        notes: tuple[Any, ...] = ()
         if typing.get_origin(hint) is Annotated:
-            hint, *notes = typing.get_args(hint)
+            hint, *rest = typing.get_args(hint)
+            notes = tuple(rest)
         text = next((note for note in notes if isinstance(note, str)), "")
         marks = tuple(note for note in notes if not isinstance(note, str))
-        yield Field(field.name, hint, text, marks)
+        if FIXED not in marks:
+            yield Field(field.name, hint, text, marks)
 
 
 def problems_of(config: Config) -> list[str]:
     """All that is wrong with a config, a message each; of its own `problems` once fields are."""
     fields = list(fields_of(config))
-    found = []
+    found: list[str] = []
     for field in fields:
         allowed = field.mark(Range)
         found += allowed.problems(field.name, config) if allowed else []
@@ -180,7 +183,7 @@ def config_fields(config: Any) -> dict[str, Any]:
     from research.engine import own_files
 
     contents = {n: own_files.content_of(path) for n, path in own_files.paths_of(config).items()}
-    fields = dataclasses.asdict(config) | contents
+    fields = {field.name: getattr(config, field.name) for field in fields_of(config)} | contents
     for name, neutral in neutral_values(config).items():
         if fields[name] == neutral:
             del fields[name]

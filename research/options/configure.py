@@ -9,7 +9,7 @@ from typing import Any
 
 from research.errors import Mistake
 from research.options.catalog import Named
-from research.options.config import neutral_values, problems_of
+from research.options.config import fields_of, neutral_values, problems_of
 from research.options.convert import optional
 from research.options.options import Option, Scan, clashes, options_of
 from research.options.ranges import flag
@@ -87,7 +87,7 @@ def added_since(named: Named, values: dict[str, Any]) -> str:
     neutral = neutral_values(named.config)
     added = [
         f"{flag(field.name)} ({getattr(named.config, field.name)})"
-        for field in dataclasses.fields(named.config)
+        for field in fields_of(named.config)
         if field.name not in values and field.name not in neutral
     ]
     if not added:

@@ -30,6 +30,11 @@ STATIC: Final = object()
 """In the annotation of a float: `make` is given its value, and a population cannot vary it."""
 
 
+FIXED: Final = object()
+"""In the annotation of a field that is no option, and in no digest: an experiment's file gives it,
+such as the kind of its net, and the experiment's name stands for it."""
+
+
 class Since(NamedTuple):
     """In the annotation of a field that is newer than recorded runs of its class.
 

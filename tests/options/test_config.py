@@ -23,7 +23,7 @@ from research.options.config import (
     traced,
 )
 from research.options.options import options_of
-from research.options.ranges import COUNT, FRACTION, STATIC, Divides, Range, Since
+from research.options.ranges import COUNT, FIXED, FRACTION, STATIC, Divides, Range, Since
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Probe(Config):
         }
         uses[self.use]()
         steps = round(self.epochs * self.scale)
-        return Experiment(init, lambda *a: None, lambda *a: {}, steps, 1, "examples")  # type: ignore[arg-type,return-value]
+        return Experiment(init, lambda *a: None, lambda *a: {}, steps, 1, "examples")
 
 
 def test_a_bound_can_be_another_field() -> None:
@@ -136,6 +136,19 @@ def test_a_neutral_field_makes_no_other_run() -> None:
 
     assert digest(After()) == digest(Before())
     assert digest(After(clipped=True)) != digest(Before()) != digest(Careless())
+
+
+def test_a_fixed_field_is_no_option_and_no_part_of_what_a_run_is() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Kinds(Probe):
+        net: Annotated[Any, "any object", FIXED] = print
+        places: Annotated[float, "no hyper-parameter", FIXED] = 0.5
+
+    one, other = Kinds(), Kinds(net=open, places=0.25)
+    assert config_fields(one) == config_fields(other) == config_fields(Probe())
+    assert options_of(one) == options_of(Probe())
+    assert floats(one) == floats(Probe()) and problems_of(one) == []
+    assert dataclasses.replace(other, epochs=9).net is open
 
 
 def test_the_values_of_an_object_are_the_defaults_of_its_options() -> None:
