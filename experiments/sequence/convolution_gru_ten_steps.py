@@ -8,39 +8,7 @@ Expected: test mse .0025 over 5 seeds (G2 ch15: .0080)
 Time: 4 s
 """
 
-from __future__ import annotations
+from research.sequence.forecasts.forecast_net import Recurrent
+from research.sequence.forecasts.synthetic import ConvolutionForecasting
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.engine.experiment import Experiment
-from research.options.ranges import COUNT, out_of_range
-from research.sequence.forecasts import forecasting_config
-from research.sequence.forecasts.forecast_net import ForecastNet, Recurrent
-from research.sequence.forecasts.forecasting_config import (
-    RecurrentForecastingConfig,
-    make_forecaster,
-    smoke,
-)
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(RecurrentForecastingConfig):
-    """What can be chosen."""
-
-    filters: Annotated[int, "of the convolution"] = 20
-
-
-def validate(config: Config) -> list[str]:
-    """What is out of range, a message each."""
-    return forecasting_config.validate(config) + out_of_range(config, {"filters": COUNT})
-
-
-def make(config: Config) -> Experiment:
-    """A convolution, GRU layers, a linear layer at every second step."""
-    body = Recurrent("gru", (config.units,) * config.layers, every=True, filters=config.filters)
-    return make_forecaster(
-        config, ForecastNet(body, config.horizon, interval=config.interval), stride=2
-    )
+config = ConvolutionForecasting(Recurrent("gru", every_step=True), horizon=10)

@@ -8,31 +8,7 @@ Expected: test mse .0032 over 5 seeds
 Time: 18 s
 """
 
-from __future__ import annotations
+from research.sequence.forecasts.forecast_net import Waves
+from research.sequence.forecasts.synthetic import WaveForecasting
 
-from dataclasses import dataclass
-
-from research.engine.experiment import Experiment
-from research.sequence.forecasts.forecast_net import ForecastNet, Waves
-from research.sequence.forecasts.forecasting_config import (
-    WaveForecastingConfig,
-    make_forecaster,
-    smoke,
-    validate,
-)
-from research.sequence.time_convolution import WaveNet
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(WaveForecastingConfig):
-    """What can be chosen."""
-
-
-def make(config: Config) -> Experiment:
-    """Gated dilated causal convolutions."""
-    net = WaveNet(config.filters, config.dilations, gated=True)
-    return make_forecaster(
-        config, ForecastNet(Waves(net), config.horizon, interval=config.interval)
-    )
+config = WaveForecasting(Waves(gated=True), horizon=10, learning_rate=5e-3)

@@ -8,28 +8,7 @@ Expected: test mse .0029 over 5 seeds (G2 ch15: .0103)
 Time: 8 s
 """
 
-from __future__ import annotations
+from research.sequence.forecasts.forecast_net import Recurrent
+from research.sequence.forecasts.synthetic import RecurrentForecasting
 
-from dataclasses import dataclass
-
-from research.engine.experiment import Experiment
-from research.sequence.forecasts.forecast_net import ForecastNet, Recurrent
-from research.sequence.forecasts.forecasting_config import (
-    RecurrentForecastingConfig,
-    make_forecaster,
-    smoke,
-    validate,
-)
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(RecurrentForecastingConfig):
-    """What can be chosen."""
-
-
-def make(config: Config) -> Experiment:
-    """GRU layers, each step's output, a linear layer."""
-    body = Recurrent("gru", (config.units,) * config.layers, every=True)
-    return make_forecaster(config, ForecastNet(body, config.horizon, interval=config.interval))
+config = RecurrentForecasting(Recurrent("gru", every_step=True), horizon=10)

@@ -9,31 +9,7 @@ Expected: test mse .0032 over 5 seeds (G2 ch15: .0042)
 Time: 1 s
 """
 
-from __future__ import annotations
+from research.sequence.forecasts.forecast_net import Linear
+from research.sequence.forecasts.synthetic import SeriesForecasting
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.engine.experiment import Experiment
-from research.sequence.forecasts.forecast_net import ForecastNet, Linear
-from research.sequence.forecasts.forecasting_config import (
-    ForecastingConfig,
-    make_forecaster,
-    smoke,
-    validate,
-)
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(ForecastingConfig):
-    """What can be chosen."""
-
-    horizon: Annotated[int, "values that are forecast"] = 1
-    learning_rate: Annotated[float, "Adam's step size at the start, falling by cosine"] = 2e-3
-
-
-def make(config: Config) -> Experiment:
-    """A linear layer over the window."""
-    return make_forecaster(config, ForecastNet(Linear(), config.horizon, interval=config.interval))
+config = SeriesForecasting(Linear(), learning_rate=2e-3)

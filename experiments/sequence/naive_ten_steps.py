@@ -8,30 +8,7 @@ Expected: test mse .268 (G2 ch15: .257)
 Time: 1 s
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.engine.experiment import Experiment
 from research.sequence.forecasts.forecast_net import Naive
-from research.sequence.forecasts.forecasting_config import (
-    ForecastingConfig,
-    make_forecaster,
-    smoke,
-    validate,
-)
+from research.sequence.forecasts.synthetic import SeriesForecasting
 
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(ForecastingConfig):
-    """What can be chosen."""
-
-    epochs: Annotated[int, "passes over the training series: there is nothing to learn"] = 0
-
-
-def make(config: Config) -> Experiment:
-    """The last value."""
-    return make_forecaster(config, Naive(config.horizon))
+config = SeriesForecasting(Naive(), horizon=10, epochs=0)

@@ -8,36 +8,7 @@ Expected: test mse .0112 over 5 seeds (G2 ch15: .0109)
 Time: 1 s
 """
 
-from __future__ import annotations
+from research.sequence.forecasts.forecast_net import Recurrent
+from research.sequence.forecasts.synthetic import SeriesForecasting
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.engine.experiment import Experiment
-from research.sequence.forecasts.forecast_net import ForecastNet, Recurrent
-from research.sequence.forecasts.forecasting_config import (
-    ForecastingConfig,
-    make_forecaster,
-    smoke,
-    validate,
-)
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(ForecastingConfig):
-    """What can be chosen."""
-
-    horizon: Annotated[int, "values that are forecast"] = 1
-
-
-def make(config: Config) -> Experiment:
-    """One neuron."""
-    net = ForecastNet(
-        Recurrent("simple", (config.horizon,)),
-        config.horizon,
-        direct=True,
-        interval=config.interval,
-    )
-    return make_forecaster(config, net)
+config = SeriesForecasting(Recurrent(direct=True))

@@ -8,27 +8,7 @@ Expected: validation mae 34,100 (37,866 in Géron, 3rd edition, chapter 15), tes
 Time: 1 s
 """
 
-from __future__ import annotations
+from research.sequence.forecasts.forecast_net import Linear
+from research.sequence.forecasts.ridership import RidershipForecasting
 
-from dataclasses import dataclass
-
-from research.engine.experiment import Experiment
-from research.sequence.forecasts.forecast_net import ForecastNet, Linear
-from research.sequence.forecasts.ridership_config import (
-    RidershipConfig,
-    make_ridership,
-    smoke,
-    validate,
-)
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(RidershipConfig):
-    """What can be chosen."""
-
-
-def make(config: Config) -> Experiment:
-    """A linear layer over the window."""
-    return make_ridership(config, ForecastNet(Linear(), config.horizon))
+config = RidershipForecasting(Linear())

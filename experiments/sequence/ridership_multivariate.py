@@ -9,28 +9,7 @@ Expected: validation mae 21,200 (22,062 in Géron, 3rd edition, chapter 15), tes
 Time: 7 s
 """
 
-from __future__ import annotations
+from research.sequence.forecasts.forecast_net import Recurrent
+from research.sequence.forecasts.ridership import RecurrentRidership
 
-from dataclasses import dataclass
-
-from research.engine.experiment import Experiment
-from research.sequence.forecasts.forecast_net import ForecastNet, Recurrent
-from research.sequence.forecasts.ridership_config import (
-    RecurrentRidershipConfig,
-    make_ridership,
-    smoke,
-    validate,
-)
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(RecurrentRidershipConfig):
-    """What can be chosen."""
-
-
-def make(config: Config) -> Experiment:
-    """Recurrent layers over all inputs, the last day's output, a linear layer."""
-    body = Recurrent("simple", (config.units,) * config.layers)
-    return make_ridership(config, ForecastNet(body, config.horizon), calendar=True)
+config = RecurrentRidership(Recurrent(), calendar=True)

@@ -9,31 +9,7 @@ Expected: validation mae 41,274, test 28,936
 Time: 1 s
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.engine.experiment import Experiment
 from research.sequence.forecasts.forecast_net import Naive
-from research.sequence.forecasts.ridership import WEEK
-from research.sequence.forecasts.ridership_config import (
-    RidershipConfig,
-    make_ridership,
-    smoke,
-    validate,
-)
+from research.sequence.forecasts.ridership import WEEK, RidershipForecasting
 
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(RidershipConfig):
-    """What can be chosen."""
-
-    epochs: Annotated[int, "passes over the training days: there is nothing to learn"] = 0
-
-
-def make(config: Config) -> Experiment:
-    """The value of the same day a week before."""
-    return make_ridership(config, Naive(config.horizon, season=WEEK))
+config = RidershipForecasting(Naive(season=WEEK), epochs=0)

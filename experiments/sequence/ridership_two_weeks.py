@@ -10,32 +10,9 @@ Expected: validation mae 28,100 (31,385 in Géron, 3rd edition, chapter 15), tes
 Time: 10 s
 """
 
-from __future__ import annotations
+from research.sequence.forecasts.forecast_net import Recurrent
+from research.sequence.forecasts.ridership import RecurrentRidership
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.engine.experiment import Experiment
-from research.sequence.forecasts.forecast_net import ForecastNet, Recurrent
-from research.sequence.forecasts.ridership_config import (
-    RecurrentRidershipConfig,
-    make_ridership,
-    smoke,
-    validate,
+config = RecurrentRidership(
+    Recurrent(every_step=True), calendar=True, horizon=14, learning_rate=1e-2
 )
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(RecurrentRidershipConfig):
-    """What can be chosen."""
-
-    horizon: Annotated[int, "days that are forecast"] = 14
-    learning_rate: Annotated[float, "Adam's step size at the start, falling by cosine"] = 1e-2
-
-
-def make(config: Config) -> Experiment:
-    """Recurrent layers over all inputs, each day's output, a linear layer."""
-    body = Recurrent("simple", (config.units,) * config.layers, every=True)
-    return make_ridership(config, ForecastNet(body, config.horizon), calendar=True)

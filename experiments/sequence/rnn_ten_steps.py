@@ -8,28 +8,7 @@ Expected: test mse .0033 over 5 seeds (G2 ch15: .0085)
 Time: 3 s
 """
 
-from __future__ import annotations
+from research.sequence.forecasts.forecast_net import Recurrent
+from research.sequence.forecasts.synthetic import RecurrentForecasting
 
-from dataclasses import dataclass
-
-from research.engine.experiment import Experiment
-from research.sequence.forecasts.forecast_net import ForecastNet, Recurrent
-from research.sequence.forecasts.forecasting_config import (
-    RecurrentForecastingConfig,
-    make_forecaster,
-    smoke,
-    validate,
-)
-
-__all__ = ["Config", "make", "smoke", "validate"]
-
-
-@dataclass(frozen=True)
-class Config(RecurrentForecastingConfig):
-    """What can be chosen."""
-
-
-def make(config: Config) -> Experiment:
-    """Simple recurrent layers, the last step's output, a linear layer."""
-    body = Recurrent("simple", (config.units,) * config.layers)
-    return make_forecaster(config, ForecastNet(body, config.horizon, interval=config.interval))
+config = RecurrentForecasting(Recurrent(), horizon=10)

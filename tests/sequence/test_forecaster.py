@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -11,30 +12,33 @@ import pytest
 
 from research.engine.keys import at_step, stream
 from research.engine.metrics import read
+from research.options.config import make_experiment
 from research.sequence.forecasts.forecaster import (
     Forecaster,
+    StreamForecasting,
     forecast,
     init_forecaster,
-    make_forecaster,
     measure_forecasts,
     window_loss,
 )
-from research.sequence.forecasts.series import NOISE_VARIANCE, Sizes
+from research.sequence.forecasts.series import NOISE_VARIANCE
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
-SIZES = Sizes(streams=4, window=10, windows=5)
 UNITS = 6
-HYPERPARAMETERS = {"learning_rate": 0.01, "gradient_norm": 1.0}
+CONFIG = StreamForecasting(
+    steps=30, streams=4, groups=1, window=10, windows=5, units=UNITS, held_out_series=8
+)
 
 
 def _traced(**changes):
-    return {name: jnp.float32(value) for name, value in (HYPERPARAMETERS | changes).items()}
+    values = {"learning_rate": 0.01, "gradient_norm": 1.0} | changes
+    return {name: jnp.float32(value) for name, value in values.items()}
 
 
 @pytest.fixture(scope="module")
 def experiment():
-    return make_forecaster(SIZES, UNITS, 30, 8, HYPERPARAMETERS)
+    return make_experiment(CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +128,7 @@ def test_update_carries_the_state_and_keeps_its_types(experiment, batch_at):
 
 def test_groups_of_streams_learn_what_all_together_do(experiment, batch_at):
     """Up to rounding; each stream's memory stays its own (two exchanged are another state)."""
-    grouped = make_forecaster(SIZES, UNITS, 30, 8, HYPERPARAMETERS, groups=2)
+    grouped = make_experiment(replace(CONFIG, groups=2))
     state = jax.jit(experiment.init)(stream(0, "init"), _traced())
     state = state._replace(hidden=jax.random.normal(jax.random.key(3), state.hidden.shape))
     (whole, seen), (parts, also) = (
@@ -190,8 +194,10 @@ def test_learns_beyond_the_naive_forecast_and_never_below_the_noise():
     """300 small updates: better than saying "as now", not better than the noise allows, and worse
     without memory.
     """
-    sizes = Sizes(streams=8, window=25, windows=4)
-    experiment = make_forecaster(sizes, 16, 300, 64, HYPERPARAMETERS | {"learning_rate": 0.02})
+    config = StreamForecasting(
+        steps=300, streams=8, groups=1, window=25, windows=4, units=16, held_out_series=64
+    )
+    experiment = make_experiment(config)
 
     @jax.jit
     def train(state, start, stop):

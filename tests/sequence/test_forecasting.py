@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,12 +14,25 @@ from scipy.optimize import minimize_scalar
 
 from research.data.feed import open_feed
 from research.engine.experiment import Data
-from research.optimization.supervised import Fitting
-from research.sequence.forecasts.forecast_net import QUANTILES, Forecast, ForecastNet, Linear, Naive
-from research.sequence.forecasts.forecast_net import Recurrent as RecurrentBody
+from research.options.config import make_experiment, problems_of
+from research.sequence.forecasts.forecast_net import (
+    QUANTILES,
+    Forecast,
+    ForecastNet,
+    Linear,
+    Naive,
+    Recurrent,
+    Waves,
+)
 from research.sequence.forecasts.forecasting import following, interval_loss, make_forecasting
 from research.sequence.forecasts.series import NOISE_VARIANCE
-from research.sequence.forecasts.synthetic import SIZES, make_series
+from research.sequence.forecasts.synthetic import (
+    SIZES,
+    RecurrentForecasting,
+    SeriesForecasting,
+    WaveForecasting,
+    make_series,
+)
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
@@ -65,7 +80,7 @@ def test_the_interval_is_least_at_the_quantiles():
 
 
 def test_the_interval_teaches_the_forecast_nothing():
-    net = ForecastNet(RecurrentBody("gru", (4,)), 3)
+    net = ForecastNet(Recurrent("gru", (4,)), 3)
     values = jax.random.normal(jax.random.key(0), (2, 6, 1))
     variables = net.init(jax.random.key(1), values)
 
@@ -83,8 +98,8 @@ def test_without_an_interval_there_is_none_and_the_forecast_is_the_same():
     """Learned from gradients that are not clipped: the norm is that of all parameters."""
 
     def learned(interval):
-        net = ForecastNet(RecurrentBody("simple", (4, 4), every=True), 3, interval=interval)
-        experiment = _experiment(net, steps=5)
+        net = Recurrent("simple", (4, 4), every_step=True)
+        experiment = _experiment(net, steps=5, interval=interval)
         values = jnp.asarray(experiment.data.splits["validation"].load()["values"][:50])
         batch = {"values": values, "weight": jnp.ones(50)}
         hyperparameters = {"learning_rate": jnp.float32(0.01), "gradient_norm": jnp.float32(1e9)}
@@ -108,29 +123,40 @@ def test_without_an_interval_there_is_none_and_the_forecast_is_the_same():
 
 def test_naive_repeats_the_last_value_or_the_last_season():
     values = jnp.arange(10.0).reshape(1, 10, 1)
-    assert Naive(3).apply({}, values).mean.tolist() == [[[9, 9, 9]]]
-    assert Naive(5, season=3).apply({}, values).mean.tolist() == [[[7, 8, 9, 7, 8]]]
+    assert Naive(horizon=3).apply({}, values).mean.tolist() == [[[9, 9, 9]]]
+    assert Naive(season=3, horizon=5).apply({}, values).mean.tolist() == [[[7, 8, 9, 7, 8]]]
 
 
-def _experiment(net, steps=0, window=12, horizon=3, **more):
-    data = Data(make_series(window, horizon))
-    return make_forecasting(
-        net,
-        data,
-        {"learning_rate": 0.01},
-        Fitting(steps),
-        window=window,
-        horizon=horizon,
-        batch_size=50,
-        evaluate_every=1,
-        **more,
-    )
+def test_a_direct_net_ends_in_neurons_that_forecast():
+    config = RecurrentForecasting(Recurrent(direct=True), horizon=3, units=5, layers=2)
+    values = jnp.zeros((2, 12, 1))
+    forecast, variables = config.forecaster().init_with_output(jax.random.key(0), values)
+    assert forecast.mean.shape == (2, 1, 3)
+    assert variables["params"].keys() == {"body", "interval"}
+    layers = variables["params"]["body"]["RecurrentLayers_0"]
+    assert [layers[f"layer_{n}"].units for n in range(len(layers))] == [5, 5, 3]
+
+
+def test_options_out_of_range_are_named():
+    config = WaveForecasting(Waves())
+    assert problems_of(config) == []
+    for dilations in ((), (1, 0)):
+        (problem,) = problems_of(replace(config, dilations=dilations))
+        assert problem.startswith("--dilations must be ")
+    wrong = replace(config, batch_size=SIZES["train"] + 1, window=3, filters=0)
+    assert len(problems_of(wrong)) == 3
+
+
+def _experiment(net, steps=0, **more):
+    config = SeriesForecasting(net, window=12, horizon=3, batch_size=50, **more)
+    data = Data(make_series(12, 3))
+    return make_experiment(config, lambda c: make_forecasting(c, data, steps, evaluate_every=1))
 
 
 def test_one_by_one_goes_on_by_its_own_forecasts():
     """Against a loop in Python, whose window moves on by one."""
-    net = ForecastNet(RecurrentBody("gru", (4,)), 1)
-    experiment = _experiment(net, one_by_one=True)
+    experiment = _experiment(Recurrent("gru", (4,)), one_by_one=True)
+    net = ForecastNet(Recurrent("gru", (4,)), 1)
     state = jax.jit(experiment.init)(jax.random.key(0), {"learning_rate": jnp.float32(0.01)})
     batch = next(open_feed(experiment.data, "resident").evaluation("test"))
     measured = jax.jit(experiment.evaluate)(state, batch, jax.random.key(0))
@@ -147,7 +173,7 @@ def test_one_by_one_goes_on_by_its_own_forecasts():
 
 def test_a_linear_net_comes_to_the_least_squares_and_its_interval_to_nine_in_ten():
     """Full batches of one set of series, against `numpy.linalg.lstsq` on the same."""
-    experiment = _experiment(ForecastNet(Linear(), 3), steps=3000)
+    experiment = _experiment(Linear(), steps=3000)
     values = experiment.data.splits["validation"].load()["values"]
     batch = {"values": jnp.asarray(values), "weight": jnp.ones(len(values))}
     state = experiment.init(jax.random.key(0), {"learning_rate": jnp.float32(0.01)})
@@ -169,7 +195,7 @@ def test_a_linear_net_comes_to_the_least_squares_and_its_interval_to_nine_in_ten
 
 @pytest.mark.parametrize("interval", [True, False])
 def test_a_report_shows_forecasts_and_their_errors(interval):
-    experiment = _experiment(ForecastNet(Linear(), 3, interval=interval))
+    experiment = _experiment(Linear(), interval=interval)
     state = jax.jit(experiment.init)(jax.random.key(0), {"learning_rate": jnp.float32(0.01)})
     feed = open_feed(experiment.data, "resident")
     shown = experiment.artifacts(state, feed.evaluation, jax.random.key(0))

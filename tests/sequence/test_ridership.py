@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ from research.data.feed import open_feed
 from research.data.tfds_split import TfdsSplit
 from research.engine.hyperparameters import traced
 from research.errors import Mistake
+from research.options.config import make_experiment, problems_of
 from research.sequence.forecasts.ridership import (
     DATASET,
     FEATURES,
@@ -92,9 +94,8 @@ def test_windows_are_all_stretches_of_a_split(record):
     assert windows_of(np.arange(5)[:, None], 5).shape == (1, 5, 1)
 
 
-def _measured(module, split, **options):
-    config = module.Config(**options)
-    experiment = module.make(config)
+def _measured(config, split):
+    experiment = make_experiment(config)
     init = jax.jit(experiment.init)(jax.random.key(0), traced(experiment.hyperparameters))
     feed = open_feed(experiment.data, "resident")
     evaluate, total, weight = jax.jit(experiment.evaluate), 0.0, 0.0
@@ -113,7 +114,7 @@ def test_the_naive_error_is_numpys_and_the_books(record):
             continue
         first = start + 56
         expected = np.mean(np.abs(rail[first:stop] - rail[first - 7 : stop - 7]))
-        assert _measured(ridership_naive, split) == pytest.approx(expected, rel=1e-4)
+        assert _measured(ridership_naive.config, split) == pytest.approx(expected, rel=1e-4)
     start, stop = days.spans["validation"]
     bus = record["bus"].astype(np.float64)
     change = np.abs(bus[start + 56 : stop] - bus[start + 49 : stop - 7])
@@ -127,12 +128,12 @@ def test_the_naive_error_fourteen_days_ahead_repeats_the_last_week(record):
     for begin in range(start, stop - 69):
         week = rail[begin + 49 : begin + 56]
         errors.append(np.abs(np.tile(week, 2) - rail[begin + 56 : begin + 70]))
-    found = _measured(ridership_naive, "validation", horizon=14)
+    found = _measured(replace(ridership_naive.config, horizon=14), "validation")
     assert found == pytest.approx(np.mean(errors), rel=1e-4)
 
 
 def test_what_a_step_is_fed_are_days_that_follow_one_another(record):
-    experiment = ridership_multivariate.make(ridership_multivariate.Config())
+    experiment = make_experiment(ridership_multivariate.config)
     feed = open_feed(experiment.data, "resident")
     (window,) = feed.windows(0, 0, 1)
     batch = feed.batch(window.arrays, jnp.uint32(0), jnp.int32(3))
@@ -147,16 +148,16 @@ def test_what_a_step_is_fed_are_days_that_follow_one_another(record):
 @pytest.mark.parametrize("cut", ["published", "gaps"])
 def test_a_window_longer_than_a_split_is_told(record, cut):
     with pytest.raises(Mistake, match="elements"):
-        ridership_rnn.make(ridership_rnn.Config(cut=cut, window=4000))
+        make_experiment(replace(ridership_rnn.config, cut=cut, window=4000))
 
 
 def test_what_does_not_fit_is_told_by_name(record):
     with pytest.raises(Mistake, match=r"validation split of cta_ridership has 151 .* 201"):
-        ridership_rnn.make(ridership_rnn.Config(window=200))
+        make_experiment(replace(ridership_rnn.config, window=200))
     with pytest.raises(Mistake, match="nothing is left of 'train'"):
         read_ridership("gaps", 3820)
     with pytest.raises(Mistake, match="--batch-size 2000"):
-        ridership_rnn.make(ridership_rnn.Config(batch_size=2000))
+        make_experiment(replace(ridership_rnn.config, batch_size=2000))
 
 
 def test_a_record_without_the_books_days_has_no_published_splits():
@@ -168,6 +169,8 @@ def test_a_record_without_the_books_days_has_no_published_splits():
 
 
 def test_options_out_of_range_are_named():
-    config = ridership_rnn.Config(window=6, huber_delta=0.0, units=0, groups=5)
-    problems = " ".join(ridership_rnn.validate(config))
+    wrong = replace(ridership_rnn.config, window=6, huber_delta=0.0, units=0, groups=0)
+    problems = " ".join(problems_of(wrong))
     assert all(f"--{name}" in problems for name in ("window", "huber-delta", "units", "groups"))
+    (problem,) = problems_of(replace(ridership_rnn.config, groups=5))
+    assert "--groups must divide --batch-size" in problem

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
 
-from experiments.sequence.ridership_sarima import Config, make, smoke, validate
+from experiments.sequence.ridership_sarima import config
 from research.data.tfds_split import TfdsSplit
 from research.errors import Mistake
+from research.options.config import make_experiment, problems_of
 from research.sequence.forecasts import ridership_sarima
 from research.sequence.forecasts.ridership import DATASET
 
@@ -29,7 +32,7 @@ def test_its_error_is_that_of_statsmodels_own_forecasts(rail, monkeypatch):
     from statsmodels.tsa.arima.model import ARIMA
 
     monkeypatch.setattr(ridership_sarima, "SHOWN", ("validation",))
-    experiment = make(Config(window=146, history=0, refit=100, unit=100_000))
+    experiment = make_experiment(replace(config, window=146, history=0, refit=100, unit=100_000))
     measured = experiment.measure(jax.jit(experiment.init)(jax.random.key(0), {}))
     scaled = rail / 100_000
     fitted = ARIMA(scaled[:146], order=(1, 0, 0), seasonal_order=(0, 1, 1, 7)).fit()
@@ -52,7 +55,7 @@ def test_history_is_the_days_right_before_a_split(rail, monkeypatch):
 
     monkeypatch.setattr(ridership_sarima, "one_step_forecasts", note)
     for cut in ("published", "gaps"):
-        experiment = make(Config(cut=cut, history=30, window=60))
+        experiment = make_experiment(replace(config, cut=cut, history=30, window=60))
         assert experiment.measure(None)["validation/mae"] == 0
     values, known = seen[0]
     assert known == 90 and len(values) == 30 + 151
@@ -66,11 +69,12 @@ def test_history_is_the_days_right_before_a_split(rail, monkeypatch):
 
 def test_a_split_that_is_too_short_is_told(rail):
     with pytest.raises(Mistake, match="fewer than a window of 152"):
-        make(Config(window=151))
+        make_experiment(replace(config, window=151))
 
 
 def test_options_out_of_range_are_named():
-    problems = " ".join(validate(Config(window=7, refit=0, seasonal_differences=2, history=-1)))
+    wrong = replace(config, window=7, refit=0, seasonal_differences=2, history=-1)
+    problems = " ".join(problems_of(wrong))
     for name in ("window", "refit", "seasonal-differences", "history"):
         assert f"--{name} " in problems
-    assert not validate(Config()) and not validate(smoke(Config()))
+    assert not problems_of(config) and not problems_of(config.smoke())

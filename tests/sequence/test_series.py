@@ -13,15 +13,13 @@ from research.sequence.forecasts.series import (
     NOISE_VARIANCE,
     NOISE_WIDTH,
     STEPS_PER_UNIT,
-    Sizes,
     Waves,
     clean_values,
     held_out,
     make_streams,
 )
 
-SIZES = Sizes(streams=5, window=12, windows=4)
-generate = jax.jit(make_streams(SIZES))
+generate = jax.jit(make_streams(streams=5, window=12, windows=4))
 
 
 def _batch(seed, step):
@@ -69,9 +67,9 @@ def test_streams_and_series_differ():
 
 def test_noise_is_uniform_and_independent():
     """Its variance is the floor, .1²/12, within 5 standard errors; neighbours are uncorrelated."""
-    sizes = Sizes(streams=64, window=400, windows=1)
     key = jax.random.key(3)
-    values = np.asarray(jax.jit(make_streams(sizes))(key, jnp.int32(2))["inputs"], np.float64)
+    streams = jax.jit(make_streams(streams=64, window=400, windows=1))
+    values = np.asarray(streams(key, jnp.int32(2))["inputs"], np.float64)
 
     def waves(stream):
         stream_key = jax.random.fold_in(jax.random.fold_in(key, stream), 2 + stream)

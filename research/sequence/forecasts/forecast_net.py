@@ -9,14 +9,14 @@ import jax
 import jax.numpy as jnp
 
 from research.sequence.recurrent_layers import RecurrentLayers
-from research.sequence.time_convolution import TimeConvolution
+from research.sequence.time_convolution import TimeConvolution, WaveNet
 
 QUANTILES = (0.05, 0.95)
 """Of which the ends of an interval are forecasts: nine values in ten lie within."""
 
 
 class Forecast(NamedTuple):
-    """What is said of the values after some places of a window.
+    """What follows some places of a window.
 
     Attributes:
         mean: float32 `[batch, places, horizon]`.
@@ -29,21 +29,34 @@ class Forecast(NamedTuple):
     high: jax.Array | None = None
 
 
+class WindowNet(nn.Module):
+    """A kind of net, which `forecaster` makes whole.
+
+    Unless it says otherwise there, it makes features of a window at some of its places, the last of
+    which is the window's end: (values `[batch, time, features]`, `training`, `dropout_rate`) ->
+    float32 `[batch, places, width]`.
+    """
+
+    @nn.nowrap
+    def forecaster(self, horizon: int, interval: bool) -> nn.Module:
+        """The net that makes a `Forecast` of so many values from a window."""
+        return ForecastNet(self, horizon, interval=interval)
+
+
 class ForecastNet(nn.Module):
-    """Features of a window at some of its places, and a linear forecast from these.
+    """A linear forecast from the features of a window.
 
     The interval is read from the same features, which do not learn from it: the mean is what it
     would be without, but for the norm that all gradients together are clipped to.
 
     Attributes:
-        body: (values `[batch, time, features]`, `training`, `dropout_rate`) -> features `[batch,
-            places, width]`, the last place being the window's end.
+        body: what makes the features.
         horizon: values that are forecast from each place.
         direct: whether the features are the forecast, with no layer after them.
         interval: whether there is one.
     """
 
-    body: nn.Module
+    body: WindowNet
     horizon: int
     direct: bool = False
     interval: bool = True
@@ -66,16 +79,22 @@ class ForecastNet(nn.Module):
         return Forecast(mean, around + low, around + high)
 
 
-class Naive(nn.Module):
-    """That nothing changes: the last value of the first feature, and no interval.
+class Naive(WindowNet):
+    """That nothing changes: the last values of the first feature, and no interval.
 
     Attributes:
-        horizon: values that are forecast.
         season: steps after which the series is taken to come again; 1 for none.
+        horizon: values that are forecast.
     """
 
-    horizon: int
     season: int = 1
+    horizon: int = 1
+
+    @nn.nowrap
+    def forecaster(self, horizon: int, interval: bool) -> nn.Module:
+        """Itself: there is nothing to learn."""
+        del interval
+        return self.clone(horizon=horizon)
 
     def __call__(
         self, values: jax.Array, training: bool = False, dropout_rate: jax.Array | float = 0.0
@@ -83,14 +102,12 @@ class Naive(nn.Module):
         """What follows the window."""
         del training, dropout_rate
         ahead = jnp.arange(self.horizon) % self.season - self.season
-        mean = values[:, None, ahead, 0]
-        return Forecast(mean)
+        return Forecast(values[:, None, ahead, 0])
 
 
-class Linear(nn.Module):
+class Linear(WindowNet):
     """All of the window's values side by side, for a linear forecast from them."""
 
-    @nn.compact
     def __call__(
         self, values: jax.Array, training: bool = False, dropout_rate: jax.Array | float = 0.0
     ) -> jax.Array:
@@ -99,22 +116,32 @@ class Linear(nn.Module):
         return values.reshape(values.shape[0], 1, -1)
 
 
-class Recurrent(nn.Module):
+class Recurrent(WindowNet):
     """Recurrent layers over the window, after a convolution or none.
 
     Attributes:
         cell: name of a kind in `research.layers.cells.CELLS`.
         units: of each layer.
-        every: whether each step is a place, or the last alone.
+        every_step: whether each step is a place, or the last alone.
         batch_normalisation: between layers, as `RecurrentLayers` has it.
-        filters: of a convolution of four steps and stride two before them; 0 for none.
+        direct: whether the forecast is what a last recurrent layer gives, with no layer after it.
+        filters: of a convolution of four steps before the layers; 0 for none.
+        stride: of the convolution.
     """
 
-    cell: str
-    units: tuple[int, ...]
-    every: bool = False
+    cell: str = "simple"
+    units: tuple[int, ...] = ()
+    every_step: bool = False
     batch_normalisation: bool = False
+    direct: bool = False
     filters: int = 0
+    stride: int = 1
+
+    @nn.nowrap
+    def forecaster(self, horizon: int, interval: bool) -> nn.Module:
+        """The net that makes a `Forecast` of so many values from a window."""
+        units = (*self.units, horizon) if self.direct else self.units
+        return ForecastNet(self.clone(units=units), horizon, self.direct, interval)
 
     @nn.compact
     def __call__(
@@ -122,26 +149,31 @@ class Recurrent(nn.Module):
     ) -> jax.Array:
         """float32 `[batch, places, units]`."""
         if self.filters:
-            values = TimeConvolution(self.filters, size=4, stride=2)(values)
+            values = TimeConvolution(self.filters, size=4, stride=self.stride)(values)
         layers = RecurrentLayers(
             self.cell, self.units, batch_normalisation=self.batch_normalisation
         )
         outputs, _ = layers(values, training=training, dropout_rate=dropout_rate)
-        return outputs if self.every else outputs[:, -1:]
+        return outputs if self.every_step else outputs[:, -1:]
 
 
-class Waves(nn.Module):
+class Waves(WindowNet):
     """A WaveNet over the window, every step a place.
 
     Attributes:
-        net: the layers.
+        gated: as `WaveNet` has it.
+        filters: features of every layer.
+        dilations: of each layer.
     """
 
-    net: nn.Module
+    gated: bool = False
+    filters: int = 20
+    dilations: tuple[int, ...] = (1, 2, 4, 8)
 
+    @nn.compact
     def __call__(
         self, values: jax.Array, training: bool = False, dropout_rate: jax.Array | float = 0.0
     ) -> jax.Array:
         """float32 `[batch, time, features]`."""
         del training, dropout_rate
-        return self.net(values)
+        return WaveNet(self.filters, self.dilations, self.gated, name="net")(values)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -23,8 +24,10 @@ from research.engine.metrics import Metrics, mean
 from research.layers.cells import GRU
 from research.layers.recurrent import Recurrent, init_uniform, recurrent
 from research.optimization.optimizers import make_optimizer
+from research.options.config import Config
+from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides, Range
 from research.sequence.forecasts.forecaster_pictures import show_forecasts
-from research.sequence.forecasts.series import Sizes, held_out, make_streams
+from research.sequence.forecasts.series import held_out, make_streams
 
 
 class Forecaster(NamedTuple):
@@ -58,7 +61,7 @@ class ForecasterState(NamedTuple):
 
 
 def init_forecaster(key: Key, units: int) -> Forecaster:
-    """A GRU as `init_uniform` starts it; a readout that says 0."""
+    """A GRU as `init_uniform` starts it; a readout of 0."""
     return Forecaster(init_uniform(key, GRU, 1, units), jnp.zeros(units), jnp.zeros(()))
 
 
@@ -102,85 +105,98 @@ def window_loss(
     return jnp.mean(jnp.square(forecasts - batch["targets"])), hidden
 
 
-def make_forecaster(
-    sizes: Sizes,
-    units: int,
-    steps: int,
-    held_out_series: int,
-    hyperparameters: Mapping[str, float],
-    groups: int = 1,
-) -> Experiment:
-    """A GRU learns to continue noisy sums of two sines, one window of all streams an update.
+@dataclass(frozen=True)
+class StreamForecasting(Config):
+    """What can be chosen of a GRU that learns to continue noisy sums of two sines."""
 
-    Args:
-        sizes: shape of the streams.
-        units: units of the GRU.
-        steps: updates in a whole run.
-        held_out_series: series in the validation set, and in the test set, each as long as a
-            stream's series.
-        hyperparameters: starting values of `learning_rate` (falls to 0 by cosine) and
-            `gradient_norm`.
-        groups: equal parts of the streams that gradients are summed over, which devices can share.
-    """
-
-    def optimizer(hyperparameters: Hyperparameters) -> optax.GradientTransformation:
-        return make_optimizer("adam", hyperparameters, steps, "cosine")
-
-    def init(key: Key, hyperparameters: Hyperparameters) -> ForecasterState:
-        params = init_forecaster(key, units)
-        return ForecasterState(
-            params=params,
-            opt_state=optimizer(hyperparameters).init(params),
-            hyperparameters=hyperparameters,
-            hidden=jnp.zeros((sizes.streams, units), jnp.float32),
-        )
-
-    def update(state: ForecasterState, batch: Batch, key: Key) -> tuple[ForecasterState, Metrics]:
-        def of_group(part: Any, key: Key) -> tuple[Any, jax.Array]:
-            del key
-            gradient = jax.value_and_grad(window_loss, has_aux=True)
-            (loss, hidden), gradients = gradient(state.params, *part)
-            return (gradients, loss), hidden
-
-        (gradients, loss), hidden = over_groups(
-            of_group, groups, split((batch, state.hidden), groups), key
-        )
-        gradients = jax.tree.map(lambda leaf: leaf / groups, gradients)
-        changes, opt_state = optimizer(state.hyperparameters).update(
-            gradients, state.opt_state, state.params
-        )
-        params: Any = optax.apply_updates(state.params, changes)
-        after = ForecasterState(params, opt_state, state.hyperparameters, join(hidden))
-        return after, {"loss": mean(loss / groups)}
-
-    def evaluate(state: ForecasterState, batch: Batch, key: Key) -> Metrics:
-        return measure_forecasts(state.params, batch, sizes.window)
-
-    def artifacts(state: ForecasterState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
-        del key
-        return show_forecasts(forecast, state.params, next(evaluation("test")), units, sizes.window)
-
-    length = sizes.windows * sizes.window
-    return Experiment(
-        init=init,
-        update=update,
-        evaluate=evaluate,
-        steps=steps,
-        items_per_step=sizes.streams * sizes.window,
-        items="values",
-        hyperparameters=hyperparameters,
-        data=Data(
-            splits={
-                "validation": held_out(1, held_out_series, length),
-                "test": held_out(2, held_out_series, length),
-            },
-            generate=make_streams(sizes),
-            evaluation_batch_size=min(held_out_series, 256),
-        ),
-        groups=groups,
-        evaluate_every=max(1, steps // 8),
-        artifacts=artifacts,
+    steps: Annotated[int, "updates, one window of all streams each", AMOUNT] = 3000
+    streams: Annotated[int, "series that run side by side", COUNT] = 32
+    groups: Annotated[
+        int, "equal parts of the streams, which devices can share", COUNT, Divides(("streams",))
+    ] = 8
+    window: Annotated[int, "values in a window, through which gradients flow", COUNT] = 50
+    # The first window of a held-out series is not measured.
+    windows: Annotated[int, "windows after which a stream starts anew", Range(2)] = 10
+    units: Annotated[int, "units of the GRU", COUNT] = 32
+    held_out_series: Annotated[int, "series in the validation set, and in the test set", COUNT] = (
+        256
     )
+    learning_rate: Annotated[
+        float, "Adam's step size at the start, falling by cosine", POSITIVE
+    ] = 2e-2
+    gradient_norm: Annotated[float, "global norm that gradients are clipped to", POSITIVE] = 1.0
+
+    def smoke(self) -> Self:
+        """Thirty small updates, which see each stream start anew several times."""
+        small = replace(self, steps=30, streams=8, window=10, windows=5, units=8)
+        return replace(small, held_out_series=8)
+
+    def make(self) -> Experiment:
+        """A GRU on streams of sines, one window of all streams an update."""
+
+        def optimizer(hyperparameters: Hyperparameters) -> optax.GradientTransformation:
+            return make_optimizer("adam", hyperparameters, self.steps, "cosine")
+
+        def init(key: Key, hyperparameters: Hyperparameters) -> ForecasterState:
+            params = init_forecaster(key, self.units)
+            return ForecasterState(
+                params=params,
+                opt_state=optimizer(hyperparameters).init(params),
+                hyperparameters=hyperparameters,
+                hidden=jnp.zeros((self.streams, self.units), jnp.float32),
+            )
+
+        def update(
+            state: ForecasterState, batch: Batch, key: Key
+        ) -> tuple[ForecasterState, Metrics]:
+            def of_group(part: Any, key: Key) -> tuple[Any, jax.Array]:
+                del key
+                gradient = jax.value_and_grad(window_loss, has_aux=True)
+                (loss, hidden), gradients = gradient(state.params, *part)
+                return (gradients, loss), hidden
+
+            (gradients, loss), hidden = over_groups(
+                of_group, self.groups, split((batch, state.hidden), self.groups), key
+            )
+            gradients = jax.tree.map(lambda leaf: leaf / self.groups, gradients)
+            changes, opt_state = optimizer(state.hyperparameters).update(
+                gradients, state.opt_state, state.params
+            )
+            params: Any = optax.apply_updates(state.params, changes)
+            after = ForecasterState(params, opt_state, state.hyperparameters, join(hidden))
+            return after, {"loss": mean(loss / self.groups)}
+
+        def evaluate(state: ForecasterState, batch: Batch, key: Key) -> Metrics:
+            return measure_forecasts(state.params, batch, self.window)
+
+        def artifacts(
+            state: ForecasterState, evaluation: Evaluation, key: Key
+        ) -> dict[str, Artifact]:
+            del key
+            return show_forecasts(
+                forecast, state.params, next(evaluation("test")), self.units, self.window
+            )
+
+        length = self.windows * self.window
+        return Experiment(
+            init=init,
+            update=update,
+            evaluate=evaluate,
+            steps=self.steps,
+            items_per_step=self.streams * self.window,
+            items="values",
+            data=Data(
+                splits={
+                    "validation": held_out(1, self.held_out_series, length),
+                    "test": held_out(2, self.held_out_series, length),
+                },
+                generate=make_streams(self.streams, self.window, self.windows),
+                evaluation_batch_size=min(self.held_out_series, 256),
+            ),
+            groups=self.groups,
+            evaluate_every=max(1, self.steps // 8),
+            artifacts=artifacts,
+        )
 
 
 def measure_forecasts(params: Forecaster, batch: Mapping[str, jax.Array], window: int) -> Metrics:

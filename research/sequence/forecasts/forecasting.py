@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import flax.linen as nn
 import jax
@@ -29,24 +29,51 @@ from research.optimization.supervised import (
     Variables,
     make_supervised,
 )
-from research.sequence.forecasts.forecast_net import QUANTILES, Forecast
+from research.options.config import Config
+from research.options.ranges import AMOUNT, COUNT, FIXED, POSITIVE, Divides
+from research.sequence.forecasts.forecast_net import QUANTILES, Forecast, WindowNet
 from research.sequence.forecasts.forecast_pictures import show_forecast
 
 
+@dataclass(frozen=True)
+class Forecasting(Config):
+    """What can be chosen of every net that forecasts from a window."""
+
+    net: Annotated[WindowNet, "the kind of net", FIXED]
+    epochs: Annotated[int, "passes over the training series", AMOUNT] = 20
+    batch_size: Annotated[int, "series in one update", COUNT] = 32
+    groups: Annotated[
+        int, "equal parts of a batch, which devices can share", COUNT, Divides(("batch_size",))
+    ] = 1
+    window: Annotated[int, "values that are known", COUNT] = 50
+    horizon: Annotated[int, "values that are forecast", COUNT] = 1
+    learning_rate: Annotated[
+        float, "Adam's step size at the start, falling by cosine", POSITIVE
+    ] = 1e-2
+    gradient_norm: Annotated[float, "global norm that gradients are clipped to", POSITIVE] = 1.0
+    interval: Annotated[bool, "whether there is an interval around each forecast", FIXED] = True
+    one_by_one: Annotated[
+        bool, "whether the net forecasts one value, and is fed it for the next", FIXED
+    ] = False
+    stride: Annotated[int, "steps between two of the net's places", FIXED] = 1
+
+    def sized_net(self) -> WindowNet:
+        """The net, as large as chosen."""
+        return self.net
+
+    def forecaster(self) -> nn.Module:
+        """What makes a `Forecast` from a window."""
+        horizon = 1 if self.one_by_one else self.horizon
+        return self.sized_net().forecaster(horizon, self.interval)
+
+
 def make_forecasting(
-    net: nn.Module,
+    config: Forecasting,
     data: Data,
-    hyperparameters: Mapping[str, float],
-    fitting: Fitting,
+    steps: int,
     *,
-    window: int,
-    horizon: int,
     features: int = 1,
-    stride: int = 1,
-    one_by_one: bool = False,
-    robust: bool = False,
     unit: float = 1.0,
-    batch_size: int,
     evaluate_every: int,
     selection: Selection | None = None,
 ) -> Experiment:
@@ -54,34 +81,29 @@ def make_forecasting(
 
     A batch holds `values`, float32 `[batch, window + horizon, features]`, and `weight`. Measured at
     the window's end are `mse` and `mae` over the horizon, `naive_mse`, the last value being the
-    forecast, and, where an interval is said, `coverage`, the share of values within it (nine in ten
-    should be).
+    forecast, and, where there is an interval, `coverage`, the share of values within it (nine in
+    ten should be).
+
+    Beside those of `make_optimizer` these hyper-parameters count where the config has them:
+    `dropout_rate`, and `huber_delta`, beyond which errors count linearly (Huber 1964).
 
     Args:
-        net: as `research.sequence.forecasts.forecast_net.ForecastNet`, or `Naive`.
+        config: what was chosen; with `one_by_one` there is a single feature.
         data: what is fed.
-        hyperparameters: those of `make_optimizer`; with `dropout_rate` units are dropped; with
-            `robust` goes `huber_delta`, 1 where it is not there.
-        fitting: how it learns.
-        window: values that are known.
-        horizon: values that are forecast.
+        steps: updates in the run.
         features: of each value.
-        stride: steps between two of the net's places.
-        one_by_one: whether the net forecasts one value, and is fed with its own forecasts for the
-            others; it then needs a single feature.
-        robust: whether errors beyond `huber_delta` count linearly (Huber 1964).
         unit: what `mse` (squared) and `mae` are multiplied by, so that they are in its unit.
-        batch_size: series in an update.
         evaluate_every: updates between evaluations.
         selection: which checkpoint is reported.
     """
-    step_horizon = 1 if one_by_one else horizon
+    net, window, horizon = config.forecaster(), config.window, config.horizon
+    step_horizon = 1 if config.one_by_one else horizon
 
     def init_model(key: Key) -> Variables:
         return net.init(key, jnp.zeros((1, window, features)))
 
     def loss(variables: Variables, rows: Batch, key: Key, values: Hyperparameters) -> WeightedLoss:
-        said, changed = net.apply(
+        forecast, changed = net.apply(
             variables,
             rows["values"][:, :window],
             training=True,
@@ -89,46 +111,52 @@ def make_forecasting(
             rngs={"dropout": key},
             mutable=["batch_stats"],
         )
-        truth = following(rows["values"], window, step_horizon, said.mean.shape[1], stride)
-        if robust:
-            errors = optax.losses.huber_loss(said.mean, truth, delta=values.get("huber_delta", 1.0))
+        places = forecast.mean.shape[1]
+        truth = following(rows["values"], window, step_horizon, places, config.stride)
+        if "huber_delta" in values:
+            errors = optax.losses.huber_loss(forecast.mean, truth, delta=values["huber_delta"])
         else:
-            errors = optax.losses.squared_error(said.mean, truth)
+            errors = optax.losses.squared_error(forecast.mean, truth)
         each = jnp.mean(errors, axis=(1, 2))
         both = each
-        if said.low is not None:
-            both = each + jnp.mean(interval_loss(said, truth), axis=(1, 2))
+        if forecast.low is not None:
+            both = each + jnp.mean(interval_loss(forecast, truth), axis=(1, 2))
         weight = rows["weight"]
-        total, count = jnp.sum(weight * both), jnp.sum(weight)
-        told: Metrics = {"loss": metrics.mean(each, weight)}
-        return WeightedLoss(total, count, told, changed.get("batch_stats", ()))
+        return WeightedLoss(
+            jnp.sum(weight * both),
+            jnp.sum(weight),
+            {"loss": metrics.mean(each, weight)},
+            changed.get("batch_stats", ()),
+        )
 
-    fitted = make_supervised(init_model, loss, fitting)
+    fitted = make_supervised(
+        init_model, loss, Fitting(steps, "adam", "cosine", groups=config.groups)
+    )
 
     def ahead(variables: Variables, values: jax.Array) -> Forecast:
-        """What is said at the window's end, leaves `[batch, horizon]`."""
-        if not one_by_one:
+        """What follows the window's end, leaves `[batch, horizon]`."""
+        if not config.one_by_one:
             return jax.tree.map(lambda leaf: leaf[:, -1], net.apply(variables, values))
 
         def go_on(values: jax.Array, _: None) -> tuple[jax.Array, Forecast]:
-            said = jax.tree.map(lambda leaf: leaf[:, -1, 0], net.apply(variables, values))
-            return jnp.concatenate([values[:, 1:], said.mean[:, None, None]], axis=1), said
+            one = jax.tree.map(lambda leaf: leaf[:, -1, 0], net.apply(variables, values))
+            return jnp.concatenate([values[:, 1:], one.mean[:, None, None]], axis=1), one
 
-        _, said = jax.lax.scan(go_on, values, None, length=horizon)
-        return jax.tree.map(lambda leaf: leaf.T, said)
+        _, forecast = jax.lax.scan(go_on, values, None, length=horizon)
+        return jax.tree.map(lambda leaf: leaf.T, forecast)
 
     def evaluate(state: SupervisedState, batch: Batch, key: Key) -> Metrics:
         del key
         values, weight = batch["values"], batch["weight"][:, None]
-        said, truth = ahead(fitted.reported(state), values[:, :window]), values[:, window:, 0]
-        error, change = said.mean - truth, values[:, window - 1, :1] - truth
+        forecast, truth = ahead(fitted.reported(state), values[:, :window]), values[:, window:, 0]
+        error, change = forecast.mean - truth, values[:, window - 1, :1] - truth
         measured: Metrics = {
             "mse": metrics.mean(unit**2 * jnp.square(error), weight),
             "mae": metrics.mean(unit * jnp.abs(error), weight),
             "naive_mse": metrics.mean(unit**2 * jnp.square(change), weight),
         }
-        if said.low is not None and said.high is not None:
-            within = (said.low <= truth) & (truth <= said.high)
+        if forecast.low is not None and forecast.high is not None:
+            within = (forecast.low <= truth) & (truth <= forecast.high)
             measured["coverage"] = metrics.mean(within, weight)
         return measured
 
@@ -136,19 +164,18 @@ def make_forecasting(
         del key
         split = "test" if "test" in data.splits else "validation"
         batch = next(evaluation(split))
-        shown = jax.jit(ahead)(fitted.reported(state), batch["values"][:, :window])
-        return show_forecast(batch, jax.device_get(shown), window, unit, split)
+        forecast = jax.jit(ahead)(fitted.reported(state), batch["values"][:, :window])
+        return show_forecast(batch, jax.device_get(forecast), window, unit, split)
 
     return Experiment(
         init=fitted.init,
         update=fitted.update,
         evaluate=evaluate,
-        steps=fitting.steps,
-        items_per_step=batch_size,
+        steps=steps,
+        items_per_step=config.batch_size,
         items="series",
-        hyperparameters=hyperparameters,
         data=data,
-        groups=fitting.groups,
+        groups=config.groups,
         evaluate_every=evaluate_every,
         selection=selection,
         artifacts=artifacts,
@@ -176,11 +203,11 @@ def following(
     return jnp.stack(steps, axis=-1)
 
 
-def interval_loss(said: Forecast, truth: jax.Array) -> jax.Array:
+def interval_loss(forecast: Forecast, truth: jax.Array) -> jax.Array:
     """The sum of both ends' quantile losses, float `[...]`, least where they are the quantiles.
 
     Args:
-        said: leaves `[...]`, ends among them.
+        forecast: leaves `[...]`, ends among them.
         truth: float `[...]`.
 
     Source: Koenker and Bassett 1978, "Regression quantiles", eq. 2.1.
@@ -190,6 +217,6 @@ def interval_loss(said: Forecast, truth: jax.Array) -> jax.Array:
         error = truth - end
         return jnp.maximum(quantile * error, (quantile - 1.0) * error)
 
-    assert said.low is not None and said.high is not None
+    assert forecast.low is not None and forecast.high is not None
     low, high = QUANTILES
-    return pinball(said.low, low) + pinball(said.high, high)
+    return pinball(forecast.low, low) + pinball(forecast.high, high)

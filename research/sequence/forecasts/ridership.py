@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
 from research.data.arrays import ArraySource
-from research.data.sequences import Span, split_by_time, windows_in
+from research.data.order import steps_per_epoch
+from research.data.sequences import Span, overlapping_rows, split_by_time, windows_in
 from research.data.tfds_split import TfdsSplit
+from research.engine.artifacts import Artifact
+from research.engine.experiment import Data, Evaluation, Experiment, Key, Selection
 from research.errors import Mistake
+from research.options.ranges import AMOUNT, COUNT, DEPTH, FIXED, POSITIVE, Range
+from research.sequence.forecasts.forecast_net import WindowNet
+from research.sequence.forecasts.forecasting import Forecasting, make_forecasting
+from research.sequence.forecasts.stationarity import show_stationarity
 
 Cut: TypeAlias = Literal["published", "gaps"]
 """Where the days are cut into splits: as in the book, or with gaps as long as an example."""
@@ -24,6 +33,90 @@ WEEK = 7
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 STARTS = {"train": "2016-01-01", "validation": "2019-01-01", "test": "2019-06-01"}
 """The first day of each split in the book; the last of them ends with the record."""
+
+
+EVALUATIONS = 100
+"""About how often a run looks at the validation set, from which its best checkpoint is chosen."""
+
+
+@dataclass(frozen=True)
+class RidershipForecasting(Forecasting):
+    """What can be chosen of every net that forecasts the boardings of trains."""
+
+    cut: Annotated[Cut, "the book's splits, or all days with gaps between the splits"] = "published"
+    epochs: Annotated[int, "passes over the training windows", AMOUNT] = 200
+    window: Annotated[int, "days that are known", Range(WEEK)] = 56
+    learning_rate: Annotated[
+        float, "Adam's step size at the start, falling by cosine", POSITIVE
+    ] = 3e-3
+    huber_delta: Annotated[
+        float, "millions of boardings beyond which an error counts linearly", POSITIVE
+    ] = 0.05
+    calendar: Annotated[
+        bool, "whether bus boardings and the next day's type are inputs, too", FIXED
+    ] = False
+
+    def smoke(self) -> Self:
+        """A few updates on short windows."""
+        return replace(self, epochs=min(self.epochs, 3), batch_size=128, window=14)
+
+    def make(self) -> Experiment:
+        """A forecaster of ridership; its best checkpoint is that of the least validation error.
+
+        Raises:
+            Mistake: the data is not prepared, or too short for what was chosen.
+        """
+        length, features = self.window + self.horizon, len(FEATURES) if self.calendar else 1
+        days = read_ridership(self.cut, length)
+        train = days.of("train")
+        count = windows_in(len(train), length)
+        if count < self.batch_size:
+            raise Mistake(
+                f"the training days have {count} windows of {length} days, fewer than "
+                f"--batch-size {self.batch_size}"
+            )
+        steps = self.epochs * steps_per_epoch(count, self.batch_size)
+        data = Data(
+            ridership_sources(days, length, features),
+            overlapping_rows(len(train), length, self.batch_size),
+            evaluation_batch_size=128,
+        )
+        experiment = make_forecasting(
+            self,
+            data,
+            steps,
+            features=features,
+            unit=UNIT,
+            evaluate_every=max(1, steps // EVALUATIONS),
+            selection=Selection("validation/mae", larger_is_better=False) if steps else None,
+        )
+        forecasts = experiment.artifacts
+        assert forecasts is not None
+
+        def artifacts(state: Any, evaluation: Evaluation, key: Key) -> Mapping[str, Artifact]:
+            rail = UNIT * train[:, 0]
+            return {
+                **forecasts(state, evaluation, key),
+                "stationarity": show_stationarity("Rail boardings in training", rail, WEEK, "days"),
+            }
+
+        return experiment._replace(final=("validation", "test"), artifacts=artifacts)
+
+
+@dataclass(frozen=True)
+class RecurrentRidership(RidershipForecasting):
+    """What can be chosen of recurrent layers."""
+
+    units: Annotated[int, "units of each recurrent layer", COUNT] = 32
+    layers: Annotated[int, "recurrent layers", DEPTH] = 1
+
+    def sized_net(self) -> WindowNet:
+        """The net, as large as chosen."""
+        return self.net.clone(units=(self.units,) * self.layers)
+
+    def smoke(self) -> Self:
+        """A few updates of narrow layers on short windows."""
+        return replace(super().smoke(), units=4)
 
 
 class Ridership(NamedTuple):

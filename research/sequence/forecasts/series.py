@@ -20,20 +20,6 @@ NOISE_VARIANCE = NOISE_WIDTH**2 / 12
 """What no forecast's mean squared error can fall below: the noise to come is unpredictable."""
 
 
-class Sizes(NamedTuple):
-    """The shape of the streams.
-
-    Attributes:
-        streams: series that run side by side.
-        window: time steps in one batch.
-        windows: windows after which a stream starts anew, as another series.
-    """
-
-    streams: int
-    window: int
-    windows: int
-
-
 class Waves(NamedTuple):
     """Two sines each: uniform numbers in 0 to 1, arrays `[...]` of one shape.
 
@@ -69,13 +55,20 @@ def clean_values(waves: Waves, time: Any, sin: Callable[[Any], Any]) -> Any:
     return 0.5 * slow + 0.2 * fast
 
 
-def make_streams(sizes: Sizes) -> Callable[[Key, jax.Array], dict[str, jax.Array]]:
+def make_streams(
+    streams: int, window: int, windows: int
+) -> Callable[[Key, jax.Array], dict[str, jax.Array]]:
     """Streams that go on from step to step: a pure function of (key, step).
 
     At step n, stream s shows window (n + s) mod `windows` of its series number
     (n + s) div `windows`: the streams start anew one after another, so that every batch holds
     young series and old. A value is a function of (key, stream, series, time), so that the last
     target of one window is, to the bit, the first input of the next.
+
+    Args:
+        streams: series that run side by side.
+        window: time steps in one batch.
+        windows: windows after which a stream starts anew, as another series.
 
     Returns:
         (key, step int32 scalar) -> a batch of `inputs` float32 `[streams, window]`, `targets`
@@ -84,18 +77,18 @@ def make_streams(sizes: Sizes) -> Callable[[Key, jax.Array], dict[str, jax.Array
     """
 
     def stream(key: Key, position: jax.Array) -> tuple[jax.Array, jax.Array]:
-        series, window = position // sizes.windows, position % sizes.windows
+        series, number = position // windows, position % windows
         waves_key, noise_key = jax.random.split(jax.random.fold_in(key, series))
         waves = Waves(*jax.random.uniform(waves_key, (4,)))
-        steps = window * sizes.window + jnp.arange(sizes.window + 1)
+        steps = number * window + jnp.arange(window + 1)
         noise = jax.vmap(lambda step: jax.random.uniform(jax.random.fold_in(noise_key, step)))(
             steps
         )
         values = clean_values(waves, steps.astype(jnp.float32) / STEPS_PER_UNIT, jnp.sin)
-        return values + NOISE_WIDTH * (noise - 0.5), window == 0
+        return values + NOISE_WIDTH * (noise - 0.5), number == 0
 
     def generate(key: Key, step: jax.Array) -> dict[str, jax.Array]:
-        numbers = jnp.arange(sizes.streams)
+        numbers = jnp.arange(streams)
         keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(numbers)
         values, starts = jax.vmap(stream)(keys, step + numbers)
         return {"inputs": values[:, :-1], "targets": values[:, 1:], "starts": starts}

@@ -2,13 +2,90 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Annotated, Self
+
 import numpy as np
 
 from research.data.arrays import ArraySource
+from research.data.order import shuffled_rows, steps_per_epoch
+from research.engine.experiment import Data, Experiment
+from research.options.ranges import COUNT, DEPTH, FIXED, FRACTION, Range
+from research.sequence.forecasts.forecast_net import WindowNet
+from research.sequence.forecasts.forecasting import Forecasting, make_forecasting
 from research.sequence.forecasts.series import NOISE_WIDTH, Waves, clean_values
 
 SIZES = {"train": 7000, "validation": 2000, "test": 1000}
 """Series in each split."""
+
+
+@dataclass(frozen=True)
+class SeriesForecasting(Forecasting):
+    """What can be chosen of every net that forecasts such series."""
+
+    batch_size: Annotated[int, "series in one update", Range(1, SIZES["train"])] = 32
+    window: Annotated[int, "values that are known", Range(4)] = 50
+    interval: Annotated[bool, "learn an interval around each forecast, too"] = True
+
+    def smoke(self) -> Self:
+        """One pass in 28 updates over short series."""
+        return replace(self, epochs=min(self.epochs, 1), batch_size=250, window=12)
+
+    def make(self) -> Experiment:
+        """A forecaster of the chapter's series."""
+        epoch = steps_per_epoch(SIZES["train"], self.batch_size)
+        rows = shuffled_rows(SIZES["train"], self.batch_size)
+        data = Data(make_series(self.window, self.horizon), rows)
+        return make_forecasting(self, data, self.epochs * epoch, evaluate_every=2 * epoch)
+
+
+@dataclass(frozen=True)
+class RecurrentForecasting(SeriesForecasting):
+    """What can be chosen of recurrent layers."""
+
+    units: Annotated[int, "units of each recurrent layer", COUNT] = 20
+    layers: Annotated[int, "recurrent layers", DEPTH] = 2
+    dropout_rate: Annotated[float, "share of a layer's inputs that are dropped", FRACTION] = 0.0
+
+    def sized_net(self) -> WindowNet:
+        """The net, as large as chosen."""
+        return self.net.clone(units=(self.units,) * self.layers)
+
+    def smoke(self) -> Self:
+        """One pass in 28 updates of narrow layers over short series."""
+        return replace(super().smoke(), units=4)
+
+
+@dataclass(frozen=True)
+class ConvolutionForecasting(RecurrentForecasting):
+    """What can be chosen of a convolution with recurrent layers after it."""
+
+    filters: Annotated[int, "of the convolution", COUNT] = 20
+    stride: Annotated[int, "steps between two places of the convolution", FIXED] = 2
+
+    def sized_net(self) -> WindowNet:
+        """The net, as large as chosen."""
+        return super().sized_net().clone(filters=self.filters, stride=self.stride)
+
+
+@dataclass(frozen=True)
+class WaveForecasting(SeriesForecasting):
+    """What can be chosen of a WaveNet."""
+
+    filters: Annotated[int, "features of every layer", COUNT] = 20
+    dilations: Annotated[tuple[int, ...], "steps between the two that a layer sees", COUNT] = (
+        *(1, 2, 4, 8),
+        *(1, 2, 4, 8),
+    )
+
+    def problems(self) -> list[str]:
+        """That there is no layer."""
+        none = [] if self.dilations else ["--dilations must be one number or more"]
+        return super().problems() + none
+
+    def sized_net(self) -> WindowNet:
+        """The net, as large as chosen."""
+        return self.net.clone(filters=self.filters, dilations=self.dilations)
 
 
 def make_series(window: int, horizon: int, seed: int = 42) -> dict[str, ArraySource]:
