@@ -12,12 +12,12 @@ from research.cli.command import Context
 from research.cli.help import PROGRAM
 from research.cli.opening import named_of
 from research.cli.pace import SEEDS, choice_problems
-from research.cli.runs import find_run
 from research.errors import Mistake
 from research.options.catalog import Named
 from research.options.configure import config_from
 from research.options.convert import spell
 from research.options.ranges import flag
+from research.runs.names import find_run
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment
@@ -111,7 +111,7 @@ def experiment_of(run: Path, identity: Identity, named: Named, member: Member) -
         Damaged: what the run kept is.
     """
     from research.engine import ledger, needs
-    from research.engine.identity import LEDGER_FILE
+    from research.engine.directory import LEDGER_FILE
     from research.engine.selection import with_patience
 
     opened = ledger.read(run / LEDGER_FILE)

@@ -110,7 +110,8 @@ def parse(command: Command, tokens: Sequence[str]) -> tuple[list[str], Any]:
 
 def options_of_run(read: Scan) -> dict[str, str]:
     """Names of the options that made the run on a command line, and why they are none here."""
-    from research.cli.runs import find_run, read_header
+    from research.runs.files import read_header
+    from research.runs.names import find_run
 
     chosen = {"seed", "seeds", "width", "exact", "smoke", "initialize-from", "restart"}
     fields: set[str] = set()
@@ -119,7 +120,7 @@ def options_of_run(read: Scan) -> dict[str, str]:
             run = find_run(word, Path(read.values.get("runs_dir", RUNS_DIR)))
         except Mistake:
             continue
-        fields = set(read_header(run).get("config") or {})
+        fields = set(read_header(run)[0].get("config") or {})
         break
     config = {name.replace("_", "-") for name in fields}
     return dict.fromkeys(

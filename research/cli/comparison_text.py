@@ -9,11 +9,11 @@ from typing import Any, TextIO
 from research.cli.table import Column, print_table
 from research.cli.terminal import make_console, width
 from research.options.convert import spell
-from research.report.bounds import UNBOUNDED, Bounds, bounds_of, ends_of
-from research.report.comparison import ABSENT, Comparison, Group, decimals_of, differing_fields
-from research.report.provenance import spell_seeds
-from research.robust import Middle, spell_coverage
-from research.statistics import Spread
+from research.runs.bounds import bounds_of, ends_of
+from research.runs.comparison import Comparison
+from research.runs.grouping import Group
+from research.runs.robust import spell_coverage
+from research.runs.spelling import spell_middle, spell_name, spell_parts, spell_seeds
 
 _FIELDS_BESIDE = 5
 """Differing fields that stand beside the groups; more of them have a table of their own."""
@@ -52,10 +52,10 @@ def print_comparison(
     console.print()
     console.print("Figures", style="bold", end="")
     fits = (len(others) + 1) * len(groups) <= _MOST_ROWS
-    shown = [chosen, *(others if fits else ())]
+    printed = [chosen, *(others if fits else ())]
     cut = any(
         ends_of(at.mean, at.half or 0.0, bounds_of(found.metric, one.config)).cut
-        for found in shown
+        for found in printed
         for one in groups
         if (at := found.spreads[one.letter]).n
     )
@@ -64,7 +64,7 @@ def print_comparison(
         f"{', cut at what a figure can be' if cut else ''})",
         style="dim",
     )
-    middles = [middle for found in shown for middle in found.middles.values()]
+    middles = [middle for found in printed for middle in found.middles.values()]
     if middles:
         covers = next(filter(None, map(spell_coverage, sorted(middles, key=lambda it: it.n))), "")
         _wrap(
@@ -73,22 +73,21 @@ def print_comparison(
             file,
             "dim",
         )
-    print_table(_figure_columns(groups, shown), file)
+    print_table(_figure_columns(groups, printed), file)
     if not fits:
         names = ", ".join(found.metric for found in others)
         _wrap(f"--metric takes these too: {names}; --json has all", file, "dim")
     if len(groups) > 1:
         console.print()
-        name = chosen.metric.replace("/", " ").replace("_", " ")
-        console.print(f"Do they differ in {name}?", style="bold", markup=False)
-        for pair in chosen.told():
-            style = "green" if pair.test.shown else ""
-            _wrap(pair.sentence, file, style)
-        untold = len(chosen.pairs) - len(chosen.told())
-        if untold:
+        question = f"Do they differ in {spell_name(chosen.metric)}?"
+        console.print(question, style="bold", markup=False)
+        for pair in chosen.main_pairs:
+            _wrap(pair.sentence, file, "green" if pair.test.significant else "")
+        others_left = len(chosen.pairs) - len(chosen.main_pairs)
+        if others_left:
             _wrap(
-                f"{untold} more pairs, without the best group: --json has them; the correction "
-                "counts them all.",
+                f"{others_left} more pairs, without the best group: --json has them; the "
+                "correction counts them all.",
                 file,
                 "dim",
             )
@@ -103,7 +102,7 @@ def _wrap(text: str, file: TextIO, style: str = "") -> None:
 
 
 def _group_columns(groups: Sequence[Group], differing: Mapping[str, Sequence[Any]]) -> list[Column]:
-    runs = [len({sample.origin for sample in one.samples}) for one in groups]
+    runs = [len(one.runs) for one in groups]
     columns = [Column("group", [one.letter for one in groups], "bold cyan")]
     columns.append(
         Column("experiment", [one.experiment for one in groups],
@@ -118,7 +117,7 @@ def _group_columns(groups: Sequence[Group], differing: Mapping[str, Sequence[Any
     if any(one.data for one in groups):
         columns.append(Column("data", [one.data for one in groups], "bold yellow"))
     for name, values in differing.items():
-        cells = [spell_value(value) for value in values]
+        cells = [spell(value) for value in values]
         columns.append(Column(name.replace("_", "-"), cells, "bold yellow"))
     return columns
 
@@ -126,7 +125,7 @@ def _group_columns(groups: Sequence[Group], differing: Mapping[str, Sequence[Any
 def _field_columns(groups: Sequence[Group], differing: Mapping[str, Sequence[Any]]) -> list[Column]:
     columns = [Column("field", [name.replace("_", "-") for name in differing])]
     for at, one in enumerate(groups):
-        cells = [spell_value(values[at]) for values in differing.values()]
+        cells = [spell(values[at]) for values in differing.values()]
         columns.append(Column(one.letter, cells, "bold yellow"))
     return columns
 
@@ -161,48 +160,3 @@ def _figure_columns(groups: Sequence[Group], comparisons: Sequence[Comparison]) 
         *([robust] if any(middles) else []),
         Column("", marks, "bold green"),
     ]
-
-
-def spell_parts(found: Spread, bounds: Bounds = UNBOUNDED) -> tuple[str, str, str]:
-    """Mean, interval and standard deviation with as many digits as the interval bears.
-
-    The interval is cut at what the figure can be.
-    """
-    if not found.n:
-        return ("not finite" if found.nonfinite else "-"), "", ""
-    if found.low is None or found.high is None or found.standard_deviation is None:
-        return f"{found.mean:.4g}", "one seed", ""
-    if not found.half:
-        return f"{found.mean:.4g}", "all the same", "0"
-    decimals = decimals_of(found.half)
-    ends = ends_of(found.mean, found.half, bounds)
-    mean, low, high = (f"{value:.{decimals}f}" for value in (found.mean, ends.low, ends.high))
-    return mean, f"{low} to {high}", f"{found.standard_deviation:.{decimals}f}"
-
-
-def spell_middle(found: Middle | None) -> str:
-    """`0.956 (0.951 to 0.962)`; "" where there are too few seeds."""
-    if found is None or found.low is None or found.high is None:
-        return ""
-    if found.low == found.high:
-        return f"{found.mean:.4g}"
-    decimals = decimals_of((found.high - found.low) / 2)
-    return f"{found.mean:.{decimals}f} ({found.low:.{decimals}f} to {found.high:.{decimals}f})"
-
-
-def spell_value(value: Any) -> str:
-    """A config value as it is typed."""
-    return ABSENT if value == ABSENT else spell(tuple(value) if isinstance(value, list) else value)
-
-
-def label_of(one: Group, groups: Sequence[Group]) -> str:
-    """What tells a group from the others in a legend: `A: learning-rate 0.001`."""
-    alike = [other.config for other in groups if other.experiment == one.experiment]
-    parts = [
-        f"{name.replace('_', '-')} {spell_value(one.config.get(name, ABSENT))}"
-        for name in list(differing_fields(alike))[:3]
-    ]
-    parts += [one.data] if one.data else []
-    if len(alike) < len(groups) or not parts:
-        parts = [one.experiment, *parts]
-    return f"{one.letter}: {', '.join(parts)}"

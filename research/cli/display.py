@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -10,7 +9,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from research.cli.terminal import is_terminal, make_console
-from research.engine.variants import variants_of
+from research.engine.headline import rank
+from research.engine.spread import variants_of
+from research.runs.spelling import spell_field, spell_figure, spell_name
 
 if TYPE_CHECKING:
     from research.engine.figures import Figures
@@ -197,10 +198,7 @@ def _variants(
         yield "", result.get("metrics") or {}, result.get("spread") or {}
         return
     for variant in variants:
-        chosen = ", ".join(
-            f"{name.replace('_', '-')} {spell_figure(value)}"
-            for name, value in variant.hyperparameters.items()
-        )
+        chosen = ", ".join(spell_field(*field) for field in variant.hyperparameters.items())
         spreads = variant.spreads()
         yield f": {chosen}", {name: at["mean"] for name, at in spreads.items()}, spreads
 
@@ -219,44 +217,15 @@ def _number(result: Mapping[str, Any], name: str) -> float:
 
 
 def spell_figures(figures: Figures, columns: int = 120) -> str:
-    """The figures that matter most, in one line of about `columns`: `test accuracy .9, loss .3`.
-
-    Evaluations come before training; counts, which say how sure the others are, come last.
-    """
-    order = sorted(
-        figures,
-        key=lambda name: (name.startswith("train/"), "loss" not in name, name.endswith("episodes")),
-    )
+    """The figures that matter most, in one line of about `columns`: `test accuracy .9, loss .3`."""
     line, split = "", ""
-    for name in order:
+    for name in sorted(figures, key=rank):
         before, _, short = name.rpartition("/")
-        part = (
-            f"{short if before == split else name.replace('/', ' ')} {spell_figure(figures[name])}"
-        )
+        part = spell_name(short if before == split else name) + f" {spell_figure(figures[name])}"
         if line and len(line) + len(part) + 2 > columns:
             break
         line, split = f"{line}, {part}" if line else part, before
     return line
-
-
-def spell_figure(value: Any) -> str:
-    """Four significant digits; `-` for an empty interval."""
-    if value is None:
-        return "-"
-    if isinstance(value, list):
-        return _spell_members(value)
-    if not isinstance(value, int | float):
-        return str(value)
-    return f"{value:,.0f}" if abs(value) >= 1e5 and value == int(value) else f"{value:.4g}"
-
-
-def _spell_members(values: list[Any]) -> str:
-    """The mean of a population's members and their standard deviation."""
-    known = [value for value in values if isinstance(value, int | float)]
-    if len(known) < 2:
-        return spell_figure(known[0] if known else None)
-    deviation = statistics.stdev(known)
-    return f"{spell_figure(statistics.fmean(known))} ± {deviation:.2g}"
 
 
 def _thousands(value: float) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from research.engine.directory import LEDGER_FILE
 from research.options.catalog import catalog
 
 if TYPE_CHECKING:
@@ -58,5 +59,5 @@ def _is_new(path: Path, directory: Path) -> bool:
     """Whether a report was written after all that it shows."""
     if not path.exists():
         return False
-    shown = [directory / "ledger.jsonl", *directory.glob("artifacts/*")]
-    return all(path.stat().st_mtime >= each.stat().st_mtime for each in shown)
+    sources = [directory / LEDGER_FILE, *directory.glob("artifacts/*")]
+    return all(path.stat().st_mtime >= each.stat().st_mtime for each in sources)

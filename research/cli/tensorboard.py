@@ -7,19 +7,18 @@ file is added to them. So they hold every line once, whatever happened to the pr
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from research.cli.curves import METRICS_FILE
 from research.cli.event_files import PART, Writer, event_files, read_times
-from research.cli.runs import LEDGER_FILE, read_json
-from research.cli.summary import figures_of
+from research.engine.directory import CHECKPOINTS, CONFIG_FILE, LEDGER_FILE, METRICS_FILE
+from research.engine.spread import Spread, spread
 from research.errors import Mistake
-from research.statistics import Spread, spread
+from research.runs.files import lines_after, numbered, read_json
+from research.runs.members import figures_of
 
 if TYPE_CHECKING:
     from research.engine.observer import Figures, Observer
@@ -129,20 +128,9 @@ class Events:
         """Add the whole lines past what was read."""
         if self._run is None:
             return
-        path = self._run / METRICS_FILE
-        try:
-            if path.stat().st_size <= self._read:
-                return
-            with path.open("rb") as file:
-                file.seek(self._read)
-                text = file.read()
-        except FileNotFoundError:
-            return
-        whole = text[: text.rfind(b"\n") + 1]
-        self._read += len(whole)
-        for raw in whole.splitlines():
-            figures = json.loads(raw)
-            self._add(Line(int(figures.pop("step")), figures, time.time()))
+        lines, self._read = lines_after(self._run, self._read)
+        for step, figures in lines.items():
+            self._add(Line(step, figures, time.time()))
         if time.monotonic() - self._flushed > _FLUSH_SECONDS:
             self._flush()
 
@@ -261,7 +249,7 @@ def _spread(numbers: Sequence[float | None]) -> Spread:
 
 def seeds_of(run: Path) -> tuple[int, int]:
     """The first seed of a run and how many it has; members beyond them are variants."""
-    config = read_json(run / "config.json") or {}
+    config = read_json(run / CONFIG_FILE)
     seeds = int((config.get("population") or {}).get("seeds") or 1)
     return int(config.get("seed") or 0), seeds
 
@@ -290,8 +278,8 @@ def timed(
 
 def span(run: Path) -> tuple[float, float]:
     """When a run began and when it was last saved, by the times of its files."""
-    begun = _changed(run / "config.json")
-    saves = [path for path in (run / "checkpoints").glob("*") if path.name.isdigit()]
+    begun = _changed(run / CONFIG_FILE)
+    saves = [run / CHECKPOINTS / str(step) for step in numbered(run / CHECKPOINTS)]
     ended = max(map(_changed, saves), default=0.0) or _changed(run / LEDGER_FILE)
     return min(begun, ended), ended
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from research.engine import ledger, lock
 from research.engine.code import DIGITS
 from research.engine.digests import LeafRecord, shortened
+from research.engine.directory import LEDGER_FILE
 from research.engine.durable import write_file
-from research.engine.identity import LEDGER_FILE
 from research.engine.ledger import Ledger
 from research.engine.saves import (
     figure_names,

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from research.engine import checkpoint, fingerprint, ledger
 from research.engine.code import changed
 from research.engine.digests import Leaves, differing_leaves
+from research.engine.directory import Directories
 from research.engine.distances import describe_leaves
 from research.engine.ledger import Ledger
-from research.engine.saver import Directories
 from research.engine.saves import read_leaves, read_sketches
 from research.errors import Damaged
 

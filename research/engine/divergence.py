@@ -9,6 +9,7 @@ import numpy as np
 
 from research.engine import checkpoint, durable
 from research.engine.digests import METRICS, STATE, Leaves
+from research.engine.directory import NONFINITE
 from research.errors import Damaged, EncoreError, Exit
 
 
@@ -79,7 +80,7 @@ def dump(run: Path, leaves: Leaves) -> Diverged:
         members = ", ".join(str(k) for k in np.flatnonzero(first == step))
         whose = f" of member {members} (counted from 0)"
     bad = nonfinite_leaves(leaves)
-    directory = run / "nonfinite" / str(step)
+    directory = run / NONFINITE / str(step)
     directory.mkdir(parents=True, exist_ok=True)
     # Extension types such as bfloat16 do not survive .npz: widened, the values are the same.
     savable = {n: a if a.dtype.isbuiltin == 1 else a.astype(np.float32) for n, a in leaves.items()}

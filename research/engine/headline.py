@@ -15,8 +15,11 @@ KINDS = {
     "return": True,
     "reward": True,
     "success_rate": True,
+    "whole": True,
     "score": True,
     "f1": True,
+    "precision": True,
+    "recall": True,
     "auc": True,
     "r2": True,
     "evidence_lower_bound": True,
@@ -42,18 +45,21 @@ KINDS = {
 """Kind of figure -> whether larger is better, in the order in which they are preferred."""
 
 
-def headline(names: Iterable[str]) -> str | None:
+def headline(names: Iterable[str], named: str = "") -> str | None:
     """The name of the figure that matters most, or None where there is none.
 
-    The first split of `SPLITS` that was measured decides (then any other, then `train`), and in
-    it the first of `KINDS`: test accuracy before validation accuracy, accuracy before loss. A
-    name that is just the kind goes before one that ends in it (`mse` before `naive_mse`).
+    The one that the experiment names, where the run has it. Else the first split of `SPLITS` that
+    was measured decides (then any other, then `train`), and in it the first of `KINDS`: test
+    accuracy before validation accuracy, accuracy before loss. A name that is just the kind goes
+    before one that ends in it (`mse` before `naive_mse`).
 
     Args:
         names: flat names, `test/accuracy`.
+        named: `Experiment.headline`, or "".
     """
+    names = list(names)
     figures = [name for name in names if "/" in name]
-    return min(figures, key=_rank, default=None)
+    return named if named and named in names else min(figures, key=rank, default=None)
 
 
 def larger_is_better(name: str) -> bool | None:
@@ -66,10 +72,11 @@ def matching(word: str, names: Iterable[str]) -> list[str]:
     """The figures that `word` may stand for: the full name, else its last part, in order."""
     names = list(dict.fromkeys(names))
     full = [name for name in names if name == word]
-    return full or sorted((n for n in names if n.rpartition("/")[2] == word), key=_rank)
+    return full or sorted((n for n in names if n.rpartition("/")[2] == word), key=rank)
 
 
-def _rank(name: str) -> tuple[int, int, int, int, str]:
+def rank(name: str) -> tuple[int, int, int, int, str]:
+    """A key by which figures stand in the order in which they matter."""
     split, _, short = name.rpartition("/")
     measured = (*SPLITS, split) if split != "train" else (*SPLITS, "", split)
     kind = _kind(short)

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from research.engine import ledger, own_files
+from research.engine.directory import CONFIG_FILE, LEDGER_FILE
 from research.errors import Damaged, Mistake
-
-CONFIG_FILE = "config.json"
-LEDGER_FILE = "ledger.jsonl"
 
 
 class Many(NamedTuple):

@@ -18,11 +18,11 @@ from research.engine import checkpoint, ledger
 from research.engine.advance import Carry
 from research.engine.checkpoint import Facts
 from research.engine.digests import Leaves, record_leaves
+from research.engine.directory import LEDGER_FILE, Directories
 from research.engine.experiment import Experiment
-from research.engine.identity import LEDGER_FILE, Identity, from_fields, read_identity
+from research.engine.identity import Identity, from_fields, read_identity
 from research.engine.leaves import Reader, name_leaves
 from research.engine.program import Program
-from research.engine.saver import Directories
 from research.engine.stored import LAST, read_checkpoint
 from research.errors import Damaged, Mistake
 

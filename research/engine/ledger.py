@@ -12,14 +12,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from research.engine.durable import named, sync_directory, write_file
 from research.engine.saves import read_figures
 from research.errors import Damaged
-
-if TYPE_CHECKING:
-    pass
 
 FIRST = "0" * 64
 """What the first line carries in place of a digest."""

@@ -10,12 +10,13 @@ from research.engine.advance import Carry
 from research.engine.cadence import Cadence
 from research.engine.checkpoint import Facts
 from research.engine.cores import Cores
+from research.engine.directory import Directories
 from research.engine.figures import Figure, Figures
 from research.engine.interrupts import StopRequest
 from research.engine.leaves import Reader
 from research.engine.observer import Observer
 from research.engine.program import Program
-from research.engine.saver import Directories, Saver
+from research.engine.saver import Saver
 from research.engine.selection import bests_until, better, is_over
 from research.engine.stepping import Stepper
 

@@ -6,15 +6,15 @@ import itertools
 
 from research.engine import checkpoint, ledger, needs
 from research.engine.checkpoint import Checkpoint
+from research.engine.directory import CONFIG_FILE, Directories
 from research.engine.durable import write_file
 from research.engine.experiment import Experiment
-from research.engine.identity import CONFIG_FILE, Identity, is_config_file_true
+from research.engine.identity import Identity, is_config_file_true
 from research.engine.initialize import Initial, keep_initial
 from research.engine.inspection import cut_off
 from research.engine.ledger import Ledger
 from research.engine.observer import Observer
 from research.engine.program import Program
-from research.engine.saver import Directories
 from research.engine.saves import is_of
 from research.engine.selection import best_saves, steps_of
 from research.engine.surroundings import Surroundings, check_header, what_changed
@@ -31,8 +31,9 @@ def open_ledger(
 ) -> Ledger:
     """The run's ledger, with a header and whole; a new segment where things have changed.
 
-    The header holds `steps` and what one of them takes, which follow from the config, for those who
-    only read the file, and the digest of what using the model needs.
+    The header holds `steps` and what one of them takes, which follow from the config, and the name
+    of the figure that matters, for those who only read the file; and the digest of what using the
+    model needs.
     """
     opened = ledger.read(places.ledger)
     if not opened.lines:
@@ -52,6 +53,8 @@ def open_ledger(
         header = {**identity.fields, "config_digest": identity.config_digest}
         facts = ("steps", "items", "items_per_step")
         header |= {name: getattr(experiment, name) for name in facts} | surroundings._asdict()
+        if experiment.headline:
+            header["headline"] = experiment.headline
         if initial is not None and initial.origin:
             header["origin"] = dict(initial.origin)
         if experiment.needs is not None:

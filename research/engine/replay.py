@@ -17,6 +17,7 @@ from research.engine.digests import (
     record_leaves,
     state_digest,
 )
+from research.engine.directory import Directories
 from research.engine.distances import describe_leaves, furthest
 from research.engine.figures import HOST_TOLERANCE, Figure, unlike
 from research.engine.fingerprint import Grade
@@ -29,7 +30,6 @@ from research.engine.population import Population
 from research.engine.program import Program
 from research.engine.record import spell_figures
 from research.engine.result import figures_of
-from research.engine.saver import Directories
 from research.engine.saves import read_leaves, read_sketches
 from research.engine.selection import best_saves, each_member, end_of, reported_steps
 from research.engine.stepping import Stepper

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from research.engine import variants
 from research.engine.identity import Identity
 from research.engine.selection import each_member
+from research.engine.spread import report, spread_of
 
 
 def shown(identity: Identity, step: int, *, complete: bool, early: bool) -> dict[str, Any]:
@@ -56,9 +56,7 @@ def last_word(
             zip(identity.members, member_digests, strict=True)
         )
     ]
-    means = {
-        name: variants.spread_of(each_member(value))["mean"] for name, value in metrics.items()
-    }
+    means = {name: spread_of(each_member(value))["mean"] for name, value in metrics.items()}
     return {**word, "metrics": means, "members": members}
 
 
@@ -77,4 +75,4 @@ def vouched(recorded: Mapping[str, Any]) -> dict[str, Any]:
     fields = {**recorded["shown"], "digest": recorded["digest"], "metrics": recorded["metrics"]}
     if "members" not in recorded:
         return fields
-    return {**fields, **variants.report(recorded["members"]), "members": recorded["members"]}
+    return {**fields, **report(recorded["members"]), "members": recorded["members"]}

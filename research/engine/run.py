@@ -12,6 +12,7 @@ from research.engine import checkpoint, lock, own_files
 from research.engine.cadence import Cadence
 from research.engine.checkpoint import Checkpoint, Facts, Retention
 from research.engine.cores import Cores
+from research.engine.directory import Directories
 from research.engine.durable import write_file
 from research.engine.finish import finish
 from research.engine.identity import Identity
@@ -26,7 +27,7 @@ from research.engine.population import Population
 from research.engine.program import Program
 from research.engine.record import restore_metrics
 from research.engine.result import vouched
-from research.engine.saver import Directories, Saver
+from research.engine.saver import Saver
 from research.engine.surroundings import Surroundings
 from research.errors import Stopped
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from research.engine import checkpoint, ledger
 from research.engine.checkpoint import Facts, Retention
@@ -17,10 +16,10 @@ from research.engine.digests import (
     record_leaves,
     state_digest,
 )
+from research.engine.directory import Directories
 from research.engine.durable import sync_file
 from research.engine.experiment import Experiment
 from research.engine.figures import Figures
-from research.engine.identity import LEDGER_FILE
 from research.engine.record import append_metrics, spell_figures
 from research.engine.saves import (
     figure_names,
@@ -31,37 +30,6 @@ from research.engine.saves import (
 )
 from research.engine.selection import best_by, best_saves, better, kept_saves, steps_of
 from research.errors import Difference, EncoreError
-
-
-class Directories(NamedTuple):
-    """The places in a run's directory."""
-
-    run: Path
-
-    @property
-    def checkpoints(self) -> Path:
-        """One folder a step."""
-        return self.run / "checkpoints"
-
-    @property
-    def ledger(self) -> Path:
-        """The chain."""
-        return self.run / LEDGER_FILE
-
-    @property
-    def metrics(self) -> Path:
-        """One line a report."""
-        return self.run / "metrics.jsonl"
-
-    @property
-    def initial(self) -> Path:
-        """The parameters that the run started from, where it started from another's."""
-        return self.run / "initial"
-
-    @property
-    def result(self) -> Path:
-        """The figures of the run, whole or so far."""
-        return self.run / "result.json"
 
 
 class Saver:

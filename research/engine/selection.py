@@ -118,8 +118,9 @@ def end_of(
 def best_by(experiment: Experiment, names: Iterable[str]) -> Selection | None:
     """What makes one checkpoint better than another.
 
-    The experiment's selection; without one, the figure that matters most of those that are watched,
-    by which a run keeps its best checkpoint and does not report it.
+    The experiment's selection; without one, the figure that matters most of those that are watched
+    (the experiment's `headline` where it is one of them and has a good end), by which a run keeps
+    its best checkpoint and does not report it.
 
     Args:
         experiment: whose checkpoints.
@@ -127,7 +128,9 @@ def best_by(experiment: Experiment, names: Iterable[str]) -> Selection | None:
     """
     if experiment.selection is not None:
         return experiment.selection
-    metric = headline(name for name in names if name.split("/")[0] in experiment.watched)
+    watched = [name for name in names if name.split("/")[0] in experiment.watched]
+    named = experiment.headline
+    metric = headline(watched, "" if larger_is_better(named) is None else named)
     larger = None if metric is None else larger_is_better(metric)
     return None if metric is None or larger is None else Selection(metric, larger)
 

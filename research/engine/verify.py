@@ -12,6 +12,7 @@ from research.engine.advance import Carry
 from research.engine.code import changed
 from research.engine.cores import Cores
 from research.engine.digests import record_leaves
+from research.engine.directory import Directories
 from research.engine.identity import Identity
 from research.engine.initialize import apply_initial, kept_initial
 from research.engine.inspection import cut_off, record_findings
@@ -19,7 +20,6 @@ from research.engine.ledger import Ledger
 from research.engine.observer import Observer
 from research.engine.program import Program
 from research.engine.replay import Replay, rows_of
-from research.engine.saver import Directories
 from research.engine.surroundings import Surroundings
 from research.errors import Mistake
 

@@ -113,8 +113,8 @@ def describe(kind: Any) -> str:
 
 
 def spell(value: Any) -> str:
-    """The text that `convert` reads back as `value`."""
-    if isinstance(value, tuple):
+    """The text that `convert` reads back as `value`; a list is a tuple that has been JSON."""
+    if isinstance(value, tuple | list):
         return ",".join(spell(part) for part in value) or "()"
     if value is None or isinstance(value, bool):
         return str(value).lower()

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from research.report.bounds import UNBOUNDED, Bounds, bounds_of, ends_of
-from research.report.comparison import Comparison, Group
-from research.statistics import spread
+import numpy as np
+
+from research.runs.bounds import bounds_of, ends_of
+from research.runs.comparison import Comparison
+from research.runs.curves import band, course_name
+from research.runs.grouping import ENVIRONMENT_STEPS, Group, environment_steps
+from research.runs.run import Curve
+from research.runs.spelling import spell_name
 
 FORMATS = (".png", ".svg", ".pdf")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a4c93", "#555555")
@@ -17,56 +22,15 @@ _FAINT_UP_TO = 10
 """Seeds of a group that are drawn one by one beside their mean."""
 
 
-class Course(NamedTuple):
-    """How a figure went in one group.
-
-    Attributes:
-        letter: the group's.
-        curves: one a seed, step -> figure.
-        bounds: what the figure can be.
-    """
-
-    letter: str
-    curves: Sequence[Mapping[int, float]]
-    bounds: Bounds = UNBOUNDED
-
-
-def bands(
-    curves: Sequence[Mapping[int, float]], bounds: Bounds = UNBOUNDED
-) -> dict[int, tuple[float, float, float]]:
-    """Step -> (mean, low, high) at the steps that all seeds report; the interval is Student's.
-
-    It is cut at what the figure can be. Where a group has one seed, or values that are not finite,
-    low and high are the mean.
-    """
-    shared = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
-    found = {}
-    for step in shared:
-        at = spread([curve[step] for curve in curves])
-        low, high, _ = ends_of(at.mean, at.half or 0.0, bounds)
-        found[step] = (at.mean, float(low), float(high))
-    return found
-
-
-def draw(
-    path: Path,
-    groups: Sequence[Group],
-    labels: Mapping[str, str],
-    comparison: Comparison,
-    course_name: str | None,
-    courses: Sequence[Course],
-    unit: str = "step",
-) -> None:
+def draw(path: Path, groups: Sequence[Group], comparison: Comparison) -> None:
     """Write the picture; its format is that of the file's ending.
+
+    Courses go by environment steps where all groups count those.
 
     Args:
         path: ends in one of `FORMATS`.
-        groups: what is compared.
-        labels: letter -> what the legend says.
+        groups: what is compared, of runs with their curves.
         comparison: the figures.
-        course_name: the figure whose course is drawn, or None for none.
-        courses: its curves, in the groups' order.
-        unit: what they go by.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -83,16 +47,17 @@ def draw(
         "svg.hashsalt": "encore",
         "text.parse_math": False,
     }
+    labels = {one.letter: f"{one.letter}: {one.label}" for one in groups}
+    name = course_name(comparison.metric, (m for one in groups for m in one.members))
     colours = {one.letter: COLOURS[at % len(COLOURS)] for at, one in enumerate(groups)}
     with matplotlib.rc_context(settings):
         lines = 2 + max(label.count(",") for label in labels.values())
         height = max(3.6, 1.2 + (0.15 + 0.17 * lines) * len(groups))
-        figure = Figure(figsize=(10.5 if course_name else 6, height), layout="constrained")
+        figure = Figure(figsize=(10.5 if name else 6, height), layout="constrained")
         FigureCanvasAgg(figure)
-        if course_name:
+        if name:
             left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
-            _draw_courses(left, course_name, courses, colours, labels)
-            left.set_xlabel(unit)
+            _draw_courses(left, name, groups, colours, labels)
         else:
             right = figure.subplots()
         _draw_figures(right, groups, comparison, colours, labels)
@@ -104,36 +69,40 @@ def draw(
 def _draw_courses(
     axes: Any,
     name: str,
-    courses: Sequence[Course],
+    groups: Sequence[Group],
     colours: Mapping[str, str],
     labels: Mapping[str, str],
 ) -> None:
-    for letter, curves, bounds in courses:
-        curves = [curve for curve in curves if curve]
-        colour, middle = colours[letter], bands(curves, bounds)
-        if len(curves) <= _FAINT_UP_TO or len(middle) < 2:
-            for curve in curves:
-                steps = sorted(curve)
-                axes.plot(steps, [curve[step] for step in steps], color=colour, alpha=0.3,
-                          linewidth=0.7)  # fmt: skip
-        if len(middle) < 2:
+    each = environment_steps(groups)
+    everything: list[Curve] = []
+    for one, unit in zip(groups, each or [1] * len(groups), strict=True):
+        curves = [member.curves[name] for member in one.members if name in member.curves]
+        if not curves:
             continue
-        steps = list(middle)
-        mean, low, high = zip(*middle.values(), strict=True)
-        axes.plot(steps, mean, color=colour, linewidth=1.8, label=labels[letter])
+        everything += curves
+        middle, colour = band(curves), colours[one.letter]
+        if len(curves) <= _FAINT_UP_TO or len(middle.steps) < 2:
+            for curve in curves:
+                axes.plot(unit * curve.steps, curve.values, color=colour, alpha=0.3, linewidth=0.7)
+        if len(middle.steps) < 2:
+            continue
+        low, high, _ = ends_of(middle.mean, middle.half, bounds_of(name, one.config))
+        steps = unit * middle.steps
+        axes.plot(steps, middle.mean, color=colour, linewidth=1.8, label=labels[one.letter])
         axes.fill_between(steps, low, high, color=colour, alpha=0.18, linewidth=0)
-    axes.set_title(_spell(name), loc="left", fontweight="bold")
+    axes.set_xlabel("step" if each is None else ENVIRONMENT_STEPS)
+    axes.set_title(spell_name(name), loc="left", fontweight="bold")
     axes.margins(x=0.01)
-    _narrow_to_means(axes, courses)
+    _narrow_to_values(axes, everything)
 
 
-def _narrow_to_means(axes: Any, courses: Sequence[Course]) -> None:
+def _narrow_to_values(axes: Any, curves: Sequence[Curve]) -> None:
     """Let a band of few seeds leave the picture rather than flatten all curves."""
-    values = [value for it in courses for curve in it.curves for value in curve.values()]
-    finite = sorted(value for value in values if abs(value) < float("inf"))
-    if finite and finite[0] < finite[-1]:
-        space = 0.06 * (finite[-1] - finite[0])
-        axes.set_ylim(finite[0] - space, finite[-1] + space)
+    values = np.concatenate([curve.values for curve in curves])
+    low, high = np.nanmin(values), np.nanmax(values)
+    if low < high:
+        space = 0.06 * (high - low)
+        axes.set_ylim(low - space, high + space)
 
 
 def _draw_figures(
@@ -161,7 +130,7 @@ def _draw_figures(
     axes.set_ylim(-0.6, len(groups) - 0.4)
     axes.locator_params(axis="x", nbins=5)
     axes.grid(axis="y", visible=False)
-    axes.set_title(_spell(comparison.metric), loc="left", fontweight="bold")
+    axes.set_title(spell_name(comparison.metric), loc="left", fontweight="bold")
     direction = {True: "\nhigher is better", False: "\nlower is better", None: ""}
     axes.set_xlabel(f"mean and 95 % interval{direction[comparison.larger_is_better]}")
 
@@ -171,7 +140,3 @@ def _tick(one: Group, labels: Mapping[str, str], comparison: Comparison) -> str:
     best = ", best" if one.letter == comparison.best else ""
     label = labels[one.letter].replace(", ", "\n")
     return f"{label}\n{n} seed{'' if n == 1 else 's'}{best}"
-
-
-def _spell(name: str) -> str:
-    return name.replace("/", " ").replace("_", " ")

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.report import curves, groups, shown
-from research.report.groups import Group
+from research.engine.spread import spread
+from research.report import cards, curve_plots
 from research.report.profiles import Profile, make_profile
-from research.report.reading import Run, read_run
 from research.report.tables import (
     Table,
     config_table,
@@ -19,6 +18,10 @@ from research.report.tables import (
     run_table,
     shared_and_own,
 )
+from research.runs.grouping import Group, choose_figure, group_runs, notes_on
+from research.runs.reading import read_run
+from research.runs.run import Run
+from research.runs.spelling import ABSENT, spell_figure, spell_name, spell_spread
 
 
 class About(NamedTuple):
@@ -58,7 +61,7 @@ class Section(NamedTuple):
     """
 
     title: str
-    cards: list[shown.Card]
+    cards: list[cards.Card]
 
 
 class Page(NamedTuple):
@@ -90,7 +93,7 @@ class Page(NamedTuple):
     metric: str
     headlines: list[Headline]
     notes: list[str]
-    plots: list[curves.Plot]
+    plots: list[curve_plots.Plot]
     figures: Table
     members: Table | None
     profile: Profile | None
@@ -110,18 +113,15 @@ def make_page(runs: Sequence[Run], about: Mapping[str, About]) -> Page:
         runs: at least one.
         about: experiment -> what its file says.
     """
-    found, left_out = groups.group_runs(runs)
+    found = group_runs(runs)
     experiments = list(dict.fromkeys(run.experiment for run in runs))
     texts = [about.get(name, About()) for name in experiments]
     one = texts[0] if len(experiments) == 1 else About()
-    names = {name for group in found for member in group.members for name in member.metrics}
-    if not names:
-        names = {name for group in found for member in group.members for name in member.curves}
-    metric = groups.headline(names, one.expected) or ""
+    metric = choose_figure(found) or ""
     config, config_differs = config_table(found)
     fingerprint, fingerprint_differs = run_table(runs, lambda run: run.fingerprint)
     ledger, ledgers = shared_and_own(runs, ledger_facts)
-    notes = [*left_out]
+    notes = notes_on(found, [group.label if len(found) > 1 else "" for group in found])
     for run in runs:
         notes += [f"{run.directory}: {note}" if len(runs) > 1 else note for note in run.notes]
         if not run.complete:
@@ -131,12 +131,12 @@ def make_page(runs: Sequence[Run], about: Mapping[str, About]) -> Page:
         title=" and ".join(experiments),
         summary=one.summary,
         expected=one.expected,
-        metric=metric.replace("/", " ").replace("_", " "),
+        metric=spell_name(metric),
         headlines=[
             make_headline(group, metric, number, len(found)) for number, group in enumerate(found)
         ],
         notes=list(dict.fromkeys(notes)),
-        plots=curves.make_plots(found, metric),
+        plots=curve_plots.make_plots(found, metric),
         figures=figures_table(found),
         members=members_table(found, metric) if sum(len(g.members) for g in found) > 1 else None,
         profile=make_profile(found),
@@ -152,27 +152,20 @@ def make_page(runs: Sequence[Run], about: Mapping[str, About]) -> Page:
 
 def make_headline(group: Group, metric: str, number: int, of: int) -> Headline:
     """The figure of a group, its last report where it has no result."""
-    values = []
-    for member in group.members:
-        value = member.metrics.get(metric)
-        if value is None and metric in member.curves:
-            known = member.curves[metric].values
-            value = float(known[-1]) if len(known) else None
-        values.append(value)
-    measured = groups.interval(values)
-    word = groups.spell_interval(measured)
-    if measured.members == 1 and isinstance(values[0], str):
-        word = values[0]
-    seeds = [member.seed for member in group.members]
-    detail = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds, 95 % interval"
-    if measured.values < measured.members and measured.members > 1:
-        detail += f"; {measured.members - measured.values} of them without a finite figure"
-    return Headline(group.label if of > 1 else "", word, detail, number)
+    values, count = list(group.values(metric).values()), len(group.members)
+    found = spread(values)
+    # Of one seed, what is not finite is a word.
+    figure = spell_figure(values[0]) if values and count == 1 else spell_spread(found)
+    detail = f"seed {group.seeds[0]}" if count == 1 else f"{count} seeds, 95 % interval"
+    if found.n < count and count > 1:
+        detail += f"; {count - found.n} of them without a finite figure"
+    return Headline(group.label if of > 1 else "", figure, detail, number)
 
 
 def ledger_facts(run: Run) -> dict[str, str]:
     """What proves a run: saves, segments, its chain, and the digests of both ends."""
-    seconds = "–" if run.seconds is None else f"{run.seconds:,.1f} s"
+    assert run.chain is not None
+    seconds = ABSENT if run.seconds is None else f"{run.seconds:,.1f} s"
     width = {} if run.width is None else {"members computed together": str(run.width)}
     data = {f"data {split}": digest for split, digest in run.data.items()}
     first, count = run.seeds
@@ -186,10 +179,10 @@ def ledger_facts(run: Run) -> dict[str, str]:
         "saves": f"{run.chain.saves:,}",
         "segments (processes)": f"{run.chain.segments:,}",
         "chain": f"broken: {run.chain.broken}" if run.chain.broken else "whole",
-        "end of the chain": run.chain.last or "–",
-        "state at the end": run.digest or "–",
+        "end of the chain": run.chain.last or ABSENT,
+        "state at the end": run.digest or ABSENT,
         **({"starts from parameters": run.initial} if run.initial else {}),
-        "code": run.chain.code or "–",
+        "code": run.chain.code or ABSENT,
         **data,
     }
 
@@ -202,12 +195,12 @@ def make_sections(found: Sequence[Group]) -> list[Section]:
         if run is None:
             continue
         salt = f"{len(sections)}-"
-        cards = [shown.draw(artifact, f"{salt}{name}") for name, artifact in run.artifacts.items()]
+        drawn = [cards.draw(artifact, f"{salt}{name}") for name, artifact in run.artifacts.items()]
         whose = ""
         if len(found) > 1 or len(group.members) > 1:
             whose = f"seed {run.seeds[0]}"
             whose = f"{group.label}, {whose}" if len(found) > 1 else whose.capitalize()
-        sections.append(Section(whose, cards))
+        sections.append(Section(whose, drawn))
     return sections
 
 

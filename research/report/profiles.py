@@ -1,18 +1,20 @@
-"""How the returns of several seeds are spread: what their mean and its interval do not tell."""
+"""How the returns of several seeds are spread: what their mean and its interval leave out."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from research.engine.spread import spread
 from research.report import plots
-from research.report.curves import Key, Plot
-from research.report.groups import Group, finite, spell_figure
+from research.report.curve_plots import Key, Plot
 from research.report.plots import Line
-from research.robust import FEWEST, interquartile_mean, performance_profile, spell_coverage
-from research.statistics import spread
+from research.runs.grouping import Group
+from research.runs.robust import FEWEST, interquartile_mean, performance_profile, spell_coverage
+from research.runs.spelling import spell_figure
 
 RETURN = "evaluation/episode_return"
 """The figure whose spread is shown, of experiments that have it."""
@@ -53,8 +55,7 @@ def make_profile(groups: Sequence[Group]) -> Profile | None:
 
 def returns_of(group: Group) -> list[float]:
     """The final return of each seed that has one."""
-    values = [finite(member.metrics.get(RETURN)) for member in group.members]
-    return [value for value in values if value is not None]
+    return [value for value in group.values(RETURN).values() if math.isfinite(value)]
 
 
 def steps_of(values: Sequence[float], low: float, high: float) -> tuple[np.ndarray, np.ndarray]:

@@ -1,20 +1,16 @@
-"""Tables of a report: figures, seeds, config, and what can be told of each run."""
+"""Tables of a report: figures, seeds, config, and the facts of each run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from research.report.groups import (
-    Group,
-    differing_fields,
-    importance,
-    interval,
-    spell_figure,
-    spell_interval,
-    spell_value,
-)
-from research.report.reading import Run
+from research.engine.headline import rank
+from research.engine.spread import spread
+from research.options.convert import spell
+from research.runs.grouping import Group, differing_fields, metric_names
+from research.runs.run import Run
+from research.runs.spelling import ABSENT, spell_figure, spell_name, spell_spread
 
 
 class Row(NamedTuple):
@@ -45,21 +41,30 @@ class Table(NamedTuple):
 
 def figures_table(groups: Sequence[Group]) -> Table:
     """Final figures, the ones that matter first: `mean ± interval` over the members of a group."""
-    names = {name for group in groups for member in group.members for name in member.metrics}
-    rows = []
-    for name in sorted(names, key=importance):
-        cells = []
-        for group in groups:
-            values = [member.metrics.get(name) for member in group.members]
-            found = interval(values)
-            cell = spell_interval(found)
-            if len(values) == 1:
-                cell = spell_figure(values[0])
-            elif found.values < found.members:
-                cell += f" ({found.values} of {found.members})"
-            cells.append(cell)
-        rows.append(Row(name.replace("/", " ").replace("_", " "), cells))
+    rows = [
+        Row(spell_name(name), [_figure(group, name) for group in groups])
+        for name in sorted(metric_names(groups), key=rank)
+    ]
+    steps = [[member.reported_step for member in group.members] for group in groups]
+    if any(step is not None for each in steps for step in each):
+        # The checkpoint that the figures are of, where it is not the last.
+        rows.append(Row("reported step", [_steps(each) for each in steps]))
     return Table(_columns(groups), rows)
+
+
+def _figure(group: Group, name: str) -> str:
+    values = list(group.values(name).values())
+    if len(group.members) == 1:
+        return spell_figure(values[0] if values else None)
+    found = spread(values)
+    several = f" ({found.n} of {len(group.members)})" if found.n < len(group.members) else ""
+    return f"{spell_spread(found)}{several}"
+
+
+def _steps(steps: Sequence[int | None]) -> str:
+    known = sorted({step for step in steps if step is not None})
+    ends = [known[0], known[-1]] if len(known) > 1 else known
+    return " to ".join(map(spell_figure, ends)) or ABSENT
 
 
 def members_table(groups: Sequence[Group], metric: str) -> Table:
@@ -70,8 +75,8 @@ def members_table(groups: Sequence[Group], metric: str) -> Table:
         for member in group.members:
             head = f"{group.label}, seed {member.seed}" if several else f"seed {member.seed}"
             figure = spell_figure(member.metrics.get(metric))
-            rows.append(Row(head, [figure, member.digest or "–"]))
-    return Table([metric.replace("/", " ").replace("_", " "), "digest of the state"], rows)
+            rows.append(Row(head, [figure, member.digest or ABSENT]))
+    return Table([spell_name(metric), "digest of the state"], rows)
 
 
 def config_table(groups: Sequence[Group]) -> tuple[Table, int]:
@@ -82,7 +87,7 @@ def config_table(groups: Sequence[Group]) -> tuple[Table, int]:
     rows = [
         Row(
             name.replace("_", "-"),
-            [spell_value(config[name]) if name in config else "–" for config in configs],
+            [spell(config.get(name, ABSENT)) for config in configs],
             name in different,
         )
         for name in names
@@ -99,16 +104,16 @@ def run_table(runs: Sequence[Run], facts: Callable[[Run], Mapping[str, str]]) ->
         runs: at least one.
         facts: run -> name -> text.
     """
-    told = [dict(facts(run)) for run in runs]
-    different = differing_fields(told)
-    names = list(dict.fromkeys([*different, *(name for each in told for name in each)]))
+    texts = [dict(facts(run)) for run in runs]
+    different = differing_fields(texts)
+    names = list(dict.fromkeys([*different, *(name for each in texts for name in each)]))
     if not different:
-        told = told[:1]
+        texts = texts[:1]
     rows = [
-        Row(name, [str(each.get(name, "–")) or "–" for each in told], name in different)
+        Row(name, [str(each.get(name, ABSENT)) or ABSENT for each in texts], name in different)
         for name in names
     ]
-    columns = [run_name(run) for run in runs] if len(told) > 1 else []
+    columns = [run_name(run) for run in runs] if len(texts) > 1 else []
     return Table(columns, rows), len(different)
 
 
@@ -124,16 +129,16 @@ def shared_and_own(
     Returns:
         The second is None where the runs share all facts, as one run does.
     """
-    told = [dict(facts(run)) for run in runs]
-    different = differing_fields(told)
-    shared = [Row(name, [text]) for name, text in told[0].items() if name not in different]
+    texts = [dict(facts(run)) for run in runs]
+    different = differing_fields(texts)
+    shared = [Row(name, [text]) for name, text in texts[0].items() if name not in different]
     if not different:
         return Table([], shared), None
     own = [
-        Row(run_name(run), [each.get(name, "–") for name in different])
-        for run, each in zip(runs, told, strict=True)
+        Row(run_name(run), [each.get(name, ABSENT) for name in different])
+        for run, each in zip(runs, texts, strict=True)
     ]
-    return Table([], shared), Table(different, own)
+    return Table([], shared), Table(list(different), own)
 
 
 def run_name(run: Run) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TextIO
 from research.cli.command import Command, Context, Outcome
 from research.cli.pace import Pace, slicing
 from research.engine import lock
+from research.engine.directory import RESULT_FILE
 from research.engine.durable import write_file
 from research.engine.interrupts import stop_on_signals
 from research.errors import Exit, Mistake, Stopped
@@ -30,7 +31,7 @@ from research.sweep.study import Study, require_optuna
 from research.sweep.trial import Outcome as Ended
 from research.sweep.trial import Trial
 
-SWEEP_FILE, RESULT_FILE, TABLE_FILE = "sweep.json", "result.json", "table.csv"
+SWEEP_FILE, TABLE_FILE = "sweep.json", "table.csv"
 
 
 class Aim(NamedTuple):
@@ -178,7 +179,7 @@ def _aim(request: Request, context: Context) -> Aim:
     if not metric:
         first = request.config(request.example)
         found = measures.measures_of(request.named, first, context.root)
-        metric = plan.default_metric(list(found.names), found.selected)
+        metric = plan.default_metric(list(found.names), found.selected, found.headline)
         if not metric:
             raise Mistake(
                 f"sweep {request.named.name}: what to rank by? --metric with one of "

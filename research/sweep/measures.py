@@ -17,11 +17,13 @@ class Measures(NamedTuple):
         names: of the metrics, sorted: `validation/accuracy`.
         open: whether there are others, that only a finished run knows.
         selected: the metric by which it chooses its own best state, or "".
+        headline: its figure that matters, or "" for the rule of all.
     """
 
     names: tuple[str, ...]
     open: bool
     selected: str
+    headline: str
 
 
 def use_cpu() -> None:
@@ -54,7 +56,8 @@ def measures_of(named: Named, config: Any, root: Path) -> Measures:
         splits = dict.fromkeys((*experiment.watched, *experiment.final))
         names |= figure_names(experiment, ready.program.feed, splits)
         selected = experiment.selection.metric if experiment.selection else ""
-        return Measures(tuple(sorted(names)), experiment.measure is not None, selected)
+        is_open = experiment.measure is not None
+        return Measures(tuple(sorted(names)), is_open, selected, experiment.headline)
 
 
 def metric_mistake(metric: str, measures: Measures) -> str:

@@ -34,7 +34,7 @@ class Ending(NamedTuple):
 def finished(directory: Path) -> Ending | None:
     """The figures of a finished run, as its ledger vouches for them; None if it is not finished."""
     from research.engine import ledger
-    from research.engine.identity import LEDGER_FILE
+    from research.engine.directory import LEDGER_FILE
 
     path = directory / LEDGER_FILE
     if not path.is_file():

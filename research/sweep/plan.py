@@ -7,13 +7,10 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.engine.headline import headline
+from research.engine.headline import headline, larger_is_better
 
 SWEEPS = "sweeps"
 """The folder of a runs directory that holds sweeps; runs lie one level higher and never in it."""
-
-_SMALLER = ("loss", "error", "mse", "mae", "rmse", "perplexity", "nll", "entropy", "bits", "fid")
-_LARGER = ("accuracy", "return", "reward", "score", "precision", "recall", "f1", "auc", "success")
 
 
 class Plan(NamedTuple):
@@ -64,10 +61,8 @@ class Plan(NamedTuple):
 
 def direction_of(metric: str) -> str:
     """`minimize` or `maximize`, by the metric's name; "" where the name does not tell."""
-    words = metric.rpartition("/")[2].lower().split("_")
-    if any(word in _SMALLER for word in words):
-        return "minimize"
-    return "maximize" if any(word in _LARGER for word in words) else ""
+    larger = larger_is_better(metric)
+    return "" if larger is None else "maximize" if larger else "minimize"
 
 
 def is_test(metric: str) -> bool:
@@ -75,14 +70,15 @@ def is_test(metric: str) -> bool:
     return metric.split("/")[0] == "test"
 
 
-def default_metric(names: list[str], selected: str = "") -> str:
+def default_metric(names: list[str], selected: str = "", named: str = "") -> str:
     """What trials are ranked by where nothing was said: never a figure of the test set.
 
     Args:
         names: the metrics that the experiment reports.
         selected: the metric by which the experiment itself chooses its best state, or "".
+        named: its `headline`, or "".
     """
     if selected in names:
         return selected
     known = (name for name in names if direction_of(name) and not is_test(name))
-    return headline(known) or ""
+    return headline(known, named) or ""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from research.cli.display import spell_figure
-from research.engine.record import read_metrics
+from research.runs.files import read_lines
+from research.runs.members import figures_of
+from research.runs.spelling import spell_figure
 from research.sweep.failures import Failures
 from research.sweep.jobs import Job
 from research.sweep.outcome import Ending, finished, objective
@@ -171,14 +172,14 @@ class Guided:
         So the decision is the same whenever one looks, and after a kill.
         """
         judged = self._judged.setdefault(lane.trial.number, {})
-        lines = read_metrics(job.directory / "metrics.jsonl")
+        lines = read_lines(job.directory)
         index = lane.jobs.index(job)
         for step in sorted(lines):
             place = place_of(step, lane.trial.steps, index)
-            value = lines[step].get(self._metric)
-            if place in judged or value is None or not _is_figure(value):
+            value = figures_of(lines[step]).get(self._metric, math.nan)
+            if place in judged or not math.isfinite(value):
                 continue
-            judged[place] = float(value)
+            judged[place] = value
             if self._pruning and self._study.gives_up(lane.trial.number, judged):
                 return (
                     f"at {place % SEED_STRIDE} % of its steps {self._metric} was "
@@ -207,10 +208,6 @@ class Guided:
         state, reason = self._study.outcome(number)
         endings = tuple(map(self.known, trial.jobs))
         return Outcome(trial, state, reason, endings, self._study.value(number))
-
-
-def _is_figure(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def best_of(outcomes: Sequence[Outcome], *, maximize: bool) -> Outcome | None:

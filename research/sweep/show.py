@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from research.cli.display import spell_figure
 from research.cli.terminal import is_terminal, make_console
 from research.options.convert import spell
+from research.runs.spelling import spell_figure
 from research.sweep.jobs import Job
 from research.sweep.space import spell_point
 from research.sweep.trial import Outcome

@@ -11,12 +11,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from research.cli.comparison_text import spell_seeds
-from research.cli.curves import curve, curve_name, read_lines
 from research.cli.main import main
 from research.errors import Exit
-from research.report.comparison_plot import bands
-from tests.cli.fabricate import make_population, make_run
+from tests.runs.fabricate import make_population, make_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = {"batch_size": 32, "learning_rate": 0.001, "widths": [32, 64]}
@@ -140,14 +137,14 @@ def test_a_run_named_twice_counts_once(runs, capsys):
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
-def test_a_picture_is_written_and_is_the_same_again(runs, capsys, ending):
-    for run in runs.glob("alpha/probe/*"):
-        several = "+" in run.name
-        lines = [
-            {"step": s, "validation/accuracy": [s / 100] * 3 if several else s / 90}
-            for s in (10, 20, 30)
-        ]
-        (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+def test_a_picture_is_written_and_is_the_same_again(tmp_path, monkeypatch, capsys, ending):
+    monkeypatch.chdir(tmp_path)
+    one, many = ({s: {"validation/accuracy": value} for s in (10, 20, 30)}
+                 for value in (0.5, [0.3] * 3))  # fmt: skip
+    for seed, value in enumerate(GOOD):
+        make_run(tmp_path / "runs", config=SLOW, seed=seed, reports=one,
+                 result={"test/accuracy": value})  # fmt: skip
+    make_population(tmp_path / "runs", BAD, config=FAST, seed=10, reports=many)
     first = Path(f"one.{ending}")
     assert main(["compare", "probe", "-o", str(first)]) == 0
     assert f"written: {first}" in capsys.readouterr().out
@@ -164,46 +161,6 @@ def test_a_picture_is_written_and_is_the_same_again(runs, capsys, ending):
             "4 seeds, best",
         ):
             assert part in text, part
-
-
-def test_bands_are_the_intervals_at_steps_that_all_report():
-    found = bands([{1: 1.0, 2: 5.0, 3: 2.0}, {1: 3.0, 3: 2.0, 4: 9.0}, {1: 5.0, 3: 2.0}])
-    low, high = stats.t.interval(0.95, 2, 3.0, stats.sem([1.0, 3.0, 5.0]))
-    assert found.keys() == {1, 3}
-    assert found[1] == pytest.approx((3.0, low, high)) and found[3] == (2.0, 2.0, 2.0)
-    assert bands([]) == {} and bands([{1: 2.0}]) == {1: (2.0, 2.0, 2.0)}
-
-
-def test_courses_of_solo_runs_and_members(tmp_path):
-    (tmp_path / "metrics.jsonl").write_text(
-        '{"step": 1, "train/loss": 2.5, "a/b": [1.0, null]}\n{"step": 2, "a/b": [3.0, "nan"]}\n{"st'
-    )
-    lines = read_lines(tmp_path)
-    assert curve(lines, "train/loss", 0) == {1: 2.5}
-    assert curve(lines, "a/b", 0) == {1: 1.0, 2: 3.0}
-    assert list(curve(lines, "a/b", 1)) == [2] and curve(lines, "a/b", 2) == {}
-    assert read_lines(tmp_path / "none") == {}
-
-
-@pytest.mark.parametrize(
-    ("names", "expected"),
-    [
-        (["test/accuracy", "validation/accuracy"], "test/accuracy"),
-        (["train/accuracy", "validation/accuracy", "train/loss"], "validation/accuracy"),
-        (["train/accuracy", "validation/loss"], "train/accuracy"),
-        (["train/loss", "validation/loss"], "validation/loss"),
-        ([], None),
-    ],
-)
-def test_the_course_nearest_to_a_final_figure(names, expected):
-    lines = {step: dict.fromkeys(names, 1.0) for step in (1, 2)}
-    assert curve_name("test/accuracy", [lines]) == expected
-    once = {1: {"test/accuracy": 1.0}}
-    assert curve_name("test/accuracy", [once, once]) is None
-
-
-def test_seeds_are_spelled_as_ranges():
-    assert spell_seeds([0, 1, 2, 5, 7, 8]) == "0-2,5,7-8" and spell_seeds([]) == ""
 
 
 def test_compare_needs_no_jax(runs):

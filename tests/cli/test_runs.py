@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from research.cli.main import main
-from research.cli.runs import LEDGER_FILE, find_run
+from research.engine.directory import LEDGER_FILE
 from research.errors import Exit, Mistake
+from research.runs.names import find_run
 
 
 @pytest.fixture
@@ -31,12 +32,6 @@ def runs(project, tmp_path):
 
 def names(runs):
     return sorted(path.parent.relative_to(runs).as_posix() for path in runs.rglob(LEDGER_FILE))
-
-
-def test_the_marker_of_a_run_is_the_engines():
-    from research.engine.identity import LEDGER_FILE as ENGINES
-
-    assert LEDGER_FILE == ENGINES
 
 
 def test_ways_to_name_a_run(runs):

@@ -13,10 +13,10 @@ import pytest
 
 from research.cli.commands.runs import short_name, spell_age, spell_size
 from research.cli.main import main
-from research.cli.rows import natural
-from research.cli.runs import find_meant, find_run, is_in_use
 from research.errors import Exit, Mistake
-from tests.cli.fabricate import make_population, make_run
+from research.runs.names import find_meant, find_run, is_in_use
+from research.runs.rows import natural
+from tests.runs.fabricate import make_population, make_run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -181,7 +181,7 @@ def test_damaged_runs_are_listed_with_what_is_wrong(runs, capsys):
 
 
 def test_the_engines_own_header_holds_the_steps(tmp_path, program):
-    from research.cli.summary import summarize
+    from research.runs.summary import summarize
     from tests.engine.toy import run_toy
 
     with pytest.raises(Exception, match="stopped"):

@@ -9,7 +9,7 @@ from research.engine.cadence import Cadence
 from research.engine.observer import Silence
 from research.engine.program import Program
 from research.engine.run import StoppedRun
-from research.report.reading import read_run
+from research.runs.reading import read_run
 from tests.engine.toy import ToyFeed, make_toy, run_toy
 
 

@@ -55,6 +55,14 @@ def test_splits_before_kinds_before_spelling():
     assert headline(["reported_step"]) is None and headline([]) is None
 
 
+def test_a_figure_that_is_named_goes_before_the_rule_where_there_is_one():
+    names = ["test/accuracy", "test/whole", "start_value"]
+    assert headline(names, "test/whole") == "test/whole"
+    assert headline(names, "start_value") == "start_value", "whatever it is called"
+    assert headline(names, "test/mse") == headline(names) == headline(names, "") == "test/accuracy"
+    assert headline([], "test/whole") is None
+
+
 def test_directions():
     assert larger_is_better("test/stochastic_episode_return") is True
     assert larger_is_better("test/log_likelihood") is True

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from research.data.arrays import ArraySource
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
-from research.engine import checkpoint, ledger, variants
+from research.engine import checkpoint, ledger, spread
 from research.engine.digests import member_digests
 from research.engine.divergence import Diverged
 from research.engine.experiment import Data
@@ -115,7 +115,7 @@ def test_of_seeds_alone_there_is_one_spread():
         {"seed": seed, "hyperparameters": {}, "digest": "d", "metrics": {"loss": value}}
         for seed, value in ((0, 1.0), (1, 2.0), (2, None))
     ]
-    told = variants.report(members)
+    told = spread.report(members)
     assert told["spread"]["loss"]["mean"] == 1.5 and told["spread"]["loss"]["members"] == 2
     assert "variants" not in told
 

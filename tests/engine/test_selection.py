@@ -13,11 +13,11 @@ from research.engine.checkpoint import Retention
 from research.engine.experiment import Experiment, Selection
 from research.engine.program import Program
 from research.engine.run import StoppedRun
-from research.engine.selection import Best, better, reported_steps, steps_of
+from research.engine.selection import Best, best_by, better, reported_steps, steps_of, with_patience
 from research.engine.stored import read_state
 from research.engine.verify import verify
 from research.errors import Damaged, Mistake
-from tests.engine.toy import SURROUNDINGS, Cadence, Identity, ToyFeed, run_toy
+from tests.engine.toy import SURROUNDINGS, Cadence, Identity, ToyFeed, make_toy, run_toy
 from tests.engine.verifying import check, forge
 from tests.engine.watch import Notes, records, same_outcome
 
@@ -100,6 +100,32 @@ def test_what_luck_chose_is_evaluated_with_a_key_of_its_own(tmp_path):
     assert check(Program(watched, ToyFeed()), tmp_path / "chosen").findings == ()
     last = run(tmp_path / "last", Program(watched._replace(selection=None), ToyFeed()))
     assert last["metrics"]["validation/score"] == seen[60]
+
+
+@pytest.mark.parametrize(
+    ("named", "metric", "larger"),
+    [
+        ("", "validation/accuracy", True),
+        ("validation/loss", "validation/loss", False),
+        ("test/loss", "validation/accuracy", True),  # not watched
+        ("validation/norm", "validation/accuracy", True),  # of no known direction
+    ],
+)
+def test_the_figure_that_an_experiment_names_is_what_keeps_the_best(named, metric, larger):
+    names = ["validation/accuracy", "validation/loss", "validation/norm", "test/loss"]
+    found = best_by(make_toy()._replace(headline=named), names)
+    assert found == Selection(metric, larger)
+    patient = with_patience(make_toy()._replace(headline=named), names, 3)
+    assert patient.selection == Selection(metric, larger, 3)
+
+
+def test_the_figure_that_an_experiment_names_stands_in_the_first_line(largest, tmp_path):
+    run(tmp_path / "plain", largest)
+    assert "headline" not in ledger.read(tmp_path / "plain" / "ledger.jsonl").header
+    named = Program(largest.experiment._replace(headline="test/step"), ToyFeed())
+    result = run(tmp_path / "named", named)
+    assert ledger.read(tmp_path / "named" / "ledger.jsonl").header["headline"] == "test/step"
+    assert check(named, tmp_path / "named").findings == () and result["complete"]
 
 
 def test_whoever_looks_sees_what_is_reported(largest, tmp_path):

@@ -20,7 +20,7 @@ from research.engine.artifacts import (
 )
 from research.options.catalog import ROOT
 from research.report.page import About, make_page, render, write_report
-from research.report.reading import read_run
+from research.runs.reading import read_run
 
 EVIL = '<script>alert("1")</script>&\'$x^2$'
 VOID = {"meta", "img", "br", "source", "input", "line", "path", "use", "rect"}

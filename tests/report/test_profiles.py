@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from research.report.groups import group_runs
 from research.report.page import make_page, render
 from research.report.profiles import make_profile, returns_of, steps_of
-from research.report.reading import read_run
-from research.robust import interquartile_mean
+from research.runs.grouping import group_runs
+from research.runs.reading import read_run
+from research.runs.robust import interquartile_mean
 
 RETURN = "evaluation/episode_return"
 
@@ -47,7 +47,7 @@ def test_groups_have_a_line_each_and_one_seed_has_none(make, tmp_path):
     runs = runs_of(make, tmp_path, [1.0, 2.0], config=slow)
     runs += runs_of(make, tmp_path, [7.0, 7.0, "nan"], config=fast)
     runs += runs_of(make, tmp_path, [3.0], config=single)
-    groups, _ = group_runs(runs)
+    groups = group_runs(runs)
     assert [returns_of(group) for group in groups] == [[1.0, 2.0], [7.0, 7.0], [3.0]]
     profile = make_profile(groups)
     assert [line.name for line in profile.plot.legend] == ["learning-rate 0.1", "learning-rate 0.2"]

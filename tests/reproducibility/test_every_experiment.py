@@ -24,7 +24,7 @@ from research.engine.population import Population, Seeded
 from research.engine.program import Program
 from research.engine.verify import verify
 from research.report.page import make_page
-from research.report.reading import read_run
+from research.runs.reading import read_run
 from tests.engine.key_reuse import check_keys
 from tests.reproducibility.conftest import Subject
 from tests.reproducibility.launches import REPRESENTATIVES

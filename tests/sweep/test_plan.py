@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from research.cli.runs import find_runs
+from research.runs.names import find_runs
 from research.sweep.plan import Plan, default_metric, direction_of, is_test
 
 PLAN = Plan("vision/digits_cnn", "optimize", {"width": "8,16"}, {"epochs": 2}, 0, 1, 0,

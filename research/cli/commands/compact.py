@@ -10,9 +10,9 @@ from typing import Annotated
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.commands.runs import spell_size
 from research.cli.pace import RUNS_DIR, RunsDir
-from research.cli.runs import find_meant
 from research.cli.terminal import make_console
 from research.errors import Exit
+from research.runs.names import find_meant
 
 
 @dataclass(frozen=True)

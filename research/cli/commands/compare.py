@@ -8,26 +8,26 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.comparison_text import label_of, print_comparison
-from research.cli.curves import curve, curve_name, environment_steps, read_lines
+from research.cli.comparison_text import print_comparison
 from research.cli.pace import RUNS_DIR, RunsDir
-from research.cli.runs import LEDGER_FILE, find_meant
-from research.cli.summary import Summary, summarize
-from research.engine.headline import headline, larger_is_better, matching
+from research.engine.directory import LEDGER_FILE
+from research.engine.headline import larger_is_better, matching
 from research.errors import Mistake
 from research.options.convert import did_you_mean
 from research.options.ranges import PATH
-from research.report.bounds import bounds_of
-from research.report.comparison import (
-    Comparison,
+from research.runs.comparison import Comparison, compare
+from research.runs.grouping import (
     Group,
-    Sample,
-    compare,
+    choose_figure,
     differing_fields,
-    group,
+    group_runs,
     metric_names,
+    notes_on,
 )
-from research.report.provenance import Seed, mixed, read_provenance, spell_seeds
+from research.runs.names import find_meant
+from research.runs.provenance import read_provenance
+from research.runs.run import Run
+from research.runs.summary import summarize
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,11 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     words, options = parse(COMMAND, tokens)
     picture = _picture(options.output)
     runs, left_out = gather(words, Path(options.runs_dir), unfinished=options.unfinished)
-    groups = group(sample for run in runs for sample in samples_of(run))
+    if picture is not None:
+        from research.runs.reading import with_curves
+
+        runs = [with_curves(run) for run in runs]
+    groups = group_runs(runs)
     metric = choose_metric(groups, options.metric)
     known = {"higher": True, "lower": False}
     chosen = compare(groups, metric, known.get(options.better, larger_is_better(metric)))
@@ -60,17 +64,19 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         if name != metric
     ]
     differing = differing_fields([one.config for one in groups])
-    notes = notes_on(groups, metric, left_out)
+    notes = remarks(groups, metric, left_out)
     print_comparison(groups, chosen, others, differing, notes, context.human)
     if picture is not None:
-        _draw(picture, groups, chosen)
+        from research.report.comparison_plot import draw
+
+        draw(picture, groups, chosen)
         print(f"written: {picture}", file=context.human)
     return Outcome(report(groups, chosen, others, list(differing), notes))
 
 
 def gather(
     words: Sequence[str], runs_dir: Path, *, unfinished: bool
-) -> tuple[list[Summary], list[Summary]]:
+) -> tuple[list[Run], list[Run]]:
     """The runs that the words stand for, each once: those that count, and those left out.
 
     Raises:
@@ -84,31 +90,17 @@ def gather(
     counted = [
         run
         for run in runs
-        if run.members and (run.state == "complete" or (unfinished and run.state != "damaged"))
+        if any(member.metrics for member in run.members)
+        and (run.state == "complete" or (unfinished and run.state != "damaged"))
     ]
     if not counted:
         states = ", ".join(f"{run.directory.name} ({run.state})" for run in runs[:4])
         hint = "" if unfinished else "; --unfinished counts the last figures of runs under way"
         raise Mistake(f"compare: none of these runs has final figures: {states}{hint}")
-    return counted, [run for run in runs if run not in counted]
-
-
-def samples_of(run: Summary) -> list[Sample]:
-    """The seeds of a run; a member of a population has its own hyper-parameters."""
-    made_by = read_provenance(run.directory / LEDGER_FILE)
+    left_out = [run for run in runs if run not in counted]
     return [
-        Sample(
-            run.experiment,
-            {**run.config, **member.hyperparameters},
-            run.initial,
-            member.seed,
-            member.metrics,
-            str(run.directory),
-            at,
-            made_by,
-        )
-        for at, member in enumerate(run.members)
-    ]
+        run._replace(made_by=read_provenance(run.directory / LEDGER_FILE)) for run in counted
+    ], left_out
 
 
 def choose_metric(groups: Sequence[Group], word: str) -> str:
@@ -126,14 +118,13 @@ def choose_metric(groups: Sequence[Group], word: str) -> str:
             hint = near or f"; there are {', '.join(names)}"
             raise Mistake(f"compare: --metric {word}: no run has it{hint}")
         return fitting[0]
-    shared = [name for name in names if all(one.values(name) for one in groups)]
-    best = headline(shared) or headline(names)
+    best = choose_figure(groups)
     if best is None:
         raise Mistake("compare: these runs have no figures")
     return best
 
 
-def notes_on(groups: Sequence[Group], metric: str, left_out: Sequence[Summary]) -> list[str]:
+def remarks(groups: Sequence[Group], metric: str, left_out: Sequence[Run]) -> list[str]:
     """What a reader has to know before believing the table."""
     notes = []
     if any(one.data for one in groups):
@@ -146,17 +137,11 @@ def notes_on(groups: Sequence[Group], metric: str, left_out: Sequence[Summary]) 
             state, " (--unfinished counts them)"
         )
         notes.append(f"left out, {state}: {', '.join(names[:3])}{more}{hint}")
+    notes += notes_on(groups, [one.letter for one in groups])
     for one in groups:
-        if one.repeated:
-            several = len(one.repeated) > 1
-            words = "seeds {} stand" if several else "seed {} stands"
-            found = f"{words.format(spell_seeds(one.repeated))} in several runs"
-            notes.append(f"{one.letter}: {found} and count{'' if several else 's'} once")
-        seeds = [Seed(sample.seed, sample.made_by) for sample in one.samples]
-        notes += [f"{one.letter}: {sentence}" for sentence in mixed(seeds)]
-        lacking = len(one.samples) - len(one.values(metric))
+        lacking = len(one.members) - len(one.values(metric))
         if lacking:
-            notes.append(f"{one.letter}: {lacking} of {len(one.samples)} seeds have no {metric}")
+            notes.append(f"{one.letter}: {lacking} of {len(one.members)} seeds have no {metric}")
     if len({one.experiment for one in groups}) > 1:
         notes.append("the groups are of different experiments: their figures may not be of a kind")
     return notes
@@ -182,8 +167,8 @@ def report(
                 "initial": one.initial,
                 "data": one.data,
                 "seeds": one.seeds,
-                "runs": list(dict.fromkeys(sample.origin for sample in one.samples)),
-                "values": {seed: value for seed, value in one.values(chosen.metric).items()},
+                "runs": [str(run.directory) for run in one.runs],
+                "values": one.values(chosen.metric),
             }
             for one in groups
         ],
@@ -210,7 +195,7 @@ def report(
                 "left": pair.left,
                 "right": pair.right,
                 **pair.test._asdict(),
-                "shown": pair.test.shown,
+                "shown": pair.test.significant,
                 "sentence": pair.sentence,
             }
             for pair in chosen.pairs
@@ -240,34 +225,6 @@ def _picture(output: str) -> Path | None:
     except ImportError:
         raise Mistake("compare: --output needs matplotlib: pip install matplotlib") from None
     return path
-
-
-def _draw(path: Path, groups: Sequence[Group], chosen: Comparison) -> None:
-    from research.report.comparison_plot import Course, draw
-
-    origins = dict.fromkeys(sample.origin for one in groups for sample in one.samples)
-    lines = {origin: read_lines(Path(origin)) for origin in origins}
-    name = curve_name(chosen.metric, lines.values())
-    each = {origin: environment_steps(Path(origin)) for origin in origins}
-    by_environment_steps = all(each.values())
-    courses = [
-        Course(
-            one.letter,
-            [
-                {
-                    step * each[s.origin] if by_environment_steps else step: value
-                    for step, value in curve(lines[s.origin], name, s.member).items()
-                }
-                for s in one.samples
-                if name
-            ],
-            bounds_of(name or "", one.config),
-        )
-        for one in groups
-    ]
-    labels = {one.letter: label_of(one, groups) for one in groups}
-    unit = "environment steps" if by_environment_steps else "step"
-    draw(path, groups, labels, chosen, name, courses, unit)
 
 
 COMMAND = Command(

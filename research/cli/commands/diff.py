@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.pace import RUNS_DIR, RunsDir
-from research.cli.runs import find_run
 from research.cli.terminal import make_console
 from research.errors import Exit
+from research.runs.names import find_run
 
 if TYPE_CHECKING:
     from research.engine.diff import Parting

@@ -11,9 +11,9 @@ from research.cli.acting import Actor, open_actor, out_of_range
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.pace import CHECKPOINT, RUNS_DIR, RunsDir
 from research.cli.terminal import make_console
+from research.engine.spread import spread
 from research.errors import Exit, Mistake
 from research.options.ranges import ANY_SEED
-from research.statistics import spread
 
 if TYPE_CHECKING:
     from research.rl.evaluation import EpisodeReturns

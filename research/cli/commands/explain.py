@@ -109,7 +109,7 @@ def _print(report: Mapping[str, Any], file: TextIO) -> None:
     console.print(f"  {report['steps']:,} steps of {report['items_per_step']:,} {report['items']}: "
                   f"{items:,} in all", markup=False)  # fmt: skip
     _table("Config", ("option", "value", ""), [
-        (f"--{name.replace('_', '-')}", spell(tuple(value) if isinstance(value, list) else value),
+        (f"--{name.replace('_', '-')}", spell(value),
          "traced" if name in report["hyperparameters"] else "")
         for name, value in report["config"].items()
     ], file)  # fmt: skip

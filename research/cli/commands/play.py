@@ -12,9 +12,9 @@ from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.film import film_problems, write_film
 from research.cli.pace import CHECKPOINT, RUNS_DIR, RunsDir
 from research.cli.terminal import make_console
+from research.engine.spread import Spread, spread
 from research.errors import Exit
 from research.options.ranges import ANY_SEED, PATH
-from research.statistics import Spread, spread
 
 if TYPE_CHECKING:
     from research.rl.pictures import Played

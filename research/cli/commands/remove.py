@@ -11,8 +11,8 @@ from typing import Annotated
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.pace import RUNS_DIR, RunsDir
-from research.cli.runs import find_run
 from research.errors import Mistake
+from research.runs.names import find_run
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Annotated
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.reporting import REPORT, about_experiments
-from research.cli.runs import find_run
 from research.cli.terminal import make_console
 from research.errors import Exit, Mistake
 from research.options.ranges import PATH
+from research.runs.names import find_run
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from research.cli.joining import follow_run
 from research.cli.launching import launched, settle
 from research.cli.opening import named_of
 from research.cli.pace import TEXT, Pace
-from research.cli.runs import find_run
 from research.cli.together import run_together
 from research.errors import Exit
 from research.options.configure import added_since
 from research.options.ranges import PATH
+from research.runs.names import find_run
 
 
 @dataclass(frozen=True)

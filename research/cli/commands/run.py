@@ -23,13 +23,13 @@ from research.cli.launching import launched, settle
 from research.cli.opening import named_of
 from research.cli.pace import RunOptions
 from research.cli.plans import Plan, plans_of, population_of
-from research.cli.runs import find_run
 from research.cli.together import run_together
 from research.errors import EncoreError, Exit, Mistake
 from research.options.catalog import Named, catalog, load, resolve
 from research.options.configure import config_options
 from research.options.convert import is_bool
 from research.options.options import Option, options_of, refuse, scan
+from research.runs.names import find_run
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity

@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.pace import RUNS_DIR, RunsDir
-from research.cli.rows import (
+from research.cli.table import Column, print_table
+from research.cli.terminal import make_console
+from research.errors import Mistake
+from research.options.convert import did_you_mean
+from research.runs.filters import check_terms, holds, read_terms
+from research.runs.names import is_aside, look
+from research.runs.rows import (
     Row,
     complete_steps,
     make_row,
@@ -21,14 +27,9 @@ from research.cli.rows import (
     report,
     with_differences,
 )
-from research.cli.runs import look
-from research.cli.selection import check_terms, holds, read_terms
-from research.cli.standing import is_aside
-from research.cli.summary import Summary, unreadable
-from research.cli.table import Column, print_table
-from research.cli.terminal import make_console
-from research.errors import Mistake
-from research.options.convert import did_you_mean, spell
+from research.runs.run import Run
+from research.runs.spelling import ABSENT, spell_field, spell_name, spell_seeds
+from research.runs.summary import unreadable
 
 STYLES = {
     "complete": "green",
@@ -67,7 +68,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     if rows:
         check_terms(terms, {name for row in rows for name in row.fields()})
     text = words[0].lower() if words else ""
-    shown = [
+    chosen = [
         row
         for row in rows
         if text in row.name.lower()
@@ -76,10 +77,10 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     if text and not any(text in row.name.lower() for row in rows):
         parts = {part for row in rows for part in row.name.split("/")}
         raise Mistake(f"no run has {words[0]} in its name{did_you_mean(text, parts)}")
-    shown = order(with_differences(shown), options.sort, reverse=options.reverse)
+    chosen = order(with_differences(chosen), options.sort, reverse=options.reverse)
     once = sum(not row.standing.again for row in rows)
-    _print(shown, once, hidden, runs_dir, context)
-    return Outcome({"runs": [report(row) for row in shown], "hidden": hidden})
+    _print(chosen, once, hidden, runs_dir, context)
+    return Outcome({"runs": [report(row) for row in chosen], "hidden": hidden})
 
 
 def _print(rows: Sequence[Row], total: int, hidden: int, runs_dir: Path, context: Context) -> None:
@@ -109,25 +110,27 @@ def _print(rows: Sequence[Row], total: int, hidden: int, runs_dir: Path, context
 def _columns(rows: Sequence[Row]) -> list[Column]:
     now = time.time()
     names = [row.name for row in rows]
-    figures = [(row.figure or "", row.shown) for row in rows]
+    figures = [(row.figure or "", row.figure_text) for row in rows]
     columns = [
         Column("run", names, "bold cyan", shorter=[
             (4, [name.partition("/")[2] for name in names]),
             (7, [short_name(name.partition("/")[2]) for name in names]),
             (10, [short_name(name.rpartition("/")[2]) for name in names]),
         ]),
-        Column("seed", [spell_seeds(row.run) for row in rows], right=True, shorter=[(2, None)]),
+        Column("seed", [spell_seeds(row.run.all_seeds) for row in rows], right=True,
+               shorter=[(2, None)]),
         Column("state", [row.run.state for row in rows],
                styles=[STYLES[row.run.state] for row in rows]),
         Column("step", [spell_steps(row.run) for row in rows], right=True,
                shorter=[(6, [f"{row.run.step:,}" for row in rows])]),
-        Column("figure", [f"{name.replace('/', ' ')} {shown}".strip() for name, shown in figures],
-               shorter=[(5, [f"{name.rpartition('/')[2]} {shown}".strip()
-                             for name, shown in figures])]),
+        Column("figure", [f"{spell_name(name)} {text}".strip() for name, text in figures],
+               shorter=[(5, [f"{spell_name(name.rpartition('/')[2])} {text}".strip()
+                             for name, text in figures])]),
         Column("age", [spell_age(now - row.run.changed) for row in rows], right=True,
                shorter=[(9, None)]),
         Column("size", [spell_size(row.size) for row in rows], right=True, shorter=[(3, None)]),
-        Column("differs in", [spell_fields(row.differing) for row in rows], "dim",
+        Column("differs in", [", ".join(spell_field(*field) for field in row.differing.items())
+                              for row in rows], "dim",
                shorter=[(1, None)], flexible=True),
     ]  # fmt: skip
     return [column for column in columns if any(column.cells)]
@@ -138,31 +141,17 @@ def short_name(name: str) -> str:
     return re.sub(r"([0-9a-f]{6})[0-9a-f]+(?=-s\d)", r"\1", name)
 
 
-def spell_seeds(run: Summary) -> str:
-    """`3`, or `0-7` for a population."""
-    first, count = run.seeds
-    return str(first) if count == 1 else f"{first}-{first + count - 1}"
-
-
-def spell_steps(run: Summary) -> str:
+def spell_steps(run: Run) -> str:
     """`1,200/2,400`; the step alone where the run is whole or its length is not known."""
     if run.steps is None or run.step == run.steps:
         return f"{run.step:,}"
     return f"{run.step:,}/{run.steps:,}"
 
 
-def spell_fields(fields: Mapping[str, Any]) -> str:
-    """`batch-size 32, learning-rate 0.001`."""
-    return ", ".join(
-        f"{name.replace('_', '-')} {spell(tuple(value) if isinstance(value, list) else value)}"
-        for name, value in fields.items()
-    )
-
-
 def spell_age(seconds: float) -> str:
     """`12 s`, `5 min`, `3 h`, `2 d`."""
     if math.isnan(seconds):
-        return "-"
+        return ABSENT
     for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (129600, 3600, "h")):
         if seconds < limit:
             return f"{max(seconds, 0) / unit:.0f} {name}"

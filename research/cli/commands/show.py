@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.display import print_result, spell_figures
 from research.cli.pace import RUNS_DIR, RunsDir
-from research.cli.runs import find_run, read_json
-from research.cli.standing import standing_of
 from research.cli.terminal import make_console
+from research.engine.directory import CHECKPOINTS, RESULT_FILE
 from research.options.convert import spell
+from research.runs.files import numbered, read_json, recent_lines
+from research.runs.names import find_run, standing_of
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity
@@ -36,9 +36,10 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     from research.engine.lock import is_held
 
     identity = read_identity(run)
-    result = read_json(run / "result.json")
-    steps = _stored(run / "checkpoints")
-    reported = _last_line(run / "metrics.jsonl")
+    result = read_json(run / RESULT_FILE) or None
+    steps = numbered(run / CHECKPOINTS)
+    lines = recent_lines(run)
+    reported = {"step": max(lines), **lines[max(lines)]} if lines else {}
     running = is_held(run)
     standing = standing_of(run, Path(options.runs_dir)).words
     if standing:
@@ -72,8 +73,7 @@ def _print(
     console.print("Config", style="bold")
     left = max((len(name) for name in identity.config), default=0)
     for name, value in identity.config.items():
-        shown = spell(tuple(value) if isinstance(value, list) else value)
-        console.print(f"  {name.replace('_', '-'):{left}}  {shown}", markup=False)
+        console.print(f"  {name.replace('_', '-'):{left}}  {spell(value)}", markup=False)
     if identity.initial:
         console.print(f"  starts from parameters of digest {identity.initial[:12]}")
     console.print("Checkpoints", style="bold")
@@ -86,7 +86,7 @@ def _print(
     console.print("Not finished", style="bold")
     if reported:
         figures = {name: value for name, value in reported.items() if name != "step"}
-        console.print(f"  step {reported.get('step', 0):,}: {spell_figures(figures)}", markup=False)
+        console.print(f"  step {reported['step']:,}: {spell_figures(figures)}", markup=False)
     console.print(f"  python launch.py resume {run}   continues it", markup=False, soft_wrap=True)
 
 
@@ -96,26 +96,6 @@ def _seeds(identity: Identity) -> str:
         return f"seed {identity.seed}"
     seeds = f"seeds {identity.seed} to {identity.seed + many.seeds - 1}"
     return f"{seeds}, {len(identity.members)} members, width {many.width}"
-
-
-def _stored(checkpoints: Path) -> list[int]:
-    if not checkpoints.is_dir():
-        return []
-    return sorted(int(path.name) for path in checkpoints.iterdir() if path.name.isdigit())
-
-
-def _last_line(path: Path) -> dict[str, Any]:
-    """The last whole line of a file of JSON lines; empty where there is none."""
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:
-        return {}
-    for line in reversed(lines):
-        try:
-            return dict(json.loads(line))
-        except (ValueError, TypeError):
-            continue
-    return {}
 
 
 COMMAND = Command(

@@ -13,11 +13,11 @@ from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.display import Display
 from research.cli.opening import named_of, opened_run
 from research.cli.pace import AUTO, CORES, RUNS_DIR, TEXT, RunsDir, cores_mistakes, cores_wanted
-from research.cli.runs import find_run
 from research.cli.terminal import make_console
 from research.errors import Exit, Mistake
 from research.options.configure import added_since
 from research.options.ranges import PATH
+from research.runs.names import find_run
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity

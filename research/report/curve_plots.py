@@ -7,26 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from research.engine.headline import rank
+from research.engine.spread import spread
 from research.report import plots
-from research.report.bounds import bounds_of, ends_of
-from research.report.groups import (
-    Band,
-    Group,
-    band,
-    finite,
-    importance,
-    interval,
-    spell_figure,
-    split_name,
-)
 from research.report.plots import Line
+from research.runs.bounds import bounds_of, ends_of
+from research.runs.curves import band
+from research.runs.grouping import ENVIRONMENT_STEPS, Group, environment_steps
+from research.runs.spelling import spell_figure
 
 SPLIT_COLOURS = {"train": 0, "validation": 1, "evaluation": 1, "test": 2}
 """Split -> its colour where there is one group; others have one of the rest."""
-
-
-ENVIRONMENT_STEPS = "environment steps"
-"""What a run says it counts where algorithms can be compared by it."""
 
 
 class Key(NamedTuple):
@@ -70,10 +61,10 @@ def make_plots(groups: Sequence[Group], metric: str = "") -> list[Plot]:
         metric: full name of the figure that matters.
     """
     names = {name for group in groups for member in group.members for name in member.curves}
-    first = split_name(metric)[1]
+    first = metric.rpartition("/")[2]
     bases: dict[str, list[str]] = {}
-    for name in sorted(names, key=importance):
-        bases.setdefault(split_name(name)[1], []).append(name)
+    for name in sorted(names, key=rank):
+        bases.setdefault(name.rpartition("/")[2], []).append(name)
     order = sorted(bases, key=lambda base: (base != first, base != "loss"))
     made = (make_plot(base, bases[base], groups) for base in order)
     return [plot for plot in made if plot is not None]
@@ -86,12 +77,12 @@ def make_plot(base: str, names: Sequence[str], groups: Sequence[Group]) -> Plot 
     """
     lines: list[Line] = []
     each = environment_steps(groups)
-    unit = "step" if each is None else "environment steps"
+    unit = "step" if each is None else ENVIRONMENT_STEPS
     finals = _final_names(base, groups, names)
-    everything = sorted([*names, *finals], key=importance, reverse=True)
+    everything = sorted([*names, *finals], key=rank, reverse=True)
     for number, group in enumerate(groups):
         for place, name in enumerate(everything):
-            split = split_name(name)[0] or "value"
+            split = name.rpartition("/")[0] or "value"
             several = len(groups) > 1
             look: dict[str, Any] = {
                 "bounds": bounds_of(name, group.config),
@@ -115,41 +106,29 @@ def make_plot(base: str, names: Sequence[str], groups: Sequence[Group]) -> Plot 
     return Plot(base.replace("_", " "), legend, svg, words, banded, cut)
 
 
-def environment_steps(groups: Sequence[Group]) -> list[int] | None:
-    """Environment steps of one update of each group; None where not all runs say that."""
-    found = []
-    for group in groups:
-        counted = {run.items_per_step for run in group.runs if run.items == ENVIRONMENT_STEPS}
-        if len(counted) != 1 or any(run.items != ENVIRONMENT_STEPS for run in group.runs):
-            return None
-        found.append(counted.pop())
-    return found
-
-
 def _final_names(base: str, groups: Sequence[Group], names: Sequence[str]) -> list[str]:
     """Figures of that name which only the result has: those of the test split."""
     found = {name for group in groups for member in group.members for name in member.metrics}
-    return [name for name in found if split_name(name)[1] == base and name not in names]
+    return [name for name in found if name.rpartition("/")[2] == base and name not in names]
 
 
 def _line(group: Group, name: str, look: Mapping[str, object]) -> Line | None:
     members = [member.curves[name] for member in group.members if name in member.curves]
     if not members:
         return None
-    drawn: Band = band(members)
+    drawn = band(members)
     return Line(x=drawn.steps, y=drawn.mean, half=drawn.half, **look)  # type: ignore[arg-type]
 
 
 def _final_line(group: Group, name: str, look: Mapping[str, object]) -> Line | None:
-    values = [member.metrics.get(name) for member in group.members]
-    if all(finite(value) is None for value in values):
+    found = spread(list(group.values(name).values()))
+    if not found.n:
         return None
-    found = interval(values)
     step = max(run.step for run in group.runs)
     return Line(
         x=np.array([step]),
         y=np.array([found.mean]),
-        half=np.array([found.half]),
+        half=None if found.half is None else np.array([found.half]),
         mark=True,
         **{**look, "faint": False},  # type: ignore[arg-type]
     )

@@ -9,8 +9,6 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 Bounds = tuple[float, float]
 
 UNBOUNDED: Bounds = (-math.inf, math.inf)
@@ -52,6 +50,8 @@ class Ends(NamedTuple):
 
 def ends_of(mean: Any, half: Any, bounds: Bounds) -> Ends:
     """The ends of `mean ± half`, numbers or float arrays of one shape; NaN stays NaN."""
+    import numpy as np
+
     low, high = mean - half, mean + half
     beyond = (low < bounds[0]) | (high > bounds[1])
     return Ends(np.maximum(low, bounds[0]), np.minimum(high, bounds[1]), bool(np.any(beyond)))

@@ -1,21 +1,20 @@
-"""Which run a person means by a path, or by a part of one."""
+"""Which run a person means by a path, or by a part of one; and what lies under a run's name."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from research.engine.directory import LEDGER_FILE
 from research.errors import Mistake
 from research.options.convert import nearest
-
-LEDGER_FILE = "ledger.jsonl"
-"""What makes a directory a run; the engine's own constant, which comes with JAX."""
+from research.runs.files import read_header
 
 _IN_USE = re.compile(r"(^|/)[0-9a-f]+-s\d+(\+\d+-w\d+)?$")
+_ASIDE = re.compile(r"\.aside-\d+$")
 
 
 class Places(NamedTuple):
@@ -31,6 +30,18 @@ class Places(NamedTuple):
     runs: list[Path]
     without_ledger: list[Path]
     unreadable: list[Path]
+
+
+class Standing(NamedTuple):
+    """What a directory is to another one.
+
+    Attributes:
+        words: `a link to ...`, `a copy of ...`; "" where it is a run under its own name.
+        again: whether it is another run of the same folder once more, by a link.
+    """
+
+    words: str = ""
+    again: bool = False
 
 
 def look(runs_dir: Path) -> Places:
@@ -84,6 +95,11 @@ def is_in_use(name: str) -> bool:
     Runs that `--restart` put aside have other names.
     """
     return _IN_USE.search(name) is not None
+
+
+def is_aside(name: str) -> bool:
+    """Whether a run of that name was put aside by `--restart`."""
+    return _ASIDE.search(name) is not None
 
 
 def find_meant(text: str, runs_dir: Path) -> list[Path]:
@@ -176,23 +192,9 @@ def _is_short_for(word: str, name: str) -> bool:
     return bool(dash and digest) and name.startswith(digest) and name.partition("-")[2] == rest
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object in a file; None where there is none, or it cannot be read."""
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
-
-
-def read_header(run: Path) -> dict[str, Any]:
-    """The first line of a run's ledger; empty where it cannot be read."""
-    try:
-        with (run / LEDGER_FILE).open("rb") as file:
-            header = json.loads(file.readline())
-    except (OSError, ValueError):
-        return {}
-    return header if isinstance(header, dict) else {}
+def _nearest_part(wanted: str, runs: dict[str, Path]) -> list[str]:
+    by_part = {part: name for name in runs for part in name.split("/")}
+    return list(dict.fromkeys(by_part[part] for part in nearest(wanted, by_part)))
 
 
 def own_name(header: Mapping[str, Any]) -> str:
@@ -205,6 +207,33 @@ def own_name(header: Mapping[str, Any]) -> str:
         return ""
 
 
-def _nearest_part(wanted: str, runs: dict[str, Path]) -> list[str]:
-    by_part = {part: name for name in runs for part in name.split("/")}
-    return list(dict.fromkeys(by_part[part] for part in nearest(wanted, by_part)))
+def standing_of(run: Path, runs_dir: Path) -> Standing:
+    """What a run's directory is; nothing but first lines of ledgers is read."""
+    try:
+        place = run.relative_to(runs_dir)
+    except ValueError:
+        # Named by a path of its own: its last parts are experiment and name.
+        runs_dir, place = (
+            run.parents[2] if len(run.parts) > 3 else run.parent,
+            Path(*run.parts[-3:]),
+        )
+    real, above = run.resolve(), runs_dir.resolve()
+    if real != above / place:
+        inside = real.is_relative_to(above)
+        return Standing(f"a link to {real.relative_to(above) if inside else real}", inside)
+    name = own_name(read_header(run)[0])
+    own = Path(name)
+    if not name or own == place or is_aside(run.name):
+        return Standing()
+    first = _first_line(runs_dir / own)
+    if first and first == _first_line(run):
+        return Standing(f"a copy of {name}")
+    return Standing(f"renamed: its own name is {name}")
+
+
+def _first_line(run: Path) -> bytes:
+    try:
+        with (run / LEDGER_FILE).open("rb") as file:
+            return file.readline()
+    except OSError:
+        return b""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.robust import (
+from research.runs.robust import (
     COVERAGE,
     interquartile_mean,
     performance_profile,

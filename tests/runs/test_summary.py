@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.cli.summary import STATES, figures_of, lines_backwards, size_of, summarize
 from research.engine import ledger
-from tests.cli.fabricate import FIRST, line, make_population, make_run
+from research.runs.files import lines_backwards, size_of
+from research.runs.members import figures_of
+from research.runs.run import STATES
+from research.runs.summary import summarize
+from tests.runs.fabricate import FIRST, line, make_population, make_run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,7 +92,7 @@ def test_a_run_at_work_is_running(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "words"),
     [
         (lambda path: path.unlink(), "is missing"),
         (lambda path: path.write_text(""), "first line"),
@@ -99,11 +102,11 @@ def test_a_run_at_work_is_running(tmp_path):
         (lambda path: path.write_text(path.read_text() + "rubbish\n"), "a line of"),
     ],
 )
-def test_damage_is_a_state_and_no_traceback(tmp_path, change, said):
+def test_damage_is_a_state_and_no_traceback(tmp_path, change, words):
     run = make_run(tmp_path, seed=3, step=40)
     change(run / "ledger.jsonl")
     found = summarize(run)
-    assert found.state == "damaged" and said in found.problem
+    assert found.state == "damaged" and words in found.problem
     assert found.experiment == "alpha/probe" and found.seeds == (3, 1)
 
 
@@ -123,7 +126,7 @@ def test_a_population_has_members(tmp_path):
     ]  # fmt: skip
     spread = found.spread("test/accuracy")
     assert (spread.n, spread.mean) == (3, 0.5) and spread.half == pytest.approx(0.621, abs=1e-3)
-    assert found.spread("test/none") is None
+    assert found.spread("test/none").n == 0
 
 
 def test_an_unfinished_population_has_an_entry_a_member(tmp_path):
@@ -135,10 +138,31 @@ def test_an_unfinished_population_has_an_entry_a_member(tmp_path):
     assert not found.varied
 
 
-def test_variants_of_a_population_are_told_apart(tmp_path):
+def test_the_values_of_an_unfinished_population_are_those_of_its_config(tmp_path):
+    config = {"batch_size": 32, "learning_rate": [0.1, 0.2]}
+    figures = {"train/loss": [1.0, 2.0, 3.0, 4.0]}
+    run = make_run(tmp_path, config=config, step=40, figures=figures, population=(2, 2),
+                   varied=["learning_rate"])  # fmt: skip
+    members = summarize(run).members
+    assert [(m.seed, m.config["learning_rate"], m.metrics["train/loss"]) for m in members] == [
+        (0, 0.1, 1.0), (1, 0.1, 2.0), (0, 0.2, 3.0), (1, 0.2, 4.0),
+    ]  # fmt: skip
+
+
+def test_a_headline_is_read_where_the_run_has_that_figure(tmp_path):
+    figures = {"test/accuracy": 0.5, "test/whole": 0.25}
+    run = make_run(tmp_path, result=figures, made_by={"headline": "test/whole"})
+    assert summarize(run).figure == "test/whole"
+    assert summarize(make_run(tmp_path, seed=1, result=figures)).figure == "test/accuracy"
+    run = make_run(tmp_path, seed=2, result={"test/accuracy": 0.5},
+                   made_by={"headline": "test/whole"})  # fmt: skip
+    assert summarize(run).figure == "test/accuracy"
+
+
+def test_variants_of_a_population_are_apart(tmp_path):
     figures = {"train/loss": [1.0, 2.0, 3.0, 4.0]}
     found = summarize(make_run(tmp_path, step=40, figures=figures, population=(2, 2)))
-    assert [(m.seed, m.hyperparameters) for m in found.members] == [
+    assert [(m.seed, m.varied) for m in found.members] == [
         (0, {"variant": 0}), (1, {"variant": 0}), (0, {"variant": 1}), (1, {"variant": 1}),
     ]  # fmt: skip
     assert found.varied
@@ -159,7 +183,7 @@ def test_lines_backwards_are_the_lines(tmp_path_factory, lines, ended, block):
     data = b"\n".join(lines) + (b"\n" if ended and lines else b"")
     path.write_bytes(data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("research.cli.summary._BLOCK", block)
+        patch.setattr("research.runs.files._BLOCK", block)
         assert list(lines_backwards(path))[::-1] == data.splitlines(keepends=True)
 
 

@@ -16,9 +16,9 @@ from research.engine.artifacts import (
     Passages,
 )
 from research.report import pictures, plots
-from research.report.curves import Key
-from research.report.groups import spell_figure
+from research.report.curve_plots import Key
 from research.report.plots import Line
+from research.runs.spelling import spell_figure
 
 
 class Cell(NamedTuple):

@@ -1,6 +1,6 @@
 """What made a run beside its config and seed: code, data, environment; and where seeds differ.
 
-Reads a ledger's first line and its segments, and never JAX.
+Reads a ledger's first line and its segments alone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from research.engine import fingerprint
 from research.engine.code import DIGITS
+from research.runs.spelling import spell_seeds
 
 _SEGMENT = b'"segment"'
 _MOST_NAMES = 3
@@ -34,13 +35,6 @@ class Provenance(NamedTuple):
     code: Snapshots = ()
     environment: Snapshots = ()
     data: Mapping[str, str] = {}
-
-
-class Seed(NamedTuple):
-    """A seed of a group, and what made it."""
-
-    seed: int
-    made_by: Provenance
 
 
 def provenance_of(parts: Iterable[Mapping[str, Any]]) -> Provenance:
@@ -101,14 +95,14 @@ def split_by_data(made_by: Sequence[Provenance]) -> dict[str, list[int]]:
     return parts
 
 
-def mixed(seeds: Sequence[Seed]) -> list[str]:
+def mixed(made_by: Mapping[int, Provenance]) -> list[str]:
     """Sentences on seeds of one group that other code or another environment made.
 
     Args:
-        seeds: of one config, from the same data.
+        made_by: seed -> what made it, of one config and from the same data.
     """
-    code = {one.seed: one.made_by.code for one in seeds}
-    environment = {one.seed: one.made_by.environment for one in seeds}
+    code = {seed: found.code for seed, found in made_by.items()}
+    environment = {seed: found.environment for seed, found in made_by.items()}
     # A file that is not there was not there; an entry that is not there was not recorded then.
     files = _differing(code.values(), missing_is_a_value=True)
     entries = _differing(environment.values(), missing_is_a_value=False)
@@ -128,8 +122,8 @@ def _sentence(
         return []
     parts: dict[str, list[int]] = {}
     for seed in sorted(made_by):
-        told = [[snapshot.get(name) for name in different] for snapshot in made_by[seed]]
-        parts.setdefault(json.dumps(told), []).append(seed)
+        values = [[snapshot.get(name) for name in different] for snapshot in made_by[seed]]
+        parts.setdefault(json.dumps(values), []).append(seed)
     what = ", ".join(labels[:_MOST_NAMES])
     if len(labels) > _MOST_NAMES:
         what += f" and {len(labels) - _MOST_NAMES} more"
@@ -142,17 +136,6 @@ def _sentence(
         whose = f"seed{'' if alone else 's'} {spelled[0]} {'was' if alone else 'were'} made {how}"
         whose += ", going on after a change"
     return [f"{whose}: {what} {differ}"]
-
-
-def spell_seeds(seeds: Sequence[int]) -> str:
-    """`0-4`, `0-3,7`."""
-    runs: list[list[int]] = []
-    for seed in seeds:
-        if runs and seed == runs[-1][1] + 1:
-            runs[-1][1] = seed
-        else:
-            runs.append([seed, seed])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
 def _without_slicing(entries: Mapping[str, str]) -> dict[str, str]:

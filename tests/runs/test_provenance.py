@@ -1,18 +1,17 @@
-"""Seeds of other code, data or environments: kept apart or told of, and never pooled in silence."""
+"""Seeds of other code, data or environments: kept apart or named, and never pooled in silence."""
 
 from __future__ import annotations
 
 import pytest
 
-from research.report.provenance import (
+from research.runs.provenance import (
     Provenance,
-    Seed,
     mixed,
     provenance_of,
     read_provenance,
     split_by_data,
 )
-from tests.cli.fabricate import make_run
+from tests.runs.fabricate import make_run
 
 CODE = {"research/a.py": "1" * 64, "research/b.py": "2" * 64}
 OTHER = {**CODE, "research/b.py": "3" * 64}
@@ -24,38 +23,38 @@ def made(code=CODE, environment=ZEN, data=()) -> Provenance:
     return provenance_of([{"code": code, "fingerprint": environment, "data": dict(data)}])
 
 
-def test_seeds_of_the_same_code_and_environment_are_told_nothing_of():
-    assert mixed([Seed(k, made()) for k in range(4)]) == []
+def test_seeds_of_the_same_code_and_environment_are_not_named():
+    assert mixed({k: made() for k in range(4)}) == []
     # Another number of devices changes no bit.
-    assert mixed([Seed(0, made()), Seed(1, made(environment={**ZEN, "device_count": "8"}))]) == []
-    assert mixed([Seed(0, Provenance()), Seed(1, Provenance())]) == []
+    assert mixed({0: made(), 1: made(environment={**ZEN, "device_count": "8"})}) == []
+    assert mixed({0: Provenance(), 1: Provenance()}) == []
 
 
 def test_other_code_is_named_with_the_seeds_that_it_made():
-    seeds = [Seed(k, made()) for k in (0, 1, 2)] + [Seed(k, made(code=OTHER)) for k in (3, 4)]
+    seeds = {k: made() for k in (0, 1, 2)} | {k: made(code=OTHER) for k in (3, 4)}
     assert mixed(seeds) == ["seeds 0-2 and 3-4 were made by different code: research/b.py differs"]
     added = {**CODE, **{f"research/{name}.py": "4" * 64 for name in "wxyz"}}
-    (told,) = mixed([Seed(0, made()), Seed(7, made(code=added))])
-    assert told.startswith("seeds 0 and 7 were made by different code: research/w.py, ")
-    assert told.endswith("research/y.py and 1 more differ")
+    (words,) = mixed({0: made(), 7: made(code=added)})
+    assert words.startswith("seeds 0 and 7 were made by different code: research/w.py, ")
+    assert words.endswith("research/y.py and 1 more differ")
 
 
 def test_another_environment_is_named_by_what_differs():
-    seeds = [Seed(0, made()), Seed(2, made(environment=INTEL)), Seed(1, made())]
+    seeds = {0: made(), 2: made(environment=INTEL), 1: made()}
     assert mixed(seeds) == ["seeds 0-1 and 2 were made in different environments: the CPU differs"]
     # What a version did not record yet is not known to differ.
-    assert mixed([Seed(0, made()), Seed(1, made(environment={**ZEN, "mctx": "0.1"}))]) == []
+    assert mixed({0: made(), 1: made(environment={**ZEN, "mctx": "0.1"})}) == []
 
 
-def test_a_run_that_went_on_after_a_change_is_told_of():
+def test_a_run_that_went_on_after_a_change_is_named():
     again = provenance_of([{"code": CODE, "fingerprint": ZEN}, {"code": OTHER, "fingerprint": ZEN}])
-    assert mixed([Seed(5, again)]) == [
+    assert mixed({5: again}) == [
         "seed 5 was made by different code, going on after a change: research/b.py differs"
     ]
-    assert mixed([Seed(k, again) for k in range(3)]) == [
+    assert mixed({k: again for k in range(3)}) == [
         "seeds 0-2 were made by different code, going on after a change: research/b.py differs"
     ]
-    assert mixed([Seed(0, made()), Seed(1, again)]) == [
+    assert mixed({0: made(), 1: again}) == [
         "seeds 0 and 1 were made by different code: research/b.py differs"
     ]
 

@@ -8,14 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.cli.selection import sorted_by
-from research.cli.standing import Standing, standing_of
-from research.cli.summary import STATES, Summary, size_of, summarize
-from research.engine.headline import headline, larger_is_better
+from research.engine.headline import larger_is_better
+from research.engine.spread import spread
 from research.errors import Mistake
 from research.options.convert import did_you_mean
-from research.report.comparison import ABSENT, differing_fields, spell_spread
-from research.statistics import spread
+from research.runs.files import size_of
+from research.runs.filters import sorted_by
+from research.runs.grouping import ABSENT, differing_fields
+from research.runs.names import Standing, standing_of
+from research.runs.run import STATES, Run
+from research.runs.spelling import spell_figure, spell_spread
+from research.runs.summary import summarize
 
 
 class Row(NamedTuple):
@@ -26,58 +29,57 @@ class Row(NamedTuple):
         run: what its files say.
         figure: the name of the figure that matters, or None.
         value: its mean over members; NaN where it is not finite.
-        shown: the figure in words.
+        figure_text: the figure in words.
         size: bytes.
         differing: fields in which it differs from other runs of the experiment.
         standing: what it is where it is no run under its own name.
     """
 
     name: str
-    run: Summary
+    run: Run
     figure: str | None
     value: float | None
-    shown: str
+    figure_text: str
     size: int
     differing: Mapping[str, Any]
     standing: Standing = Standing()
 
     def fields(self) -> dict[str, Any]:
         """What a filter and `--sort` know it by."""
-        first, count = self.run.seeds
+        seeds = list(self.run.all_seeds)
         return {
             **self.run.config,
             "state": self.run.state,
             "step": self.run.step,
             "size": self.size,
-            "seed": list(range(first, first + count)) if count > 1 else first,
+            "seed": seeds if len(seeds) > 1 else seeds[0],
         }
 
 
-def make_row(directory: Path, runs_dir: Path, run: Summary | None = None) -> Row:
+def make_row(directory: Path, runs_dir: Path, run: Run | None = None) -> Row:
     """The row of one run; what its files say is given where they cannot be read."""
     run = run or summarize(directory)
-    name = headline({name for member in run.members for name in member.metrics})
-    value, shown = _figure(run, name) if name else (None, "")
+    name = run.figure
+    value, text = _figure(run, name) if name else (None, "")
     place = directory.relative_to(runs_dir).as_posix()
     standing = Standing() if run.state == "unreadable" else standing_of(directory, runs_dir)
     size = 0 if standing.again else size_of(directory)
-    return Row(place, run, name, value, shown, size, {}, standing)
+    return Row(place, run, name, value, text, size, {}, standing)
 
 
-def _figure(run: Summary, name: str) -> tuple[float | None, str]:
+def _figure(run: Run, name: str) -> tuple[float | None, str]:
     """The mean over members, and the figure in words: with ± where members differ by seed alone."""
-    values = [m.metrics[name] for m in run.members if name in m.metrics]
+    values = run.values(name)
     if len(values) == 1:
-        value = values[0]
-        return value, f"{value:.4g}"
+        return values[0], spell_figure(values[0])
     if run.varied:
         return _figure_of_values(run, name, values)
-    found = run.spread(name) or spread(values)
+    found = run.spread(name)
     lost = f", {found.nonfinite} not finite" if found.nonfinite and found.n else ""
     return found.mean, spell_spread(found) + lost
 
 
-def _figure_of_values(run: Summary, name: str, values: Sequence[float]) -> tuple[float, str]:
+def _figure_of_values(run: Run, name: str, values: Sequence[float]) -> tuple[float, str]:
     """Of members with several values: the least and the greatest mean over seeds, each with ±."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
@@ -85,14 +87,14 @@ def _figure_of_values(run: Summary, name: str, values: Sequence[float]) -> tuple
     each: dict[str, list[float]] = {}
     for member in run.members:
         if name in member.metrics:
-            each.setdefault(repr(member.hyperparameters), []).append(member.metrics[name])
+            each.setdefault(repr(member.varied), []).append(member.metrics[name])
     spreads = [found for found in map(spread, each.values()) if found.n]
     ends = (pick(spreads, key=lambda found: found.mean) for pick in (min, max))
     return sum(finite) / len(finite), " to ".join(map(spell_spread, ends))
 
 
 def complete_steps(rows: Sequence[Row]) -> list[Row]:
-    """Rows with the number of steps filled in where a finished run of the same config tells it."""
+    """Rows with the number of steps filled in where a finished run of the same config has it."""
     known = {_identity(row.run): row.run.step for row in rows if row.run.state == "complete"}
     return [
         row
@@ -102,7 +104,7 @@ def complete_steps(rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def _identity(run: Summary) -> str:
+def _identity(run: Run) -> str:
     return repr((run.experiment, sorted(run.config.items(), key=lambda field: field[0])))
 
 
@@ -184,10 +186,11 @@ def report(row: Row) -> dict[str, Any]:
         "steps": run.steps,
         "figure": row.figure,
         "value": row.value,
-        "spread": row.shown,
+        "spread": row.figure_text,
         "members": [
-            {"seed": m.seed, "hyperparameters": m.hyperparameters, "metrics": m.metrics}
+            {"seed": m.seed, "hyperparameters": m.varied, "metrics": m.metrics}
             for m in run.members
+            if m.metrics
         ],
         "metrics": list(names),
         "changed": run.changed,

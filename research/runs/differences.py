@@ -1,4 +1,4 @@
-"""Means over seeds with Student's intervals, and tests of their differences."""
+"""Tests of whether two means over seeds differ, and their correction where there are several."""
 
 from __future__ import annotations
 
@@ -7,35 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-LEVEL = 0.95
-"""The confidence of every interval, and what a difference has to reach to be shown."""
-_ROUNDING = 1e-12
-"""A spread below this part of the values is that of rounding, not of seeds."""
-
-
-class Spread(NamedTuple):
-    """What the values of some seeds tell of their mean.
-
-    Attributes:
-        n: how many finite values there are.
-        mean: their mean; NaN where there is none.
-        standard_deviation: of the sample (divisor n - 1); None below two values.
-        low: lower end of the mean's interval; None below two values.
-        high: its upper end.
-        nonfinite: how many values were NaN or infinite; they are in none of the above.
-    """
-
-    n: int
-    mean: float
-    standard_deviation: float | None
-    low: float | None
-    high: float | None
-    nonfinite: int
-
-    @property
-    def half(self) -> float | None:
-        """Half the width of the interval: what stands after ±."""
-        return None if self.low is None or self.high is None else (self.high - self.low) / 2
+from research.engine.spread import LEVEL, is_constant, spread
 
 
 class Difference(NamedTuple):
@@ -67,30 +39,9 @@ class Difference(NamedTuple):
     n_right: int
 
     @property
-    def shown(self) -> bool:
+    def significant(self) -> bool:
         """Whether the difference is shown at `LEVEL`."""
         return self.adjusted is not None and self.adjusted < 1 - LEVEL
-
-
-def spread(values: Sequence[float], level: float = LEVEL) -> Spread:
-    """Mean, standard deviation and Student's interval of the mean.
-
-    Args:
-        values: one a seed, taken as independent draws of a normal distribution.
-        level: the confidence of the interval.
-    """
-    finite = [float(value) for value in values if math.isfinite(value)]
-    n, lost = len(finite), len(values) - len(finite)
-    mean = math.fsum(finite) / n if n else math.nan
-    if n < 2:
-        return Spread(n, mean, None, None, None, lost)
-    # Scipy's tables alone: `scipy.stats` takes several times as long to import.
-    from scipy.special import stdtrit
-
-    squares = 0.0 if _is_constant(finite) else math.fsum((value - mean) ** 2 for value in finite)
-    deviation = math.sqrt(squares / (n - 1))
-    half = float(stdtrit(n - 1, (1 + level) / 2)) * deviation / math.sqrt(n)
-    return Spread(n, mean, deviation, mean - half, mean + half, lost)
 
 
 def compare_means(
@@ -159,9 +110,9 @@ def _untested(a: Sequence[float], b: Sequence[float], paired: bool) -> Differenc
         reason = "one seed each"
     elif len(a) < 2 or len(b) < 2:
         reason = "one seed on one side"
-    elif _is_constant(a) and _is_constant(b):
+    elif is_constant(a) and is_constant(b):
         reason = "no seed differs from another"
-    elif paired and _is_constant([x - y for x, y in zip(a, b, strict=True)], (*a, *b)):
+    elif paired and is_constant([x - y for x, y in zip(a, b, strict=True)], (*a, *b)):
         reason = "the difference is the same for every seed"
     else:
         return None
@@ -185,11 +136,6 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         largest = max(largest, min(1.0, (len(made) - rank) * p))
         adjusted[at] = largest
     return adjusted
-
-
-def _is_constant(values: Sequence[float], scale: Sequence[float] = ()) -> bool:
-    largest = max(abs(value) for value in (*values, *scale))
-    return max(values) - min(values) <= _ROUNDING * largest
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -1,73 +1,19 @@
-"""Runs side by side: grouped by config, summed up over seeds, and tested against one another."""
+"""Groups side by side by one figure: summed up over seeds, and tested against one another."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from research.report.provenance import Provenance, split_by_data
-from research.robust import FEWEST, Middle, interquartile_mean
-from research.statistics import Difference, Spread, compare_means, holm, spread
+from research.engine.spread import Spread, spread
+from research.runs.differences import Difference, compare_means, holm
+from research.runs.grouping import Group
+from research.runs.robust import FEWEST, Middle, interquartile_mean
+from research.runs.spelling import decimals_of, spell_effect, spell_name, spell_p
 
 ALL_PAIRS = 6
 """Up to so many pairs are all spoken of; of more, those with the best group."""
-
-
-class Sample(NamedTuple):
-    """What one seed gave: a solo run, or one member of a population.
-
-    Attributes:
-        experiment: full name.
-        config: every field, a varied one with the member's own value.
-        initial: digest of the parameters that it started from, or "".
-        seed: its seed.
-        metrics: name -> figure; NaN and infinities as floats, empty ones left out.
-        origin: the run's directory.
-        member: its place among the run's members.
-        made_by: code, data and environment.
-    """
-
-    experiment: str
-    config: Mapping[str, Any]
-    initial: str
-    seed: int
-    metrics: Mapping[str, float]
-    origin: str
-    member: int = 0
-    made_by: Provenance = Provenance()
-
-
-class Group(NamedTuple):
-    """The seeds of one experiment with one config.
-
-    Attributes:
-        letter: what the table and the sentences call it: `A`.
-        experiment: full name.
-        config: its fields.
-        initial: digest of the parameters that its runs started from, or "".
-        samples: one a seed, ascending.
-        repeated: seeds that stood in several runs, and count once.
-        data: what tells its data from those of other groups, or "".
-    """
-
-    letter: str
-    experiment: str
-    config: Mapping[str, Any]
-    initial: str
-    samples: tuple[Sample, ...]
-    repeated: tuple[int, ...]
-    data: str = ""
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """The seeds, ascending."""
-        return tuple(sample.seed for sample in self.samples)
-
-    def values(self, metric: str) -> dict[int, float]:
-        """Seed -> figure, for the seeds that have it."""
-        return {s.seed: s.metrics[metric] for s in self.samples if metric in s.metrics}
 
 
 class Pair(NamedTuple):
@@ -105,65 +51,15 @@ class Comparison(NamedTuple):
     pairs: tuple[Pair, ...]
     middles: Mapping[str, Middle]
 
-    def told(self) -> tuple[Pair, ...]:
+    @property
+    def main_pairs(self) -> tuple[Pair, ...]:
         """The pairs to speak of: all where they are few, else those with the best group.
 
-        The correction counts all pairs even then, because which group is best was seen in the
-        same figures.
+        The correction counts all pairs even then, because the same figures say which is best.
         """
         if len(self.pairs) <= ALL_PAIRS or self.best is None:
             return self.pairs
         return tuple(pair for pair in self.pairs if self.best in (pair.left, pair.right))
-
-
-def group(samples: Iterable[Sample]) -> tuple[Group, ...]:
-    """Samples by experiment, config, initial parameters and data, in the order in which they come.
-
-    Seeds that other code or another environment made are one group: `mixed` tells of them. A seed
-    that comes twice (a solo run and a member of a population, say) is one draw and not
-    two: the first one counts.
-    """
-    alike: dict[str, list[Sample]] = {}
-    for sample in samples:
-        key = json.dumps([sample.experiment, sample.initial, sample.config], sort_keys=True)
-        alike.setdefault(key, []).append(sample)
-    found: list[Group] = []
-    for some in alike.values():
-        for data, places in split_by_data([sample.made_by for sample in some]).items():
-            members: dict[int, Sample] = {}
-            twice = set()
-            for sample in (some[place] for place in places):
-                if members.setdefault(sample.seed, sample) is not sample:
-                    twice.add(sample.seed)
-            ordered = tuple(members[seed] for seed in sorted(members))
-            one, letter = ordered[0], _letter(len(found))
-            found.append(
-                Group(letter, one.experiment, one.config, one.initial, ordered,
-                      tuple(sorted(twice)), data)
-            )  # fmt: skip
-    return tuple(found)
-
-
-def _letter(at: int) -> str:
-    """A to Z, AA, AB and so on."""
-    before, last = divmod(at, 26)
-    return (_letter(before - 1) if before else "") + chr(ord("A") + last)
-
-
-ABSENT = "-"
-"""What stands for a field that a config does not have."""
-
-
-def differing_fields(configs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:
-    """Field -> its value in each config (`ABSENT` where there is none), where they differ."""
-    names = dict.fromkeys(name for config in configs for name in config)
-    values = {name: tuple(config.get(name, ABSENT) for config in configs) for name in names}
-    return {name: row for name, row in values.items() if any(value != row[0] for value in row)}
-
-
-def metric_names(groups: Sequence[Group]) -> list[str]:
-    """The metrics that any sample has, in order of appearance."""
-    return list(dict.fromkeys(n for one in groups for s in one.samples for n in s.metrics))
 
 
 def compare(groups: Sequence[Group], metric: str, larger_is_better: bool | None) -> Comparison:
@@ -225,7 +121,7 @@ def sentence(
         spreads: letter -> what its seeds tell.
         tests: how many tests the correction counted.
     """
-    name = metric.replace("/", " ").replace("_", " ")
+    name = spell_name(metric)
     lost = [
         f" {spreads[letter].nonfinite} of {letter}'s "
         f"{spreads[letter].n + spreads[letter].nonfinite} seeds "
@@ -255,7 +151,7 @@ def _finding(left: str, right: str, name: str, test: Difference, tests: int) -> 
     effect = "" if test.effect is None else f"; effect size {spell_effect(test.effect)}"
     alone = " of this pair alone" if tests > 1 else ""
     details = f"95 % interval{alone} {first} to {last}; {seeds}; {p}{effect}"
-    if test.shown:
+    if test.significant:
         return f"{high}'s {name} is higher than {low}'s by {amount} ({details})."
     return (
         f"No difference between {left} and {right} is shown at 95 %: {high}'s {name} is higher "
@@ -285,36 +181,3 @@ def _nothing(left: str, right: str, name: str, test: Difference) -> str:
         f"No test of {left} and {right} can be made: {test.reason} ({differ}; "
         f"{test.n_left} and {test.n_right} seeds)."
     )
-
-
-def spell_effect(effect: float) -> str:
-    """Two digits of its amount: `0.31`, `330`."""
-    amount = abs(effect)
-    return f"{amount:.2g}" if amount < 99.5 else f"{amount:.0f}"
-
-
-def spell_p(p: float) -> str:
-    """`p = .003`, `p < .001`."""
-    if p < 0.001:
-        return "p < .001"
-    text = f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
-    return f"p = {text.removeprefix('0')}"
-
-
-def decimals_of(half: float) -> int:
-    """Decimals that show an interval's half-width to two significant digits."""
-    if not math.isfinite(half) or half <= 0:
-        return 4
-    return min(max(1 - math.floor(math.log10(half)), 0), 12)
-
-
-def spell_spread(found: Spread) -> str:
-    """`0.9956 ± 0.0039`; the mean alone of one seed; `-` of none."""
-    if not found.n:
-        return "not finite" if found.nonfinite else "-"
-    if found.half is None:
-        return f"{found.mean:.4g}"
-    if found.half == 0:
-        return f"{found.mean:.4g} ± 0"
-    decimals = decimals_of(found.half)
-    return f"{found.mean:.{decimals}f} ± {found.half:.{decimals}f}"

@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from research.cli.summary import STATES
 from research.errors import Mistake
 from research.options.convert import did_you_mean, spell
+from research.runs.run import STATES
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "!=": operator.ne,
@@ -89,8 +89,7 @@ def _compare(value: Any, term: Term) -> bool:
     if left is not None and right is not None:
         return compare(left, right)
     if term.sign in ("=", "!="):
-        shown = spell(tuple(value) if isinstance(value, list) else value).lower()
-        return compare(shown, term.value.strip("()").replace(" ", "").lower())
+        return compare(spell(value).lower(), term.value.strip("()").replace(" ", "").lower())
     return False
 
 

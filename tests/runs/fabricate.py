@@ -37,6 +37,8 @@ def make_run(
     members: list[dict[str, Any]] | None = None,
     spread: dict[str, Any] | None = None,
     population: tuple[int, int] | None = None,
+    varied: Sequence[str] = (),
+    reports: dict[int, dict[str, Any]] | None = None,
     nonfinite: int | None = None,
     leaves: int = 8,
     made_by: dict[str, Any] | None = None,
@@ -50,6 +52,8 @@ def make_run(
         members: of a finished population.
         spread: of a finished population.
         population: number of seeds and width.
+        varied: fields of the config that hold a value for each of its variants.
+        reports: step -> figures of the reports before the last.
         nonfinite: the step of a loss that was not finite.
         leaves: how many leaves the state has.
         made_by: `code`, `data` and `fingerprint`, where they are more than nothing.
@@ -68,6 +72,7 @@ def make_run(
         header["steps"] = steps
     if population:
         header["population"] = {"seeds": population[0], "width": population[1]}
+        header["population"] |= {"varied": list(varied)} if varied else {}
     (run / "config.json").write_text(json.dumps(header))
     final = {n: v for n, v in (result or {}).items() if not n.startswith("test/")}
     last = figures if figures is not None else final
@@ -80,12 +85,14 @@ def make_run(
         "digest": "d" * 64,
         "leaves": {f"state.w{at}": ["a" * 64, "float32", [3]] for at in range(leaves)},
         "metrics": last,
-        "reports": {},
+        "reports": {str(at): line for at, line in (reports or {}).items()},
     }
     save, chain = line("save", content, chain)
     text = first + save
-    if last:
-        (run / "metrics.jsonl").write_text(json.dumps({"step": step, **last}) + "\n")
+    lines = {**(reports or {}), **({step: last} if last else {})}
+    if lines:
+        texts = [json.dumps({"step": at, **line}) + "\n" for at, line in lines.items()]
+        (run / "metrics.jsonl").write_text("".join(texts))
     if result is not None:
         shown = {"experiment": experiment, "config_digest": digest, "seed": seed, "step": step,
                  "complete": True}  # fmt: skip

@@ -1,0 +1,125 @@
+"""A run read whole, as a page shows it: the chain of its ledger, every report, its artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from research.engine import artifacts, glimpses, ledger
+from research.engine.artifacts import Artifact, Passages
+from research.engine.code import combined
+from research.engine.directory import CONFIG_FILE, LEDGER_FILE, METRICS_FILE, RESULT_FILE
+from research.errors import Damaged, Mistake
+from research.runs.files import Reports, read_json, read_lines, read_result
+from research.runs.members import curves_of
+from research.runs.provenance import provenance_of
+from research.runs.run import Chain, Run
+from research.runs.summary import make_run
+
+GLIMPSES = 6
+"""Of those that a run kept, so many are shown."""
+
+
+def read_run(directory: Path) -> Run:
+    """Read all that a report shows of a run; what is missing or damaged is noted.
+
+    Raises:
+        Mistake: there is no run.
+        Damaged: neither its ledger nor its `config.json` says what it is.
+    """
+    path = directory / LEDGER_FILE
+    if not path.is_file():
+        raise Mistake(f"{directory} is not a run: it has no {LEDGER_FILE}")
+    opened = ledger.read(path)
+    header = opened.header if opened.lines else read_json(directory / CONFIG_FILE)
+    if not {"experiment", "config", "seed"} <= header.keys():
+        raise Damaged(
+            f"{path} is damaged ({opened.broken or 'it is empty'}), and so is {CONFIG_FILE}"
+        )
+    notes = []
+    problem = "" if opened.cut_short else opened.broken
+    if problem:
+        notes.append(f"{LEDGER_FILE}: {problem}; what follows it is not shown")
+    end = _end_of(opened)
+    if "shown" in end and not read_result(directory, end)[1]:
+        notes.append(f"{RESULT_FILE} is missing or changed: the figures are those of the ledger")
+    reports, changed = read_reports(opened, directory)
+    if changed:
+        notes.append(f"{METRICS_FILE} was changed: the curves are those of the ledger")
+    found, problems = read_artifacts(directory)
+    run = make_run(directory, header, end, reports, problem)
+    return _with_curves(run, reports)._replace(
+        made_by=provenance_of([header, *opened.of_kind("segment")]),
+        chain=_chain(opened),
+        artifacts=found,
+        notes=(*notes, *problems),
+    )
+
+
+def with_curves(run: Run) -> Run:
+    """A run that was read at its ends, with the courses of its figures."""
+    opened = ledger.read(run.directory / LEDGER_FILE)
+    return _with_curves(run, read_reports(opened, run.directory)[0])
+
+
+def _with_curves(run: Run, reports: Reports) -> Run:
+    members = (
+        member._replace(curves=curves_of(reports, place))
+        for place, member in enumerate(run.members)
+    )
+    return run._replace(members=tuple(members))
+
+
+def read_reports(opened: ledger.Ledger, directory: Path) -> tuple[Reports, bool]:
+    """Step -> figures: the ledger's, and the file's past its last save; whether the file lies."""
+    vouched = opened.reports()
+    lines = read_lines(directory)
+    until = max(opened.saves(), default=-1)
+    later = {step: line for step, line in lines.items() if step > until}
+    # Where there is no file at all, nothing false was said.
+    there = (directory / METRICS_FILE).exists()
+    changed = there and any(lines.get(step) != line for step, line in vouched.items())
+    return dict(sorted({**vouched, **later}.items())), changed
+
+
+def read_artifacts(directory: Path) -> tuple[dict[str, Artifact], list[str]]:
+    """What a run has to show, by name, its glimpses first; and what cannot be read of it."""
+    found, problems = artifacts.read(directory / artifacts.DIRECTORY)
+    words = glimpses.read(directory)
+    return ({"glimpses": _passages(words), **found} if words else found), problems
+
+
+def _passages(words: Mapping[int, str]) -> Passages:
+    """Glimpses, the first and the last and some between."""
+    steps = list(words)
+    chosen = sorted({round(at) for at in np.linspace(0, len(steps) - 1, GLIMPSES)})
+    return Passages(
+        "As it learned",
+        tuple(words[steps[at]] for at in chosen),
+        tuple(f"step {steps[at]:,}" for at in chosen),
+    )
+
+
+def _end_of(opened: ledger.Ledger) -> dict[str, Any]:
+    """As `research.runs.files.read_end`, of a ledger whose chain was held together."""
+    result, save = opened.result(), opened.last("save")
+    if result is not None:
+        return {**result, "step": int(result["shown"]["step"])}
+    return save or {}
+
+
+def _chain(opened: ledger.Ledger) -> Chain:
+    code = ""
+    if opened.lines:
+        newest = next(reversed([opened.header, *opened.of_kind("segment")]))
+        code = combined(newest.get("code") or opened.header.get("code", {}))
+    return Chain(
+        saves=len(opened.saves()),
+        segments=1 + sum(1 for _ in opened.of_kind("segment")) if opened.lines else 0,
+        broken="" if opened.cut_short else opened.broken,
+        last=opened.lines[-1].digest if opened.lines else "",
+        code=code,
+    )

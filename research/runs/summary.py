@@ -1,0 +1,116 @@
+"""A run by the ends of its files, in a moment: nothing hashed, no checkpoint opened, no NumPy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from research.engine.directory import CONFIG_FILE, LEDGER_FILE, NONFINITE, RESULT_FILE
+from research.engine.lock import is_held
+from research.runs.files import (
+    Reports,
+    changed_at,
+    numbered,
+    read_end,
+    read_header,
+    read_json,
+    read_result,
+    recent_lines,
+)
+from research.runs.members import config_of, members_of
+from research.runs.run import Run, State
+
+_POPULATION = re.compile(r"-s(\d+)(?:\+(\d+)-w(\d+))?")
+
+
+def summarize(directory: Path) -> Run:
+    """What the ends of a run's files say: enough for a table, whatever state they are in."""
+    header, problem = read_header(directory)
+    starting = bool(problem) and is_held(directory)
+    if problem:
+        header = read_json(directory / CONFIG_FILE)
+        if starting and not (directory / LEDGER_FILE).is_file():
+            problem = ""
+    end, broken = read_end(directory)
+    return make_run(directory, header, end, recent_lines(directory), problem or broken)
+
+
+def make_run(
+    directory: Path,
+    header: Mapping[str, Any],
+    end: Mapping[str, Any],
+    reports: Reports,
+    problem: str,
+) -> Run:
+    """A run from what was read of its files, at their ends or whole.
+
+    Args:
+        directory: where it lies.
+        header: the ledger's first line, or the content of `config.json`.
+        end: the ledger's last line of a save or a result, with its `step`; or {}.
+        reports: step -> figures, ascending: all of them, or the last.
+        problem: what is wrong with the ledger, or "".
+    """
+    result = read_result(directory, end)[0] if "shown" in end else {}
+    complete = not problem and result.get("complete") is True
+    step = int(end.get("step", 0)) if result else max([int(end.get("step", 0)), *reports])
+    first, count, width = _population(header, directory.name)
+    seconds = read_json(directory / RESULT_FILE).get("seconds")
+    steps = header.get("steps")
+    return Run(
+        directory=directory,
+        experiment=str(header.get("experiment") or "/".join(directory.parts[-3:-1])),
+        config=config_of(header),
+        members=members_of(header, result, reports, (first, count)),
+        initial=str(header.get("initial") or ""),
+        seeds=(first, count),
+        width=width,
+        state=_state_of(directory, step, complete=complete, problem=problem),
+        problem=problem,
+        step=step,
+        steps=step if complete else steps if isinstance(steps, int) else None,
+        changed=changed_at(directory),
+        spreads=result.get("spread") or {},
+        headline=str(header.get("headline") or ""),
+        items=str(header.get("items") or ""),
+        items_per_step=int(header.get("items_per_step") or 0),
+        config_digest=str(header.get("config_digest") or ""),
+        seconds=float(seconds) if isinstance(seconds, int | float) else None,
+        digest=str(end.get("digest", "")),
+        fingerprint=dict(header.get("fingerprint") or {}),
+        data=dict(header.get("data") or {}),
+    )
+
+
+def _state_of(directory: Path, step: int, *, complete: bool, problem: str) -> State:
+    if problem:
+        return "damaged"
+    if complete:
+        return "complete"
+    if is_held(directory):
+        return "running"
+    return "diverged" if max(numbered(directory / NONFINITE), default=-1) > step else "stopped"
+
+
+def _population(header: Mapping[str, Any], name: str) -> tuple[int, int, int | None]:
+    """First seed, number of seeds, and width (None for a solo run)."""
+    found = _POPULATION.search(name)
+    first, count, width = found.groups() if found else (None, None, None)
+    population = header.get("population") or {}
+    seed = header.get("seed", first)
+    count, width = population.get("seeds", count), population.get("width", width)
+    return int(seed or 0), int(count or 1), int(width) if width else None
+
+
+def unreadable(directory: Path) -> Run:
+    """Of a directory that this user may not look into, all that can be said."""
+    try:
+        owner = directory.owner()
+    except (KeyError, OSError):
+        owner = f"user {directory.stat().st_uid}"
+    problem = f"may not be read: it belongs to {owner}"
+    return Run(
+        directory, "/".join(directory.parts[-3:-1]), {}, (), state="unreadable", problem=problem
+    )
