@@ -13,8 +13,8 @@ from research.layers.cells import CELLS
 from research.layers.dropout import dropout
 from research.layers.recurrence import States
 from research.layers.recurrent import resting
+from research.layers.recurrent_layers import RecurrentLayers
 from research.layers.transformer import Block
-from research.sequence.recurrent_layers import RecurrentLayers
 
 
 class CharacterNet(nn.Module):

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from research.data.tokens import PADDING, UNKNOWN
 from research.engine.experiment import Key
 from research.layers.dropout import dropout
+from research.layers.recurrent_layers import RecurrentLayers
 from research.layers.transformer import Block
-from research.sequence.recurrent_layers import RecurrentLayers
 
 
 class BagOfWords(nn.Module):

@@ -8,8 +8,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from research.sequence.recurrent_layers import RecurrentLayers
-from research.sequence.time_convolution import TimeConvolution, WaveNet
+from research.layers.recurrent_layers import RecurrentLayers
+from research.layers.time_convolution import TimeConvolution, WaveNet
 
 QUANTILES = (0.05, 0.95)
 """Of which the ends of an interval are forecasts: nine values in ten lie within."""

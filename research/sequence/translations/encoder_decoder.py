@@ -13,7 +13,7 @@ from research.layers.attention import AdditiveAttention, MultiplicativeAttention
 from research.layers.cells import CELLS
 from research.layers.recurrence import States
 from research.layers.recurrent import init_recurrent, recurrent, recurrent_step
-from research.sequence.recurrent_layers import RecurrentLayers
+from research.layers.recurrent_layers import RecurrentLayers
 
 AttentionName: TypeAlias = Literal["none", "additive", "multiplicative"]
 """What the decoder sees of the encoder's outputs: nothing; by its state before a symbol, as a part

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.sequence.time_convolution import TimeConvolution, WaveNet, time_patches
+from research.layers.time_convolution import TimeConvolution, WaveNet, time_patches
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

@@ -10,7 +10,7 @@ import pytest
 
 from research.layers.cells import CELLS
 from research.layers.recurrent import recurrent
-from research.sequence.recurrent_layers import RecurrentLayers
+from research.layers.recurrent_layers import RecurrentLayers
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
