@@ -14,6 +14,7 @@ from research.cli.terminal import make_console
 from research.engine.spread import spread
 from research.errors import Exit, Mistake
 from research.options.ranges import ANY_SEED
+from research.runs.spelling import spell_figure
 
 if TYPE_CHECKING:
     from research.rl.evaluation import EpisodeReturns
@@ -132,14 +133,14 @@ def _print(
         between = ""
         if found["standard_deviation"] is not None:
             between = (
-                f", 95 % interval {found['low']:.4g} to {found['high']:.4g}, "
-                f"standard deviation {found['standard_deviation']:.4g}, "
-                f"{found['smallest']:.4g} to {found['largest']:.4g}"
+                f", 95 % interval {spell_figure(found['low'])} to {spell_figure(found['high'])}, "
+                f"standard deviation {spell_figure(found['standard_deviation'])}, "
+                f"{spell_figure(found['smallest'])} to {spell_figure(found['largest'])}"
             )
         lost = f", {found['unfinished']} not ended" if found["unfinished"] else ""
         console.print(
-            f"  {names[kind]:21}  return {found['mean']:.4g}{between}; "
-            f"{found['mean_length']:.4g} steps{lost}",
+            f"  {names[kind]:21}  return {spell_figure(found['mean'])}{between}; "
+            f"{spell_figure(found['mean_length'])} steps{lost}",
             markup=False, soft_wrap=True,
         )  # fmt: skip
 

@@ -15,6 +15,7 @@ from research.cli.terminal import make_console
 from research.engine.spread import Spread, spread
 from research.errors import Exit
 from research.options.ranges import ANY_SEED, PATH
+from research.runs.spelling import spell_figure
 
 if TYPE_CHECKING:
     from research.rl.pictures import Played
@@ -102,8 +103,8 @@ def _print(
         )
     if returns.standard_deviation is not None:
         console.print(
-            f"  mean of {returns.n}: {returns.mean:.4g}, "
-            f"standard deviation {returns.standard_deviation:.4g}",
+            f"  mean of {returns.n}: {spell_figure(returns.mean)}, "
+            f"standard deviation {spell_figure(returns.standard_deviation)}",
             style="green", markup=False,
         )  # fmt: skip
 

@@ -179,7 +179,7 @@ COMMAND = Command(
     on), diverged (a loss was not finite), damaged (its ledger cannot be read) or unreadable (it
     belongs to somebody who lets nobody look). A link, a copy or a run under another name is told
     as that below the table; a link to another run is not counted again. The age is that of the
-    last line. The figure is the one that matters most: of the test data before that of
+    last line. The figure is the one that the experiment names; else of the test data before that of
     evaluation before validation before training, and of it the accuracy or the return before the
     error before the loss. An unfinished run shows its last reported one.
 
