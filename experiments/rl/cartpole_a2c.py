@@ -13,4 +13,4 @@ from __future__ import annotations
 
 from research.rl.algorithms.a2c import A2C
 
-config = A2C(environment_steps=500_000, rollout_steps=5, learning_rate=7e-4)
+config = A2C(environment_steps=500_000, rollout_steps=5, learning_rate=7e-4, gae_lambda=1.0)

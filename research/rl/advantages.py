@@ -1,9 +1,16 @@
-"""How much better an action was than expected: truncated generalised advantage estimation."""
+"""How much better actions were than expected, and the examples that policies learn from by it."""
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import jax
 import jax.numpy as jnp
+
+from research.engine.experiment import Hyperparameters
+from research.rl.distributions import Distribution
+from research.rl.network import PolicyAndValue
+from research.rl.rollout import Trajectory
 
 
 def generalised_advantages(
@@ -48,3 +55,85 @@ def generalised_advantages(
 
     _, advantages = jax.lax.scan(back, jnp.zeros_like(error[0]), (error, decay), reverse=True)
     return advantages
+
+
+class Examples(NamedTuple):
+    """What the gradient steps learn from, leaves `[batch, ...]`.
+
+    A policy with a memory learns from whole pieces of time: leaves are `[batch, time, ...]` then.
+
+    Attributes:
+        observation: what the network is given: `[batch, *observation_shape]`, or a pytree.
+        action: int32 `[batch]`, or float32 `[batch, dimensions]`.
+        log_probability: float32 `[batch]`, of the action under the policy that took it.
+        advantage: float32 `[batch]`.
+        target: float32 `[batch]`, what the value function should be.
+        value: float32 `[batch]`, what it was; None where nothing needs it.
+    """
+
+    observation: Any
+    action: jax.Array
+    log_probability: jax.Array
+    advantage: jax.Array
+    target: jax.Array
+    value: jax.Array | None = None
+
+
+def make_examples(
+    network: PolicyAndValue, params: Any, trajectory: Trajectory, hyperparameters: Hyperparameters
+) -> Examples:
+    """Turns `[time, environments]` steps into examples, with the parameters that acted.
+
+    Args:
+        network: policy and value function.
+        params: its parameters.
+        trajectory: what happened.
+        hyperparameters: `discount` and `gae_lambda`.
+
+    Returns:
+        Leaves `[time * environments, ...]`.
+    """
+    # One call for both kinds of values; neither is needed while acting.
+    both = jnp.stack([trajectory.observation, trajectory.final_observation])
+    value, final_value = network.apply(params, both, method="value")
+    dist = network.apply(params, trajectory.observation, method="policy")
+    observation = trajectory.observation
+    examples = evaluate_steps(trajectory, observation, dist, value, final_value, hyperparameters)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), examples)
+
+
+def evaluate_steps(
+    trajectory: Trajectory,
+    observation: Any,
+    dist: Distribution,
+    value: jax.Array,
+    final_value: jax.Array,
+    hyperparameters: Hyperparameters,
+) -> Examples:
+    """The examples of a trajectory, leaves `[time, environments, ...]`.
+
+    Args:
+        trajectory: what happened.
+        observation: `Examples.observation`.
+        dist: the actions' distributions where they were taken.
+        value: float32 `[time, environments]`, V of what was acted on.
+        final_value: float32 `[time, environments]`, V of what the action led to, in its episode.
+        hyperparameters: `discount` and `gae_lambda`.
+    """
+    advantage = generalised_advantages(
+        trajectory.reward,
+        value,
+        final_value,
+        trajectory.terminated,
+        trajectory.truncated,
+        hyperparameters["discount"],
+        hyperparameters["gae_lambda"],
+    )
+    return Examples(
+        observation=observation,
+        action=trajectory.action,
+        log_probability=dist.log_probability(trajectory.action),
+        advantage=advantage,
+        target=advantage + value,
+        value=value,
+    )

@@ -1,8 +1,8 @@
-"""Curiosity by random network distillation: what cannot be predicted yet is worth seeing.
+"""Curiosity by random network distillation: what cannot be predicted yet is rewarding.
 
 A network with random weights, which never learns, makes numbers of every observation. Another one
-learns to say the same numbers of what is seen. Where it errs, little like it was seen before: its
-squared error is the intrinsic reward.
+learns to predict them. Where it errs, little like it was observed before: its squared error is the
+intrinsic reward.
 
 Source: Burda et al. 2018 (arXiv 1810.12894).
 """
@@ -20,9 +20,8 @@ import optax
 from research.engine.experiment import Key
 from research.engine.metrics import Mean, mean
 from research.rl.advantages import generalised_advantages
-from research.rl.descent import descend_over_groups
+from research.rl.descent import descend_over_minibatches, shuffled_minibatches
 from research.rl.environments.environment import Environment
-from research.rl.minibatches import shuffled_minibatches, take
 from research.rl.network import Tower
 from research.rl.normalisation import (
     Moments,
@@ -35,8 +34,8 @@ from research.rl.normalisation import (
 )
 from research.rl.q_network import features
 
-LARGEST_SEEN = 5.0
-"""No number that either network is shown is larger, or smaller than its negative; section 2.4."""
+LARGEST_INPUT = 5.0
+"""No number that either network is given is larger, or smaller than its negative; section 2.4."""
 
 
 class Distillation(NamedTuple):
@@ -44,8 +43,8 @@ class Distillation(NamedTuple):
 
     Attributes:
         target: the one that never learns.
-        predictor: the one that learns to say what the target says; two layers deeper.
-        environment: whose observations they are shown.
+        predictor: the one that learns to predict what the target gives; two layers deeper.
+        environment: whose observations they are given.
     """
 
     target: Tower
@@ -60,7 +59,7 @@ class Curiosity(NamedTuple):
         target: the target's parameters, as they began.
         predictor: the predictor's parameters.
         opt_state: of the predictor's optimiser.
-        observations: moments of what was seen, leaves `[*shape]`.
+        observations: moments of what was observed, leaves `[*shape]`.
         returns: moments of discounted errors, scalars.
         running: float32 `[environments]`, discounted errors so far.
     """
@@ -73,18 +72,18 @@ class Curiosity(NamedTuple):
     running: jax.Array
 
 
-class Wonder(NamedTuple):
-    """What a rollout was worth to curiosity.
+class Novelty(NamedTuple):
+    """How new to curiosity a rollout was.
 
     Attributes:
-        shown: float32 `[time, environments, *shape]`, what the networks were shown.
+        inputs: float32 `[time, environments, *shape]`, what the networks were given.
         reward: float32 `[time, environments]`, the intrinsic reward.
-        observations: moments of what was seen.
+        observations: moments of what was observed.
         returns: moments of discounted errors.
         running: float32 `[environments]`, discounted errors after the rollout.
     """
 
-    shown: jax.Array
+    inputs: jax.Array
     reward: jax.Array
     observations: Moments
     returns: Moments
@@ -113,18 +112,18 @@ def make_distillation(
 
 
 def start_curiosity(
-    networks: Distillation, key: Key, seen: jax.Array, environments: int
+    networks: Distillation, key: Key, observed: jax.Array, environments: int
 ) -> Curiosity:
     """Curiosity before anything was learned.
 
     Args:
         networks: the two of them.
         key: for their parameters.
-        seen: `[..., *observation_shape]`, by which observations are normalised at first.
+        observed: `[..., *observation_shape]`, by which observations are normalised at first.
         environments: how many there are.
     """
     target_key, predictor_key = jax.random.split(key)
-    flat = features(networks.environment, seen)
+    flat = features(networks.environment, observed)
     observations = moments_of(flat, networks.target.dimensions)
     blank = jnp.zeros_like(observations.mean)
     predictor = networks.predictor.init(predictor_key, blank)
@@ -139,15 +138,15 @@ def start_curiosity(
 
 
 def prediction_error(
-    networks: Distillation, predictor: Any, target: Any, shown: jax.Array
+    networks: Distillation, predictor: Any, target: Any, inputs: jax.Array
 ) -> jax.Array:
-    """Squared error of what the predictor says, mean over its outputs.
+    """Squared error of the predictor, mean over its outputs.
 
     Args:
         networks: the two of them.
         predictor: parameters.
         target: parameters.
-        shown: float32 `[..., *shape]`, normalised.
+        inputs: float32 `[..., *shape]`, normalised.
 
     Returns:
         float32 `[...]`.
@@ -155,22 +154,22 @@ def prediction_error(
     Source: section 2.2, ‖f̂(x; θ) - f(x)‖², here over the number of outputs: it is divided by its
         own deviation later.
     """
-    said = networks.predictor.apply(predictor, shown)
-    true = jax.lax.stop_gradient(networks.target.apply(target, shown))
-    return jnp.mean(jnp.square(said - true), axis=-1)
+    predicted = networks.predictor.apply(predictor, inputs)
+    true = jax.lax.stop_gradient(networks.target.apply(target, inputs))
+    return jnp.mean(jnp.square(predicted - true), axis=-1)
 
 
-def wonder(
+def measure_novelty(
     networks: Distillation,
     curiosity: Curiosity,
     running: jax.Array,
     observation: jax.Array,
     discount: jax.Array | float,
-) -> Wonder:
+) -> Novelty:
     """The intrinsic reward of each step: the error about what it led to.
 
-    What observations and errors are normalised by is what was seen before this rollout. Discounted
-    errors go on over ends of episodes, as their returns do.
+    Observations and errors are normalised by those before this rollout. Discounted errors go on
+    over ends of episodes, as their returns do.
 
     Args:
         networks: the two of them.
@@ -182,14 +181,14 @@ def wonder(
 
     Source: section 2.4.
     """
-    seen = features(networks.environment, observation)
-    shown = normalise_observations(seen, curiosity.observations, LARGEST_SEEN)
-    error = prediction_error(networks, curiosity.predictor, curiosity.target, shown)
+    observed = features(networks.environment, observation)
+    inputs = normalise_observations(observed, curiosity.observations, LARGEST_INPUT)
+    error = prediction_error(networks, curiosity.predictor, curiosity.target, inputs)
     sums, running = discounted_sums(error, jnp.zeros(error.shape, bool), running, discount)
-    return Wonder(
-        shown=shown,
+    return Novelty(
+        inputs=inputs,
         reward=scale_rewards(error, curiosity.returns),
-        observations=moments_of(seen, networks.target.dimensions),
+        observations=moments_of(observed, networks.target.dimensions),
         returns=moments_of(sums, 0),
         running=running,
     )
@@ -224,17 +223,17 @@ def endless_advantages(
 def learn_to_predict(
     networks: Distillation,
     curiosity: Curiosity,
-    shown: jax.Array,
+    inputs: jax.Array,
     learning_rate: jax.Array,
     minibatch_size: int,
     key: Key,
 ) -> tuple[Curiosity, Mean]:
-    """One pass over what was seen in a rollout.
+    """One pass over what was observed in a rollout.
 
     Args:
         networks: the two of them.
         curiosity: whose predictor learns.
-        shown: float32 `[groups, batch / groups, *shape]`, of `Wonder.shown`.
+        inputs: float32 `[groups, batch / groups, *shape]`, of `Novelty.inputs`.
         learning_rate: scalar.
         minibatch_size: how many are learned from at once, over all groups.
         key: for the order of the minibatches.
@@ -242,39 +241,33 @@ def learn_to_predict(
     Returns:
         Curiosity afterwards, and the mean error over the pass.
     """
-    groups, examples = shown.shape[0], shown.shape[0] * shown.shape[1]
+    groups, examples = inputs.shape[0], inputs.shape[0] * inputs.shape[1]
 
     def loss(predictor: Any, part: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         error = jnp.mean(prediction_error(networks, predictor, curiosity.target, part))
         return error, {"error": error}
 
-    gradient_of = jax.grad(loss, has_aux=True)
-
-    def one_minibatch(carry: tuple, chosen: jax.Array) -> tuple[tuple, dict[str, jax.Array]]:
-        return descend_over_groups(
-            gradient_of,
-            optax.scale_by_adam(),
-            learning_rate,
-            groups,
-            carry,
-            take(shown, chosen),
-            key,
-        )
-
-    chosen = shuffled_minibatches(key, examples, minibatch_size, 1, groups)
-    carry = (curiosity.predictor, curiosity.opt_state)
-    (predictor, opt_state), told = jax.lax.scan(one_minibatch, carry, chosen)
-    return curiosity._replace(predictor=predictor, opt_state=opt_state), mean(told["error"])
+    (predictor, opt_state), metrics = descend_over_minibatches(
+        jax.grad(loss, has_aux=True),
+        optax.scale_by_adam(),
+        learning_rate,
+        groups,
+        (curiosity.predictor, curiosity.opt_state),
+        inputs,
+        shuffled_minibatches(key, examples, minibatch_size, 1, groups),
+        key,
+    )
+    return curiosity._replace(predictor=predictor, opt_state=opt_state), mean(metrics["error"])
 
 
 def remember(
     curiosity: Curiosity, observations: Moments, returns: Moments, running: jax.Array
 ) -> Curiosity:
-    """Curiosity whose statistics have seen one rollout more.
+    """Curiosity with the statistics of one rollout more.
 
     Args:
         curiosity: before it.
-        observations: of `Wonder`, of all environments.
+        observations: of `Novelty`, of all environments.
         returns: the same.
         running: the same, float32 `[environments]`.
     """

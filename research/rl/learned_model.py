@@ -1,4 +1,4 @@
-"""A model of an environment, learned to plan with: it says what matters, not what is seen."""
+"""A model of an environment, learned to plan with: it predicts what matters, no observations."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 
 
-class Outlook(NamedTuple):
-    """What is believed of some states, real or imagined.
+class Prediction(NamedTuple):
+    """Some states, real or imagined, and what is predicted of them.
 
     Attributes:
-        latent: float32 `[batch, latent_units]`, the states; or a pytree of leaves `[batch, ...]`.
-        logits: float32 `[batch, actions]`, a policy.
-        value: float32 `[batch]`.
+        latent: float32 `[batch, latent_units]`, the states s; or a pytree of leaves `[batch, ...]`.
+        logits: float32 `[batch, actions]`, a policy p.
+        value: float32 `[batch]`, v.
     """
 
     latent: jax.Array
@@ -54,40 +54,52 @@ class LearnedModel(nn.Module):
         self.predict_value = nn.Dense(1, kernel_init=zeros)
         self.predict_logits = nn.Dense(self.actions, kernel_init=zeros)
 
-    def represent(self, features: jax.Array) -> Outlook:
-        """What is believed of observed states.
+    def h(self, features: jax.Array) -> jax.Array:
+        """Representation: the states s `[batch, latent_units]` of observations.
 
         Args:
-            features: float32 `[batch, ...]`, what `features` makes of observations.
+            features: float32 `[batch, ...]`, what `q_network.features` makes of observations.
         """
         flat = features.reshape(features.shape[0], -1)
-        return self._outlook(self.represent_latent(nn.relu(self.represent_hidden(flat))))
+        return _scaled(self.represent_latent(nn.relu(self.represent_hidden(flat))))
 
-    def imagine(self, latent: jax.Array, action: jax.Array) -> tuple[jax.Array, Outlook]:
-        """One step ahead, and the reward that it is expected to bring.
+    def g(self, latent: jax.Array, action: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Dynamics: the rewards r `[batch]` that actions should bring, and the states they lead to.
 
         Args:
             latent: float32 `[batch, latent_units]`.
             action: int32 `[batch]`.
-
-        Returns:
-            Rewards, float32 `[batch]`, and what is believed of where the actions lead.
         """
         every = self.imagine_hidden(latent).reshape(-1, self.actions, self.units)
         # A product: its gradient is one too, where indexing would scatter.
         done = jax.nn.one_hot(action, self.actions)
         hidden = nn.relu(jnp.einsum("ba,bau->bu", done, every))
-        return self.predict_reward(hidden)[..., 0], self._outlook(self.imagine_latent(hidden))
+        return self.predict_reward(hidden)[..., 0], _scaled(self.imagine_latent(hidden))
 
-    def __call__(self, features: jax.Array) -> tuple[jax.Array, Outlook]:
-        """A step from observed states by action 0: every layer is used, and so is made."""
-        seen = self.represent(features)
-        return self.imagine(seen.latent, jnp.zeros(features.shape[0], jnp.int32))
-
-    def _outlook(self, latent: jax.Array) -> Outlook:
-        # Between 0 and 1, as actions are: appendix G of the source.
-        low = jnp.min(latent, axis=-1, keepdims=True)
-        high = jnp.max(latent, axis=-1, keepdims=True)
-        latent = (latent - low) / (high - low + 1e-5)
+    def f(self, latent: jax.Array) -> Prediction:
+        """Prediction: policies p and values v of states."""
         hidden = nn.relu(self.predict_hidden(latent))
-        return Outlook(latent, self.predict_logits(hidden), self.predict_value(hidden)[..., 0])
+        return Prediction(latent, self.predict_logits(hidden), self.predict_value(hidden)[..., 0])
+
+    def initial_inference(self, features: jax.Array) -> Prediction:
+        """f(h(observation))."""
+        return self.f(self.h(features))
+
+    def recurrent_inference(
+        self, latent: jax.Array, action: jax.Array
+    ) -> tuple[jax.Array, Prediction]:
+        """Of (r, s') = g(s, a): r, and f(s')."""
+        reward, latent = self.g(latent, action)
+        return reward, self.f(latent)
+
+    def __call__(self, features: jax.Array) -> tuple[jax.Array, Prediction]:
+        """A step from observed states by action 0: every layer is used, and so is made."""
+        latent = self.initial_inference(features).latent
+        return self.recurrent_inference(latent, jnp.zeros(features.shape[0], jnp.int32))
+
+
+def _scaled(latent: jax.Array) -> jax.Array:
+    """Between 0 and 1, as actions are; Schrittwieser et al. 2020, appendix G."""
+    low = jnp.min(latent, axis=-1, keepdims=True)
+    high = jnp.max(latent, axis=-1, keepdims=True)
+    return (latent - low) / (high - low + 1e-5)

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from research.engine.metrics import Metrics, merge
 from research.rl.rollout import Trajectory
 
 LARGEST = 10.0
@@ -136,13 +135,6 @@ def up_to_rollout(earlier: Statistics, rollout: Statistics) -> Statistics:
         rollout: of this one, or of a group's part of it.
     """
     return earlier._replace(returns=merge_statistics(earlier, rollout).returns)
-
-
-def merge_seen(
-    left: tuple[Metrics, Statistics], right: tuple[Metrics, Statistics]
-) -> tuple[Metrics, Statistics]:
-    """Metrics and statistics of both as one."""
-    return merge(left[0], right[0]), merge_statistics(left[1], right[1])
 
 
 def deviation(moments: Moments) -> jax.Array:

@@ -1,13 +1,44 @@
-"""What algorithms share that learn from what their policy has just done, and then forget it."""
+"""What algorithms share that learn from what their policy has just done, and then forget it.
+
+Environments are played for some steps, group by group. What an algorithm makes of that, examples,
+is learned from by gradient steps; then the next rollout begins where this one ended.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, Self
+from typing import Annotated, Any, NamedTuple, Self
 
+import jax
+import jax.numpy as jnp
+import optax
+
+from research.engine.experiment import Batch, Experiment, Hyperparameters, Key, State
+from research.engine.groups import join, over_groups, split
+from research.engine.metrics import Metrics, merge
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides, Range, undivided
+from research.rl.acting import make_acting
+from research.rl.advantages import Examples, make_examples
+from research.rl.agent import Agent
+from research.rl.distributions import Distribution
+from research.rl.environments.environment import Environment
 from research.rl.environments.registered import unfit
+from research.rl.network import ActingNetwork, HiddenLayers, PolicyAndValue
+from research.rl.normalisation import (
+    Moments,
+    Statistics,
+    merge_moments,
+    merge_statistics,
+    no_statistics,
+    normalise,
+    normalise_observations,
+    statistics_of,
+    up_to_rollout,
+)
+from research.rl.policy import Memory, Policy
+from research.rl.rollout import Episodes, Trajectory, collect, episode_metrics, start
 
 
 @dataclass(frozen=True)
@@ -70,9 +101,278 @@ class Minibatches(Rollouts):
         return replace(small, environment_steps=30 * 8 * 8, evaluation_episodes=4)
 
 
-def unfit_to_normalise(environment: str, normalise_observations: bool) -> list[str]:
-    """One message where the observations that are to be normalised are numbers of states."""
-    numbered = not unfit(environment) and bool(unfit(environment, numbered=False))
-    if normalise_observations and numbered:
-        return [f"--normalise-observations: those of {environment} are numbers of states"]
-    return []
+@dataclass(frozen=True)
+class ActorCritic(HiddenLayers, Rollouts):
+    """What can be chosen of a policy and a value function that learn by generalised advantages."""
+
+    normalise_observations: Annotated[bool, "to mean 0 and deviation 1, by all so far"] = False
+    normalise_rewards: Annotated[bool, "by the deviation of discounted returns"] = False
+    gae_lambda: Annotated[
+        float, "decay of the advantage's trace; 1 is n-step returns", Range(0, 1)
+    ] = 0.95
+    entropy_weight: Annotated[float, "weight of the policy's entropy", AMOUNT] = 0.0
+    value_weight: Annotated[float, "weight of the value function's squared error", AMOUNT] = 0.5
+
+    def problems(self) -> list[str]:
+        """Where the environment does not fit, or its observations cannot be normalised."""
+        found = unfit(self.environment, image=self.channels > 0 or None)
+        numbered = not found and bool(unfit(self.environment, numbered=False))
+        if self.normalise_observations and numbered:
+            found.append(
+                f"--normalise-observations: those of {self.environment} are numbers of states"
+            )
+        return found + super().problems()
+
+
+def make_on_policy(
+    config: Rollouts,
+    agent: Agent,
+    init: Callable[[Key, Hyperparameters], State],
+    update: Callable[[State, Batch, Key], tuple[State, Metrics]],
+) -> Experiment:
+    """The experiment of an algorithm whose update is one rollout and what is learned from it."""
+    return make_acting(
+        agent,
+        init,
+        update,
+        updates=config.updates,
+        items_per_update=config.rollout_size,
+        evaluation_episodes=config.evaluation_episodes,
+        groups=config.groups,
+    )
+
+
+def remaining(config: Rollouts, updates: jax.Array) -> jax.Array:
+    """What a learning rate is multiplied by after so many updates: from 1 to 0 in a line, or 1."""
+    return 1.0 - updates / config.updates if config.anneal else jnp.float32(1.0)
+
+
+class OnPolicyState(NamedTuple):
+    """All that the next update depends on, where nothing is normalised.
+
+    Attributes:
+        params: the network's parameters.
+        opt_state: optax's state.
+        episodes: the environments in mid-episode.
+        updates: int32 scalar, updates made.
+        hyperparameters: name -> float32 scalar.
+    """
+
+    params: Any
+    opt_state: optax.OptState
+    episodes: Episodes
+    updates: jax.Array
+    hyperparameters: Hyperparameters
+
+
+def begin(
+    environment: Environment,
+    config: OnPolicy,
+    init: Callable[[Key, jax.Array], Any],
+    transformation: optax.GradientTransformation,
+    key: Key,
+    hyperparameters: Hyperparameters,
+    initial: Memory = None,
+) -> OnPolicyState:
+    """The state before the first update: in each environment an episode begins.
+
+    Args:
+        environment: where.
+        config: what was chosen.
+        init: (key, observations `[environments, *observation_shape]`) -> parameters.
+        transformation: the optimiser.
+        key: for all that is drawn.
+        hyperparameters: name -> float32 scalar.
+        initial: the memory of one environment where an episode begins; None without memory.
+    """
+    params_key, environment_key = jax.random.split(key)
+    episodes = start(environment, environment_key, config.environments, initial)
+    params = init(params_key, episodes.observations)
+    opt_state = transformation.init(params)
+    return OnPolicyState(params, opt_state, episodes, jnp.int32(0), hyperparameters)
+
+
+class Learner(NamedTuple):
+    """A policy and a value function: all that differs with and without a memory.
+
+    Attributes:
+        network: called with `Examples.observation`, it gives actions and values.
+        init: (key, an observation) -> its parameters.
+        act: (parameters, memory, observations `[..., *observation_shape]`) -> the memory
+            afterwards, and distributions of actions.
+        make_examples: (parameters, memory before the first step, trajectory, hyperparameters) ->
+            examples, of each environment's step or of each environment.
+        initial: the memory of one environment where an episode begins; None without memory.
+    """
+
+    network: ActingNetwork
+    init: Callable[[Key, jax.Array], Any]
+    act: Callable[[Any, Memory, jax.Array], tuple[Memory, Distribution]]
+    make_examples: Callable[[Any, Memory, Trajectory, Hyperparameters], Examples]
+    initial: Memory = None
+
+
+def without_memory(network: PolicyAndValue) -> Learner:
+    """What acts and is valued by what is observed now."""
+
+    def act(params: Any, memory: None, observations: jax.Array) -> tuple[None, Distribution]:
+        return memory, network.apply(params, observations, method="policy")
+
+    def examples(
+        params: Any, memory: None, trajectory: Trajectory, hyperparameters: Hyperparameters
+    ) -> Examples:
+        del memory
+        return make_examples(network, params, trajectory, hyperparameters)
+
+    return Learner(network, network.init, act, examples)
+
+
+class ActorCriticState(NamedTuple):
+    """All that the next update of PPO or A2C depends on.
+
+    Attributes:
+        params: the network's parameters.
+        opt_state: optax's state.
+        hyperparameters: name -> float32 scalar.
+        episodes: the environments in mid-episode.
+        updates: int32 scalar, updates made.
+        statistics: of observations and returns in all rollouts so far.
+        running: float32 `[environments]`, discounted rewards of the running episodes; None where
+            rewards are not normalised.
+    """
+
+    params: Any
+    opt_state: optax.OptState
+    hyperparameters: Hyperparameters
+    episodes: Episodes
+    updates: jax.Array
+    statistics: Statistics
+    running: jax.Array | None
+
+
+def begin_actor_critic(
+    environment: Environment,
+    config: ActorCritic,
+    learner: Learner,
+    transformation: optax.GradientTransformation,
+    key: Key,
+    hyperparameters: Hyperparameters,
+) -> ActorCriticState:
+    """What PPO or A2C starts from."""
+    begun = begin(
+        environment,
+        config,
+        lambda key, observations: learner.init(key, jnp.zeros_like(observations[0])),
+        transformation,
+        key,
+        hyperparameters,
+        learner.initial,
+    )
+    return ActorCriticState(
+        **begun._asdict(),
+        statistics=no_statistics(
+            environment.observation_shape, config.normalise_observations, config.normalise_rewards
+        ),
+        running=jnp.zeros(config.environments) if config.normalise_rewards else None,
+    )
+
+
+def policy_of(learner: Learner, state: ActorCriticState) -> Policy:
+    """How a state acts: on observations as they are normalised so far."""
+
+    def act(memory: Memory, observations: jax.Array) -> tuple[Memory, Distribution]:
+        observations = normalise_observations(observations, state.statistics.observations)
+        return learner.act(state.params, memory, observations)
+
+    return Policy(act, learner.initial)
+
+
+class Rollout(NamedTuple):
+    """What one group has played.
+
+    Attributes:
+        before: its environments before the first step.
+        trajectory: what happened, leaves `[time, environments, ...]`.
+        normalised: the same with observations and rewards normalised: observations by earlier
+            rollouts, rewards by those and by this one.
+        after: its environments after the last step.
+        carried: its part of what `play` was given.
+    """
+
+    before: Episodes
+    trajectory: Trajectory
+    normalised: Trajectory
+    after: Episodes
+    carried: Any = None
+
+
+class Experience(NamedTuple):
+    """What an algorithm makes of a rollout.
+
+    Attributes:
+        examples: what is learned from.
+        metrics: figures of it; those of groups are merged.
+        moments: of what else is normalised; those of groups are merged, each with its like.
+        kept: anything else, of each group.
+    """
+
+    examples: Examples
+    metrics: Metrics
+    moments: tuple[Moments, ...] = ()
+    kept: Any = None
+
+
+def play(
+    environment: Environment,
+    config: Rollouts,
+    policy: Policy,
+    state: ActorCriticState,
+    learn_from: Callable[[Rollout], Experience],
+    key: Key,
+    carried: Any = None,
+) -> tuple[ActorCriticState, Experience]:
+    """One rollout, group by group, and what is made of it.
+
+    Args:
+        environment: where.
+        config: what was chosen.
+        policy: what acts.
+        state: before the rollout.
+        learn_from: a group's rollout -> what is made of it.
+        key: for all that is drawn.
+        carried: leaves `[environments, ...]`, what `learn_from` needs of each environment.
+
+    Returns:
+        The state with episodes and statistics as they are afterwards; examples and what is kept
+        of each group, leaves `[groups, ...]`, with metrics and moments of all of them.
+    """
+    observed = state.statistics.observations is not None
+
+    def play_group(part: tuple[Episodes, jax.Array | None, Any], key: Key) -> tuple[Any, Any]:
+        before, running, carried = part
+        after, trajectory = collect(environment, policy, before, key, config.rollout_steps)
+        discount = state.hyperparameters["discount"]
+        statistics, running = statistics_of(trajectory, observed, running, discount)
+        normalised = normalise(trajectory, up_to_rollout(state.statistics, statistics))
+        made = learn_from(Rollout(before, trajectory, normalised, after, carried))
+        metrics = episode_metrics(trajectory) | made.metrics
+        return (metrics, statistics, made.moments), (after, running, made.examples, made.kept)
+
+    (metrics, statistics, moments), (episodes, running, examples, kept) = over_groups(
+        play_group,
+        config.groups,
+        split((state.episodes, state.running, carried), config.groups),
+        key,
+        _merge,
+    )
+    state = state._replace(
+        episodes=join(episodes),
+        statistics=merge_statistics(state.statistics, statistics),
+        running=join(running),
+    )
+    return state, Experience(examples, metrics, moments, kept)
+
+
+def _merge(left: tuple, right: tuple) -> tuple[Metrics, Statistics, tuple[Moments, ...]]:
+    moments = tuple(merge_moments(one, other) for one, other in zip(left[2], right[2], strict=True))
+    return merge(left[0], right[0]), merge_statistics(left[1], right[1]), moments

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Key
+from research.engine.metrics import Metrics, count, maximum, mean
 from research.rl.distributions import draw_noise
 from research.rl.environments.environment import Environment, EnvironmentState
 from research.rl.policy import Memory, Policy, blank, forget
@@ -130,3 +131,13 @@ def step_all(
         episode_return=episode_return,
         episode_length=episode_length,
     )
+
+
+def episode_metrics(trajectory: Trajectory) -> Metrics:
+    """What the episodes that ended in a rollout came to."""
+    done = trajectory.terminated | trajectory.truncated
+    return {
+        "episode_return": mean(trajectory.episode_return, done),
+        "episodes": count(done),
+        "longest_episode": maximum(trajectory.episode_length, where=done),
+    }

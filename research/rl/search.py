@@ -16,10 +16,10 @@ import jax.numpy as jnp
 
 from research.engine.experiment import Key
 from research.rl.distributions import Categorical
-from research.rl.learned_model import Outlook
+from research.rl.learned_model import Prediction
 
-Imagine = Callable[[jax.Array, jax.Array], tuple[jax.Array, Outlook]]
-"""(latent `[batch, ...]`, action int32 `[batch]`) -> rewards `[batch]`, and what is believed then.
+Model = Callable[[jax.Array, jax.Array], tuple[jax.Array, Prediction]]
+"""(latent `[batch, ...]`, action int32 `[batch]`) -> rewards `[batch]`, and what is predicted then.
 
 Where a process has ended, it goes on with rewards and values of 0.
 """
@@ -30,13 +30,13 @@ class Advice(NamedTuple):
 
     Attributes:
         action: int32 `[...]`, the best of the actions that were visited most.
-        improved: the improved policy, `softmax(logits + σ(Q))`, with float32 `[..., actions]`.
-        value: float32 `[...]`, of the improved policy: the mean over the actions that were tried.
+        pi: the improved policy π, `softmax(logits + σ(Q))`, with float32 `[..., actions]`.
+        nu: float32 `[...]`, the value ν of that policy: the mean over the actions that were tried.
     """
 
     action: jax.Array
-    improved: Categorical
-    value: jax.Array
+    pi: Categorical
+    nu: jax.Array
 
     def mode(self) -> jax.Array:
         """The action that the search chose."""
@@ -44,20 +44,20 @@ class Advice(NamedTuple):
 
     def sample(self, noise: jax.Array) -> jax.Array:
         """Of the improved policy."""
-        return self.improved.sample(noise)
+        return self.pi.sample(noise)
 
     def log_probability(self, action: jax.Array) -> jax.Array:
         """Of the improved policy."""
-        return self.improved.log_probability(action)
+        return self.pi.log_probability(action)
 
     def entropy(self) -> jax.Array:
         """Of the improved policy."""
-        return self.improved.entropy()
+        return self.pi.entropy()
 
 
 def search(
-    root: Outlook,
-    imagine: Imagine,
+    root: Prediction,
+    model: Model,
     key: Key,
     discount: jax.Array | float,
     simulations: int,
@@ -67,8 +67,8 @@ def search(
     """Grows a tree from each of several states.
 
     Args:
-        root: what is believed of these states.
-        imagine: the model.
+        root: what is predicted of these states.
+        model: says what their actions lead to.
         key: for Gumbel's noise; nothing else is drawn.
         discount: weight of the next state's value.
         simulations: nodes that are added to each tree.
@@ -87,14 +87,14 @@ def search(
         params: None, key: Key, action: jax.Array, latent: jax.Array
     ) -> tuple[mctx.RecurrentFnOutput, jax.Array]:
         del params, key
-        reward, seen = imagine(latent, action)
-        told = mctx.RecurrentFnOutput(
+        reward, after = model(latent, action)
+        output = mctx.RecurrentFnOutput(
             reward=reward,
             discount=jnp.full_like(reward, discount),
-            prior_logits=seen.logits,
-            value=seen.value,
+            prior_logits=after.logits,
+            value=after.value,
         )
-        return told, seen.latent
+        return output, after.latent
 
     found = mctx.gumbel_muzero_policy(
         None,
@@ -116,5 +116,5 @@ def search(
     # The root's mean over simulations is that of halving, which tries all actions alike at first.
     tree = found.search_tree.summary()
     weight = jnp.where(tree.visit_counts > 0, found.action_weights, 0.0) + 1e-30
-    value = jnp.sum(weight * tree.qvalues, axis=-1) / jnp.sum(weight, axis=-1)
-    return Advice(found.action.astype(jnp.int32), Categorical(logits), value)
+    nu = jnp.sum(weight * tree.qvalues, axis=-1) / jnp.sum(weight, axis=-1)
+    return Advice(found.action.astype(jnp.int32), Categorical(logits), nu)

@@ -12,10 +12,11 @@ import pytest
 from research.engine.experiment import Experiment
 from research.engine.metrics import read
 from research.options.config import problems_of
-from research.rl.algorithms.a2c import A2C, A2CState, a2c_loss, make_a2c
+from research.rl.advantages import Examples
+from research.rl.algorithms.a2c import A2C, a2c_loss, make_a2c
 from research.rl.environments.environment import Environment
-from research.rl.examples import Examples
 from research.rl.network import PolicyAndValue
+from research.rl.on_policy import ActorCriticState
 from tests.rl.making import experiment_in, run, traced
 
 CONFIG = A2C(
@@ -26,13 +27,14 @@ CONFIG = A2C(
     environment_steps=2000 * 40,
     learning_rate=3e-3,
     discount=0.9,
+    gae_lambda=1.0,
     entropy_weight=0.01,
     max_gradient_norm=10.0,
 )
 VALUES = traced(CONFIG)
 
 
-def trained(environment: Environment, config: A2C) -> tuple[Experiment, A2CState]:
+def trained(environment: Environment, config: A2C) -> tuple[Experiment, ActorCriticState]:
     experiment = experiment_in(environment, make_a2c, config)
     return experiment, jax.jit(lambda: run(experiment, VALUES, config.updates))()
 

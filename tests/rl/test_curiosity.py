@@ -13,10 +13,10 @@ from research.rl.curiosity import (
     endless_advantages,
     learn_to_predict,
     make_distillation,
+    measure_novelty,
     prediction_error,
     remember,
     start_curiosity,
-    wonder,
 )
 from research.rl.environments.environment import Discrete, Environment
 
@@ -51,29 +51,29 @@ def test_the_intrinsic_reward_against_numpy():
     generator = np.random.default_rng(1)
     first = generator.normal([1, -2, 0], [1, 3, 0.1], (200, 3)).astype(np.float32)
     networks, curiosity = begun(observations=first)
-    judge = jax.jit(partial(wonder, networks, discount=0.9))
+    judge = jax.jit(partial(measure_novelty, networks, discount=0.9))
     assert len(curiosity.predictor["params"]) == len(curiosity.target["params"]) + 2
 
     seen, sums, running = first.astype(np.float64), np.zeros((0, 4)), np.zeros(4)
     clipped = 0
     for rollout in range(3):
         observation = generator.normal([1, -2, 0], [6, 3, 0.1], (10, 4, 3)).astype(np.float32)
-        told = judge(curiosity, curiosity.running, observation)
+        novelty = judge(curiosity, curiosity.running, observation)
         normal = (observation - seen.mean(0)) / seen.std(0)
         clipped += (np.abs(normal) > 5).sum()
         shown = np.clip(normal, -5, 5)
         error = forward(curiosity.predictor, shown) - forward(curiosity.target, shown)
         error = np.square(error).mean(-1)
         deviation = sums.std() if rollout else 1.0
-        np.testing.assert_allclose(told.shown, shown, rtol=1e-4, atol=1e-4)
-        np.testing.assert_allclose(told.reward, np.minimum(error / deviation, 10), rtol=1e-3)
+        np.testing.assert_allclose(novelty.inputs, shown, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(novelty.reward, np.minimum(error / deviation, 10), rtol=1e-3)
         rows = []
         for row in error:
             running = 0.9 * running + row
             rows.append(running)
         sums = np.concatenate([sums, rows])
         seen = np.concatenate([seen, observation.reshape(-1, 3)])
-        curiosity = remember(curiosity, told.observations, told.returns, told.running)
+        curiosity = remember(curiosity, novelty.observations, novelty.returns, novelty.running)
         np.testing.assert_allclose(curiosity.running, running, rtol=1e-4)
         np.testing.assert_allclose(curiosity.observations.mean, seen.mean(0), rtol=1e-3, atol=1e-4)
     assert clipped > 10
@@ -85,7 +85,7 @@ def test_what_is_seen_often_bores_and_what_is_new_does_not():
     """
     networks, curiosity = begun(NUMBERED, np.arange(5).repeat(20))
     eye = jnp.arange(5)[:, None]
-    judge = jax.jit(lambda curiosity: wonder(networks, curiosity, jnp.zeros(1), eye, 0.9))
+    judge = jax.jit(lambda curiosity: measure_novelty(networks, curiosity, jnp.zeros(1), eye, 0.9))
     before = judge(curiosity)
 
     @jax.jit
@@ -96,7 +96,7 @@ def test_what_is_seen_often_bores_and_what_is_new_does_not():
         return jax.lax.scan(step, curiosity, keys)
 
     for seen in ([0, 1, 2], [2, 3, 4]):
-        known = jnp.tile(before.shown[jnp.array(seen), 0], (20, 1))[None]
+        known = jnp.tile(before.inputs[jnp.array(seen), 0], (20, 1))[None]
         learned, told = learn(curiosity, known, jax.random.split(jax.random.key(0), 200))
         share = np.asarray(judge(learned).reward / before.reward)[:, 0]
         new = [state for state in range(5) if state not in seen]

@@ -61,8 +61,10 @@ def trained(environment):
 def test_the_lever_is_worth_what_it_pays(lever):
     experiment, state = trained(lever)
     planner = planner_in(lever)
-    seen = planner.outlook(state.params, jnp.ones((2, 1)))
-    reward, then = planner.model.apply(state.params, seen.latent, jnp.arange(2), method="imagine")
+    latent = planner.predict(state.params, jnp.ones((2, 1))).latent
+    reward, then = planner.model.apply(
+        state.params, latent, jnp.arange(2), method="recurrent_inference"
+    )
     np.testing.assert_allclose(reward, [0, 1], atol=0.05)
     np.testing.assert_allclose(then.value, [0, 0], atol=0.05)  # it has ended, whatever was done
     metrics = read(jax.jit(experiment.evaluate)(state, None, jax.random.key(0)))
@@ -78,7 +80,7 @@ def test_values_know_a_time_limit_from_an_end(clock, ends):
     environment = clock(3, ends=ends)
     _, state = trained(environment)
     times = jnp.arange(3.0)[:, None]
-    found = planner_in(environment).outlook(state.params, times).value
+    found = planner_in(environment).predict(state.params, times).value
     expected = [1.75, 1.5, 1.0] if ends == "terminated" else [2.0, 2.0, 2.0]
     np.testing.assert_allclose(found, expected, atol=0.12)
 
@@ -132,8 +134,8 @@ def test_half_of_the_actions_are_random(played):
 
 def test_the_policy_that_is_learned_is_smoothed(played):
     *_, advice, examples = played
-    improved = np.exp(np.asarray(advice.improved.logits, np.float64)).reshape(-1, 2)
-    np.testing.assert_allclose(examples.policy[:, 0], 0.8 * improved + 0.1, rtol=1e-4)
+    pi = np.exp(np.asarray(advice.pi.logits, np.float64)).reshape(-1, 2)
+    np.testing.assert_allclose(examples.pi[:, 0], 0.8 * pi + 0.1, rtol=1e-4)
 
 
 def test_one_observation_or_many_are_advised_alike(played):
@@ -145,7 +147,7 @@ def test_one_observation_or_many_are_advised_alike(played):
     _, one = act(None, times[1, 2])
     assert one.mode().shape == ()
     assert int(one.mode()) == int(many.mode()[1, 2])
-    np.testing.assert_allclose(one.improved.logits, many.improved.logits[1, 2], rtol=1e-5)
+    np.testing.assert_allclose(one.pi.logits, many.pi.logits[1, 2], rtol=1e-5)
 
 
 def test_a_mistake_is_refused_before_anything_is_made():

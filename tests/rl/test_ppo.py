@@ -14,9 +14,8 @@ from jax.flatten_util import ravel_pytree
 from research.engine.groups import split
 from research.engine.keys import at_step, stream
 from research.engine.metrics import read
-from research.rl.algorithms.ppo import PPO, learn, make_ppo
-from research.rl.algorithms.ppo_loss import ppo_loss
-from research.rl.examples import Examples, make_examples
+from research.rl.advantages import Examples, make_examples
+from research.rl.algorithms.ppo import PPO, learn, make_ppo, ppo_loss
 from research.rl.losses import normalised
 from research.rl.network import PolicyAndValue
 from research.rl.policy import memoryless

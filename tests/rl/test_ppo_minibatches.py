@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.rl.minibatches import shuffled_minibatches
+from research.rl.descent import shuffled_minibatches
 
 
 @settings(max_examples=20, deadline=None)

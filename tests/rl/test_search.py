@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from research.rl.environments.finite import FiniteMDP, make_finite, solve
-from research.rl.learned_model import Outlook
+from research.rl.learned_model import Prediction
 from research.rl.search import search
 
 DISCOUNT, SCALE = 0.9, 0.1
@@ -31,10 +31,10 @@ def detour() -> FiniteMDP:
     return make_finite(transition, reward, terminal=np.arange(4) == 3)
 
 
-def outlook(states, logits=None):
+def believed(states, logits=None):
     """Nothing is believed: values of 0, every action alike."""
     blank = jnp.zeros((states.shape[0], 2)) if logits is None else logits
-    return Outlook(states, blank, jnp.zeros(states.shape[0]))
+    return Prediction(states, blank, jnp.zeros(states.shape[0]))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -44,11 +44,11 @@ def _advise(simulations, key, gumbel_scale, logits):
     after = jnp.asarray(np.where(mdp.possible, mdp.transition.argmax(-1), 3))
     paid = jnp.asarray((mdp.transition * mdp.reward).sum(-1), jnp.float32)
 
-    def imagine(states, actions):
-        return paid[states, actions], outlook(after[states, actions])
+    def model(states, actions):
+        return paid[states, actions], believed(after[states, actions])
 
-    root = outlook(jnp.arange(3), logits)
-    return search(root, imagine, key, DISCOUNT, simulations, gumbel_scale, SCALE)
+    root = believed(jnp.arange(3), logits)
+    return search(root, model, key, DISCOUNT, simulations, gumbel_scale, SCALE)
 
 
 def advise(simulations, key=0, gumbel_scale=0.0, logits=None):
@@ -62,12 +62,12 @@ def test_a_search_with_a_perfect_model_finds_what_value_iteration_finds():
     best = solve(mdp, DISCOUNT)[:3]
     advice = advise(1000)
     assert advice.action.tolist() == best.argmax(-1).tolist() == [1, 1, 1]
-    assert advice.improved.mode().tolist() == [1, 1, 1]
-    np.testing.assert_allclose(advice.value, best.max(-1), rtol=0.03)
+    assert advice.pi.mode().tolist() == [1, 1, 1]
+    np.testing.assert_allclose(advice.nu, best.max(-1), rtol=0.03)
     # Control: one simulation looks one step ahead, where going on pays nothing.
     short = advise(1)
     assert short.action.tolist() != [1, 1, 1]
-    assert np.abs(np.asarray(short.value) / best.max(-1) - 1).min() > 0.2
+    assert np.abs(np.asarray(short.nu) / best.max(-1) - 1).min() > 0.2
 
 
 def test_without_noise_nothing_is_drawn():
@@ -86,8 +86,8 @@ def test_two_simulations_are_worked_out_by_hand():
     paid = (mdp.transition * mdp.reward).sum(-1)[:3]
     improved = np.asarray(logits, np.float64) + SCALE * (50 + 1) * paid
     expected = improved - np.log(np.exp(improved).sum(-1, keepdims=True))
-    np.testing.assert_allclose(advice.improved.logits, expected, rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(advice.value, (np.exp(expected) * paid).sum(-1), rtol=1e-4)
+    np.testing.assert_allclose(advice.pi.logits, expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(advice.nu, (np.exp(expected) * paid).sum(-1), rtol=1e-4)
     assert advice.action.tolist() == improved.argmax(-1).tolist()
 
 
@@ -107,4 +107,4 @@ def test_vmap_over_members_is_each_by_itself():
     for member in range(4):
         alone = advise(8, logits=logits[member])
         np.testing.assert_array_equal(together.action[member], alone.action)
-        np.testing.assert_allclose(together.value[member], alone.value, rtol=1e-6)
+        np.testing.assert_allclose(together.nu[member], alone.nu, rtol=1e-6)

@@ -115,8 +115,8 @@ def test_pieces_are_those_of_a_loop(rollout):
         return np.where(weight == 1, leaf, np.nan).reshape(TIME, NUMBER, *leaf.shape[1:])
 
     rewards = told(found.reward, found.reward_weight)
-    values = told(found.value, found.value_weight)
-    policies = told(found.policy, found.policy_weight)
+    values = told(found.z, found.z_weight)
+    policies = told(found.pi, found.pi_weight)
     actions, *expected = unrolled_by_hand(trajectory, policy, value)
     for one, other in zip((rewards, values, policies), expected, strict=True):
         np.testing.assert_array_equal(one, other.astype(np.float32))
@@ -153,10 +153,10 @@ def drawn_examples():
         action=jnp.asarray(generator.integers(0, ACTIONS, (batch, STEPS)), jnp.int32),
         reward=draw(STEPS),
         reward_weight=weights(STEPS),
-        value=draw(STEPS + 1),
-        value_weight=weights(STEPS + 1),
-        policy=jax.nn.softmax(draw(STEPS + 1, ACTIONS)),
-        policy_weight=weights(STEPS + 1),
+        z=draw(STEPS + 1),
+        z_weight=weights(STEPS + 1),
+        pi=jax.nn.softmax(draw(STEPS + 1, ACTIONS)),
+        pi_weight=weights(STEPS + 1),
     )
 
 
@@ -188,11 +188,11 @@ def loss_by_hand(params, examples, value_weight):
                 total += share * value_weight * weight * 0.5 * error**2
                 latent = scaled(dense("imagine_latent", inner))
             inner = hidden("predict_hidden", latent)
-            error = dense("predict_value", inner)[0] - example.value[step]
-            total += share * value_weight * example.value_weight[step] * 0.5 * error**2
+            error = dense("predict_value", inner)[0] - example.z[step]
+            total += share * value_weight * example.z_weight[step] * 0.5 * error**2
             logits = dense("predict_logits", inner)
-            surprise = np.log(np.exp(logits).sum()) - example.policy[step] @ logits
-            total += share * example.policy_weight[step] * surprise
+            surprise = np.log(np.exp(logits).sum()) - example.pi[step] @ logits
+            total += share * example.pi_weight[step] * surprise
     return total / batch
 
 
@@ -208,7 +208,7 @@ def test_the_loss_is_numpys():
     whole = told["policy_loss"] + 0.4 * (told["value_loss"] + told["reward_loss"])
     assert float(whole) == pytest.approx(float(loss), rel=1e-6)
     # Control: the weights count.
-    other = examples._replace(value_weight=jnp.ones_like(examples.value_weight))
+    other = examples._replace(z_weight=jnp.ones_like(examples.z_weight))
     assert float(loss) != pytest.approx(loss_by_hand(params, other, 0.4), rel=1e-2)
 
 
@@ -221,8 +221,8 @@ def test_gradients_are_halved_at_every_imagined_step(step):
     params, examples = drawn_params(), drawn_examples()
     only = jnp.zeros((7, STEPS + 1)).at[:, step].set(1.0)
     examples = examples._replace(
-        value_weight=only,
-        policy_weight=jnp.zeros_like(only),
+        z_weight=only,
+        pi_weight=jnp.zeros_like(only),
         reward_weight=jnp.zeros_like(examples.reward_weight),
     )
     gradient = jax.grad(loss_of, has_aux=True)(params, examples)[0]["params"]

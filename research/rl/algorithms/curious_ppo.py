@@ -17,33 +17,32 @@ from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join
 from research.engine.metrics import Metrics, mean
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range
-from research.rl.acting import make_acting
+from research.rl.advantages import Examples, make_examples
 from research.rl.agent import Agent
-from research.rl.algorithms.ppo import (
-    PPO,
-    Judged,
-    PPOState,
-    begin,
-    learn,
-    memoryless_learner,
-    play,
-    policy_of,
-)
+from research.rl.algorithms.ppo import PPO, begin_ppo, learn
 from research.rl.curiosity import (
     Curiosity,
     endless_advantages,
     learn_to_predict,
     make_distillation,
+    measure_novelty,
     remember,
     start_curiosity,
-    wonder,
 )
 from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment
-from research.rl.examples import Examples, make_examples
 from research.rl.network import PolicyAndTwoValues, spaces
 from research.rl.normalisation import Statistics, normalise_observations
+from research.rl.on_policy import (
+    ActorCriticState,
+    Experience,
+    Rollout,
+    make_on_policy,
+    play,
+    policy_of,
+    without_memory,
+)
 from research.rl.policy import Policy
 from research.rl.rollout import Episodes, Trajectory, collect
 
@@ -90,13 +89,13 @@ class CuriousPPOState(NamedTuple):
     """All that the next update depends on: what PPO has, and curiosity.
 
     Attributes:
-        params: as `PPOState`, those of policy and both values.
-        opt_state: as `PPOState`.
-        hyperparameters: as `PPOState`.
-        episodes: as `PPOState`.
-        updates: as `PPOState`.
-        statistics: as `PPOState`.
-        running: as `PPOState`.
+        params: as `ActorCriticState`, those of policy and both values.
+        opt_state: as `ActorCriticState`.
+        hyperparameters: as `ActorCriticState`.
+        episodes: as `ActorCriticState`.
+        updates: as `ActorCriticState`.
+        statistics: as `ActorCriticState`.
+        running: as `ActorCriticState`.
         curiosity: what is no longer new.
     """
 
@@ -110,16 +109,16 @@ class CuriousPPOState(NamedTuple):
     curiosity: Curiosity
 
     @property
-    def ppo(self) -> PPOState:
+    def ppo(self) -> ActorCriticState:
         """All but curiosity."""
-        return PPOState(*self[:-1])
+        return ActorCriticState(*self[:-1])
 
 
 def make_curious_ppo(environment: Environment, config: CuriousPPO) -> Experiment:
     """PPO in `environment`, drawn to what it cannot predict.
 
-    At first observations are normalised by those of `config.warmup_steps` steps of a policy that
-    has learned nothing (section 2.4).
+    At first observations are normalised by those of `warmup_steps` steps of a policy that has
+    learned nothing (section 2.4).
 
     Args:
         environment: where.
@@ -129,19 +128,19 @@ def make_curious_ppo(environment: Environment, config: CuriousPPO) -> Experiment
     network = PolicyAndTwoValues(
         units=config.hidden, channels=config.channels, **spaces(environment)
     )
-    learner = memoryless_learner(network)
+    learner = without_memory(network)
     networks = make_distillation(
         environment, config.hidden, config.random_features, config.channels
     )
 
     def init(key: Key, hyperparameters: Hyperparameters) -> CuriousPPOState:
         ppo_key, curiosity_key, warmup_key = jax.random.split(key, 3)
-        ppo = begin(environment, config, learner, ppo_key, hyperparameters)
-        _, seen = collect(
+        ppo = begin_ppo(environment, config, learner, ppo_key, hyperparameters)
+        _, played = collect(
             environment, policy_of(learner, ppo), ppo.episodes, warmup_key, config.warmup_steps
         )
         curiosity = start_curiosity(
-            networks, curiosity_key, seen.final_observation, config.environments
+            networks, curiosity_key, played.final_observation, config.environments
         )
         return CuriousPPOState(*ppo, curiosity)
 
@@ -149,71 +148,51 @@ def make_curious_ppo(environment: Environment, config: CuriousPPO) -> Experiment
         del batch
         ppo_key, predictor_key = jax.random.split(key)
         rollout_key, shuffle_key = jax.random.split(ppo_key)
-        ppo, curiosity, rates = state.ppo, state.curiosity, state.hyperparameters
+        ppo, curiosity, values = state.ppo, state.curiosity, state.hyperparameters
 
-        def judge(
-            begun: Episodes,
-            trajectory: Trajectory,
-            normal: Trajectory,
-            after: Episodes,
-            running: jax.Array,
-        ) -> Judged:
-            del begun
-            seen = wonder(
+        def learn_from(rollout: Rollout) -> Experience:
+            novelty = measure_novelty(
                 networks,
                 curiosity,
-                running,
-                trajectory.final_observation,
-                rates["intrinsic_discount"],
+                rollout.carried,
+                rollout.trajectory.final_observation,
+                values["intrinsic_discount"],
             )
-            following = normalise_observations(after.observations, ppo.statistics.observations)
+            following = normalise_observations(
+                rollout.after.observations, ppo.statistics.observations
+            )
             examples = make_curious_examples(
-                network, ppo.params, normal, following, seen.reward, rates
+                network, ppo.params, rollout.normalised, following, novelty.reward, values
             )
-            shown = seen.shown.reshape(-1, *seen.shown.shape[2:])
-            return Judged(
+            inputs = novelty.inputs.reshape(-1, *novelty.inputs.shape[2:])
+            return Experience(
                 examples,
-                {"intrinsic_reward": mean(seen.reward)},
-                (seen.observations, seen.returns),
-                (shown, seen.running),
+                {"intrinsic_reward": mean(novelty.reward)},
+                (novelty.observations, novelty.returns),
+                (inputs, novelty.running),
             )
 
-        ppo_after, judged = play(
-            environment,
-            config,
-            policy_of(learner, ppo),
-            ppo,
-            judge,
-            rollout_key,
-            curiosity.running,
-        )
-        params, opt_state, learning = learn(network, config, ppo, judged.examples, shuffle_key)
-        (shown, running), (observations, returns) = judged.kept, judged.moments
+        acting, carried = policy_of(learner, ppo), curiosity.running
+        after, made = play(environment, config, acting, ppo, learn_from, rollout_key, carried)
+        params, opt_state, metrics = learn(network, config, ppo, made.examples, shuffle_key)
+        (inputs, running), (observations, returns) = made.kept, made.moments
         curiosity, error = learn_to_predict(
             networks,
             curiosity,
-            shown,
-            rates["predictor_learning_rate"],
+            inputs,
+            values["predictor_learning_rate"],
             config.minibatch_size,
             predictor_key,
         )
-        ppo_after = ppo_after._replace(params=params, opt_state=opt_state, updates=ppo.updates + 1)
+        after = after._replace(params=params, opt_state=opt_state, updates=ppo.updates + 1)
         curiosity = remember(curiosity, observations, returns, join(running))
-        metrics = learning | judged.metrics | {"prediction_error": error}
-        return CuriousPPOState(*ppo_after, curiosity), metrics
+        metrics = metrics | made.metrics | {"prediction_error": error}
+        return CuriousPPOState(*after, curiosity), metrics
 
     def policy(state: CuriousPPOState) -> Policy:
         return policy_of(learner, state.ppo)
 
-    return make_acting(
-        Agent(environment, policy),
-        init,
-        update,
-        updates=config.updates,
-        items_per_update=config.rollout_size,
-        evaluation_episodes=config.evaluation_episodes,
-        groups=config.groups,
-    )
+    return make_on_policy(config, Agent(environment, policy), init, update)
 
 
 def make_curious_examples(

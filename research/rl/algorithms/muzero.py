@@ -1,17 +1,19 @@
 """MuZero (Schrittwieser et al. 2020, arXiv 1911.08265) with Gumbel's search, without a replay.
 
 Many environments are played for some steps, each action found by a search in a model that was
-learned. The model then learns from all of these steps, in minibatches, a few times over: from each
-state on it imagines the steps that were taken, and is to tell their rewards, the returns that
-followed, and what the searches advised. Then they are forgotten.
+learned: a representation h, dynamics g and a prediction f. A search comes to an improved policy π
+and a value ν. The model then learns from all of these steps, in minibatches, a few times over: from
+each state on it imagines the steps that were taken, and is to predict their rewards, the returns z
+that followed, and π. Then they are forgotten.
 
-Returns are TD(λ) returns of the searches' values. A model of a random process tells means: what is
+Returns z are TD(λ) returns of the values ν. A model of a random process predicts means: what is
 imagined is a plan that does not look at where it has led.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, NamedTuple, Self
 
 import jax
@@ -22,19 +24,16 @@ from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
 from research.options.ranges import COUNT, FRACTION, POSITIVE, Range
-from research.rl.acting import make_acting
 from research.rl.agent import Agent
-from research.rl.descent import descend_over_groups
+from research.rl.descent import descend_over_minibatches, shuffled_minibatches
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
-from research.rl.examples import finished
 from research.rl.exploration import exploration_rate
-from research.rl.learned_model import LearnedModel, Outlook
-from research.rl.minibatches import shuffled_minibatches, take
-from research.rl.on_policy import Minibatches
+from research.rl.learned_model import LearnedModel, Prediction
+from research.rl.on_policy import Minibatches, OnPolicyState, begin, make_on_policy, remaining
 from research.rl.policy import Memory, Policy
 from research.rl.q_network import features
-from research.rl.rollout import Episodes, Trajectory, start, step_all
+from research.rl.rollout import Episodes, Trajectory, episode_metrics, step_all
 from research.rl.search import Advice, search
 from research.rl.unrolling import Unrolled, model_loss, search_returns, unroll
 
@@ -79,24 +78,6 @@ class MuZero(Minibatches):
         return make_muzero(make_environment(self.environment), self)
 
 
-class MuZeroState(NamedTuple):
-    """All that the next update depends on.
-
-    Attributes:
-        params: the model's parameters.
-        opt_state: optax's state.
-        episodes: the environments in mid-episode.
-        updates: int32 scalar, updates made.
-        hyperparameters: name -> float32 scalar.
-    """
-
-    params: Any
-    opt_state: optax.OptState
-    episodes: Episodes
-    updates: jax.Array
-    hyperparameters: Hyperparameters
-
-
 class Planner(NamedTuple):
     """A model, and how it is searched.
 
@@ -110,10 +91,10 @@ class Planner(NamedTuple):
     model: LearnedModel
     simulations: int
 
-    def outlook(self, params: Any, observations: jax.Array) -> Outlook:
-        """What is believed of observations `[batch, *observation_shape]`, without a search."""
-        given = features(self.environment, observations)
-        return self.model.apply(params, given, method="represent")
+    def predict(self, params: Any, observations: jax.Array) -> Prediction:
+        """Of observations `[batch, *observation_shape]`, without a search."""
+        inputs = features(self.environment, observations)
+        return self.model.apply(params, inputs, method="initial_inference")
 
     def advise(
         self,
@@ -125,8 +106,8 @@ class Planner(NamedTuple):
     ) -> Advice:
         """What searches from observations `[batch, *observation_shape]` come to."""
         return search(
-            self.outlook(params, observations),
-            lambda latent, action: self.model.apply(params, latent, action, method="imagine"),
+            self.predict(params, observations),
+            partial(self.model.apply, params, method="recurrent_inference"),
             key,
             values["discount"],
             self.simulations,
@@ -161,19 +142,14 @@ def make_muzero(environment: Environment, config: MuZero) -> Experiment:
     model = LearnedModel(environment.actions, config.units, config.latent_units)
     planner = Planner(environment, model, config.simulations)
 
-    def init(key: Key, hyperparameters: Hyperparameters) -> MuZeroState:
-        params_key, environment_key = jax.random.split(key)
-        episodes = start(environment, environment_key, config.environments)
-        params = model.init(params_key, features(environment, episodes.observations[:1]))
-        return MuZeroState(
-            params=params,
-            opt_state=_transformation(hyperparameters).init(params),
-            episodes=episodes,
-            updates=jnp.int32(0),
-            hyperparameters=hyperparameters,
-        )
+    def init(key: Key, hyperparameters: Hyperparameters) -> OnPolicyState:
+        def init_model(key: Key, observations: jax.Array) -> Any:
+            return model.init(key, features(environment, observations[:1]))
 
-    def update(state: MuZeroState, batch: Batch, key: Key) -> tuple[MuZeroState, Metrics]:
+        transformation = _transformation(hyperparameters)
+        return begin(environment, config, init_model, transformation, key, hyperparameters)
+
+    def update(state: OnPolicyState, batch: Batch, key: Key) -> tuple[OnPolicyState, Metrics]:
         del batch
         rollout_key, shuffle_key = jax.random.split(key)
         values = state.hyperparameters
@@ -186,28 +162,20 @@ def make_muzero(environment: Environment, config: MuZero) -> Experiment:
             examples = make_unrolled(
                 planner, state.params, trajectory, advice, config.unroll_steps, values
             )
-            told = {"search_value": mean(advice.value), "entropy": mean(advice.entropy())}
-            return finished(trajectory) | told, (episodes, examples)
+            metrics = {"search_value": mean(advice.nu), "entropy": mean(advice.entropy())}
+            return episode_metrics(trajectory) | metrics, (episodes, examples)
 
         ended, (episodes, examples) = over_groups(
             play, config.groups, split(state.episodes, config.groups), rollout_key, merge
         )
         params, opt_state, learning = learn(planner, config, state, examples, shuffle_key)
-        state = MuZeroState(params, opt_state, join(episodes), state.updates + 1, values)
+        state = OnPolicyState(params, opt_state, join(episodes), state.updates + 1, values)
         return state, learning | ended
 
-    def policy(state: MuZeroState) -> Policy:
+    def policy(state: OnPolicyState) -> Policy:
         return planner.policy(state.params, state.hyperparameters)
 
-    return make_acting(
-        Agent(environment, policy),
-        init,
-        update,
-        updates=config.updates,
-        items_per_update=config.rollout_size,
-        evaluation_episodes=config.evaluation_episodes,
-        groups=config.groups,
-    )
+    return make_on_policy(config, Agent(environment, policy), init, update)
 
 
 def self_play(
@@ -221,7 +189,7 @@ def self_play(
 ) -> tuple[Episodes, Trajectory, Advice]:
     """Acts for `steps` steps as searches with Gumbel's noise choose, now and then at random.
 
-    A model knows what was done: of what its policy no longer does it would believe anything.
+    A model knows what was done: of what its policy no longer does it would predict anything.
 
     Args:
         planner: what is searched.
@@ -249,8 +217,8 @@ def self_play(
         key, step_keys, astray, action = drawn
         advice = planner.advise(params, episodes.observations, key, values, gumbel_scale=1.0)
         action = jnp.where(astray, action, advice.action)
-        episodes, seen = step_all(planner.environment, episodes, action, step_keys)
-        return episodes, (seen, advice)
+        episodes, step = step_all(planner.environment, episodes, action, step_keys)
+        return episodes, (step, advice)
 
     drawn = (jax.random.split(search_key, steps), keys, astray, action)
     episodes, (trajectory, advice) = jax.lax.scan(act, episodes, drawn)
@@ -273,35 +241,35 @@ def make_unrolled(
         trajectory: what happened.
         advice: of the searches.
         steps: that are imagined.
-        values: `discount`, `return_lambda` and `reward_scale`.
+        values: `discount`, `return_lambda`, `reward_scale` and `smoothing`.
 
     Returns:
         Leaves `[time * environments, ...]`.
     """
     trajectory = trajectory._replace(reward=values["reward_scale"] * trajectory.reward)
     final = trajectory.final_observation
-    cut_value = planner.outlook(params, final.reshape(-1, *final.shape[2:])).value
-    returns = search_returns(
+    cut_value = planner.predict(params, final.reshape(-1, *final.shape[2:])).value
+    z = search_returns(
         trajectory,
-        advice.value,
-        cut_value.reshape(advice.value.shape),
+        advice.nu,
+        cut_value.reshape(advice.nu.shape),
         values["discount"],
         values["return_lambda"],
     )
     share = values["smoothing"]
-    policy = (1.0 - share) * jax.nn.softmax(advice.improved.logits)
-    policy = policy + share / planner.environment.actions
-    return unroll(trajectory, policy, returns, steps)
+    pi = (1.0 - share) * jax.nn.softmax(advice.pi.logits)
+    pi = pi + share / planner.environment.actions
+    return unroll(trajectory, pi, z, steps)
 
 
 def learn(
-    planner: Planner, config: MuZero, state: MuZeroState, examples: Unrolled, key: Key
+    planner: Planner, config: MuZero, state: OnPolicyState, examples: Unrolled, key: Key
 ) -> tuple[Any, optax.OptState, Metrics]:
     """All gradient steps on one rollout.
 
     Args:
         planner: whose model learns.
-        config: `epochs`, `minibatch_size`, `groups`, and what a rollout and a run are.
+        config: what was chosen.
         state: whose parameters learn.
         examples: leaves `[groups, batch / groups, ...]`.
         key: for the order of the minibatches.
@@ -310,27 +278,20 @@ def learn(
         Parameters, the optimiser's state, and means over all gradient steps.
     """
     values = state.hyperparameters
-    left = 1.0 - state.updates / config.updates if config.anneal else jnp.float32(1.0)
     gradient_of = jax.grad(model_loss, argnums=2, has_aux=True)
-
-    def one_minibatch(carry: tuple, chosen: jax.Array) -> tuple[tuple, dict[str, jax.Array]]:
-        return descend_over_groups(
-            lambda params, part: gradient_of(
-                planner.environment, planner.model, params, part, values
-            ),
-            _transformation(values),
-            left * values["learning_rate"],
-            config.groups,
-            carry,
-            take(examples, chosen),
-            key,
-        )
-
-    batch = config.rollout_size
-    chosen = shuffled_minibatches(key, batch, config.minibatch_size, config.epochs, config.groups)
-    carry = (state.params, state.opt_state)
-    (params, opt_state), parts = jax.lax.scan(one_minibatch, carry, chosen)
-    return params, opt_state, {name: mean(told) for name, told in parts.items()}
+    (params, opt_state), parts = descend_over_minibatches(
+        lambda params, part: gradient_of(planner.environment, planner.model, params, part, values),
+        _transformation(values),
+        remaining(config, state.updates) * values["learning_rate"],
+        config.groups,
+        (state.params, state.opt_state),
+        examples,
+        shuffled_minibatches(
+            key, config.rollout_size, config.minibatch_size, config.epochs, config.groups
+        ),
+        key,
+    )
+    return params, opt_state, {name: mean(figures) for name, figures in parts.items()}
 
 
 def _transformation(values: Hyperparameters) -> optax.GradientTransformation:

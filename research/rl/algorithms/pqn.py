@@ -25,21 +25,18 @@ from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
 from research.options.ranges import FRACTION, POSITIVE, Range
-from research.rl.acting import make_acting
 from research.rl.advantages import generalised_advantages
 from research.rl.agent import reactive
-from research.rl.descent import descend_over_groups
+from research.rl.descent import descend_over_minibatches, shuffled_minibatches
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
-from research.rl.examples import finished
 from research.rl.exploration import exploration_rate
-from research.rl.minibatches import shuffled_minibatches, take
 from research.rl.network import HiddenLayers
-from research.rl.on_policy import Minibatches
+from research.rl.on_policy import Minibatches, OnPolicyState, begin, make_on_policy, remaining
 from research.rl.policy import memoryless
 from research.rl.q_learner import EpsilonGreedy, QLearner
 from research.rl.q_network import QNetwork, features
-from research.rl.rollout import Episodes, Trajectory, collect, start
+from research.rl.rollout import Episodes, Trajectory, collect, episode_metrics
 
 
 @dataclass(frozen=True)
@@ -73,31 +70,13 @@ class PQN(HiddenLayers, Minibatches):
         return make_pqn(make_environment(self.environment), self)
 
 
-class PQNState(NamedTuple):
-    """All that the next update depends on.
-
-    Attributes:
-        params: the network's parameters.
-        opt_state: optax's state.
-        episodes: the environments in mid-episode.
-        updates: int32 scalar, updates made.
-        hyperparameters: name -> float32 scalar.
-    """
-
-    params: Any
-    opt_state: optax.OptState
-    episodes: Episodes
-    updates: jax.Array
-    hyperparameters: Hyperparameters
-
-
 class Valued(NamedTuple):
     """What the gradient steps learn from, leaves `[batch, ...]`.
 
     Attributes:
         observation: `[batch, *observation_shape]`.
         action: int32 `[batch]`, what was done.
-        target: float32 `[batch]`, the return that Q should have told.
+        target: float32 `[batch]`, the return that Q should be.
     """
 
     observation: jax.Array
@@ -120,19 +99,14 @@ def make_pqn(environment: Environment, config: PQN) -> Experiment:
     )
     learner = QLearner(environment, network, double=False)
 
-    def init(key: Key, hyperparameters: Hyperparameters) -> PQNState:
-        params_key, environment_key = jax.random.split(key)
-        episodes = start(environment, environment_key, config.environments)
-        params = network.init(params_key, features(environment, episodes.observations[:1]))
-        return PQNState(
-            params=params,
-            opt_state=_transformation(hyperparameters).init(params),
-            episodes=episodes,
-            updates=jnp.int32(0),
-            hyperparameters=hyperparameters,
-        )
+    def init(key: Key, hyperparameters: Hyperparameters) -> OnPolicyState:
+        def init_network(key: Key, observations: jax.Array) -> Any:
+            return network.init(key, features(environment, observations[:1]))
 
-    def update(state: PQNState, batch: Batch, key: Key) -> tuple[PQNState, Metrics]:
+        transformation = _transformation(hyperparameters)
+        return begin(environment, config, init_network, transformation, key, hyperparameters)
+
+    def update(state: OnPolicyState, batch: Batch, key: Key) -> tuple[OnPolicyState, Metrics]:
         del batch
         rollout_key, shuffle_key = jax.random.split(key)
         values = state.hyperparameters
@@ -141,34 +115,26 @@ def make_pqn(environment: Environment, config: PQN) -> Experiment:
         def play(episodes: Episodes, key: Key) -> tuple[Metrics, tuple[Episodes, Valued]]:
             episodes, trajectory = collect(
                 environment,
-                memoryless(lambda seen: learner.exploring(state.params, seen, values, epsilon)),
+                memoryless(lambda o: learner.exploring(state.params, o, values, epsilon)),
                 episodes,
                 key,
                 config.rollout_steps,
             )
             examples = make_valued(learner, state.params, trajectory, values)
-            return finished(trajectory), (episodes, examples)
+            return episode_metrics(trajectory), (episodes, examples)
 
         ended, (episodes, examples) = over_groups(
             play, config.groups, split(state.episodes, config.groups), rollout_key, merge
         )
         params, opt_state, learning = learn(learner, config, state, examples, shuffle_key)
-        state = PQNState(params, opt_state, join(episodes), state.updates + 1, values)
+        state = OnPolicyState(params, opt_state, join(episodes), state.updates + 1, values)
         return state, learning | ended
 
-    def acting(state: PQNState, observations: jax.Array) -> EpsilonGreedy:
+    def acting(state: OnPolicyState, observations: jax.Array) -> EpsilonGreedy:
         values = state.hyperparameters
         return learner.exploring(state.params, observations, values, values["epsilon"])
 
-    return make_acting(
-        reactive(environment, acting),
-        init,
-        update,
-        updates=config.updates,
-        items_per_update=config.rollout_size,
-        evaluation_episodes=config.evaluation_episodes,
-        groups=config.groups,
-    )
+    return make_on_policy(config, reactive(environment, acting), init, update)
 
 
 def make_valued(
@@ -221,13 +187,13 @@ def pqn_loss(
 
 
 def learn(
-    learner: QLearner, config: PQN, state: PQNState, examples: Valued, key: Key
+    learner: QLearner, config: PQN, state: OnPolicyState, examples: Valued, key: Key
 ) -> tuple[Any, optax.OptState, Metrics]:
     """All gradient steps on one rollout.
 
     Args:
         learner: what values actions.
-        config: `epochs`, `minibatch_size`, `groups`, and what a rollout and a run are.
+        config: what was chosen.
         state: whose parameters learn.
         examples: leaves `[groups, batch / groups, ...]`.
         key: for the order of the minibatches.
@@ -236,25 +202,20 @@ def learn(
         Parameters, the optimiser's state, and means over all gradient steps.
     """
     values = state.hyperparameters
-    left = 1.0 - state.updates / config.updates if config.anneal else jnp.float32(1.0)
     gradient_of = jax.grad(pqn_loss, argnums=1, has_aux=True)
-
-    def one_minibatch(carry: tuple, chosen: jax.Array) -> tuple[tuple, dict[str, jax.Array]]:
-        return descend_over_groups(
-            lambda params, part: gradient_of(learner, params, part, values),
-            _transformation(values),
-            left * values["learning_rate"],
-            config.groups,
-            carry,
-            take(examples, chosen),
-            key,
-        )
-
-    batch = config.rollout_size
-    chosen = shuffled_minibatches(key, batch, config.minibatch_size, config.epochs, config.groups)
-    carry = (state.params, state.opt_state)
-    (params, opt_state), parts = jax.lax.scan(one_minibatch, carry, chosen)
-    return params, opt_state, {name: mean(told) for name, told in parts.items()}
+    (params, opt_state), parts = descend_over_minibatches(
+        lambda params, part: gradient_of(learner, params, part, values),
+        _transformation(values),
+        remaining(config, state.updates) * values["learning_rate"],
+        config.groups,
+        (state.params, state.opt_state),
+        examples,
+        shuffled_minibatches(
+            key, config.rollout_size, config.minibatch_size, config.epochs, config.groups
+        ),
+        key,
+    )
+    return params, opt_state, {name: mean(figures) for name, figures in parts.items()}
 
 
 def _transformation(values: Hyperparameters) -> optax.GradientTransformation:

@@ -16,11 +16,12 @@ import jax.numpy as jnp
 
 from research.engine.experiment import Experiment, Hyperparameters, Key
 from research.options.ranges import COUNT
-from research.rl.algorithms.ppo import PPO, Learner, make_proximal
+from research.rl.advantages import Examples, evaluate_steps
+from research.rl.algorithms.ppo import PPO, make_proximal
 from research.rl.distributions import Distribution
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment
-from research.rl.examples import Examples, judged
+from research.rl.on_policy import Learner
 from research.rl.recurrent_network import (
     Memory,
     RecurrentPolicyAndValue,
@@ -74,8 +75,8 @@ def make_recurrent_ppo(environment: Environment, config: RecurrentPPO) -> Experi
         return network.init(key, network.initial, observation, method="step")
 
     def act(params: Any, memory: Memory, observations: jax.Array) -> tuple[Memory, Distribution]:
-        memory, (said, _) = network.apply(params, memory, observations, method="step")
-        return memory, said
+        memory, (dist, _) = network.apply(params, memory, observations, method="step")
+        return memory, dist
 
     def examples(
         params: Any, memory: Memory, trajectory: Trajectory, hyperparameters: Hyperparameters
@@ -95,8 +96,8 @@ def make_sequences(
 ) -> Examples:
     """Turns `[time, environments]` steps into one example an environment.
 
-    V(final_observation) is said with what was remembered of the episode that the observation
-    ends, never of the one that follows.
+    V(final_observation) is that of what was remembered of the episode that the observation ends,
+    never of the one that follows.
 
     Args:
         network: policy and value function.
@@ -110,11 +111,13 @@ def make_sequences(
     """
     ended = trajectory.terminated | trajectory.truncated
     fresh = jnp.concatenate([jnp.zeros_like(ended[:1]), ended[:-1]])
-    shown = Sequences(jnp.swapaxes(trajectory.observation, 0, 1), memory, jnp.swapaxes(fresh, 0, 1))
-    after, (said, value) = network.apply(params, shown, method="replay")
+    sequences = Sequences(
+        jnp.swapaxes(trajectory.observation, 0, 1), memory, jnp.swapaxes(fresh, 0, 1)
+    )
+    after, (dist, value) = network.apply(params, sequences, method="replay")
     # In time's order as the trajectory is, and one step further from each.
-    after, said, value = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), (after, said, value))
+    after, dist, value = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), (after, dist, value))
     _, (_, final_value) = network.apply(params, after, trajectory.final_observation, method="step")
-    examples = judged(trajectory, None, said, value, final_value, hyperparameters)
+    examples = evaluate_steps(trajectory, None, dist, value, final_value, hyperparameters)
     by_environment = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), examples)
-    return by_environment._replace(observation=shown)
+    return by_environment._replace(observation=sequences)

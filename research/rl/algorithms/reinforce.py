@@ -16,6 +16,7 @@ exact gradient of the discounted return is left out, as is usual.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, NamedTuple, Self
 
 import jax
@@ -91,7 +92,7 @@ class Steps(NamedTuple):
         observation: `[batch, *observation_shape]`.
         action: int32 `[batch]`, or float32 `[batch, dimensions]`.
         advantage: float32 `[batch]`, G - V, or G without a baseline.
-        target: float32 `[batch]`, what the baseline should have said: G.
+        target: float32 `[batch]`, what the baseline should be: G.
         weight: float32 `[batch]`, how much a step counts: 0 where its episode was over before.
     """
 
@@ -125,8 +126,8 @@ def make_reinforce(environment: Environment, config: Reinforce) -> Experiment:
         )
 
     def policy(params: Any, observations: jax.Array) -> Distribution:
-        said: Distribution = network.apply(params, observations, method="policy")
-        return said
+        dist: Distribution = network.apply(params, observations, method="policy")
+        return dist
 
     def update(state: ReinforceState, batch: Batch, key: Key) -> tuple[ReinforceState, Metrics]:
         del batch
@@ -136,7 +137,7 @@ def make_reinforce(environment: Environment, config: Reinforce) -> Experiment:
         def play(episodes: Episodes, key: Key) -> tuple[Metrics, Steps]:
             _, trajectory = collect(
                 environment,
-                memoryless(lambda seen: policy(state.params, seen)),
+                memoryless(partial(policy, state.params)),
                 episodes,
                 key,
                 environment.longest_episode,
@@ -256,11 +257,11 @@ def reinforce_loss(
         steps: leaves `[batch, ...]`, with weights whose mean over all groups is 1.
         hyperparameters: `value_weight`.
     """
-    said = network.apply(params, steps.observation, method="policy")
-    log_probability = said.log_probability(steps.action)
+    dist = network.apply(params, steps.observation, method="policy")
+    log_probability = dist.log_probability(steps.action)
     each = losses.policy_gradient(log_probability, steps.advantage)
     policy_loss = loss = jnp.mean(steps.weight * each)
-    parts = {"policy_loss": policy_loss, "entropy": jnp.mean(steps.weight * said.entropy())}
+    parts = {"policy_loss": policy_loss, "entropy": jnp.mean(steps.weight * dist.entropy())}
     if baseline:
         value = network.apply(params, steps.observation, method="value")
         value_loss = jnp.mean(steps.weight * losses.value_error(value, steps.target))
