@@ -6,10 +6,13 @@ experiment does.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 
 from benchmarks.peers.serving import image_arguments, serve
+from experiments.vision import fashion_mnist_cnn
 from research.data.arrays import ArraySource
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
@@ -17,7 +20,8 @@ from research.engine.environment import settle_environment
 from research.engine.experiment import Data
 from research.engine.program import Program
 from research.layers import convolution_block
-from research.vision.classification import make_classifier
+from research.options.config import floats
+from research.vision.classification import Images, make_classifier
 from research.vision.models import chapter_14_cnn
 
 EXAMPLES = 6400
@@ -42,19 +46,16 @@ def main() -> None:
         convolution_block.winograd_pays = lambda *arguments: False
     rows = shuffled_rows(EXAMPLES, options.batch)
     data = Data({"train": random_images()}, rows=rows, evaluation_batch_size=500)
+    config = replace(
+        fashion_mnist_cnn.config, epochs=10**5, batch_size=options.batch, groups=options.groups
+    )
     experiment = make_classifier(
+        config,
         chapter_14_cnn(),
-        data,
-        {"learning_rate": 1e-3, "dropout_rate": 0.25},
-        image_shape=(28, 28, 1),
-        white=255,
-        steps=10**6,
-        batch_size=options.batch,
-        groups=options.groups,
+        Images(data, EXAMPLES, (28, 28, 1), white=255),
         optimizer="nadam",
         schedule="warmup_cosine",
-        warmup_steps=100,
-    )
+    )._replace(hyperparameters=floats(config))
     feed = open_feed(data, "resident")
     program = Program(experiment, feed)
     carry = program.initial(0)

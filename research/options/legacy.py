@@ -31,4 +31,6 @@ def adapt(module: Any) -> Config | None:
         "__module__": module.__name__,
     }
     made = types.new_class("Config", (module.Config, Config), {}, lambda space: space.update(body))
-    return dataclasses.dataclass(frozen=True)(made)()  # type: ignore[no-any-return]
+    whole: Any = dataclasses.dataclass(frozen=True)(made)
+    adapted: Config = whole()
+    return adapted

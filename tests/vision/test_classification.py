@@ -1,5 +1,7 @@
 """The maker of classifiers: what its update and its evaluation compute."""
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,7 @@ import optax
 import pytest
 
 from research.engine.metrics import read
-from research.vision.classification import make_classifier
+from research.vision.classification import ImageClassification, Images, make_classifier
 from research.vision.models import MultilayerPerceptron, SmallCNN
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
@@ -16,9 +18,25 @@ VALUES = {"learning_rate": 0.1}
 MODEL = MultilayerPerceptron((16,), classes=3)
 
 
-def classifier(values=VALUES, **options):
-    settings = {"optimizer": "sgd", "steps": 10, "batch_size": 8, **options}
-    return make_classifier(MODEL, None, values, image_shape=(4, 4, 1), white=16, **settings)
+@dataclass(frozen=True)
+class Chosen(ImageClassification):
+    def make(self):
+        raise NotImplementedError
+
+    def smoke(self):
+        raise NotImplementedError
+
+
+def classifier(
+    values=VALUES, model=MODEL, optimizer="sgd", schedule="constant", augment=None, **chosen
+):
+    """A run of ten updates an epoch."""
+    config = Chosen(**{"epochs": 1, "batch_size": 8, "groups": 1, **chosen})
+    images = Images(None, 10 * config.batch_size, (4, 4, 1), white=16)
+    experiment = make_classifier(
+        config, model, images, optimizer=optimizer, schedule=schedule, augment=augment
+    )
+    return experiment._replace(hyperparameters=values)
 
 
 def start(experiment):
@@ -188,7 +206,7 @@ def test_it_learns_what_can_be_learned():
         image[row, place] += 8
     rows = {"image": jnp.uint8(image), "label": jnp.array(label), "weight": jnp.ones(512)}
     experiment = classifier(
-        {"learning_rate": 1e-2}, optimizer="adam", schedule="cosine", steps=60, batch_size=512
+        {"learning_rate": 1e-2}, optimizer="adam", schedule="cosine", epochs=6, batch_size=512
     )
     state = start(experiment)
     before = read(experiment.evaluate(state, rows, jax.random.key(0)))["accuracy"]
@@ -204,10 +222,7 @@ def test_batch_norm_sees_a_group_at_a_time_and_keeps_the_mean_over_groups():
     model = SmallCNN(stages=((3,),), dense=(), classes=3, batch_norm=True)
 
     def experiment(groups):
-        return make_classifier(
-            model, None, VALUES, image_shape=(4, 4, 1), white=16, optimizer="sgd", steps=10,
-            batch_size=8, groups=groups,
-        )  # fmt: skip
+        return classifier(model=model, groups=groups)
 
     rows, key = batch(), jax.random.key(1)
     state = start(experiment(2))

@@ -1,4 +1,4 @@
-"""The named experiments of this room: sizes, what `validate` says, and the digits' accuracy."""
+"""The named experiments of this field: sizes, what is refused, and the digits' accuracy."""
 
 import dataclasses
 import importlib
@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 
 from research.data.feed import open_feed
-from research.engine.hyperparameters import floats
 from research.engine.metrics import read
 from research.engine.program import Program
+from research.options.config import floats, make_experiment, problems_of
+from research.options.ranges import flag
 
 NAMES = ("digits_cnn", "fashion_mnist_cnn", "fashion_mnist_small", "mnist_mlp")
 
 
-def named(name):
-    return importlib.import_module(f"experiments.vision.{name}")
+def config_of(name):
+    return importlib.import_module(f"experiments.vision.{name}").config
 
 
 def parameters_of(experiment):
@@ -29,23 +30,21 @@ def parameters_of(experiment):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_defaults_and_smoke_are_in_range_and_smoke_is_short(name):
-    module = named(name)
-    config = module.Config()
-    assert module.validate(config) == module.validate(module.smoke(config)) == []
-    assert module.smoke(module.smoke(config)) == module.smoke(config)
-    assert 20 <= module.make(module.smoke(config)).steps <= 40
-    assert dict(module.make(config).hyperparameters) == floats(config)
+    config = config_of(name)
+    assert problems_of(config) == problems_of(config.smoke()) == []
+    assert config.smoke().smoke() == config.smoke()
+    assert 20 <= make_experiment(config.smoke()).steps <= 40
+    assert dict(make_experiment(config).hyperparameters) == floats(config)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_number_is_checked_and_named_as_its_option(name):
-    module = named(name)
-    numbers = [f for f in dataclasses.fields(module.Config) if not isinstance(f.default, str)]
+    default = config_of(name)
+    numbers = [f for f in dataclasses.fields(default) if not isinstance(f.default, str)]
     for field in numbers:
-        for wrong in (-1, math.nan) if field.name in floats(module.Config()) else (-1,):
-            config = dataclasses.replace(module.Config(), **{field.name: wrong})
-            problems = " ".join(module.validate(config))
-            assert f"--{field.name.replace('_', '-')} " in problems
+        for wrong in (-1, math.nan) if field.name in floats(default) else (-1,):
+            problems = " ".join(problems_of(dataclasses.replace(default, **{field.name: wrong})))
+            assert f"{flag(field.name)} " in problems
 
 
 @pytest.mark.parametrize(
@@ -53,14 +52,12 @@ def test_every_number_is_checked_and_named_as_its_option(name):
     [("fashion_mnist_cnn", 1_413_834), ("fashion_mnist_small", 82_858), ("mnist_mlp", 266_610)],
 )
 def test_the_nets_have_the_sizes_that_are_told(name, parameters):
-    module = named(name)
-    assert parameters_of(module.make(module.Config())) == parameters
+    assert parameters_of(make_experiment(config_of(name))) == parameters
 
 
 def convolutions_of_evaluation(name, **changed):
     """How many convolutions a CPU computes directly to evaluate a batch of two."""
-    config = dataclasses.replace(named(name).Config(), **changed)
-    experiment = named(name).make(config)
+    experiment = make_experiment(dataclasses.replace(config_of(name), **changed))
     values = {key: jnp.float32(value) for key, value in experiment.hyperparameters.items()}
     state = jax.eval_shape(experiment.init, jax.random.key(0), values)
     side = 8 if name.startswith("digits") else 28
@@ -90,14 +87,12 @@ def test_long_runs_take_winograds_algorithm_and_short_ones_do_not(name, changed,
 
 
 def test_the_small_net_has_fewer_than_a_hundred_thousand_parameters():
-    module = named("fashion_mnist_small")
-    assert parameters_of(module.make(module.Config())) < 100_000
+    assert parameters_of(make_experiment(config_of("fashion_mnist_small"))) < 100_000
 
 
 @pytest.mark.slow
 def test_digits_are_read_as_well_as_the_readme_says():
-    module = named("digits_cnn")
-    experiment = module.make(module.Config())
+    experiment = make_experiment(config_of("digits_cnn"))
     accuracies = []
     with open_feed(experiment.data) as feed:
         program = Program(experiment, feed)
