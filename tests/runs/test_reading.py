@@ -12,6 +12,7 @@ from research.engine.artifacts import Histogram, write
 from research.errors import Damaged, Mistake
 from research.options.catalog import ROOT
 from research.runs.reading import read_run
+from research.runs.summary import summarize
 
 
 def test_a_recorded_run_is_read_as_its_files_have_it():
@@ -35,6 +36,19 @@ def test_a_recorded_run_is_read_as_its_files_have_it():
     kinds = [line["kind"] for line in lines]
     assert run.chain.saves == kinds.count("save") and run.chain.segments == 1
     assert not run.chain.broken
+
+
+def test_a_table_and_a_page_read_the_same_of_every_record():
+    """The ends of the files are enough for all but curves, the chain and what there is to show."""
+    places = [path.parent for path in sorted((ROOT / "records").glob("*/*/*/ledger.jsonl"))]
+    assert len(places) > 100
+    for place in places:
+        whole, ends = read_run(place), summarize(place)
+        assert whole.chain is not None and not whole.chain.broken
+        members = tuple(member._replace(curves={}) for member in whole.members)
+        only = {"made_by": ends.made_by, "chain": None, "artifacts": {}, "notes": ()}
+        # As texts, in which NaN is NaN.
+        assert str(whole._replace(members=members, **only)) == str(ends), place
 
 
 def test_words_and_empty_intervals_leave_gaps(make, tmp_path):
