@@ -28,18 +28,19 @@ def rows_of(name: str) -> dict[Options, str]:
 
 def differing(name: str, config: dict[str, Any]) -> Options:
     """What of a config is not as it is by default."""
-    fields = config_fields(_named(name).config)
+    fields = config_fields(named(name).config)
     return tuple(sorted((key, value) for key, value in config.items() if value != fields.get(key)))
 
 
 @cache
-def _named(name: str) -> Named:
+def named(name: str) -> Named:
+    """The experiment of that name."""
     return load(resolve(name, catalog()))
 
 
 def _options(name: str, row: str) -> Options:
-    named = _named(name)
+    experiment = named(name)
     typed = " ".join(re.findall(r"`(--[^`]+)`", row)).split()
-    read = scan(typed, options_of(named.config))
+    read = scan(typed, options_of(experiment.config))
     assert not read.mistakes and not read.arguments, read
-    return differing(name, config_fields(dataclasses.replace(named.config, **read.values)))
+    return differing(name, config_fields(dataclasses.replace(experiment.config, **read.values)))

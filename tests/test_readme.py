@@ -10,55 +10,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from research.engine.headline import headline
 from research.options.catalog import ROOT, catalog
-from tests.figures import Options, differing, named_rows, rows_of
-
-FIGURE = {
-    "vision": "test/accuracy",
-    "rl": "evaluation/episode_return",
-    "sequence": "test/mse",
-    "rl/three_state_q_iteration": "q_s0_a0",
-    "rl/three_state_q_learning": "q_s0_a0",
-    "rl/frozen_lake_value_iteration": "start_value",
-}
-FIGURE |= {
-    f"sequence/{name}": "validation/loss"
-    for name in (
-        "char_rnn_stateless",
-        "char_rnn_stateful",
-        "char_rnn_embedding",
-        "char_lstm_large",
-        "char_transformer_small",
-        "char_transformer",
-    )
-}
-FIGURE |= {
-    f"sequence/imdb_{name}": "test/accuracy"
-    for name in (
-        "bag_of_words",
-        "bag_of_pairs",
-        "mean_embedding",
-        "gru",
-        "gru_unmasked",
-        "bidirectional_gru",
-        "transformer",
-    )
-}
-FIGURE |= {
-    f"sequence/ridership_{name}": "validation/mae"
-    for name in ("naive", "linear", "rnn", "deep", "multivariate", "two_weeks", "sarima")
-}
-FIGURE |= {
-    "sequence/reber_gru": "test/accuracy",
-    "sequence/dates_encoder_decoder": "test/whole",
-    "sequence/dates_attention": "test/whole",
-}
-FIGURE |= {
-    f"sequence/translate_{name}": "validation/accuracy"
-    for name in ("lstm", "bidirectional", "bahdanau", "luong", "transformer")
-}
-"""The figure of an experiment, or of a field where the experiment has none of its own."""
-
+from tests.figures import Options, differing, named, named_rows, rows_of
 
 RECORDS = ROOT / "records"
 RECORDED = sorted(path.relative_to(RECORDS).as_posix() for path in RECORDS.glob("*/*/"))
@@ -70,8 +24,9 @@ def records(name: str) -> dict[Options, list[float]]:
     for path in sorted((RECORDS / name).glob("*/result.json")):
         result = json.loads(path.read_text())
         config = json.loads((path.parent / "config.json").read_text())["config"]
-        figure = FIGURE.get(name) or FIGURE[name.split("/")[0]]
         members = result.get("members", [result])  # a population is one record of many seeds
+        figure = headline(members[0]["metrics"], named(name).config.headline)
+        assert figure is not None
         found[differing(name, config)] += [member["metrics"][figure] for member in members]
     return found
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from research.cli.pace import MOST_MEMBERS, RunOptions
 from research.options.catalog import Named
-from research.options.config import traced
+from research.options.config import traced_floats
 from research.options.configure import configure
 from research.options.options import Scan, Several
 
@@ -39,7 +39,7 @@ def plans_of(named: Named, found: Scan, *, smoke: bool) -> tuple[list[Plan], lis
     Floats are traced: several values of one make a population, trained by one program. What
     decides shapes makes runs of their own, one after the other.
     """
-    varying = traced(named.config)
+    varying = traced_floats(named.config)
     several = {n: v.values for n, v in found.values.items() if isinstance(v, Several)}
     varied = {name: list(values) for name, values in several.items() if name in varying}
     apart = {name: values for name, values in several.items() if name not in varying}

@@ -16,7 +16,6 @@ from research.errors import Mistake
 from research.options import making
 from research.options.config import Config, problems_of
 from research.options.convert import nearest
-from research.options.legacy import adapt
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment, Needs
@@ -141,8 +140,7 @@ def load(entry: Entry) -> Named:
     Raises:
         Mistake: the file fails to import, or has no `config`.
     """
-    module = _module(entry)
-    config = getattr(module, "config", None) or adapt(module)
+    config = getattr(_module(entry), "config", None)
     if not isinstance(config, Config):
         raise Mistake(
             f"{entry.path} cannot be used: it does not define `config`, an object of a class made "

@@ -27,9 +27,14 @@ class Config(ABC):
     `Experiment.init` is given them by name as traced values, so that one program serves all.
     """
 
+    @property
+    def headline(self) -> str:
+        """The one figure that matters, in full: `test/accuracy`; "" lets a rule choose it."""
+        return ""
+
     @abstractmethod
     def make(self) -> Experiment:
-        """The experiment, without its `hyperparameters`: those are the floats of the config.
+        """The experiment, without its `headline`, and its `hyperparameters`: the floats.
 
         In place of each float stands `Traced`, which refuses to be calculated with; a float that
         is marked `STATIC` stands there itself.
@@ -149,9 +154,10 @@ def floats(config: Any) -> dict[str, float]:
     return {name: float(getattr(config, name)) for name in fields}
 
 
-def traced(config: Any) -> list[str]:
-    """The floats that a population can vary within one program: all that are not `STATIC`."""
-    return [f.name for f in fields_of(config) if f.kind is float and STATIC not in f.marks]
+def traced_floats(config: Any) -> dict[str, float]:
+    """Those that a population can vary within one program: name -> value of all not `STATIC`."""
+    static = {field.name for field in fields_of(config) if STATIC in field.marks}
+    return {name: value for name, value in floats(config).items() if name not in static}
 
 
 def make_experiment(
@@ -163,12 +169,10 @@ def make_experiment(
         config: right in every field.
         make: how, given the config with `Traced` in it; its `make` unless said otherwise.
     """
-    stand_ins: dict[str, Any] = {name: Traced(name) for name in traced(config)}
-    if hasattr(config, "legacy"):
-        stand_ins = {}
+    stand_ins: dict[str, Any] = {name: Traced(name) for name in traced_floats(config)}
     blind = dataclasses.replace(config, **stand_ins)
     experiment = blind.make() if make is None else make(blind)
-    return experiment._replace(hyperparameters=floats(config))
+    return experiment._replace(hyperparameters=floats(config), headline=config.headline)
 
 
 def config_fields(config: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 INT32 = 2**31 - 1
@@ -122,11 +121,6 @@ DEPTH = Range(1, 1000)
 """Layers, each of which is traced and compiled by itself."""
 FRACTION = Range(0, 1, below=True)
 """From 0 to less than 1."""
-
-
-def out_of_range(config: Any, ranges: Mapping[str, Range]) -> list[str]:
-    """One message for each field of `config` whose value is not in its range."""
-    return [text for name, allowed in ranges.items() for text in allowed.problems(name, config)]
 
 
 def undivided(parts: str, config: Any, *wholes: str) -> list[str]:

@@ -20,7 +20,7 @@ from research.options.config import (
     floats,
     make_experiment,
     problems_of,
-    traced,
+    traced_floats,
 )
 from research.options.options import options_of
 from research.options.ranges import COUNT, FIXED, FRACTION, STATIC, Divides, Range, Since
@@ -96,7 +96,7 @@ def test_hyperparameters_are_the_floats() -> None:
 
 def test_a_static_float_is_known_and_does_not_vary() -> None:
     assert make_experiment(Probe(scale=3.0)).steps == 18
-    assert traced(Probe()) == ["rate"]
+    assert traced_floats(Probe()) == {"rate": 0.5}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, out_of_range
+from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,9 @@ def test_the_ends(allowed, inside, outside):
 def test_each_mistake_is_named_as_it_is_typed():
     config = SimpleNamespace(batch_size=0, learning_rate=math.nan, epochs=3)
     ranges = {"batch_size": Range(1, 9), "learning_rate": POSITIVE, "epochs": COUNT}
-    assert out_of_range(config, ranges) == [
+    assert [
+        text for name, allowed in ranges.items() for text in allowed.problems(name, config)
+    ] == [
         "--batch-size must be at least 1 and at most 9, not 0",
         "--learning-rate must be above 0, not nan",
     ]

@@ -17,12 +17,13 @@ from research.engine import ledger, needs
 from research.engine.advance import make_advance, make_initial
 from research.engine.cadence import Cadence
 from research.engine.digests import Leaves, member_digests
-from research.engine.hyperparameters import floats, traced
+from research.engine.hyperparameters import traced
 from research.engine.leaves import Reader
 from research.engine.observer import Silence
 from research.engine.population import Population, Seeded
 from research.engine.program import Program
 from research.engine.verify import verify
+from research.options.config import floats, traced_floats
 from research.report.page import make_page
 from research.runs.reading import read_run
 from tests.engine.key_reuse import check_keys
@@ -187,7 +188,7 @@ def test_floats_are_traced_and_no_part_of_the_program(subject: Subject) -> None:
     assert set(floats(subject.config)) <= set(experiment.hyperparameters)
     if not experiment.steps:
         return
-    changed = {name: 0.9 * value + 1e-3 for name, value in floats(subject.config).items()}
+    changed = {name: 0.9 * value + 1e-3 for name, value in traced_floats(subject.config).items()}
     other = subject.named.make(dataclasses.replace(subject.config, **changed))
     arrays = next(iter(program.feed.windows(0, 0, 1))).arrays
     texts = []

@@ -42,6 +42,11 @@ class Planning(Config):
     ] = 10
     discount: Annotated[float, "weight of the next state's value", FRACTION] = 0.9
 
+    @property
+    def headline(self) -> str:
+        """What the policy is worth; of three states the value that the book prints."""
+        return "q_s0_a0" if self.environment.startswith("ThreeStates") else "start_value"
+
     def problems(self) -> list[str]:
         """A process whose model is not known."""
         return unfit(self.environment, known=True)

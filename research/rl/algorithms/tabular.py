@@ -60,6 +60,11 @@ class Tabular(Config):
     )
 
     @property
+    def headline(self) -> str:
+        """Of three states the value that the book prints."""
+        return "q_s0_a0" if self.environment.startswith("ThreeStates") else ""
+
+    @property
     def updates(self) -> int:
         """Updates in a whole run."""
         return self.environment_steps // self.steps_per_update

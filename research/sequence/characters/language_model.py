@@ -98,6 +98,11 @@ class RecurrentLanguageModel(LanguageModel):
         Divides(("window",)),
     ] = 0
 
+    @property
+    def headline(self) -> str:
+        """What others have figures of."""
+        return "validation/loss"
+
     def smoke(self) -> Self:
         """Few updates of a narrow net."""
         small = replace(

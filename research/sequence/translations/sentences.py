@@ -110,6 +110,11 @@ class SentenceTranslation(Translation):
     epochs: Annotated[int, "passes over the training pairs", AMOUNT] = 2
     batch_size: Annotated[int, "pairs in one update", Range(1, "training_pairs")] = 128
 
+    @property
+    def headline(self) -> str:
+        """That of the book."""
+        return "validation/accuracy"
+
     def problems(self) -> list[str]:
         """There are so many pairs."""
         problems = super().problems()
