@@ -42,7 +42,7 @@ def test_a_translation_is_that_of_its_options(translated):
 
 def test_the_data_is_not_opened(translated, monkeypatch):
     told, _ = translated(DATE)
-    monkeypatch.setattr(dates, "SIZES", None)
+    monkeypatch.setattr(dates, "make_dates", None)
     assert translated(DATE)[0]["translation"] == told["translation"]
     with pytest.raises(AttributeError):  # control: making it from the data would not have worked
         dates.make_dates()
