@@ -6,8 +6,6 @@ experiment does.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import jax
 import numpy as np
 
@@ -20,9 +18,8 @@ from research.engine.environment import settle_environment
 from research.engine.experiment import Data
 from research.engine.program import Program
 from research.layers import convolution_block
-from research.options.config import floats
-from research.vision.classification import Images, make_classifier
-from research.vision.models import chapter_14_cnn
+from research.options.config import make_experiment
+from research.vision.classification import Images
 
 EXAMPLES = 6400
 
@@ -46,16 +43,17 @@ def main() -> None:
         convolution_block.winograd_pays = lambda *arguments: False
     rows = shuffled_rows(EXAMPLES, options.batch)
     data = Data({"train": random_images()}, rows=rows, evaluation_batch_size=500)
-    config = replace(
-        fashion_mnist_cnn.config, epochs=10**5, batch_size=options.batch, groups=options.groups
+
+    class Random(fashion_mnist_cnn.FashionCNN):
+        """The chapter's net on random images."""
+
+        def images(self) -> Images:
+            """As many as there are, again and again."""
+            return Images(data, EXAMPLES, (28, 28, 1), white=255)
+
+    experiment = make_experiment(
+        Random(epochs=10**5, batch_size=options.batch, groups=options.groups)
     )
-    experiment = make_classifier(
-        config,
-        chapter_14_cnn(),
-        Images(data, EXAMPLES, (28, 28, 1), white=255),
-        optimizer="nadam",
-        schedule="warmup_cosine",
-    )._replace(hyperparameters=floats(config))
     feed = open_feed(data, "resident")
     program = Program(experiment, feed)
     carry = program.initial(0)

@@ -14,12 +14,13 @@ Time: 10 s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from research.engine.experiment import Experiment
+import flax.linen as nn
+
+from research.optimization.optimizers import OptimizerName
 from research.options.ranges import POSITIVE
-from research.vision.classification import make_classifier
-from research.vision.digits import TRAIN, DigitClassification, digits, move_a_little
+from research.vision.digits import TRAIN, DigitClassification
 from research.vision.models import SmallCNN
 
 
@@ -30,21 +31,15 @@ class DigitsBatchNorm(DigitClassification):
     batch_norm: Annotated[bool, "whether convolutions are normalised"] = True
     learning_rate: Annotated[float, "the largest step size of SGD", POSITIVE] = 0.2
 
-    def make(self) -> Experiment:
-        """A deep convolutional classifier of `encore_digits`."""
-        return make_classifier(
-            self,
-            SmallCNN(
-                stages=((self.channels,) * 4, (2 * self.channels,) * 4),
-                dense=(),
-                batch_norm=self.batch_norm,
-                images=self.epochs * TRAIN,
-            ),
-            digits(self.batch_size),
-            optimizer="sgd",
-            schedule="warmup_cosine",
-            augment=move_a_little,
-            epochs_between_evaluations=5,
+    optimizer: ClassVar[OptimizerName] = "sgd"
+
+    def model(self) -> nn.Module:
+        """Eight convolutions."""
+        return SmallCNN(
+            stages=((self.channels,) * 4, (2 * self.channels,) * 4),
+            dense=(),
+            batch_norm=self.batch_norm,
+            images=self.epochs * TRAIN,
         )
 
 

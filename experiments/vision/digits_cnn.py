@@ -14,12 +14,13 @@ Time: 10 s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from research.engine.experiment import Experiment
+import flax.linen as nn
+
+from research.optimization.optimizers import OptimizerName
 from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range
-from research.vision.classification import make_classifier
-from research.vision.digits import TRAIN, DigitClassification, digits, move_a_little
+from research.vision.digits import TRAIN, DigitClassification
 from research.vision.models import SmallCNN
 
 
@@ -37,20 +38,14 @@ class DigitsCNN(DigitClassification):
     label_smoothing: Annotated[float, "share of the target spread over all classes", FRACTION] = 0.1
     average_decay: Annotated[float, "decay of the parameters' moving average", FRACTION] = 0.99
 
-    def make(self) -> Experiment:
-        """A convolutional classifier of `encore_digits`."""
-        return make_classifier(
-            self,
-            SmallCNN(
-                stages=((self.channels,) * 2, (2 * self.channels,) * 2),
-                dense=(4 * self.channels,),
-                images=self.epochs * TRAIN,
-            ),
-            digits(self.batch_size),
-            optimizer="adamw",
-            schedule="warmup_cosine",
-            augment=move_a_little,
-            epochs_between_evaluations=5,
+    optimizer: ClassVar[OptimizerName] = "adamw"
+
+    def model(self) -> nn.Module:
+        """Four convolutions and a dense layer."""
+        return SmallCNN(
+            stages=((self.channels,) * 2, (2 * self.channels,) * 2),
+            dense=(4 * self.channels,),
+            images=self.epochs * TRAIN,
         )
 
 

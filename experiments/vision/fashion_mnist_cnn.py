@@ -13,12 +13,13 @@ Time: 10 min
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
-from research.engine.experiment import Experiment
+import flax.linen as nn
+
+from research.optimization.optimizers import OptimizerName
 from research.options.ranges import COUNT, FRACTION, POSITIVE, Range
-from research.vision.classification import make_classifier
-from research.vision.mnist import MNISTClassification, mnist
+from research.vision.mnist import MNISTClassification
 from research.vision.models import chapter_14_cnn
 
 
@@ -38,20 +39,16 @@ class FashionCNN(MNISTClassification):
         0.25
     )
 
+    optimizer: ClassVar[OptimizerName] = "nadam"
+
     def smoke(self) -> Self:
         """Thirty updates of a narrow net."""
         small = replace(self, epochs=2, warmup_epochs=1, batch_size=32)
         return replace(small, examples=480, channels=4)
 
-    def make(self) -> Experiment:
-        """The chapter's classifier of `fashion_mnist`."""
-        return make_classifier(
-            self,
-            chapter_14_cnn(self.channels, images=self.epochs * self.examples),
-            mnist("fashion_mnist", self, evaluation_batch_size=500),
-            optimizer="nadam",
-            schedule="warmup_cosine",
-        )
+    def model(self) -> nn.Module:
+        """The chapter's net."""
+        return chapter_14_cnn(self.channels, images=self.epochs * self.examples)
 
 
 config = FashionCNN()

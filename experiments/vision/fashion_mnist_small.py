@@ -12,15 +12,17 @@ Time: 10 min
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
+import flax.linen as nn
 import jax
 
 from research.data.augmentation import flip, shift
-from research.engine.experiment import Experiment, Hyperparameters, Key
+from research.engine.experiment import Hyperparameters, Key
+from research.optimization.optimizers import OptimizerName
 from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range
-from research.vision.classification import make_classifier
-from research.vision.mnist import MNISTClassification, mnist
+from research.vision.classification import Augmentation
+from research.vision.mnist import MNISTClassification
 from research.vision.models import SmallCNN
 
 
@@ -45,31 +47,30 @@ class FashionSmall(MNISTClassification):
     label_smoothing: Annotated[float, "share of the target spread over all classes", FRACTION] = 0.0
     average_decay: Annotated[float, "decay of the parameters' moving average", FRACTION] = 0.999
 
+    optimizer: ClassVar[OptimizerName] = "adamw"
+
     def smoke(self) -> Self:
         """Thirty updates of a narrow net."""
         small = replace(self, epochs=2, warmup_epochs=1, batch_size=32)
         return replace(small, examples=480, channels=4)
 
-    def make(self) -> Experiment:
-        """A small convolutional classifier of `fashion_mnist`."""
+    def model(self) -> nn.Module:
+        """Three convolutions."""
+        return SmallCNN(
+            stages=((self.channels,), (2 * self.channels,), (3 * self.channels,)),
+            dense=(),
+            images=self.epochs * self.examples,
+        )
+
+    def augmentation(self) -> Augmentation:
+        """Mirrored and moved by at most `shift` pixels."""
 
         def augment(image: jax.Array, key: Key, values: Hyperparameters) -> jax.Array:
             del values
             flip_key, shift_key = jax.random.split(key)
             return shift(flip(image, flip_key), shift_key, self.shift)
 
-        return make_classifier(
-            self,
-            SmallCNN(
-                stages=((self.channels,), (2 * self.channels,), (3 * self.channels,)),
-                dense=(),
-                images=self.epochs * self.examples,
-            ),
-            mnist("fashion_mnist", self, evaluation_batch_size=500),
-            optimizer="adamw",
-            schedule="warmup_cosine",
-            augment=augment,
-        )
+        return augment
 
 
 config = FashionSmall()

@@ -11,12 +11,12 @@ Time: 25 s
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
-from research.engine.experiment import Experiment
+import flax.linen as nn
+
 from research.options.ranges import COUNT, FRACTION, POSITIVE
-from research.vision.classification import make_classifier
-from research.vision.mnist import MNISTClassification, mnist
+from research.vision.mnist import MNISTClassification
 from research.vision.models import MultilayerPerceptron
 
 
@@ -31,20 +31,17 @@ class MLP(MNISTClassification):
     ] = 1e-3
     dropout_rate: Annotated[float, "share of hidden units dropped", FRACTION] = 0.2
 
+    data_set: ClassVar[str] = "mnist"
+    evaluation_batch_size: ClassVar[int] = 1000
+
     def smoke(self) -> Self:
         """Thirty updates of a narrow net."""
         small = replace(self, epochs=2, batch_size=32, examples=480)
         return replace(small, first_units=16, second_units=8)
 
-    def make(self) -> Experiment:
-        """A multilayer perceptron for `mnist`."""
-        return make_classifier(
-            self,
-            MultilayerPerceptron((self.first_units, self.second_units)),
-            mnist("mnist", self),
-            optimizer="adam",
-            schedule="cosine" if self.warmup_epochs == 0 else "warmup_cosine",
-        )
+    def model(self) -> nn.Module:
+        """Two hidden layers."""
+        return MultilayerPerceptron((self.first_units, self.second_units))
 
 
 config = MLP()

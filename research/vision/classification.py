@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import flax.linen as nn
 import jax
@@ -87,18 +88,36 @@ class ImageClassification(Config):
     report: Annotated[Report, "whose figures count: the last checkpoint, or the best by"] = "last"
     learning_rate: Annotated[float, "the optimiser's largest step size", POSITIVE] = 1e-3
 
+    optimizer: ClassVar[OptimizerName] = "adam"
+    epochs_between_evaluations: ClassVar[int] = 1
 
-def make_classifier(
-    config: ImageClassification,
-    model: nn.Module,
-    images: Images,
-    *,
-    optimizer: OptimizerName,
-    schedule: ScheduleName,
-    augment: Augmentation | None = None,
-    epochs_between_evaluations: int = 1,
-) -> Experiment:
-    """An experiment that trains `model` by cross-entropy.
+    @property
+    def schedule(self) -> ScheduleName:
+        """The learning rate falls to 0 by cosine."""
+        return "warmup_cosine" if self.warmup_epochs else "cosine"
+
+    @abstractmethod
+    def model(self) -> nn.Module:
+        """The net: called with images in [0, 1], `training` and `dropout_rate`.
+
+        It draws its dropout from the stream "dropout" and gives logits `[batch, classes]`.
+        """
+
+    @abstractmethod
+    def images(self) -> Images:
+        """What it is trained and measured on."""
+
+    def augmentation(self) -> Augmentation | None:
+        """What changes each training image, with a key of its own; None leaves it as it is."""
+        return None
+
+    def make(self) -> Experiment:
+        """A classifier of these images."""
+        return make_classifier(self)
+
+
+def make_classifier(config: ImageClassification) -> Experiment:
+    """An experiment that trains a net by cross-entropy.
 
     A batch holds `image`, `label` and `weight` (float32 `[batch]`, 0 for padding, which then counts
     nothing). Its metrics are `loss` (nats; in training with label smoothing) and `accuracy`, means
@@ -106,21 +125,12 @@ def make_classifier(
 
     Beside those of `make_optimizer` these hyper-parameters count where the config has them:
     `dropout_rate`, `label_smoothing` (Szegedy et al. 2016, section 7), `average_decay` (then the
-    moving average of the parameters is what is evaluated), and what `augment` reads.
+    moving average of the parameters is what is evaluated), and what the augmentation reads.
 
     Batch normalisation sees one group of a batch at a time (Hoffer et al. 2017, "ghost batch
     normalization"); its running averages are the mean over groups.
-
-    Args:
-        config: what was chosen.
-        model: called with images in [0, 1], `training` and `dropout_rate`; draws its dropout from
-            the stream "dropout"; gives logits `[batch, classes]`.
-        images: what it sees.
-        optimizer: see `make_optimizer`.
-        schedule: see `make_schedule`.
-        augment: changes each training image, with a key of its own.
-        epochs_between_evaluations: how many.
     """
+    model, images, augment = config.model(), config.images(), config.augmentation()
     data, white = images.data, images.white
     epoch = steps_per_epoch(images.examples, config.batch_size)
     steps = config.epochs * epoch
@@ -153,10 +163,15 @@ def make_classifier(
         seen = _weighted_loss(numerics.for_loss(logits), rows["label"], rows["weight"], smoothing)
         return seen._replace(statistics=changed.get("batch_stats", ()))
 
-    how = Fitting(
-        steps, optimizer, schedule, config.warmup_epochs * epoch, config.policy, config.groups
+    fitting = Fitting(
+        steps,
+        config.optimizer,
+        config.schedule,
+        config.warmup_epochs * epoch,
+        config.policy,
+        config.groups,
     )
-    fitted = make_supervised(init_model, loss, how)
+    fitted = make_supervised(init_model, loss, fitting)
 
     def update(state: SupervisedState, batch: Batch, key: Key) -> tuple[SupervisedState, Metrics]:
         augment_key, dropout_key = jax.random.split(key)
@@ -203,7 +218,7 @@ def make_classifier(
         items="examples",
         data=data,
         groups=config.groups,
-        evaluate_every=epochs_between_evaluations * epoch,
+        evaluate_every=config.epochs_between_evaluations * epoch,
         selection=SELECTIONS[config.report],
         artifacts=artifacts,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 import jax
 
@@ -12,7 +12,7 @@ from research.data.order import shuffled_rows
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data, Hyperparameters, Key
 from research.options.ranges import COUNT, Range
-from research.vision.classification import ImageClassification, Images
+from research.vision.classification import Augmentation, ImageClassification, Images
 
 TRAIN = 1280
 """Images to train on. The file keeps a writer's digits together and is split in its order, so that
@@ -39,23 +39,28 @@ class DigitClassification(ImageClassification):
         float, "pixels that an image is moved by at most, along each axis", Range(0, 8)
     ] = 1.0
 
+    epochs_between_evaluations: ClassVar[int] = 5
+
     def smoke(self) -> Self:
         """Forty updates of a narrow net."""
         return replace(self, epochs=2, warmup_epochs=1, batch_size=64, channels=4)
 
+    def images(self) -> Images:
+        """The three splits; batches are shuffled anew in each epoch."""
+        data = Data(
+            splits={
+                "train": TfdsSplit("encore_digits", f"train[:{TRAIN}]"),
+                "validation": TfdsSplit("encore_digits", f"train[{TRAIN}:]"),
+                "test": TfdsSplit("encore_digits", "test"),
+            },
+            rows=shuffled_rows(TRAIN, self.batch_size),
+            evaluation_batch_size=180,
+        )
+        return Images(data, TRAIN, (8, 8, 1), white=16)
 
-def digits(batch_size: int) -> Images:
-    """The three splits; batches are shuffled anew in each epoch."""
-    data = Data(
-        splits={
-            "train": TfdsSplit("encore_digits", f"train[:{TRAIN}]"),
-            "validation": TfdsSplit("encore_digits", f"train[{TRAIN}:]"),
-            "test": TfdsSplit("encore_digits", "test"),
-        },
-        rows=shuffled_rows(TRAIN, batch_size),
-        evaluation_batch_size=180,
-    )
-    return Images(data, TRAIN, (8, 8, 1), white=16)
+    def augmentation(self) -> Augmentation:
+        """Turned, enlarged and shifted a little."""
+        return move_a_little
 
 
 def move_a_little(image: jax.Array, key: Key, values: Hyperparameters) -> jax.Array:

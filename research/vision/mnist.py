@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from research.data.order import shuffled_rows
 from research.data.tfds_split import TfdsSplit
@@ -22,16 +22,18 @@ class MNISTClassification(ImageClassification):
     batch_size: Annotated[int, "images in one update", Range(1, "examples")] = 128
     examples: Annotated[int, "training images, the first of the file", Range(1, TRAIN)] = TRAIN
 
+    data_set: ClassVar[str] = "fashion_mnist"
+    evaluation_batch_size: ClassVar[int] = 500
 
-def mnist(name: str, config: MNISTClassification, evaluation_batch_size: int = 1000) -> Images:
-    """The splits of `mnist` or `fashion_mnist`; batches are shuffled anew in each epoch."""
-    data = Data(
-        splits={
-            "train": TfdsSplit(name, f"train[:{config.examples}]"),
-            "validation": TfdsSplit(name, f"train[{TRAIN}:]"),
-            "test": TfdsSplit(name, "test"),
-        },
-        rows=shuffled_rows(config.examples, config.batch_size),
-        evaluation_batch_size=evaluation_batch_size,
-    )
-    return Images(data, config.examples, (28, 28, 1), white=255)
+    def images(self) -> Images:
+        """The splits of the data set; batches are shuffled anew in each epoch."""
+        data = Data(
+            splits={
+                "train": TfdsSplit(self.data_set, f"train[:{self.examples}]"),
+                "validation": TfdsSplit(self.data_set, f"train[{TRAIN}:]"),
+                "test": TfdsSplit(self.data_set, "test"),
+            },
+            rows=shuffled_rows(self.examples, self.batch_size),
+            evaluation_batch_size=self.evaluation_batch_size,
+        )
+        return Images(data, self.examples, (28, 28, 1), white=255)

@@ -9,7 +9,8 @@ import optax
 import pytest
 
 from research.engine.metrics import read
-from research.vision.classification import ImageClassification, Images, make_classifier
+from research.options.config import make_experiment
+from research.vision.classification import ImageClassification, Images
 from research.vision.models import MultilayerPerceptron, SmallCNN
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
@@ -18,25 +19,28 @@ VALUES = {"learning_rate": 0.1}
 MODEL = MultilayerPerceptron((16,), classes=3)
 
 
-@dataclass(frozen=True)
-class Chosen(ImageClassification):
-    def make(self):
-        raise NotImplementedError
-
-    def smoke(self):
-        raise NotImplementedError
-
-
 def classifier(
     values=VALUES, model=MODEL, optimizer="sgd", schedule="constant", augment=None, **chosen
 ):
     """A run of ten updates an epoch."""
+
+    @dataclass(frozen=True)
+    class Chosen(ImageClassification):
+        def model(self):
+            return model
+
+        def images(self):
+            return Images(None, 10 * self.batch_size, (4, 4, 1), white=16)
+
+        def augmentation(self):
+            return augment
+
+        def smoke(self):
+            raise NotImplementedError
+
+    Chosen.optimizer, Chosen.schedule = optimizer, schedule
     config = Chosen(**{"epochs": 1, "batch_size": 8, "groups": 1, **chosen})
-    images = Images(None, 10 * config.batch_size, (4, 4, 1), white=16)
-    experiment = make_classifier(
-        config, model, images, optimizer=optimizer, schedule=schedule, augment=augment
-    )
-    return experiment._replace(hyperparameters=values)
+    return make_experiment(config)._replace(hyperparameters=values)
 
 
 def start(experiment):
