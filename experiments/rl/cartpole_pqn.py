@@ -16,28 +16,9 @@ Time: 10 s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
-
-from research.engine.experiment import Experiment
-from research.rl.acting import Report, reporting
 from research.rl.algorithms.pqn import PQN
 
-
-@dataclass(frozen=True)
-class CartPolePQN(PQN):
-    """What can be chosen."""
-
-    report: Annotated[Report, "whose figures count: the last checkpoint, or the best by"] = (
-        "evaluation/episode_return"
-    )
-
-    def make(self) -> Experiment:
-        """PQN in the chosen environment."""
-        return reporting(super().make(), self.report)
-
-
-config = CartPolePQN(
+config = PQN(
     environment_steps=500_000,
     environments=32,
     rollout_steps=64,
@@ -46,4 +27,5 @@ config = CartPolePQN(
     anneal=True,
     learning_rate=1e-4,
     max_gradient_norm=10.0,
+    report="evaluation/episode_return",
 )

@@ -18,94 +18,24 @@ from research.errors import Mistake
 from research.options.catalog import ROOT, Named, catalog, load
 from research.options.config import config_fields
 
-ALIKE = {
-    "vision/fashion_mnist_cnn": "vision/digits_cnn",
-    "vision/fashion_mnist_small": "vision/digits_cnn",
-    "vision/mnist_mlp": "vision/digits_cnn",
-    "rl/cartpole_reinforce": "rl/cartpole_reinforce_baseline",
-    "rl/cartpole_random_search": "rl/cartpole_evolution_strategies",
-    "rl/cartpole_hill_climbing": "rl/cartpole_evolution_strategies",
-    "rl/cartpole_cma_es": "rl/cartpole_evolution_strategies",
-    "rl/cartpole_genetic": "rl/cartpole_evolution_strategies",
-    "rl/mountain_car_continuous_td3": "rl/pendulum_ddpg",
-    "rl/pendulum_td3": "rl/pendulum_ddpg",
-    "rl/mountain_car_continuous_ddpg": "rl/pendulum_ddpg",
-    "rl/cartpole_a2c": "rl/cartpole_ppo",
-    "rl/pendulum_a2c": "rl/cartpole_ppo",
-    "rl/cartpole_double_dqn": "rl/cartpole_dqn",
-    "rl/cartpole_duelling_dqn": "rl/cartpole_dqn",
-    "rl/cartpole_prioritised_dqn": "rl/cartpole_dqn",
-    "rl/cartpole_n_step_dqn": "rl/cartpole_dqn",
-    "rl/cartpole_c51": "rl/cartpole_dqn",
-    "rl/acrobot_dqn": "rl/cartpole_dqn",
-    "rl/mountain_car_dqn": "rl/cartpole_dqn",
-    "rl/breakout_dqn": "rl/cartpole_dqn",
-    "rl/deep_sea_dqn": "rl/cartpole_dqn",
-    "rl/acrobot_ppo": "rl/cartpole_ppo",
-    "rl/deep_sea_curiosity": "rl/cartpole_ppo",
-    "rl/pendulum_ppo": "rl/cartpole_ppo",
-    "rl/pendulum_sac": "rl/pendulum_ddpg",
-    "rl/space_invaders_ppo": "rl/cartpole_ppo",
-    "rl/mountain_car_ppo": "rl/cartpole_ppo",
-    "rl/memory_chain_ppo": "rl/cartpole_ppo",
-    "rl/breakout_ppo": "rl/cartpole_ppo",
-    "rl/freeway_ppo": "rl/cartpole_ppo",
-    "rl/asterix_ppo": "rl/cartpole_ppo",
-    "rl/three_state_q_learning": "rl/maze_q_learning",
-    "sequence/convolution_gru_ten_steps": "sequence/batch_norm_ten_steps",
-    "sequence/naive_one_step": "sequence/naive_ten_steps",
-    "sequence/linear_one_step": "sequence/batch_norm_ten_steps",
-    "sequence/linear_ten_steps": "sequence/batch_norm_ten_steps",
-    "sequence/neuron_one_step": "sequence/batch_norm_ten_steps",
-    "sequence/rnn_one_step": "sequence/batch_norm_ten_steps",
-    "sequence/rnn_dense_one_step": "sequence/batch_norm_ten_steps",
-    "sequence/rnn_ten_steps": "sequence/batch_norm_ten_steps",
-    "sequence/sequence_rnn_ten_steps": "sequence/batch_norm_ten_steps",
-    "sequence/layer_norm_ten_steps": "sequence/batch_norm_ten_steps",
-    "sequence/lstm_ten_steps": "sequence/batch_norm_ten_steps",
-    "sequence/gru_ten_steps": "sequence/batch_norm_ten_steps",
-    "sequence/gated_wavenet_ten_steps": "sequence/wavenet_ten_steps",
-    "sequence/char_rnn_embedding": "sequence/char_rnn_stateful",
-    "sequence/char_lstm_large": "sequence/char_rnn_stateful",
-    "sequence/char_transformer": "sequence/char_transformer_small",
-    "sequence/ridership_naive": "sequence/naive_ten_steps",
-    "sequence/ridership_linear": "sequence/batch_norm_ten_steps",
-    "sequence/ridership_rnn": "sequence/batch_norm_ten_steps",
-    "sequence/ridership_deep": "sequence/batch_norm_ten_steps",
-    "sequence/ridership_multivariate": "sequence/batch_norm_ten_steps",
-    "sequence/translate_bahdanau": "sequence/dates_attention",
-    "sequence/ridership_two_weeks": "sequence/batch_norm_ten_steps",
-    "sequence/rnn_one_by_one": "sequence/batch_norm_ten_steps",
-    "sequence/char_rnn_stateless": "sequence/char_transformer_small",
-    "sequence/imdb_transformer": "sequence/imdb_bidirectional_gru",
-    "sequence/reber_gru": "sequence/imdb_bidirectional_gru",
-    "sequence/dates_encoder_decoder": "sequence/dates_attention",
-    "sequence/translate_lstm": "sequence/dates_attention",
-    "sequence/translate_bidirectional": "sequence/dates_attention",
-    "sequence/translate_luong": "sequence/dates_attention",
-    "sequence/imdb_bag_of_words": "sequence/imdb_bag_of_pairs",
-    "sequence/imdb_mean_embedding": "sequence/imdb_bidirectional_gru",
-    "sequence/imdb_gru": "sequence/imdb_bidirectional_gru",
-    "sequence/imdb_gru_unmasked": "sequence/imdb_bidirectional_gru",
-}
-"""Experiments that share nearly all of their code with another: checked with the slow tests."""
-LONG = (
-    "rl/breakout_pqn",
-    "rl/cartpole_pqn",
-    "rl/cartpole_rainbow",
-    "rl/frozen_lake_muzero",
-    "rl/memory_chain_recurrent_ppo",
-    "sequence/translate_transformer",
-)
-"""Experiments that take longest to compile and check: with the slow tests, too."""
+
+def maker(config: Any) -> type:
+    """The class that says how experiments of this config are made.
+
+    Those that share it share nearly all of their code, too.
+    """
+    return next(owner for owner in type(config).__mro__ if "make" in vars(owner))
 
 
 def names() -> list[Any]:
-    """All experiments, those that are alike or long marked as slow."""
-    found, slow = [entry.name for entry in catalog()], {*ALIKE, *LONG}
-    assert {*slow, *ALIKE.values()} <= set(found)
-    assert slow.isdisjoint(ALIKE.values())
-    return [pytest.param(name, marks=pytest.mark.slow) if name in slow else name for name in found]
+    """All experiments; of those that share their maker all but the first are marked as slow."""
+    first: dict[type, str] = {}
+    found = []
+    for entry in catalog():
+        quick = first.setdefault(maker(load(entry).config), entry.name) == entry.name
+        marks = () if quick else pytest.mark.slow
+        found.append(pytest.param(entry.name, marks=marks))
+    return found
 
 
 class Subject(NamedTuple):

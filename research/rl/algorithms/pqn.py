@@ -24,7 +24,8 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
-from research.options.ranges import FRACTION, POSITIVE, Range
+from research.options.ranges import FRACTION, POSITIVE, Range, Since
+from research.rl.acting import Report, reporting
 from research.rl.advantages import generalised_advantages
 from research.rl.agent import reactive
 from research.rl.descent import descend_over_minibatches, shuffled_minibatches
@@ -43,6 +44,9 @@ from research.rl.rollout import Episodes, Trajectory, collect, episode_metrics
 class PQN(HiddenLayers, Minibatches):
     """What can be chosen of parallelised Q-learning."""
 
+    report: Annotated[
+        Report, "whose figures count: the last checkpoint, or the best by", Since("last")
+    ] = "last"
     layer_normalisation: Annotated[bool, "normalise what each hidden layer computes"] = True
     discount: Annotated[float, "weight of the next step's value", FRACTION] = 0.99
     return_lambda: Annotated[
@@ -67,7 +71,7 @@ class PQN(HiddenLayers, Minibatches):
 
     def make(self) -> Experiment:
         """PQN in the chosen environment."""
-        return make_pqn(make_environment(self.environment), self)
+        return reporting(make_pqn(make_environment(self.environment), self), self.report)
 
 
 class Valued(NamedTuple):
