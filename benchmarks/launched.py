@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from research.engine.cadence import Cadence
-from research.engine.figures import Figures
 from research.engine.identity import Identity
 from research.engine.observer import Silence
 from research.engine.program import Program
+from research.engine.record import Figures
 from research.engine.run import Slicing, launch
 from research.engine.surroundings import Surroundings
 from research.errors import Stopped

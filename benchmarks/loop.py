@@ -32,8 +32,7 @@ from research.cli.opening import opened
 from research.data.feed import open_feed
 from research.engine import keys
 from research.engine.environment import settle_environment
-from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
-from research.engine.feed import Feed
+from research.engine.experiment import Batch, Experiment, Feed, Hyperparameters, Key
 from research.engine.fingerprint import fingerprint
 from research.engine.metrics import Metrics, mean
 from research.engine.program import Program

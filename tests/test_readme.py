@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from research.engine.headline import headline
+from research.engine.selection import headline
 from research.options.catalog import ROOT, catalog
 from tests.figures import Options, differing, named, named_rows, rows_of
 

@@ -42,9 +42,9 @@ def main() -> None:
     from research.data.feed import open_feed
     from research.engine.cores import Cores
     from research.engine.leaves import Reader
+    from research.engine.loop import Stepper
     from research.engine.population import Population, Seeded
     from research.engine.program import Program
-    from research.engine.stepping import Stepper
     from research.options.catalog import catalog, load, resolve
 
     named = load(resolve(options.name, catalog()))

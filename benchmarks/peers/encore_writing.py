@@ -19,7 +19,7 @@ def main() -> None:
     import jax.numpy as jnp
 
     from benchmarks.peers.serving import serve
-    from research.engine.hyperparameters import traced
+    from research.engine.experiment import traced
     from research.options.catalog import catalog, load, resolve
     from research.sequence.characters.writing import CHUNK, Taste, begin_text, follow
 

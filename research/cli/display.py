@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from research.cli.terminal import is_terminal, make_console
-from research.engine.headline import rank
+from research.engine.selection import rank
 from research.engine.spread import variants_of
 from research.runs.spelling import spell_field, spell_figure, spell_name
 
 if TYPE_CHECKING:
-    from research.engine.figures import Figures
+    from research.engine.record import Figures
 
 
 LINE_SECONDS = 10.0

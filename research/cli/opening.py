@@ -16,8 +16,7 @@ from research.options.making import told_as_mistakes
 if TYPE_CHECKING:
     import jax
 
-    from research.engine.experiment import Experiment
-    from research.engine.feed import Feed
+    from research.engine.experiment import Experiment, Feed
     from research.engine.identity import Identity, Member
     from research.engine.population import Population
     from research.engine.processes import Channel

@@ -13,8 +13,7 @@ import jax
 from research.data import resident, stream
 from research.data.batches import decoded_bytes
 from research.engine import keys
-from research.engine.experiment import Batch, Data, Key, Source
-from research.engine.feed import Feed, Window
+from research.engine.experiment import Batch, Data, Feed, Key, Source, Window
 from research.errors import Mistake
 
 Placement: TypeAlias = Literal["auto", "resident", "streamed"]

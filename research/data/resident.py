@@ -12,8 +12,7 @@ import jax.numpy as jnp
 
 from research.data.batches import for_device, in_file_order
 from research.data.order import RowsOf
-from research.engine.experiment import Batch, Source
-from research.engine.feed import Window
+from research.engine.experiment import Batch, Source, Window
 from research.engine.keys import stream
 
 

@@ -18,8 +18,7 @@ import numpy as np
 
 from research.data.batches import for_device, in_file_order
 from research.data.order import RowsOf
-from research.engine.experiment import Batch, Rows, Source
-from research.engine.feed import Window
+from research.engine.experiment import Batch, Rows, Source, Window
 from research.engine.keys import stream
 
 _AHEAD = 2

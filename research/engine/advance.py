@@ -9,10 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from research.engine import keys, metrics
-from research.engine.barrier import materialised
-from research.engine.experiment import Experiment, Hyperparameters, State
-from research.engine.feed import Feed
+from research.engine.experiment import Experiment, Feed, Hyperparameters, State
 from research.engine.metrics import Metrics
+from research.engine.tracing import materialised
 
 
 class Carry(NamedTuple):

@@ -11,8 +11,8 @@ from research.engine.code import DIGITS
 from research.engine.digests import LeafRecord, shortened
 from research.engine.directory import LEDGER_FILE
 from research.engine.durable import write_file
-from research.engine.ledger import Ledger
-from research.engine.saves import (
+from research.engine.ledger import (
+    Ledger,
     figure_names,
     read_leaves,
     spell_reports,

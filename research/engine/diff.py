@@ -10,9 +10,8 @@ from research.engine import checkpoint, fingerprint, ledger
 from research.engine.code import changed
 from research.engine.digests import Leaves, differing_leaves
 from research.engine.directory import Directories
-from research.engine.distances import describe_leaves
-from research.engine.ledger import Ledger
-from research.engine.saves import read_leaves, read_sketches
+from research.engine.ledger import Ledger, read_leaves, read_sketches
+from research.engine.sketches import describe_leaves
 from research.errors import Damaged
 
 

@@ -1,4 +1,8 @@
-"""The contract: an experiment is three pure functions over a pytree, and facts beside them."""
+"""The contract: an experiment is three pure functions over a pytree, and facts beside them.
+
+Beside it stands the interface by which its batches reach the compiled loop, which `research.data`
+implements.
+"""
 
 from __future__ import annotations
 
@@ -107,7 +111,7 @@ class Experiment(NamedTuple):
         selection: how the reported checkpoint is chosen; None means the last.
         headline: full name of the one figure that matters, `test/accuracy`, which stands in the
             ledger's first line and so in every table and page; "" for the rule of
-            `research.engine.headline`.
+            `research.engine.selection`.
         measure: (host state) -> figures computed on the host at the end.
         artifacts: (host state, evaluation, key) -> name -> what a report shows, made once at the
             end of a complete run; `evaluation` gives the batches of a split, as `Feed.evaluation`.
@@ -145,3 +149,60 @@ class Experiment(NamedTuple):
     writer: Any = None
     translator: Any = None
     needs: Needs | None = None
+
+
+class Window(NamedTuple):
+    """Steps that can run on the arrays at hand.
+
+    Attributes:
+        arrays: a pytree on the device; the same shapes and dtypes for every window of a feed.
+        start: first step.
+        stop: the step after the last.
+    """
+
+    arrays: Any
+    start: int
+    stop: int
+
+
+class Feed(Protocol):
+    """Where the batch of each step comes from."""
+
+    @property
+    def per_seed(self) -> bool:
+        """Whether the arrays of a window depend on the seed."""
+
+    def fork(self) -> Feed:
+        """Another feed of the same data, for another seed at the same time."""
+
+    def batch(self, arrays: Any, seed: jax.Array, step: jax.Array) -> Batch:
+        """The batch of `step`, inside the compiled loop: pure in (arrays, seed, step).
+
+        Args:
+            arrays: a window's arrays.
+            seed: uint32 scalar, traced.
+            step: int32 scalar, traced.
+        """
+
+    def windows(self, seed: int, start: int, stop: int) -> Iterator[Window]:
+        """Windows that cover `start` to `stop` in order, without gap or overlap.
+
+        A resident feed gives one window of everything; a streamed one prefetches the next.
+        """
+
+    def evaluation(self, split: str) -> Iterator[Batch]:
+        """The batches of a split, equal in shape, the last padded with weight 0.
+
+        For an experiment without data, one batch that is None.
+        """
+
+    def digests(self) -> Mapping[str, str]:
+        """Split name -> SHA-256 of its decoded content."""
+
+    def close(self) -> None:
+        """Stop the workers, if any."""
+
+
+def traced(values: Mapping[str, float]) -> dict[str, jax.Array]:
+    """The same values as float32 scalars on the device, ready for `Experiment.init`."""
+    return {name: jax.device_put(np.float32(value)) for name, value in values.items()}

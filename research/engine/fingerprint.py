@@ -11,9 +11,8 @@ import re
 import sys
 from collections.abc import Mapping
 
-from research.engine import processor
-from research.engine.environment import ONEDNN
-from research.engine.settings import SETTINGS
+from research.engine import environment
+from research.engine.environment import ONEDNN, SETTINGS
 
 _PACKAGES = ("jax", "jaxlib", "numpy", "flax", "optax", "gymnax", "mctx", "evosax")
 """What runs inside steps, or makes what they run on."""
@@ -69,11 +68,11 @@ def fingerprint() -> dict[str, str]:
     }
     if on_cpu:
         limit = re.search(r"--?xla_cpu_max_isa=(\S*)", facts["xla_flags"])
-        found = processor.vector_extensions()
-        facts["cpu"] = processor.kind()
+        found = environment.vector_extensions()
+        facts["cpu"] = environment.cpu_kind()
         facts["instruction_set"] = instructions(found, limit[1] if limit else "")
         facts["onednn"] = os.environ.get(ONEDNN, "not limited")
-        facts["level_1_cache"] = processor.level_1_cache()
+        facts["level_1_cache"] = environment.level_1_cache()
     else:
         facts |= {name: os.environ.get(name, "not set") for name in _VARIABLES}
     facts |= {package: version(package) for package in _PACKAGES}
@@ -163,7 +162,7 @@ def instructions(found: list[str], limit: str) -> str:
     if held.get(limit.lower()) in found:
         return limit.lower()
     digest = hashlib.sha256(" ".join(found).encode()).hexdigest()[:8]
-    return f"{processor.widest(found)} ({digest})"
+    return f"{environment.widest(found)} ({digest})"
 
 
 def blas() -> str:

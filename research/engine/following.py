@@ -10,8 +10,7 @@ import numpy as np
 
 from research.engine.advance import Carry
 from research.engine.digests import Leaves
-from research.engine.experiment import Experiment
-from research.engine.feed import Feed, Window
+from research.engine.experiment import Experiment, Feed, Window
 from research.engine.leaves import host_types
 from research.engine.processes import Channel
 from research.engine.program import Program

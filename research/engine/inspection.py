@@ -9,10 +9,9 @@ from typing import Any
 from research.engine import artifacts, checkpoint, needs
 from research.engine.directory import Directories
 from research.engine.identity import Identity, is_config_file_true
-from research.engine.ledger import Ledger
+from research.engine.ledger import Ledger, is_of
 from research.engine.record import read_metrics
 from research.engine.result import vouched
-from research.engine.saves import is_of
 from research.engine.surroundings import Surroundings, other_data
 from research.errors import Damaged
 

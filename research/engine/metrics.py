@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.engine.figures import Figure
+from research.engine.record import Figure
 
 
 class Mean(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from research.engine.figures import Figures
+from research.engine.record import Figures
 
 
 class Observer(Protocol):

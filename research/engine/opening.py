@@ -12,10 +12,9 @@ from research.engine.experiment import Experiment
 from research.engine.identity import Identity, is_config_file_true
 from research.engine.initialize import Initial, keep_initial
 from research.engine.inspection import cut_off
-from research.engine.ledger import Ledger
+from research.engine.ledger import Ledger, is_of
 from research.engine.observer import Observer
 from research.engine.program import Program
-from research.engine.saves import is_of
 from research.engine.selection import best_saves, steps_of
 from research.engine.surroundings import Surroundings, check_header, what_changed
 from research.errors import Damaged, Mistake

@@ -18,8 +18,7 @@ from jax.sharding import NamedSharding
 from research.engine import mesh, metrics
 from research.engine.advance import Carry, make_advance, make_evaluate
 from research.engine.digests import Leaves
-from research.engine.experiment import Experiment
-from research.engine.feed import Feed, Window
+from research.engine.experiment import Experiment, Feed, Window
 from research.engine.leaves import Reader, name_leaves, rebuild
 from research.engine.mesh import EACH, EVERYWHERE
 from research.engine.metrics import Metrics

@@ -13,9 +13,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from research.engine import mesh, metrics
 from research.engine.advance import Carry, make_advance, make_evaluate, make_initial
 from research.engine.digests import Leaves
-from research.engine.experiment import Experiment, Hyperparameters
-from research.engine.feed import Feed, Window
-from research.engine.hyperparameters import traced
+from research.engine.experiment import Experiment, Feed, Hyperparameters, Window, traced
 from research.engine.leaves import Reader, name_leaves, rebuild
 from research.engine.metrics import Metrics
 from research.engine.tracing import traced_once

@@ -1,14 +1,24 @@
-"""The lines of `metrics.jsonl`: one a report, none twice, none missing after a resume."""
+"""What a run writes beside its ledger: figures in `metrics.jsonl`, and glimpses in words.
+
+A report stands once in `metrics.jsonl`, none twice and none missing after a resume. Glimpses show
+what a state can do, and prove nothing: no part of the run's identity, its bits or its ledger. A
+step that is made again after a kill says the same words again. Needs no JAX.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from research.engine.durable import named, write_file
-from research.engine.figures import Figure, Figures
+
+if TYPE_CHECKING:
+    from research.engine.advance import Carry
+    from research.engine.leaves import Reader
+    from research.engine.observer import Observer
+    from research.engine.program import Program
 
 
 def append_metrics(path: Path, step: int, figures: Figures) -> None:
@@ -61,3 +71,70 @@ def read_metrics(path: Path) -> dict[int, dict[str, Any]]:
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
     return lines
+
+
+Figure: TypeAlias = float | list[float | None] | None
+"""A metric as the host reads it: None for an empty interval, a list for the members of many."""
+Figures: TypeAlias = Mapping[str, Figure]
+"""Flat name (`validation/accuracy`) -> figure."""
+HOST_TOLERANCE = 1e-9
+"""How far a figure that was computed on the host may be off, relatively: its last digits follow the
+kernels that the host's libraries choose for its CPU."""
+
+
+def unlike(left: Any, right: Any, tolerance: float) -> bool:
+    """Whether two figures, spelled as JSON values, are further apart than a relative tolerance.
+
+    What is no finite number (a word such as "nan", None) must be the same.
+    """
+    if isinstance(left, list) and isinstance(right, list):
+        pairs = zip(left, right, strict=False)
+        return len(left) != len(right) or any(unlike(a, b, tolerance) for a, b in pairs)
+    if left == right:
+        return False
+    if not isinstance(left, int | float) or not isinstance(right, int | float):
+        return True
+    return not abs(left - right) <= tolerance * max(abs(left), abs(right))
+
+
+GLIMPSES = "glimpses.jsonl"
+"""In a run's directory."""
+
+
+def keep_glimpse(
+    directory: Path,
+    program: Program,
+    carry: Carry,
+    step: int,
+    reader: Reader,
+    observer: Observer,
+) -> None:
+    """Add what the state of a step says; what cannot be said is only noted.
+
+    Of a population, that is its first member.
+    """
+    say = program.experiment.glimpse
+    if say is None:
+        return
+    from research.engine import keys
+
+    try:
+        seed, state = program.each(program.read((carry.seed, carry.state), reader))[0]
+        said = say(state, keys.at_step(keys.stream(seed, "sample"), step))
+        with (directory / GLIMPSES).open("a") as file:
+            file.write(json.dumps({"step": step, "said": said}) + "\n")
+    except Exception as error:
+        # Words that cannot be said are no reason to lose a run.
+        observer.note(f"step {step:,} shows nothing of itself: {type(error).__name__}: {error}")
+
+
+def read_glimpses(directory: Path) -> dict[int, str]:
+    """Step -> what was said then, ascending; lines that cannot be read_glimpses are left out."""
+    path, found = directory / GLIMPSES, {}
+    for text in path.read_text(errors="replace").splitlines() if path.is_file() else ():
+        try:
+            line = json.loads(text)
+            found[int(line["step"])] = str(line["said"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return dict(sorted(found.items()))

@@ -18,21 +18,18 @@ from research.engine.digests import (
     state_digest,
 )
 from research.engine.directory import Directories
-from research.engine.distances import describe_leaves, furthest
-from research.engine.figures import HOST_TOLERANCE, Figure, unlike
 from research.engine.fingerprint import Grade
 from research.engine.finish import evaluate_reported, measure
 from research.engine.leaves import Reader
-from research.engine.ledger import Ledger
-from research.engine.loop import evaluate
+from research.engine.ledger import Ledger, read_leaves, read_sketches
+from research.engine.loop import Stepper, evaluate
 from research.engine.observer import Observer
 from research.engine.population import Population
 from research.engine.program import Program
-from research.engine.record import spell_figures
+from research.engine.record import HOST_TOLERANCE, Figure, spell_figures, unlike
 from research.engine.result import figures_of
-from research.engine.saves import read_leaves, read_sketches
 from research.engine.selection import best_saves, each_member, end_of, reported_steps
-from research.engine.stepping import Stepper
+from research.engine.sketches import describe_leaves, furthest
 from research.engine.surroundings import Surroundings
 from research.errors import Damaged
 

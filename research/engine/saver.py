@@ -19,15 +19,14 @@ from research.engine.digests import (
 from research.engine.directory import Directories
 from research.engine.durable import sync_file
 from research.engine.experiment import Experiment
-from research.engine.figures import Figures
-from research.engine.record import append_metrics, spell_figures
-from research.engine.saves import (
+from research.engine.ledger import (
     figure_names,
     read_leaves,
     spell_reports,
     spell_save,
     table_of,
 )
+from research.engine.record import Figures, append_metrics, spell_figures
 from research.engine.selection import best_by, best_saves, better, kept_saves, steps_of
 from research.errors import Difference, EncoreError
 

@@ -10,10 +10,9 @@ from research.engine import checkpoint, keys, ledger
 from research.engine.checkpoint import Checkpoint
 from research.engine.digests import STATE, record_leaves
 from research.engine.directory import Directories
-from research.engine.experiment import Experiment, State
-from research.engine.hyperparameters import traced
+from research.engine.experiment import Experiment, State, traced
 from research.engine.leaves import rebuild
-from research.engine.saves import is_of
+from research.engine.ledger import is_of
 from research.engine.selection import best_saves, kept_saves
 from research.errors import Damaged, Mistake
 

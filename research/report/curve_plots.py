@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.engine.headline import rank
+from research.engine.selection import rank
 from research.engine.spread import spread
 from research.report import plots
 from research.report.plots import Line

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.engine.headline import SPLITS, headline, matching
+from research.engine.selection import SPLITS, headline, matching
 from research.engine.spread import quantile
 from research.runs.run import Curve, Member
 

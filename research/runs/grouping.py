@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from research.engine.headline import headline
+from research.engine.selection import headline
 from research.runs.provenance import mixed, split_by_data
 from research.runs.run import Member, Run
 from research.runs.spelling import ABSENT, spell_field, spell_seeds

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from research.engine import artifacts, glimpses, ledger
+from research.engine import artifacts, ledger, record
 from research.engine.artifacts import Artifact, Passages
 from research.engine.code import combined
 from research.engine.directory import CONFIG_FILE, LEDGER_FILE, METRICS_FILE, RESULT_FILE
@@ -88,7 +88,7 @@ def read_reports(opened: ledger.Ledger, directory: Path) -> tuple[Reports, bool]
 def read_artifacts(directory: Path) -> tuple[dict[str, Artifact], list[str]]:
     """What a run has to show, by name, its glimpses first; and what cannot be read of it."""
     found, problems = artifacts.read(directory / artifacts.DIRECTORY)
-    words = glimpses.read(directory)
+    words = record.read_glimpses(directory)
     return ({"glimpses": _passages(words), **found} if words else found), problems
 
 

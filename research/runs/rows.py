@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.engine.headline import larger_is_better
+from research.engine.selection import larger_is_better
 from research.engine.spread import spread
 from research.errors import Mistake
 from research.options.convert import did_you_mean

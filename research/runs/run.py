@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
-from research.engine.headline import headline
+from research.engine.selection import headline
 from research.engine.spread import Spread, spread
 from research.runs.provenance import Provenance
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.engine.headline import headline, larger_is_better
+from research.engine.selection import headline, larger_is_better
 
 SWEEPS = "sweeps"
 """The folder of a runs directory that holds sweeps; runs lie one level higher and never in it."""

@@ -20,7 +20,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh, PartitionSpec
 
-from research.engine import gathering, groups, keys
+from research.engine import groups, keys
 from research.engine.environment import fix_devices, settle_environment
 from research.engine.mesh import COMPILER_OPTIONS
 from research.layers.convolution import convolve
@@ -116,7 +116,7 @@ def gathered() -> list[bool]:
 
     def both(tree: Any) -> Any:
         theirs = jax.lax.all_gather(tree, groups.AXIS, tiled=True)
-        return gathering.all_gather(tree, groups.AXIS), theirs
+        return groups.all_gather(tree, groups.AXIS), theirs
 
     sharded, whole = PartitionSpec(groups.AXIS), PartitionSpec()
     run = jax.shard_map(both, mesh=mesh, in_specs=sharded, out_specs=whole, check_vma=False)

@@ -18,8 +18,7 @@ from jax.experimental.key_reuse._core import check_key_reuse
 from jax.extend import random as extended
 
 from research.engine import keys
-from research.engine.experiment import Experiment
-from research.engine.hyperparameters import traced
+from research.engine.experiment import Experiment, traced
 from research.engine.program import Program
 
 _DRAWN: Counter[bytes] = Counter()

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from research.engine import metrics
 from research.engine.cadence import Cadence, ChunkSize, default_cadence
 from research.engine.digests import record_leaves, state_digest
-from research.engine.experiment import Experiment
-from research.engine.feed import Window
+from research.engine.experiment import Experiment, Window
 from research.engine.leaves import Reader, name_leaves
 from research.engine.program import Program
 from tests.engine.toy import ToyFeed, make_toy, run_toy

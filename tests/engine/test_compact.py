@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from research.engine import checkpoint, ledger, saves
+from research.engine import checkpoint, ledger
 from research.engine.compact import ORIGIN, _check, compact, spell_compact
 from research.engine.run import StoppedRun
 from research.engine.verify import Judgement
@@ -35,7 +35,7 @@ def make_old(run):
         content = dict(line.content)
         if line.kind == "save":
             step = content["step"]
-            records = whole.get(step, saves.read_leaves(known[step]))
+            records = whole.get(step, ledger.read_leaves(known[step]))
             content = {
                 "step": step,
                 "digest": content["digest"],

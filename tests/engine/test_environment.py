@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from research.engine.environment import INSTRUCTION_SET, PORTABLE_FLAGS
-from research.engine.settings import SETTINGS, settle_settings
+from research.engine.environment import INSTRUCTION_SET, PORTABLE_FLAGS, SETTINGS, settle_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = " ".join(f"{name}={value}" for name, value in PORTABLE_FLAGS.items())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from research.engine import processor
+from research.engine import environment
 from research.engine.environment import POOL_SIZE
 from research.engine.fingerprint import (
     POOL,
@@ -81,10 +81,10 @@ def test_a_cpu_is_known_by_vendor_model_and_vector_extensions(tmp_path):
 
     def read(words):
         file.write_text(text.format(words) * 2)
-        return processor.vector_extensions(file)
+        return environment.vector_extensions(file)
 
     plain = read("fpu sse4_2 avx avx2 fma apic")
-    assert processor.kind(file) == "GenuineIntel family 6 model 85"
+    assert environment.cpu_kind(file) == "GenuineIntel family 6 model 85"
     assert instructions(plain, "").startswith("avx2 (")
     # Flags that hypervisors add and remove change no bits; vector extensions do.
     assert read("fpu avx sse4_2 avx2 fma hypervisor") == plain
@@ -94,7 +94,7 @@ def test_a_cpu_is_known_by_vendor_model_and_vector_extensions(tmp_path):
     # With a limit, CPUs that reach it are alike; one that does not is what it is.
     assert instructions(wide, "AVX2") == instructions(plain, "AVX2") == "avx2"
     assert instructions(plain, "AVX512") == instructions(plain, "")
-    assert processor.vector_extensions(tmp_path / "none") == []
+    assert environment.vector_extensions(tmp_path / "none") == []
 
 
 def test_a_package_that_is_not_there():

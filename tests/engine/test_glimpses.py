@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from research.engine import glimpses
+from research.engine import record
 from research.engine.cadence import Cadence
 from research.engine.observer import Silence
 from research.engine.program import Program
@@ -32,7 +32,7 @@ def program():
 
 def test_words_are_kept_at_each_evaluation_and_shown(program, tmp_path):
     run_toy(tmp_path, program)
-    said = glimpses.read(tmp_path)
+    said = record.read_glimpses(tmp_path)
     assert list(said) == [20, 40, 60] and len(set(said.values())) == 3
     (shown,) = read_run(tmp_path).artifacts.values()
     assert shown.texts == tuple(said.values())
@@ -47,7 +47,7 @@ def test_a_run_that_is_stopped_and_saved_elsewhere_says_the_same(program, tmp_pa
         except StoppedRun:
             continue
     assert cut["digest"] == whole["digest"]
-    assert glimpses.read(tmp_path / "cut") == glimpses.read(tmp_path / "whole")
+    assert record.read_glimpses(tmp_path / "cut") == record.read_glimpses(tmp_path / "whole")
 
 
 def test_words_that_cannot_be_said_are_noted_and_the_run_goes_on(tmp_path):
@@ -58,12 +58,12 @@ def test_words_that_cannot_be_said_are_noted_and_the_run_goes_on(tmp_path):
     result = run_toy(
         tmp_path, Program(make_toy()._replace(glimpse=fail), ToyFeed()), observer=observer
     )
-    assert result["complete"] and glimpses.read(tmp_path) == {}
+    assert result["complete"] and record.read_glimpses(tmp_path) == {}
     assert any("RuntimeError: no words" in note for note in observer.notes)
 
 
 def test_a_damaged_file_is_read_as_far_as_it_can_be(tmp_path):
     lines = ['{"step": 2, "said": "b"}', "{", '{"step": 1, "said": "a"}', '{"step": "x"}']
-    (tmp_path / glimpses.FILE).write_text("\n".join(lines))
-    assert glimpses.read(tmp_path) == {1: "a", 2: "b"}
-    assert list(glimpses.read(tmp_path)) == [1, 2]
+    (tmp_path / record.GLIMPSES).write_text("\n".join(lines))
+    assert record.read_glimpses(tmp_path) == {1: "a", 2: "b"}
+    assert list(record.read_glimpses(tmp_path)) == [1, 2]

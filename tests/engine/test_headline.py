@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.engine.headline import KINDS, headline, larger_is_better, matching
+from research.engine.selection import KINDS, headline, larger_is_better, matching
 from research.options.catalog import ROOT
 
 

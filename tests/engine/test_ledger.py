@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from research.engine import ledger, saves
+from research.engine import ledger
 from research.engine.digests import record_leaves, shortened
 
 CONTENTS = (
@@ -227,19 +227,19 @@ def test_what_a_save_tells_of_leaves_survives(tmp_path):
     path = fill(
         tmp_path / "ledger.jsonl",
         [
-            ("leaves", saves.table_of(records)),
-            ("save", saves.spell_save(0, leaves, records, members=False)),
-            ("save", saves.spell_save(7, leaves, records, members=False)),
+            ("leaves", ledger.table_of(records)),
+            ("save", ledger.spell_save(0, leaves, records, members=False)),
+            ("save", ledger.spell_save(7, leaves, records, members=False)),
         ],
     )
     for save in ledger.read(path).saves().values():
-        assert saves.read_leaves(save) == shortened(records)
-        assert saves.is_of(save, records)
-        sketched = saves.read_sketches(save)
+        assert ledger.read_leaves(save) == shortened(records)
+        assert ledger.is_of(save, records)
+        sketched = ledger.read_sketches(save)
         assert sketched["state/a"][0] == np.float32(np.sqrt(24)) and "seed" not in sketched
         # As a ledger has it whose lines name every leaf.
         old = {**save, "leaves": {n: [r.sha256, r.dtype, r.shape] for n, r in records.items()}}
-        assert saves.read_leaves(old) == shortened(records) and saves.is_of(old, records)
+        assert ledger.read_leaves(old) == shortened(records) and ledger.is_of(old, records)
     for name in leaves:
         other = record_leaves({**leaves, name: np.ones((5,), np.float32)})
-        assert not saves.is_of(save, other), name
+        assert not ledger.is_of(save, other), name

@@ -13,8 +13,7 @@ import numpy as np
 from research.engine import keys
 from research.engine.cadence import Cadence
 from research.engine.checkpoint import Retention
-from research.engine.experiment import Experiment
-from research.engine.feed import Window
+from research.engine.experiment import Experiment, Window
 from research.engine.identity import Identity
 from research.engine.metrics import count, maximum, mean
 from research.engine.observer import Silence

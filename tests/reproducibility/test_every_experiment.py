@@ -17,7 +17,7 @@ from research.engine import ledger, needs
 from research.engine.advance import make_advance, make_initial
 from research.engine.cadence import Cadence
 from research.engine.digests import Leaves, member_digests
-from research.engine.hyperparameters import traced
+from research.engine.experiment import traced
 from research.engine.leaves import Reader
 from research.engine.observer import Silence
 from research.engine.population import Population, Seeded

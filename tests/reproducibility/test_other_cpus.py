@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from research.engine.processor import level_1_cache, vector_extensions
+from research.engine.environment import level_1_cache, vector_extensions
 from research.options.catalog import ROOT, catalog
 from tests.reproducibility import bits_run
 

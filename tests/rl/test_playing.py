@@ -9,7 +9,7 @@ import pytest
 
 from experiments.rl import cartpole_dqn, cartpole_ppo, maze_q_learning
 from research.engine import metrics
-from research.engine.hyperparameters import traced
+from research.engine.experiment import traced
 from research.options.config import make_experiment
 from research.rl.agent import reactive
 from research.rl.distributions import Categorical, Gaussian

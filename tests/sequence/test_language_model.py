@@ -14,8 +14,7 @@ import pytest
 from research.data.arrays import ArraySource
 from research.data.sequences import contiguous_rows
 from research.data.vocabulary import Vocabulary
-from research.engine.experiment import Data
-from research.engine.hyperparameters import traced
+from research.engine.experiment import Data, traced
 from research.errors import Mistake
 from research.optimization.supervised import Fitting
 from research.options.config import make_experiment, problems_of

@@ -13,8 +13,7 @@ import pytest
 
 from experiments.sequence import reber_gru
 from research.data.arrays import ArraySource
-from research.engine.experiment import Data
-from research.engine.hyperparameters import traced
+from research.engine.experiment import Data, traced
 from research.options.config import problems_of
 from research.sequence.classification.binary_classification import make_binary_classifier
 from research.sequence.classification.classifiers import RecurrentReader

@@ -13,7 +13,7 @@ import pytest
 from experiments.sequence import ridership_multivariate, ridership_naive, ridership_rnn
 from research.data.feed import open_feed
 from research.data.tfds_split import TfdsSplit
-from research.engine.hyperparameters import traced
+from research.engine.experiment import traced
 from research.errors import Mistake
 from research.options.config import make_experiment, problems_of
 from research.sequence.forecasts.ridership import (

@@ -15,7 +15,7 @@ from scipy.special import expit
 from sklearn.feature_extraction.text import CountVectorizer
 
 from research.data.tokens import PADDING, SIGNS, UNKNOWN, WORD, commonest
-from research.engine.hyperparameters import traced
+from research.engine.experiment import traced
 from research.errors import Mistake
 from research.options.config import make_experiment, problems_of
 from research.sequence.classification import sentiment

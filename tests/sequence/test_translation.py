@@ -11,7 +11,7 @@ import pytest
 from experiments.sequence import translate_bahdanau, translate_transformer
 from research.data.tokens import END, UNKNOWN
 from research.engine.artifacts import Images, Passages
-from research.engine.hyperparameters import traced
+from research.engine.experiment import traced
 from research.options.config import make_experiment, problems_of
 from research.sequence.translations import sentences
 from research.sequence.translations.sentences import RecurrentTranslation, read_sentences

@@ -11,7 +11,7 @@ from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.comparison_text import print_comparison
 from research.cli.pace import RUNS_DIR, RunsDir
 from research.engine.directory import LEDGER_FILE
-from research.engine.headline import larger_is_better, matching
+from research.engine.selection import larger_is_better, matching
 from research.errors import Mistake
 from research.options.convert import did_you_mean
 from research.options.ranges import PATH

@@ -15,9 +15,8 @@ from research.cli.command import Command, Context, Outcome, parse
 from research.cli.failures import explain
 from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.terminal import make_console
-from research.engine.environment import POOL_SIZE, PORTABLE_FLAGS, quiet_libraries
+from research.engine.environment import POOL_SIZE, PORTABLE_FLAGS, SETTINGS, quiet_libraries
 from research.engine.fingerprint import fingerprint, usable_cores, version
-from research.engine.settings import SETTINGS
 from research.errors import EncoreError, Exit
 
 _PACKAGES = (
