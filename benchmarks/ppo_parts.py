@@ -57,7 +57,7 @@ def parts(environments: int, repeats: int) -> dict[str, float]:
     values = {name: jnp.float32(value) for name, value in experiment.hyperparameters.items()}
     state = jax.jit(experiment.init)(stream(0, "init"), values)
     episodes = jax.jit(lambda key: start(environment, key, environments))(jax.random.key(0))
-    agent = experiment.agent
+    agent = experiment.offers["agent"]
 
     def stepping(episodes: Any, key: jax.Array) -> Any:
         keys = jax.random.split(key, (STEPS, environments))

@@ -144,14 +144,18 @@ def open_actor(
     """The state that a run reports, with what it does in its environment; see `open_reported`."""
 
     def unfit(experiment: Experiment) -> str:
-        acts = experiment.agent is not None
-        return "" if acts else "has no policy: it does not act in an environment"
+        return (
+            ""
+            if "agent" in experiment.offers
+            else "has no policy: it does not act in an environment"
+        )
 
     run, name, experiment, state, step, facts = open_reported(
         text, runs_dir, member, context, unfit, which
     )
-    facts["environment"] = experiment.agent.environment.name
-    return Actor(run, name, experiment.agent, state, step, facts)
+    agent = experiment.offers["agent"]
+    facts["environment"] = agent.environment.name
+    return Actor(run, name, agent, state, step, facts)
 
 
 def member_number(identity: Identity, member: int | None) -> int | None:

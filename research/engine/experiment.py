@@ -115,14 +115,12 @@ class Experiment(NamedTuple):
         measure: (host state) -> figures computed on the host at the end.
         artifacts: (host state, evaluation, key) -> name -> what a report shows, made once at the
             end of a complete run; `evaluation` gives the batches of a split, as `Feed.evaluation`.
-        agent: of an experiment that acts, what a state of it does where: a
-            `research.rl.agent.Agent`, which `play` and `evaluate` take. The engine never looks.
         glimpse: (state, key) -> words that show what a state can do, kept for the report at each
             evaluation.
-        writer: of an experiment that writes, how a state of it does, which `sample` takes: a
-            `research.sequence.characters.writing.Writer`. The engine never looks.
-        translator: of an experiment that translates, how a state of it does, which `translate`
-            takes: a `research.sequence.translations.translator.Translator`. The engine never looks.
+        offers: name -> what commands take of a state of it. The engine never looks into them:
+            `agent`, which `play` and `evaluate` take, is a `research.rl.agent.Agent`; `writer`,
+            which `sample` takes, a `research.sequence.characters.writing.Writer`; `translator`,
+            which `translate` takes, a `research.sequence.translations.translator.Translator`.
         needs: what `make` reads of the data and whoever uses a state needs again; kept by the run.
             `Config.make_to_use` then makes the experiment without opening the data: to use a state
             of it, not to train one.
@@ -145,9 +143,7 @@ class Experiment(NamedTuple):
     measure: Callable[[State], Mapping[str, float]] | None = None
     artifacts: Artifacts | None = None
     glimpse: Callable[[State, Key], str] | None = None
-    agent: Any = None
-    writer: Any = None
-    translator: Any = None
+    offers: Mapping[str, Any] = MappingProxyType({})
     needs: Needs | None = None
 
 

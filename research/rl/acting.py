@@ -76,7 +76,7 @@ def make_acting(
         watched=("evaluation",),
         final=("evaluation",),
         artifacts=artifacts,
-        agent=agent,
+        offers={"agent": agent},
     )
 
 

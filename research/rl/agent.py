@@ -14,7 +14,7 @@ from research.rl.policy import Policy, memoryless
 
 
 class Agent(NamedTuple):
-    """Where an experiment acts, and how: `Experiment.agent` of reinforcement learning.
+    """Where an experiment acts, and how: `Experiment.offers["agent"]` of reinforcement learning.
 
     Attributes:
         environment: where, wrapped as the policy knows it: what its actions mean is part of that.

@@ -44,8 +44,8 @@ def test_the_data_is_not_opened(translated, monkeypatch):
     told, _ = translated(DATE)
     monkeypatch.setattr(dates, "make_dates", None)
     assert translated(DATE)[0]["translation"] == told["translation"]
-    with pytest.raises(AttributeError):  # control: making it from the data would not have worked
-        dates.make_dates()
+    with pytest.raises(TypeError):  # control: making it from the data would not have worked
+        dates.DateTranslation().make()
 
 
 def test_a_beam_tells_all_that_it_kept_the_best_first(translated):

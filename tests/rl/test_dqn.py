@@ -99,7 +99,7 @@ def test_what_is_learned_is_acted_on_however_much_is_explored(lever: Environment
     assert told["episode_return"] == 1.0
     assert told["stochastic_episode_return"] < 1.0
     # The control: the most probable of actions that are drawn alike is the first, which pays 0.
-    _, said = experiment.agent.policy(always).act(None, jnp.ones((1, 1)))
+    _, said = experiment.offers["agent"].policy(always).act(None, jnp.ones((1, 1)))
     assert said.drawn.mode()[0] == 0 and said.mode()[0] == 1
 
 

@@ -90,7 +90,7 @@ def test_an_agent_acts_as_the_experiment_evaluates(named):
     # No update is made: at its start a policy is bad in a way of its own.
     figures = metrics.read(jax.device_get(jax.jit(experiment.evaluate)(state, None, key)), "")
     episodes = int(figures["episodes"])
-    found = count(experiment.agent, state, key, episodes)
+    found = count(experiment.offers["agent"], state, key, episodes)
     greedy = found.episode_return[:episodes].mean()
     assert greedy == pytest.approx(figures["episode_return"], rel=1e-6)
     if named is not maze_q_learning:

@@ -198,7 +198,7 @@ def test_groups_learn_what_the_whole_does(echo):
     @jax.jit
     def rollout(key):
         begun = experiment.init(key, VALUES)
-        policy = experiment.agent.policy(begun)
+        policy = experiment.offers["agent"].policy(begun)
         _, seen = collect(environment, policy, begun.episodes, key, 16)
         return begun, make_sequences(network, begun.params, begun.episodes.memory, seen, VALUES)
 

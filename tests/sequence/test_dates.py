@@ -78,16 +78,16 @@ def test_what_is_out_of_range_is_refused(module):
 
 def test_a_subclass_says_where_the_writer_looks():
     experiment = make_experiment(dates_attention.config.smoke())
-    assert experiment.translator.net.attention == "multiplicative"
+    assert experiment.offers["translator"].net.attention == "multiplicative"
     experiment = make_experiment(dates_encoder_decoder.config.smoke())
-    assert experiment.translator.net.attention == "none"
+    assert experiment.offers["translator"].net.attention == "none"
 
 
 def test_an_untrained_net_is_wrong_and_evaluation_says_so_of_its_own_texts():
     experiment = make_experiment(dates_attention.config.smoke())
     values = {name: jnp.float32(value) for name, value in experiment.hyperparameters.items()}
     state = jax.jit(experiment.init)(jax.random.key(0), values)
-    translator, test = experiment.translator, experiment.data.splits["test"].load()
+    translator, test = experiment.offers["translator"], experiment.data.splits["test"].load()
     batch = {name: jnp.asarray(column[:4]) for name, column in test.items()}
     batch["weight"] = jnp.ones(4)
     told = jax.jit(experiment.evaluate)(state, batch, jax.random.key(0))

@@ -53,7 +53,7 @@ class Options:
 
 def unfit(experiment: Experiment) -> str:
     """What an experiment lacks that does not write, or ""."""
-    return "" if experiment.writer is not None else "writes no text: it is no model of characters"
+    return "" if "writer" in experiment.offers else "writes no text: it is no model of characters"
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -65,7 +65,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     from research.engine import keys
     from research.sequence.characters.writing import Taste, write
 
-    writer = found.experiment.writer
+    writer = found.experiment.offers["writer"]
     prompt = writer.vocabulary.encode(options.prompt, "the prompt")
     taste = Taste(options.temperature, options.top_k, options.top_p)
     file, written, began = context.human, [], 0.0

@@ -51,7 +51,7 @@ class Options:
 
 def unfit(experiment: Experiment) -> str:
     """What an experiment lacks that does not translate, or ""."""
-    return "" if experiment.translator is not None else "translates nothing"
+    return "" if "translator" in experiment.offers else "translates nothing"
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -61,7 +61,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     from research.engine import keys
     from research.sequence.translations.translator import Method, translate
 
-    translator = found.experiment.translator
+    translator = found.experiment.offers["translator"]
     method = Method(options.beam, options.length_penalty, options.temperature)
     key = keys.stream(options.seed, "sample")
     (made,) = translate(translator, found.state, [sentence], method, key)

@@ -66,5 +66,5 @@ def make_fixed_policy(
         watched=("evaluation",),
         final=("evaluation",),
         artifacts=artifacts,
-        agent=agent,
+        offers={"agent": agent},
     )

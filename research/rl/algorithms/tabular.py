@@ -272,5 +272,5 @@ def make_tabular(
         final=("evaluation",),
         measure=measure,
         artifacts=artifacts,
-        agent=agent,
+        offers={"agent": agent},
     )

@@ -305,7 +305,7 @@ def make_language_model(
         final=("validation", "test"),
         selection=Selection("validation/loss", larger_is_better=False),
         glimpse=make_glimpse(writer),
-        writer=writer,
+        offers={"writer": writer},
         needs={"vocabulary": vocabulary._asdict()},
     )
 

@@ -115,7 +115,7 @@ def make_translation(
         final=final,
         measure=None if measure is None else lambda state: measure(translator, state),
         artifacts=make_pictures(translator),
-        translator=translator,
+        offers={"translator": translator},
         needs=needs_of(pair),
     )
 
