@@ -26,10 +26,9 @@ def main() -> None:
     named = load(resolve(options.name, catalog()))
     experiment = named.make(named.config)
     state = jax.jit(experiment.init)(jax.random.key(0), traced(experiment.hyperparameters))
-    memory = jax.jit(
-        lambda state: begin_text(experiment.offers["writer"], state, jnp.zeros((1, 1), int))
-    )(state)
-    go_on = follow(experiment.offers["writer"], CHUNK)
+    writer = experiment.offers["writer"]
+    memory = jax.jit(lambda state: begin_text(writer, state, jnp.zeros((1, 1), int)))(state)
+    go_on = follow(writer, CHUNK)
     done = 0
 
     def run(chunks: int) -> None:

@@ -144,11 +144,9 @@ def open_actor(
     """The state that a run reports, with what it does in its environment; see `open_reported`."""
 
     def unfit(experiment: Experiment) -> str:
-        return (
-            ""
-            if "agent" in experiment.offers
-            else "has no policy: it does not act in an environment"
-        )
+        if "agent" in experiment.offers:
+            return ""
+        return "has no policy: it does not act in an environment"
 
     run, name, experiment, state, step, facts = open_reported(
         text, runs_dir, member, context, unfit, which

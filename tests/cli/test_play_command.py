@@ -86,7 +86,8 @@ ACTOR = '''
 
             return Experiment(
                 init, update, evaluate, self.steps, 1, "steps",
-                watched=("evaluation",), final=("evaluation",), offers={"agent": reactive(environment, act)},
+                watched=("evaluation",), final=("evaluation",),
+                offers={"agent": reactive(environment, act)},
             )
 
 
