@@ -31,8 +31,9 @@ def records(name: str) -> dict[Options, list[float]]:
     return found
 
 
-def test_every_experiment_has_a_row() -> None:
-    assert {name for name, _ in named_rows()} == {entry.name for entry in catalog()}
+def test_every_recorded_experiment_has_a_row_and_every_row_is_of_an_experiment() -> None:
+    rows = {name for name, _ in named_rows()}
+    assert set(RECORDED) <= rows <= {entry.name for entry in catalog()}
 
 
 def test_an_option_is_read_as_it_is_typed_and_one_that_is_the_default_is_none() -> None:
