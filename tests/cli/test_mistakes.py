@@ -150,12 +150,10 @@ def test_more_in_a_batch_than_there_is(capsys, tmp_path, monkeypatch):
 
 def test_a_refusal_in_words_is_a_mistake_and_any_other_error_a_bug(tiny, capsys):  # noqa: F811
     text = (tiny.root / "experiments/alpha/tiny.py").read_text()
-    refusal = 'if config.size == 9:\n        raise ValueError("size 9 is odd")\n'
-    bug = 'if config.size == 8:\n        int("eight")\n'
-    tiny.add(
-        "alpha/other",
-        text.replace("def make(config):\n", f"def make(config):\n    {refusal}    {bug}"),
-    )
+    refusal = 'if self.size == 9:\n            raise ValueError("size 9 is odd")\n'
+    bug = 'if self.size == 8:\n            int("eight")\n'
+    start = "    def make(self):\n"
+    tiny.add("alpha/other", text.replace(start, f"{start}        {refusal}        {bug}"))
     assert "alpha/other: size 9 is odd" in refused(capsys, "run", "other", "--size", "9")
     assert main(["run", "other", "--size", "8"]) == 1
     assert "Traceback" in capsys.readouterr().err
