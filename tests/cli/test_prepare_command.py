@@ -20,12 +20,14 @@ def calls(monkeypatch):
 def with_data(project):
     text = (project.root / "experiments/alpha/probe.py").read_text()
     made = """
-    from types import SimpleNamespace
+            from types import SimpleNamespace
 
-    train = SimpleNamespace(name="a set")
-    return SimpleNamespace(steps=1, data=SimpleNamespace(splits={"train": train}))
+            from research.engine.experiment import Data, Experiment
+
+            data = Data({"train": SimpleNamespace(name="a set")})
+            return Experiment(None, None, None, 1, 1, "steps", data=data)
     """
-    project.add("alpha/probe", text.replace('    raise RuntimeError("made")', made))
+    project.add("alpha/probe", text.replace('        raise RuntimeError("made")', made))
 
 
 def test_an_experiments_sources_are_prepared(project, calls, capsys):

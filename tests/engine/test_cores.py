@@ -163,11 +163,23 @@ def test_a_replay_runs_on_them_too(
         assert seen.computing and {len(place) for place in seen.computing} == {wanted}
 
 
+def hold_core(core: int, held: contextlib.ExitStack) -> None:
+    """Take a core as a run does that has settled on it."""
+    name = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+    try:
+        name.bind(f"\0encore-core-{core}")
+    except OSError:
+        pytest.skip("a run is at work on this machine")
+
+
 @pytest.mark.parametrize("alone", [True, False])
 def test_by_measure_a_run_goes_on_as_was_faster(
     alone: bool, program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     everything = os.sched_getaffinity(0)
+    with contextlib.ExitStack() as held:
+        for core in everything:
+            hold_core(core, held)
     expected = run_on(program, tmp_path / "all", len(everything))
     quick(monkeypatch, alone)
     notes, seen = Notes(), Recorded(program, monkeypatch)
@@ -187,18 +199,13 @@ def test_two_runs_never_settle_on_one_core(
     everything = sorted(os.sched_getaffinity(0))
     with contextlib.ExitStack() as held:
         for core in everything[1:]:
-            name = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
-            try:
-                name.bind(f"\0encore-core-{core}")
-            except OSError:
-                pytest.skip("a run is at work on this machine")
+            hold_core(core, held)
         quick(monkeypatch, True)
         with monkeypatch.context() as patched:
             seen = Recorded(program, patched)
             run_on(program, tmp_path / "free", None)
         assert seen.computing[-1] == {everything[0]}
-        name = held.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
-        name.bind(f"\0encore-core-{everything[0]}")
+        hold_core(everything[0], held)
         with monkeypatch.context() as patched:
             seen = Recorded(program, patched)
             run_on(program, tmp_path / "none", None)

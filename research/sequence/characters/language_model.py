@@ -79,6 +79,11 @@ class LanguageModel(TextConfig):
     gradient_norm: Annotated[float, "global norm that gradients are clipped to", POSITIVE] = 1.0
     dropout_rate: Annotated[float, "share dropped of what a layer gives the next", FRACTION] = 0.0
 
+    @property
+    def headline(self) -> str:
+        """What others have figures of."""
+        return "validation/loss"
+
 
 @dataclass(frozen=True)
 class RecurrentLanguageModel(LanguageModel):
@@ -97,11 +102,6 @@ class RecurrentLanguageModel(LanguageModel):
         AMOUNT,
         Divides(("window",)),
     ] = 0
-
-    @property
-    def headline(self) -> str:
-        """What others have figures of."""
-        return "validation/loss"
 
     def smoke(self) -> Self:
         """Few updates of a narrow net."""
