@@ -5,7 +5,7 @@ value network, 64-64 tanh each, learn in four passes of minibatches of 64. Obser
 are normalised by what was seen. Settings follow rl-baselines3-zoo.
 
 Run: python launch.py run rl/mountain_car_ppo
-Expected: evaluation episode_return -112 over 8 seeds (rl-baselines3-zoo: -110.4)
+Expected: evaluation episode_return -113 over 8 seeds (rl-baselines3-zoo: -110.4)
 Time: 90 s
 """
 

@@ -6,7 +6,7 @@ is learned, the same everywhere. The evaluation plays 64 episodes with the mean 
 drawn ones. Settings follow rl-baselines3-zoo, without its state-dependent exploration.
 
 Run: python launch.py run rl/pendulum_ppo
-Expected: evaluation episode_return -186, -278 to -150 (8 seeds; rl-baselines3-zoo: -172)
+Expected: evaluation episode_return -182, -221 to -147 (8 seeds; rl-baselines3-zoo: -172)
 Time: 15 s
 """
 

@@ -6,7 +6,7 @@ are rail and bus boardings and the kind of day that comes next. The checkpoint w
 validation error is reported.
 
 Run: python launch.py run sequence/ridership_two_weeks
-Expected: validation mae 28,100 (31,385 in Géron, 3rd edition, chapter 15), test 230,000
+Expected: validation mae 28,000 (31,385 in Géron, 3rd edition, chapter 15), test 230,000
 Time: 10 s
 """
 

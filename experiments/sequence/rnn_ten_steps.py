@@ -4,7 +4,7 @@ Noisy sums of two sines (Géron's chapter 15). Sequence to vector: the loss is t
 after the window alone.
 
 Run: python launch.py run sequence/rnn_ten_steps
-Expected: test mse .0033 over 5 seeds (G2 ch15: .0085)
+Expected: test mse .0030 over 5 seeds (G2 ch15: .0085)
 Time: 3 s
 """
 
