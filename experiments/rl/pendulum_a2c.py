@@ -6,7 +6,7 @@ returns; without them the same is not learned. The discount is .9: what a torque
 An episode that was cut after 200 steps keeps the value of its last state.
 
 Run: python launch.py run rl/pendulum_a2c
-Expected: evaluation episode_return -196 over 8 seeds, most of them near -180 (rl-baselines3-zoo: -163)
+Expected: evaluation episode_return -196 over 8 seeds, most near -180 (rl-baselines3-zoo: -163)
 Time: 4 s
 """
 
