@@ -16,15 +16,16 @@ from research.engine.observer import Silence
 from research.engine.run import Slicing, StoppedRun, launch
 from research.errors import Mistake
 from research.options.catalog import ROOT, Named, catalog, load
-from research.options.config import config_fields
+from research.options.config import Config, config_fields
 
 
 def maker(config: Any) -> type:
-    """The class that says how experiments of this config are made.
+    """The class that first says how experiments of this config are made.
 
-    Those that share it share nearly all of their code, too.
+    Those that share it share nearly all of their code, too: a class derived from it adds to it.
     """
-    return next(owner for owner in type(config).__mro__ if "make" in vars(owner))
+    owners = [owner for owner in type(config).__mro__ if "make" in vars(owner)]
+    return [owner for owner in owners if owner is not Config][-1]
 
 
 def names() -> list[Any]:
