@@ -72,14 +72,15 @@ def _section(section: Section) -> list[str]:
 
 
 def _option_row(option: Option) -> tuple[str, str]:
+    notes = [option.allowed] if option.allowed else []
     if option.kind is bool:
         left = f"--{'[no-]' if option.default is True else ''}{option.name}"
-        default = " [default: on]" if option.default is True else ""
+        notes += ["default: on"] if option.default is True else []
     else:
         left = f"--{option.name} {describe(option.kind)}"
         shown = option.default is not None and option.default != ""
-        default = f" [default: {spell(option.default)}]" if shown else ""
-    return left, option.help + default
+        notes += [f"default: {spell(option.default)}"] if shown else []
+    return left, f"{option.help} [{'; '.join(notes)}]" if notes else option.help
 
 
 def _rows(rows: Iterable[tuple[str, str]]) -> list[str]:

@@ -19,7 +19,7 @@ from research.options.convert import (
     nearest,
     supported,
 )
-from research.options.ranges import INT32, PATH, Most, flag
+from research.options.ranges import INT32, PATH, Most, Range, flag
 
 
 class Option(NamedTuple):
@@ -34,6 +34,7 @@ class Option(NamedTuple):
         several: whether values with commas between are read as `Several`.
         path: whether it names a place, in which `~` is a home folder.
         most: the largest whole number that it takes.
+        allowed: its range in words, or "".
     """
 
     name: str
@@ -44,6 +45,7 @@ class Option(NamedTuple):
     several: bool = False
     path: bool = False
     most: int = INT32
+    allowed: str = ""
 
 
 class Several(NamedTuple):
@@ -97,7 +99,7 @@ def options_of(config: Any) -> tuple[Option, ...]:
             problems.append(
                 f"the field {field.name} is {describe(field.kind)}, which no option can spell"
             )
-        most = field.mark(Most)
+        most, allowed = field.mark(Most), field.mark(Range)
         options.append(
             Option(
                 flag(field.name).removeprefix("--"),
@@ -107,6 +109,7 @@ def options_of(config: Any) -> tuple[Option, ...]:
                 field.help,
                 path=PATH in field.marks,
                 most=most.value if most else INT32,
+                allowed=str(allowed or ""),
             )
         )
     if problems:

@@ -85,7 +85,7 @@ class Range(NamedTuple):
         if self.low > -math.inf:
             bounds.append(f"{'above' if self.above else 'at least'} {self.low:g}")
         if self.high != math.inf:
-            high = self.high if isinstance(self.high, str) else f"{self.high:g}"
+            high = flag(self.high) if isinstance(self.high, str) else f"{self.high:g}"
             bounds.append(f"{'below' if self.below else 'at most'} {high}")
         return " and ".join(bounds) or "finite"
 

@@ -96,7 +96,7 @@ def test_help_of_an_experiment_shows_its_options(project, capsys):
     assert main(["run", "probe", "--help"]) == 0
     text = capsys.readouterr().out
     assert "Options of alpha/probe" in text
-    assert "--learning-rate FLOAT" in text and "step size [default: 0.001]" in text
+    assert "--learning-rate FLOAT" in text and "step size [above 0; default: 0.001]" in text
     assert "--[no-]nesterov" in text
     assert "--optimizer adam|sgd" in text
 

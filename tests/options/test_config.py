@@ -154,3 +154,10 @@ def test_a_fixed_field_is_no_option_and_no_part_of_what_a_run_is() -> None:
 def test_the_values_of_an_object_are_the_defaults_of_its_options() -> None:
     defaults = {option.name: option.default for option in options_of(Probe(epochs=9))}
     assert defaults["epochs"] == 9 and defaults["batch-size"] == 8
+
+
+def test_an_option_says_its_range() -> None:
+    allowed = {option.name: option.allowed for option in options_of(Probe())}
+    assert allowed["epochs"] == "at least 1"
+    assert allowed["warmup"] == "at least 0 and at most --epochs"
+    assert allowed["scale"] == ""
