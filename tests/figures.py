@@ -1,10 +1,11 @@
-"""The README's rows: an experiment, the options that it was run with, and what is said of it."""
+"""The rows of results: an experiment, the options that it was run with, and what is said of it."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from research.options.catalog import ROOT, Named, catalog, load, resolve
@@ -17,8 +18,16 @@ Options = tuple[tuple[str, Any], ...]
 
 def named_rows() -> list[tuple[str, str]]:
     """Names, and the rows beside them."""
-    text = (ROOT / "README.md").read_text()
-    return re.findall(r"^\| `(\w+/\w+)` \|(.*)\|$", text, re.MULTILINE)
+    return _rows(ROOT / "docs/results.md")
+
+
+def chosen_rows() -> list[tuple[str, str]]:
+    """Those of them that the README has, too."""
+    return _rows(ROOT / "README.md")
+
+
+def _rows(page: Path) -> list[tuple[str, str]]:
+    return re.findall(r"^\| `(\w+/\w+)` \|(.*)\|$", page.read_text(), re.MULTILINE)
 
 
 def rows_of(name: str) -> dict[Options, str]:

@@ -1,4 +1,4 @@
-"""The recorded runs that the README's figures come from: whole, current, and replayable."""
+"""The recorded runs that the page of results rests on: whole, current, and replayable."""
 
 from __future__ import annotations
 

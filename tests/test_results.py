@@ -1,4 +1,4 @@
-"""The figures in the README are those of the recorded runs."""
+"""The figures on the page of results, and in the README, are those of the recorded runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import stats
 
 from research.engine.selection import headline
 from research.options.catalog import ROOT, catalog
-from tests.figures import Options, differing, named, named_rows, rows_of
+from tests.figures import Options, chosen_rows, differing, named, named_rows, rows_of
 
 RECORDS = ROOT / "records"
 RECORDED = sorted(path.relative_to(RECORDS).as_posix() for path in RECORDS.glob("*/*/"))
@@ -34,6 +34,13 @@ def records(name: str) -> dict[Options, list[float]]:
 def test_every_recorded_experiment_has_a_row_and_every_row_is_of_an_experiment() -> None:
     rows = {name for name, _ in named_rows()}
     assert set(RECORDED) <= rows <= {entry.name for entry in catalog()}
+
+
+def test_the_readme_has_rows_of_the_page() -> None:
+    chosen = chosen_rows()
+    assert len(chosen) > 5 and set(chosen) <= set(named_rows())
+    there_are = re.search(r"There are (\d+), in", (ROOT / "README.md").read_text())
+    assert there_are and int(there_are[1]) == len(catalog())
 
 
 def test_an_option_is_read_as_it_is_typed_and_one_that_is_the_default_is_none() -> None:
