@@ -119,9 +119,11 @@ def _store(path: Path, stored: Leaves) -> None:
         except Exception as error:
             # Orbax tells of a full disk by ValueError, with the system's number in its text.
             number = re.search(r"os_error_code='(\d+)'", str(error))
-            if number is None:
+            gone = "are missing" in str(error) or not path.parent.exists()
+            if number is None and not gone:
                 raise
-            code = int(number[1])
+            # What it has just written, somebody has deleted.
+            code = int(number[1]) if number else errno.ENOENT
             raise OSError(code, os.strerror(code), str(path)) from None
 
 

@@ -231,3 +231,28 @@ def test_retention(tmp_path, retention, best, stay):
     assert checkpoint.stored_steps(tmp_path) == stay
     assert sorted([*removed, *stay]) == list(range(0, 70, 10))
     assert (tmp_path / "20.aside-0").is_dir() and not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("says", "raised"),
+    [
+        ("Save failed: 6/6 params are missing .zarray in checkpoint", FileNotFoundError),
+        ("shapes do not fit", ValueError),  # control: any other error is a bug, and stays one
+    ],
+)
+def test_files_deleted_under_orbax_are_missed_as_files(tmp_path, monkeypatch, says, raised):
+    class Refusing:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def save(self, path, stored):
+            raise ValueError(says)
+
+    monkeypatch.setattr(checkpoint, "_orbax", Refusing)
+    with pytest.raises(raised) as told:
+        checkpoint._store(tmp_path / "content", {"0": np.ones(3)})
+    if raised is FileNotFoundError:
+        assert told.value.filename == str(tmp_path / "content")
