@@ -113,6 +113,7 @@ def make_page(runs: Sequence[Run], about: Mapping[str, About]) -> Page:
         runs: at least one.
         about: experiment -> what its file says.
     """
+    runs = [with_headline(run, about.get(run.experiment, About()).expected) for run in runs]
     found = group_runs(runs)
     experiments = list(dict.fromkeys(run.experiment for run in runs))
     texts = [about.get(name, About()) for name in experiments]
@@ -148,6 +149,22 @@ def make_page(runs: Sequence[Run], about: Mapping[str, About]) -> Page:
         ledger=ledger,
         ledgers=ledgers,
     )
+
+
+def with_headline(run: Run, expected: str) -> Run:
+    """The run with the figure that matters named, if it was made before ledgers named it.
+
+    Args:
+        run: any.
+        expected: what its experiment's file expects; the first figure that stands there is taken.
+    """
+    text = expected.replace("_", " ")
+    names = {name for member in run.members for name in member.metrics}
+    places = {name: text.find(spell_name(name)) for name in names}
+    found = [name for name, place in places.items() if place >= 0]
+    if run.headline or not found:
+        return run
+    return run._replace(headline=min(found, key=lambda name: (places[name], name)))
 
 
 def make_headline(group: Group, metric: str, number: int, of: int) -> Headline:

@@ -190,3 +190,14 @@ def test_a_run_that_only_just_began_has_a_page(make, tmp_path):
     (directory / "result.json").unlink()
     text = html_of(directory)
     assert "not complete" in text and "None yet" in text
+
+
+def test_a_record_from_before_headlines_shows_the_figure_that_its_experiment_expects():
+    (directory,) = (ROOT / "records/sequence/ridership_rnn").glob("*")
+    run = read_run(directory)
+    assert not run.headline
+    about = {run.experiment: About("", "validation mae 26,900 (29,015), test 96,000")}
+    assert make_page([run], about).metric == "validation mae"
+    assert make_page([run], {}).metric == "test mse"  # control: the rule of all
+    named = run._replace(headline="test/mae")
+    assert make_page([named], about).metric == "test mae"
