@@ -26,8 +26,8 @@ def cpu_kind(cpuinfo: Path = _CPUINFO) -> str:
     fields = _first_processor(cpuinfo)
     names = {"vendor_id": "", "cpu family": "family ", "model": "model "}
     names |= {"CPU implementer": "implementer ", "CPU part": "part "}
-    said = " ".join(label + fields[name] for name, label in names.items() if name in fields)
-    return said or platform.processor() or "not known"
+    kind = " ".join(label + fields[name] for name, label in names.items() if name in fields)
+    return kind or platform.processor() or "not known"
 
 
 def vector_extensions(cpuinfo: Path = _CPUINFO) -> list[str]:
@@ -126,11 +126,11 @@ def settle_settings(environment: MutableMapping[str, str] = os.environ) -> Itera
         variable = name.upper()
         found = environment.pop(variable, "")
         if imported is None:
-            said = f"{variable}={found}" if found and not _means(found, setting.value) else ""
+            other = f"{variable}={found}" if found and not _means(found, setting.value) else ""
         else:
-            said = _set(imported.config, name, setting.value)
-        if said:
-            yield f"{said} was replaced by {setting.value}: with it {setting.meaning}"
+            other = _set(imported.config, name, setting.value)
+        if other:
+            yield f"{other} was replaced by {setting.value}: with it {setting.meaning}"
 
 
 def _means(text: str, value: str) -> bool:

@@ -25,12 +25,17 @@ from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
 from research.options.ranges import COUNT, FRACTION, POSITIVE, Range
 from research.rl.agent import Agent
-from research.rl.descent import descend_over_minibatches, shuffled_minibatches
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.exploration import exploration_rate
 from research.rl.learned_model import LearnedModel, Prediction
-from research.rl.on_policy import Minibatches, OnPolicyState, begin, make_on_policy, remaining
+from research.rl.on_policy import (
+    Minibatches,
+    OnPolicyState,
+    begin,
+    learn_in_minibatches,
+    make_on_policy,
+)
 from research.rl.policy import Memory, Policy
 from research.rl.q_network import features
 from research.rl.rollout import Episodes, Trajectory, episode_metrics, step_all
@@ -279,19 +284,14 @@ def learn(
     """
     values = state.hyperparameters
     gradient_of = jax.grad(model_loss, argnums=2, has_aux=True)
-    (params, opt_state), parts = descend_over_minibatches(
+    return learn_in_minibatches(
+        config,
+        state,
+        examples,
         lambda params, part: gradient_of(planner.environment, planner.model, params, part, values),
         _transformation(values),
-        remaining(config, state.updates) * values["learning_rate"],
-        config.groups,
-        (state.params, state.opt_state),
-        examples,
-        shuffled_minibatches(
-            key, config.rollout_size, config.minibatch_size, config.epochs, config.groups
-        ),
         key,
     )
-    return params, opt_state, {name: mean(figures) for name, figures in parts.items()}
 
 
 def _transformation(values: Hyperparameters) -> optax.GradientTransformation:

@@ -23,17 +23,22 @@ import optax
 
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
-from research.engine.metrics import Metrics, mean, merge
+from research.engine.metrics import Metrics, merge
 from research.options.ranges import FRACTION, POSITIVE, Range, Since
 from research.rl.acting import Report, reporting
 from research.rl.advantages import generalised_advantages
 from research.rl.agent import reactive
-from research.rl.descent import descend_over_minibatches, shuffled_minibatches
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.exploration import exploration_rate
 from research.rl.network import HiddenLayers
-from research.rl.on_policy import Minibatches, OnPolicyState, begin, make_on_policy, remaining
+from research.rl.on_policy import (
+    Minibatches,
+    OnPolicyState,
+    begin,
+    learn_in_minibatches,
+    make_on_policy,
+)
 from research.rl.policy import memoryless
 from research.rl.q_learner import EpsilonGreedy, QLearner
 from research.rl.q_network import QNetwork, features
@@ -207,19 +212,14 @@ def learn(
     """
     values = state.hyperparameters
     gradient_of = jax.grad(pqn_loss, argnums=1, has_aux=True)
-    (params, opt_state), parts = descend_over_minibatches(
+    return learn_in_minibatches(
+        config,
+        state,
+        examples,
         lambda params, part: gradient_of(learner, params, part, values),
         _transformation(values),
-        remaining(config, state.updates) * values["learning_rate"],
-        config.groups,
-        (state.params, state.opt_state),
-        examples,
-        shuffled_minibatches(
-            key, config.rollout_size, config.minibatch_size, config.epochs, config.groups
-        ),
         key,
     )
-    return params, opt_state, {name: mean(figures) for name, figures in parts.items()}
 
 
 def _transformation(values: Hyperparameters) -> optax.GradientTransformation:
