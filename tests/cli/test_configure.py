@@ -8,6 +8,7 @@ import pytest
 from research.cli.pace import RunOptions
 from research.errors import Mistake
 from research.options.catalog import catalog, load
+from research.options.config import config_fields
 from research.options.configure import added_since, config_from, config_options, configure
 from research.options.options import options_of, scan
 
@@ -55,8 +56,6 @@ def test_a_field_named_like_an_option_of_run_is_the_experiments_mistake(project)
 
 
 def test_a_recorded_config_reads_back(project):
-    from research.options.config import config_fields
-
     named = load(catalog(project.root)[0])
     config = replace(named.config, widths=(5, 6), limit=3)
     recorded = json.loads(json.dumps(config_fields(config)))
@@ -67,3 +66,16 @@ def test_a_recorded_config_reads_back(project):
     assert "before the experiment had --limit" in added_since(named, recorded)
     with pytest.raises(Mistake, match="no longer has --gone, with which"):
         config_from(named, recorded | {"gone": 1})
+
+
+def test_a_field_left_out_as_neutral_reads_back_neutral_whatever_the_default(project):
+    text = (project.root / "experiments/alpha/probe.py").read_text()
+    text = text.replace("import COUNT, POSITIVE", "import COUNT, POSITIVE, Since")
+    text = text.replace('"look ahead"] = True', '"look ahead", Since(False)] = True')
+    project.add("alpha/probe", text)
+    named = load(catalog(project.root)[0])
+    assert config_fields(named.config)["nesterov"] is True
+    recorded = config_fields(replace(named.config, nesterov=False))
+    assert "nesterov" not in recorded
+    assert config_from(named, recorded) == replace(named.config, nesterov=False) != named.config
+    assert added_since(named, recorded) == ""
