@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from research.engine.cadence import Cadence
 from research.engine.identity import Identity
-from research.engine.observer import Silence
+from research.engine.loop import Cadence
+from research.engine.opening import Surroundings
 from research.engine.program import Program
-from research.engine.record import Figures
+from research.engine.record import Figures, Silence
 from research.engine.run import Slicing, launch
-from research.engine.surroundings import Surroundings
 from research.errors import Stopped
 
 NEVER = 10**9

@@ -35,8 +35,8 @@ from research.engine.environment import settle_environment
 from research.engine.experiment import Batch, Experiment, Feed, Hyperparameters, Key
 from research.engine.fingerprint import fingerprint
 from research.engine.metrics import Metrics, mean
+from research.engine.opening import Surroundings
 from research.engine.program import Program
-from research.engine.surroundings import Surroundings
 from research.options.catalog import ROOT, catalog, load, resolve
 
 REPORT_EVERY = 100

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from research.cli.terminal import is_terminal, make_console
+from research.engine.result import variants_of
 from research.engine.selection import rank
-from research.engine.spread import variants_of
 from research.runs.spelling import spell_field, spell_figure, spell_name
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ FIGURES_SECONDS = 2.0
 
 
 class Display:
-    """An observer (see `research.engine.observer`) that writes for people.
+    """An observer (see `research.engine.record`) that writes for people.
 
     Args:
         progress: where the bar, or plain lines, go.

@@ -29,7 +29,7 @@ def follow_run(
     A signal to all processes, as Ctrl-C or a cluster sends it, is answered by the first alone: it
     saves, and lets this one go.
     """
-    from research.engine.following import follow
+    from research.engine.processes import follow
 
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -17,8 +17,8 @@ from research.options.catalog import Named
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity
-    from research.engine.initialize import Initial
     from research.engine.processes import Channel
+    from research.engine.stored import Initial
 
 
 def settle(pace: Pace) -> Channel | None:

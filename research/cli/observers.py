@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from research.engine.observer import Figures, Observer
+    from research.engine.record import Figures, Observer
 
 
 class Together:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from research.engine.experiment import Experiment, Feed
     from research.engine.identity import Identity, Member
+    from research.engine.opening import Surroundings
     from research.engine.population import Population
     from research.engine.processes import Channel
     from research.engine.program import Program
-    from research.engine.surroundings import Surroundings
 
 
 class Opened(NamedTuple):
@@ -68,11 +68,10 @@ def opened(
     """
     from research.data.feed import open_feed
     from research.engine import compilation_cache
-    from research.engine.code import code_digest
     from research.engine.environment import quiet_libraries
-    from research.engine.fingerprint import fingerprint
+    from research.engine.fingerprint import code_digest, fingerprint
+    from research.engine.opening import Surroundings
     from research.engine.program import Program
-    from research.engine.surroundings import Surroundings
 
     quiet_libraries()
     compilation_cache.enable(tell)
@@ -140,7 +139,7 @@ def opened_run(
     """
     import jax
 
-    from research.engine.following import Leader
+    from research.engine.processes import Leader
     from research.engine.program import Program
 
     if channel is not None and identity.population is not None:

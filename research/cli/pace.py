@@ -176,8 +176,8 @@ class RunOptions(Pace, Choice):
 
 def slicing(pace: Pace, experiment: Experiment) -> Slicing:
     """What the engine is told: the experiment's cadence with what was asked for instead."""
-    from research.engine.cadence import default_cadence
     from research.engine.checkpoint import Retention
+    from research.engine.loop import default_cadence
     from research.engine.run import Slicing
 
     selection = experiment.selection

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from research.cli.event_files import PART, Writer, event_files, read_times
 from research.engine.directory import CHECKPOINTS, CONFIG_FILE, LEDGER_FILE, METRICS_FILE
-from research.engine.spread import Spread, spread
+from research.engine.result import Spread, spread
 from research.errors import Mistake
 from research.runs.files import lines_after, numbered, read_json
 from research.runs.members import figures_of
 
 if TYPE_CHECKING:
-    from research.engine.observer import Figures, Observer
+    from research.engine.record import Figures, Observer
 
 DIRECTORY = "events"
 MOST_MEMBERS = 8
@@ -76,7 +76,7 @@ def with_events(observer: Observer, *, wanted: bool) -> Iterator[Observer]:
 
 
 class Events:
-    """An observer (see `research.engine.observer`) that writes TensorBoard events."""
+    """An observer (see `research.engine.record`) that writes TensorBoard events."""
 
     def __init__(self) -> None:
         self._run: Path | None = None

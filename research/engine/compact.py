@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.engine import ledger, lock
-from research.engine.code import DIGITS
+from research.engine import ledger
 from research.engine.digests import LeafRecord, shortened
-from research.engine.directory import LEDGER_FILE
+from research.engine.directory import LEDGER_FILE, hold
 from research.engine.durable import write_file
+from research.engine.fingerprint import DIGITS
 from research.engine.ledger import (
     Ledger,
     figure_names,
@@ -49,7 +49,7 @@ def compact(directory: Path) -> Compacted:
         Mistake: a process is at work in the run.
     """
     path = directory / LEDGER_FILE
-    with lock.hold(directory):
+    with hold(directory):
         opened = ledger.read(path)
         if opened.broken or not opened.lines:
             raise Damaged(f"{path} is damaged: {opened.broken or 'it is empty'}")

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from research.engine import checkpoint, fingerprint, ledger
-from research.engine.code import changed
-from research.engine.digests import Leaves, differing_leaves
+from research.engine.digests import Leaves, describe_leaves, differing_leaves
 from research.engine.directory import Directories
+from research.engine.fingerprint import changed
 from research.engine.ledger import Ledger, read_leaves, read_sketches
-from research.engine.sketches import describe_leaves
 from research.errors import Damaged
 
 

@@ -1,9 +1,18 @@
-"""A run's directory: what lies in it, by name."""
+"""A run's directory: what lies in it, by name, and the lock that lets one process work in it."""
 
 from __future__ import annotations
 
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
+
+from research.engine.durable import named
+from research.errors import Damaged, Mistake, Stopped
 
 CONFIG_FILE = "config.json"
 LEDGER_FILE = "ledger.jsonl"
@@ -44,3 +53,136 @@ class Directories(NamedTuple):
     def result(self) -> Path:
         """The figures of the run, whole or so far."""
         return self.run / RESULT_FILE
+
+
+_ATTEMPTS = 4
+_LOOKING_SECONDS = 0.03
+
+
+class Held(NamedTuple):
+    """A directory that this process holds, wherever it is moved to.
+
+    Attributes:
+        directory: where it lay when it was taken.
+        descriptor: of the directory itself.
+    """
+
+    directory: Path
+    descriptor: int
+
+    def check(self) -> None:
+        """Make sure that it still lies there.
+
+        Raises:
+            Stopped: it was moved; the run in it goes on from where it now is.
+            Damaged: it was deleted.
+        """
+        try:
+            if os.path.samestat(os.fstat(self.descriptor), self.directory.stat()):
+                return
+        except FileNotFoundError:
+            pass
+        # What was under way has made folders there once more; they would look like a run.
+        for place, _, _ in os.walk(self.directory, topdown=False):
+            with suppress(OSError):
+                Path(place).rmdir()
+        now = _place(self.descriptor)
+        if now is None:
+            raise Damaged(
+                f"{self.directory} was deleted while a process was at work in it, and what was "
+                "saved there with it; the same command starts anew"
+            )
+        raise Stopped(
+            f"{self.directory} was moved while a process was at work in it"
+            + (f": what was saved lies in {now}" if now else "")
+            + f"; `python launch.py resume {now or 'DIRECTORY'}` goes on"
+        )
+
+
+def _place(descriptor: int) -> str | None:
+    """Where an open directory now lies; "" where the system does not say, None where it is gone."""
+    if os.fstat(descriptor).st_nlink == 0:
+        return None
+    try:
+        found = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+    except OSError:
+        return ""
+    return None if found.endswith(" (deleted)") else found
+
+
+@contextmanager
+def hold(directory: Path) -> Iterator[Held]:
+    """Hold a run's directory for this process.
+
+    An error that comes of the directory's being moved or deleted meanwhile is told as that.
+
+    The kernel drops the lock when its owner dies, however it dies, so that a dead owner's lock
+    needs no guessing to be taken over. The file says who holds it, for people.
+
+    Raises:
+        Mistake: another living process holds it, or has just moved it aside.
+        Stopped, Damaged: as `Held.check` has it.
+    """
+    path = directory / "lock"
+    # Unbuffered: what a full disk refuses would be written, and refused, again at the end.
+    with path.open("a+b", buffering=0) as file:
+        if not _take(file):
+            raise Mistake(
+                f"{owner(directory)} is at work in {directory}; wait for it, or stop it, "
+                "then try again"
+            )
+        if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            # Between opening and locking, a restart moved the directory, and the file with it.
+            raise Mistake(f"{directory} was moved aside by another process; try again")
+        with named(path):
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        held = Held(directory, os.open(directory, os.O_RDONLY))
+        try:
+            yield held
+        except Exception as error:
+            held.check()
+            lost = getattr(error, "filename", None) or ""
+            if isinstance(error, FileNotFoundError) and Path(lost).is_relative_to(directory):
+                raise Damaged(
+                    f"{lost} was deleted while a process was at work in {directory}; the same "
+                    "command goes on from what is left"
+                ) from None
+            raise
+        finally:
+            os.close(held.descriptor)
+
+
+def _take(file: IO[Any]) -> bool:
+    """Whether the lock could be taken; `is_held`, which looks for an instant, is waited for."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if attempt < _ATTEMPTS - 1:
+                time.sleep(_LOOKING_SECONDS)
+        else:
+            return True
+    return False
+
+
+def is_held(directory: Path) -> bool:
+    """Whether a living process holds the directory."""
+    try:
+        file = (directory / "lock").open("rb")
+    except OSError:  # never held, or held by somebody whose file this user may not read
+        return False
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def owner(directory: Path) -> str:
+    """Who last held the directory, for people: `process 123 on host`."""
+    try:
+        return (directory / "lock").read_text().strip() or "another process"
+    except OSError:
+        return "another process"

@@ -11,16 +11,14 @@ from typing import Any
 import jax
 
 from research.engine import artifacts, checkpoint, keys, ledger
-from research.engine.advance import Carry
 from research.engine.directory import Directories
 from research.engine.durable import write_file
 from research.engine.identity import Identity
 from research.engine.leaves import Reader
 from research.engine.loop import Position, Trained, evaluate
-from research.engine.observer import Observer
 from research.engine.population import Population
-from research.engine.program import Program
-from research.engine.record import HOST_TOLERANCE, Figure, spell_figures, unlike
+from research.engine.program import Carry, Program
+from research.engine.record import HOST_TOLERANCE, Figure, Observer, spell_figures, unlike
 from research.engine.result import figures_of, last_word, shown, vouched
 from research.engine.saver import Saver
 from research.engine.selection import each_member, reported_steps

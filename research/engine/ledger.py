@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.engine import sketches
+from research.engine import digests
 from research.engine.digests import (
     SHORT,
     STATE,
@@ -239,7 +239,7 @@ def spell_save(
         "step": step,
         "digest": state_digest(records),
         "leaves": spell_short(records),
-        "sketches": sketches.spell({name: leaves[name] for name in _sketched(leaves)}),
+        "sketches": digests.spell({name: leaves[name] for name in _sketched(leaves)}),
     }
     return content | ({"members": member_digests(leaves)} if members else {})
 
@@ -267,7 +267,7 @@ def read_leaves(save: Mapping[str, Any]) -> dict[str, LeafRecord]:
 def read_sketches(save: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Path -> sketch, of the state's leaves; empty where the line has none."""
     text = save.get("sketches")
-    return sketches.parse(text, _sketched(save["table"]["names"])) if text else {}
+    return digests.parse(text, _sketched(save["table"]["names"])) if text else {}
 
 
 def _sketched(names: Iterable[str]) -> list[str]:

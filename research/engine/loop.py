@@ -1,25 +1,169 @@
-"""The host loop, read from top to bottom: advance, evaluate, save, record, show."""
+"""The host loop: advance, evaluate, save, record, show.
+
+When it stops to report, evaluate or save changes no bit of the state. Where a metric of training is
+not finite, a loss most often, it keeps what led to it and ends.
+"""
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.engine import divergence, metrics, record
-from research.engine.advance import Carry
-from research.engine.cadence import Cadence, ChunkSize
+from research.engine import checkpoint, durable, metrics, record
 from research.engine.checkpoint import Facts
 from research.engine.cores import Cores
-from research.engine.directory import Directories
+from research.engine.digests import METRICS, STATE, Leaves
+from research.engine.directory import NONFINITE, Directories
 from research.engine.interrupts import StopRequest
 from research.engine.leaves import Reader
-from research.engine.observer import Observer
-from research.engine.program import Program
-from research.engine.record import Figure, Figures
+from research.engine.program import Carry, Program
+from research.engine.record import Figure, Figures, Observer
 from research.engine.saver import Saver
 from research.engine.selection import bests_until, better, is_over
+from research.errors import Damaged, EncoreError, Exit
+
+CHUNK_SECONDS = 0.25
+"""About how long the device works before the host looks again."""
+
+
+class Cadence(NamedTuple):
+    """Steps between the loop's stops.
+
+    Attributes:
+        report_every: steps between lines of metrics.
+        evaluate_every: steps between evaluations.
+        save_every: steps between checkpoints.
+        save_seconds: a checkpoint is made besides when the last is older than this.
+        chunk_seconds: about how long the device works before the host looks again.
+    """
+
+    report_every: int
+    evaluate_every: int
+    save_every: int
+    save_seconds: float = 30.0
+    chunk_seconds: float = CHUNK_SECONDS
+
+    def next_stop(self, step: int, until: int, chunk: int) -> int:
+        """The next step at which the loop has something to do, at most `chunk` away."""
+        stops = [step + chunk, until]
+        for every in (self.report_every, self.evaluate_every, self.save_every):
+            stops.append(step - step % every + every)
+        return min(stops)
+
+
+def default_cadence(steps: int, evaluate_every: int) -> Cadence:
+    """About fifty reports in a run, a checkpoint at each evaluation."""
+    return Cadence(
+        report_every=max(1, steps // 50),
+        evaluate_every=max(1, evaluate_every),
+        save_every=max(1, evaluate_every),
+    )
+
+
+class ChunkSize:
+    """How many steps to hand to the device at a time, from the rate seen so far."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self.steps = 1
+
+    def seen(self, steps: int, seconds: float) -> None:
+        """Take note of a chunk. Growth is bounded, so that one odd timing does no harm."""
+        fitting = int(steps * self._seconds / max(seconds, 1e-6))
+        self.steps = max(1, min(fitting, 4 * self.steps))
+
+
+class Diverged(EncoreError):
+    """A metric of training is NaN or infinite."""
+
+    exit_code = Exit.DIVERGED
+
+
+def nonfinite_leaves(leaves: Leaves) -> dict[str, str]:
+    """Path -> what is wrong, of each leaf of the state that holds NaN or infinity."""
+    found = {}
+    for name, array in leaves.items():
+        if name.startswith(STATE) and array.dtype.kind not in "iub":
+            bad = ~np.isfinite(array.astype(np.float32))
+            if bad.any():
+                first = tuple(int(i) for i in np.argwhere(bad)[0])
+                place = f", first at {list(first)}" if first else ""
+                found[name] = f"{int(bad.sum())} of {array.size} values{place}"
+    return found
+
+
+def nonfinite_metric(leaves: Leaves) -> str:
+    """The metric whose sum is NaN or infinite, in words; `loss` goes before others.
+
+    Args:
+        leaves: of a carry, those of its metrics among them; `[members]` in a population.
+    """
+    found: list[str] = []
+    for name, array in leaves.items():
+        if name.startswith(METRICS):
+            metric, _, part = name.removeprefix(METRICS).rpartition("/")
+            # A maximum of nothing is -inf.
+            fine = np.isfinite(array) | (np.isneginf(array) & (part == "value"))
+            found += [] if fine.all() else [metric]
+    found.sort(key=lambda name: name != "loss")
+    return found[0].replace("_", " ") if found else "loss"
+
+
+def _last_good(checkpoints: Path) -> str:
+    """The newest whole checkpoint that holds only finite numbers.
+
+    A loss is that of the parameters before its step, so that an update can overflow, and be
+    saved, one step before a loss tells of it.
+    """
+    for step in reversed(checkpoint.stored_steps(checkpoints)):
+        try:
+            leaves = checkpoint.read(checkpoints, step).leaves
+        except Damaged:
+            continue
+        if not nonfinite_leaves(leaves):
+            return str(checkpoint.path_of(checkpoints, step))
+    return "none"
+
+
+def dump(run: Path, leaves: Leaves) -> Diverged:
+    """Keep the state that the bad step left, and make the error that says so.
+
+    Args:
+        run: the run's directory; the dump lies in `nonfinite/<step>/`.
+        leaves: the carry's leaves right after it; in a population, those of every member, of
+            which some may not have come as far.
+    """
+    first = np.atleast_1d(leaves["nonfinite"])
+    step = int(first[first >= 0].min())
+    whose = ""
+    if leaves["nonfinite"].ndim:
+        members = ", ".join(str(k) for k in np.flatnonzero(first == step))
+        whose = f" of member {members} (counted from 0)"
+    bad = nonfinite_leaves(leaves)
+    directory = run / NONFINITE / str(step)
+    directory.mkdir(parents=True, exist_ok=True)
+    # Extension types such as bfloat16 do not survive .npz: widened, the values are the same.
+    savable = {n: a if a.dtype.isbuiltin == 1 else a.astype(np.float32) for n, a in leaves.items()}
+    with (directory / "state.npz").open("wb") as file:
+        np.savez(file, **savable)  # type: ignore[arg-type]
+    durable.write_file(directory / "leaves.json", json.dumps(bad, indent=1) + "\n")
+    last_good = _last_good(run / "checkpoints")
+    if bad:
+        name, what = next(iter(bad.items()))
+        offender = f"{name} ({what}){f' and {len(bad) - 1} more leaves' if len(bad) > 1 else ''}"
+    else:
+        offender = "no leaf of the state yet, only the metric itself"
+    return Diverged(
+        f"the {nonfinite_metric(leaves)} of step {step}{whose} is not finite.\n"
+        f"  not finite after it: {offender}\n"
+        f"  last good checkpoint: {last_good}\n"
+        f"  state after the step: {directory / 'state.npz'}\n"
+        "  A smaller learning rate or gradient clipping may help; --nan keep goes on regardless."
+    )
 
 
 class Position(NamedTuple):
@@ -123,9 +267,9 @@ def train(
             if nonfinite >= 0:
                 if halt:
                     saver.wait()
-                    raise divergence.dump(places.run, program.leaves(carry, reader))
+                    raise dump(places.run, program.leaves(carry, reader))
                 if not warned:
-                    name = divergence.nonfinite_metric(program.leaves(carry, reader))
+                    name = nonfinite_metric(program.leaves(carry, reader))
                     observer.note(f"the {name} of step {nonfinite} is not finite; going on as told")
                     warned = True
             step, reported = stop, False

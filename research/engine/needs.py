@@ -17,7 +17,7 @@ from research.errors import Damaged
 
 if TYPE_CHECKING:
     from research.engine.experiment import Needs
-    from research.engine.observer import Observer
+    from research.engine.record import Observer
 
 FILE = "needs.json"
 

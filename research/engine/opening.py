@@ -1,23 +1,198 @@
-"""Opening a run's directory: its ledger made whole, and the newest checkpoint to go on from."""
+"""Opening a run's directory: what lies there, may it go on, and from which checkpoint."""
 
 from __future__ import annotations
 
 import itertools
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
-from research.engine import checkpoint, ledger, needs
+from research.engine import artifacts, checkpoint, fingerprint, ledger, needs
 from research.engine.checkpoint import Checkpoint
 from research.engine.directory import CONFIG_FILE, Directories
 from research.engine.durable import write_file
 from research.engine.experiment import Experiment
+from research.engine.fingerprint import changed
 from research.engine.identity import Identity, is_config_file_true
-from research.engine.initialize import Initial, keep_initial
-from research.engine.inspection import cut_off
 from research.engine.ledger import Ledger, is_of
-from research.engine.observer import Observer
 from research.engine.program import Program
+from research.engine.record import Observer, read_metrics
+from research.engine.result import vouched
 from research.engine.selection import best_saves, steps_of
-from research.engine.surroundings import Surroundings, check_header, what_changed
+from research.engine.stored import Initial, keep_initial
 from research.errors import Damaged, Mistake
+
+
+class Surroundings(NamedTuple):
+    """What a run meets outside its identity; recorded, and compared when it goes on.
+
+    Attributes:
+        fingerprint: whatever in this environment can change bits.
+        code: path -> SHA-256 of the sources that the experiment rests on.
+        data: split -> digest of its decoded content, and of its form after a hyphen.
+    """
+
+    fingerprint: dict[str, str]
+    code: dict[str, str]
+    data: dict[str, str]
+
+
+def check_header(opened: Ledger, identity: Identity, surroundings: Surroundings) -> None:
+    """Refuse to continue a run as something that it is not.
+
+    Raises:
+        Damaged: the ledger belongs to another run.
+        Mistake: the data or the CPU pool's size are not the ones that it was started with.
+    """
+    header = opened.header
+    ours = identity.fields
+    wrong = [n for n in Identity._fields if header.get(n) != ours.get(n)]
+    if wrong:
+        raise Damaged(
+            f"{opened.path} belongs to another run: its {', '.join(wrong)} differ; "
+            "--restart starts anew and keeps this one aside"
+        )
+    for split, digest, recorded in other_data(header, surroundings):
+        raise Mistake(
+            f"the data of split {split} are not those of this run: digest {digest[:16]}, "
+            f"the run has {recorded[:16]}; point TFDS_DATA_DIR at the same data, or "
+            "--restart to start anew and keep this run aside"
+        )
+    then, now = (
+        header["fingerprint"].get(fingerprint.POOL),
+        surroundings.fingerprint.get(fingerprint.POOL),
+    )
+    if then != now:
+        raise Mistake(
+            f"this run was made with a CPU pool of {then} threads and this process has {now}, "
+            f"which changes bits: set NPROC={then}"
+        )
+
+
+def same_data(recorded: str | None, digest: str) -> bool:
+    """Whether a split is what a ledger has of it; an older one has nothing of its form."""
+    return recorded in (digest, digest.split("-")[0])
+
+
+def other_data(
+    header: Mapping[str, Any], surroundings: Surroundings
+) -> Iterator[tuple[str, str, str]]:
+    """Each split whose content is not that of a run, its digest now, and the run's.
+
+    A split that is there beside all of the run's own is one that the experiment got since: it is
+    evaluated on, and nothing is learned from it.
+    """
+    recorded = header["data"]
+    got_since = bool(recorded) and recorded.keys() <= surroundings.data.keys()
+    for split, digest in surroundings.data.items():
+        other = not same_data(recorded.get(split), digest)
+        if other and (split in recorded or not got_since):
+            yield split, digest, str(recorded.get(split))
+
+
+def what_changed(opened: Ledger, surroundings: Surroundings) -> list[str]:
+    """Sentences on code and environment that differ from the run's last segment."""
+    last: Mapping[str, Any] = opened.header
+    for segment in opened.of_kind("segment"):
+        last = segment
+    sentences = [
+        f"since this run was last at work, {what}"
+        for what in changed(last["code"], surroundings.code)
+    ]
+    then, now = last["fingerprint"], surroundings.fingerprint
+    if fingerprint.grade(then, now) is fingerprint.Grade.SLICING:
+        return sentences  # Another number of devices is no change: the bits are the same.
+    return sentences + fingerprint.difference(then, now)
+
+
+def record_findings(
+    places: Directories, opened: Ledger, identity: Identity, surroundings: Surroundings
+) -> Iterator[str]:
+    """A sentence on each file, figure or split that is not what the run's ledger says."""
+    if opened.broken:
+        yield f"broken chain: the ledger's {opened.broken}"
+    if not is_config_file_true(places.run, identity):
+        yield "changed config: config.json is not what the run was started with"
+    if not needs.is_whole(places.run, opened.header):
+        yield f"damaged: {needs.FILE} is missing or not what the run kept when it began"
+    for split, digest, recorded in other_data(opened.header, surroundings):
+        yield f"other data: {split} has digest {digest[:16]}, the run {recorded[:16]}"
+    saves = opened.saves()
+    for step in checkpoint.stored_steps(places.checkpoints):
+        try:
+            stored = checkpoint.read(places.checkpoints, step)
+        except Damaged as damage:
+            yield f"damaged checkpoint: {damage}"
+            continue
+        if step in saves and not is_of(saves[step], stored.records):
+            yield f"damaged checkpoint: {step} is not the one that the ledger recorded"
+    lines = read_metrics(places.metrics)
+    last = max(saves, default=-1)
+    # The ledger has all of its lines: a file that is not there says nothing false.
+    there = places.metrics.exists()
+    for step, figures in opened.reports().items():
+        if there and lines.get(step) != figures:
+            what = "is not the ledger's" if step in lines else "is missing"
+            yield f"changed metrics: the line of step {step} in metrics.jsonl {what}"
+    for step in lines:
+        if step <= last and step not in opened.reports():
+            yield f"changed metrics: metrics.jsonl has a line of step {step} that was not made"
+    result = opened.result()
+    if result is not None:
+        end = saves.get(int(result["shown"]["step"]), {})
+        if result["digest"] != end.get("digest"):
+            yield "changed result: the ledger's result does not have the digest of its last save"
+        shown, promised = _read_result(places), vouched(result)
+        if "variants" in promised and "spread" in shown:
+            # An older file: one spread over all values, which the ledger's members still tell.
+            del promised["variants"]
+        if shown != {**shown, **promised}:
+            yield "changed result: result.json is missing or does not say what the ledger says"
+
+
+def cut_off(places: Directories, opened: Ledger) -> tuple[list[str], list[str]]:
+    """Sentences on what tells of lines that the ledger does not have.
+
+    A chain that lost its last lines is whole. A result is written after its line, and so is sure to
+    have had one; a crash can leave one checkpoint, and artifacts, before their line is written.
+
+    Returns:
+        Those that show a loss, and those that a crash explains as well.
+    """
+    if opened.broken:
+        return [], []  # That lines are lost is plain.
+    saves, result = opened.saves(), opened.result()
+    last = max(saves, default=-1)
+    sure: list[str] = []
+    unsure: list[str] = []
+    told = _read_result(places)
+    if told.get("complete") is True and result is None:
+        sure.append("lines are missing: result.json has the run's end, and the ledger has none")
+    elif isinstance(step := told.get("step"), int) and step > last:
+        sure.append(f"lines are missing: result.json has step {step}, the ledger ends at {last}")
+    beyond = [step for step in checkpoint.stored_steps(places.checkpoints) if step > last]
+    if beyond:
+        steps = ", ".join(map(str, beyond))
+        sentence = f"the ledger ends at {last}, and checkpoints lie there of step {steps}"
+        (sure if len(beyond) > 1 else unsure).append(
+            f"lines are missing: {sentence}"
+            if len(beyond) > 1
+            else f"{sentence}: a crash came before its line, or the line is lost"
+        )
+    if result is None and any((places.run / artifacts.DIRECTORY).glob("*.npz")):
+        unsure.append(
+            "artifacts are made at a run's end, which the ledger does not have: a crash came "
+            "before its line, or the line is lost"
+        )
+    return sure, unsure
+
+
+def _read_result(places: Directories) -> dict[str, Any]:
+    try:
+        content = json.loads(places.result.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def open_ledger(

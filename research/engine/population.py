@@ -16,14 +16,13 @@ import numpy as np
 from jax.sharding import NamedSharding
 
 from research.engine import mesh, metrics
-from research.engine.advance import Carry, make_advance, make_evaluate
 from research.engine.digests import Leaves
 from research.engine.experiment import Experiment, Feed, Window
+from research.engine.groups import traced_once
 from research.engine.leaves import Reader, name_leaves, rebuild
 from research.engine.mesh import EACH, EVERYWHERE
 from research.engine.metrics import Metrics
-from research.engine.program import Program
-from research.engine.tracing import traced_once
+from research.engine.program import Carry, Program, make_advance, make_evaluate
 
 
 class Layout(NamedTuple):

@@ -1,8 +1,8 @@
-"""What a run writes beside its ledger: figures in `metrics.jsonl`, and glimpses in words.
+"""What a run writes beside its ledger, figures and glimpses, and what it tells an observer.
 
 A report stands once in `metrics.jsonl`, none twice and none missing after a resume. Glimpses show
 what a state can do, and prove nothing: no part of the run's identity, its bits or its ledger. A
-step that is made again after a kill says the same words again. Needs no JAX.
+step that is made again after a kill gives the same glimpse again. Needs no JAX.
 """
 
 from __future__ import annotations
@@ -10,15 +10,57 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from research.engine.durable import named, write_file
 
 if TYPE_CHECKING:
-    from research.engine.advance import Carry
     from research.engine.leaves import Reader
-    from research.engine.observer import Observer
-    from research.engine.program import Program
+    from research.engine.program import Carry, Program
+
+
+class Observer(Protocol):
+    """Shows a run to whoever looks. Called from the loop: none of it may be slow."""
+
+    def started(self, info: Mapping[str, Any]) -> None:
+        """`run_dir`, `experiment`, `seed`, `step`, `steps` and `items`, before anything runs."""
+
+    def progress(self, step: int, steps: int, items_per_second: float, metrics: Figures) -> None:
+        """The run stands at `step`; `metrics` are the last reported ones."""
+
+    def evaluated(self, step: int, metrics: Figures) -> None:
+        """New figures of the watched or final splits."""
+
+    def saved(self, step: int) -> None:
+        """The checkpoint of `step` and its ledger line are durable."""
+
+    def note(self, text: str) -> None:
+        """Something that a person should know."""
+
+    def finished(self, result: Mapping[str, Any]) -> None:
+        """The content of `result.json`."""
+
+
+class Silence:
+    """An observer that shows nothing."""
+
+    def started(self, info: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+    def progress(self, step: int, steps: int, items_per_second: float, metrics: Figures) -> None:
+        """Nothing."""
+
+    def evaluated(self, step: int, metrics: Figures) -> None:
+        """Nothing."""
+
+    def saved(self, step: int) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def finished(self, result: Mapping[str, Any]) -> None:
+        """Nothing."""
 
 
 def append_metrics(path: Path, step: int, figures: Figures) -> None:

@@ -6,31 +6,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from research.engine import checkpoint, fingerprint, metrics
-from research.engine.advance import Carry
-from research.engine.cadence import CHUNK_SECONDS
-from research.engine.code import changed
 from research.engine.cores import Cores
 from research.engine.digests import (
     Leaves,
+    describe_leaves,
     differing_leaves,
+    furthest,
     member_digests,
     record_leaves,
     state_digest,
 )
 from research.engine.directory import Directories
-from research.engine.fingerprint import Grade
+from research.engine.fingerprint import Grade, changed
 from research.engine.finish import evaluate_reported, measure
 from research.engine.leaves import Reader
 from research.engine.ledger import Ledger, read_leaves, read_sketches
-from research.engine.loop import Stepper, evaluate
-from research.engine.observer import Observer
+from research.engine.loop import CHUNK_SECONDS, Stepper, evaluate
+from research.engine.opening import Surroundings
 from research.engine.population import Population
-from research.engine.program import Program
-from research.engine.record import HOST_TOLERANCE, Figure, spell_figures, unlike
+from research.engine.program import Carry, Program
+from research.engine.record import HOST_TOLERANCE, Figure, Observer, spell_figures, unlike
 from research.engine.result import figures_of
 from research.engine.selection import best_saves, each_member, end_of, reported_steps
-from research.engine.sketches import describe_leaves, furthest
-from research.engine.surroundings import Surroundings
 from research.errors import Damaged
 
 TOLERANCE = 1e-2

@@ -8,27 +8,24 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.engine import checkpoint, lock, own_files
-from research.engine.cadence import Cadence
+from research.engine import checkpoint, own_files
 from research.engine.checkpoint import Checkpoint, Facts, Retention
 from research.engine.cores import Cores
-from research.engine.directory import Directories
+from research.engine.directory import Directories, Held, hold
 from research.engine.durable import write_file
 from research.engine.finish import finish
 from research.engine.identity import Identity
-from research.engine.initialize import Initial, apply_initial, check_fit
 from research.engine.interrupts import StopRequest, stop_on_signals
 from research.engine.leaves import Reader
 from research.engine.ledger import Ledger
-from research.engine.loop import Position, Trained, train
-from research.engine.observer import Observer
-from research.engine.opening import newest_good, open_ledger
+from research.engine.loop import Cadence, Position, Trained, train
+from research.engine.opening import Surroundings, newest_good, open_ledger
 from research.engine.population import Population
 from research.engine.program import Program
-from research.engine.record import restore_metrics
+from research.engine.record import Observer, restore_metrics
 from research.engine.result import vouched
 from research.engine.saver import Saver
-from research.engine.surroundings import Surroundings
+from research.engine.stored import Initial, apply_initial, check_fit
 from research.errors import Stopped
 
 _SILENT_SECONDS = 10.0
@@ -87,7 +84,7 @@ def launch(
         check_fit(program.member_shapes, initial)
     places = Directories(directory)
     places.checkpoints.mkdir(parents=True, exist_ok=True)
-    with lock.hold(directory) as held:
+    with hold(directory) as held:
         for place in (places.run, places.checkpoints, places.initial):
             checkpoint.remove_parts(place)
         experiment = program.experiment
@@ -123,7 +120,7 @@ def _go_on(
     observer: Observer,
     request: StopRequest,
     initial: Initial | None,
-    held: lock.Held,
+    held: Held,
 ) -> dict[str, Any]:
     experiment = program.experiment
     reader = Reader()
@@ -275,5 +272,5 @@ def restart(directory: Path) -> Path | None:
     """
     if not directory.exists():
         return None
-    with lock.hold(directory):
+    with hold(directory):
         return checkpoint.set_aside(directory)

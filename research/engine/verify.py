@@ -8,19 +8,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from research.engine import checkpoint, fingerprint, ledger, needs
-from research.engine.advance import Carry
-from research.engine.code import changed
 from research.engine.cores import Cores
 from research.engine.digests import record_leaves
 from research.engine.directory import Directories
+from research.engine.fingerprint import changed
 from research.engine.identity import Identity
-from research.engine.initialize import apply_initial, kept_initial
-from research.engine.inspection import cut_off, record_findings
 from research.engine.ledger import Ledger
-from research.engine.observer import Observer
-from research.engine.program import Program
+from research.engine.opening import Surroundings, cut_off, record_findings
+from research.engine.program import Carry, Program
+from research.engine.record import Observer
 from research.engine.replay import Replay, rows_of
-from research.engine.surroundings import Surroundings
+from research.engine.stored import apply_initial, kept_initial
 from research.errors import Mistake
 
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from research.engine.tracing import traced_once
+from research.engine.groups import traced_once
 
 Tree = TypeVar("Tree")
 

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from research.engine.tracing import traced_once
+from research.engine.groups import traced_once
 from research.layers.convolution import Pair
 from research.layers.stages import opaque_true, stage
 from research.layers.winograd import (

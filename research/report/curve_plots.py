@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from research.engine.result import spread
 from research.engine.selection import rank
-from research.engine.spread import spread
 from research.report import plots
 from research.report.plots import Line
 from research.runs.bounds import bounds_of, ends_of

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.engine.spread import spread
+from research.engine.result import spread
 from research.report import cards, curve_plots
 from research.report.profiles import Profile, make_profile
 from research.report.tables import (

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.engine.spread import spread
+from research.engine.result import spread
 from research.report import plots
 from research.report.curve_plots import Key, Plot
 from research.report.plots import Line

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from research.engine.result import spread
 from research.engine.selection import rank
-from research.engine.spread import spread
 from research.options.convert import spell
 from research.runs.grouping import Group, differing_fields, metric_names
 from research.runs.run import Run

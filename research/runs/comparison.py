@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from research.engine.spread import Spread, spread
+from research.engine.result import Spread, spread
 from research.runs.differences import Difference, compare_means, holm
 from research.runs.grouping import Group
 from research.runs.robust import FEWEST, Middle, interquartile_mean

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from research.engine.result import quantile
 from research.engine.selection import SPLITS, headline, matching
-from research.engine.spread import quantile
 from research.runs.run import Curve, Member
 
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from research.engine.spread import LEVEL, is_constant, spread
+from research.engine.result import LEVEL, is_constant, spread
 
 
 class Difference(NamedTuple):

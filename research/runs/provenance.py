@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from research.engine import fingerprint
-from research.engine.code import DIGITS
+from research.engine.fingerprint import DIGITS
 from research.runs.spelling import spell_seeds
 
 _SEGMENT = b'"segment"'

@@ -10,8 +10,8 @@ import numpy as np
 
 from research.engine import artifacts, ledger, record
 from research.engine.artifacts import Artifact, Passages
-from research.engine.code import combined
 from research.engine.directory import CONFIG_FILE, LEDGER_FILE, METRICS_FILE, RESULT_FILE
+from research.engine.fingerprint import combined
 from research.errors import Damaged, Mistake
 from research.runs.files import Reports, read_json, read_lines, read_result
 from research.runs.members import curves_of

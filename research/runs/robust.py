@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from research.engine.spread import LEVEL
+from research.engine.result import LEVEL
 
 FEWEST = 4
 """Values of which a quarter can be left out at either end; the mean of fewer is what they have."""

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from research.engine.result import spread
 from research.engine.selection import larger_is_better
-from research.engine.spread import spread
 from research.errors import Mistake
 from research.options.convert import did_you_mean
 from research.runs.files import size_of

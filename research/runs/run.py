@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
+from research.engine.result import Spread, spread
 from research.engine.selection import headline
-from research.engine.spread import Spread, spread
 from research.runs.provenance import Provenance
 
 if TYPE_CHECKING:

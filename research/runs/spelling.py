@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from research.engine.spread import Spread
+from research.engine.result import Spread
 from research.options.convert import spell
 from research.runs.bounds import Bounds, ends_of
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from research.engine.directory import CONFIG_FILE, LEDGER_FILE, NONFINITE, RESULT_FILE
-from research.engine.lock import is_held
+from research.engine.directory import CONFIG_FILE, LEDGER_FILE, NONFINITE, RESULT_FILE, is_held
 from research.runs.files import (
     Reports,
     changed_at,

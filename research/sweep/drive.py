@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from research.engine import lock
+from research.engine.directory import is_held, owner
 from research.engine.interrupts import StopRequest
 from research.errors import Exit, Stopped
 from research.sweep.jobs import Job
@@ -101,10 +101,10 @@ def _start(
     for work in active:
         if work.process is not None or work.over:
             continue
-        if lock.is_held(work.job.directory):
+        if is_held(work.job.directory):
             if not work.waiting:
                 note(
-                    f"{work.job.directory}: {lock.owner(work.job.directory)} is at work in it; "
+                    f"{work.job.directory}: {owner(work.job.directory)} is at work in it; "
                     "waiting for it to end"
                 )
             work.waiting = True
@@ -141,7 +141,7 @@ def _look(work: _Active, search: Search) -> None:
         work.endings.append(done)
     elif exited.stopped:
         raise Stopped(f"stopped: the run in {work.job.directory} was stopped{_said(exited)}")
-    elif exited.code == Exit.MISTAKE and lock.is_held(work.job.directory):
+    elif exited.code == Exit.MISTAKE and is_held(work.job.directory):
         return  # Someone else was quicker: it is waited for.
     elif exited.code == Exit.DONE:
         why = f"its run ended, and {work.job.directory} holds no finished run"

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple, TextIO
 
 from research.cli.command import Command, Context, Outcome
 from research.cli.pace import Pace, slicing
-from research.engine import lock
-from research.engine.directory import RESULT_FILE
+from research.engine.directory import RESULT_FILE, hold
 from research.engine.durable import write_file
 from research.engine.interrupts import stop_on_signals
 from research.errors import Exit, Mistake, Stopped
@@ -77,7 +76,7 @@ def sweep(command: Command, tokens: Sequence[str], context: Context, progress: T
     planned = _plan(request, aim)
     directory = planned.directory(Path(options.runs_dir))
     directory.mkdir(parents=True, exist_ok=True)
-    with lock.hold(directory), Progress(progress) as shown:
+    with hold(directory), Progress(progress) as shown:
         for text in (context.note, _exhausted(request), _warning(aim.metric)):
             if text:
                 shown.note(text)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from research.engine.spread import spread
+from research.engine.result import spread
 from research.options.convert import spell
 from research.sweep.outcome import figure
 from research.sweep.trial import Outcome

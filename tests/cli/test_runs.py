@@ -105,7 +105,7 @@ def test_remove_refuses_what_is_no_run(runs, text, monkeypatch, capsys):
 def test_remove_refuses_a_run_at_work(runs, capsys):
     run = next(path.parent for path in runs.rglob(LEDGER_FILE) if path.parent.name.endswith("-s1"))
     code = (
-        "import sys; from pathlib import Path; from research.engine.lock import hold\n"
+        "import sys; from pathlib import Path; from research.engine.directory import hold\n"
         "with hold(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen(

@@ -20,7 +20,7 @@ from research.cli.observers import Together
 from research.cli.tensorboard import Events, by_curve, timed
 from research.cli.tensorboard import Line as EventLine
 from research.engine.environment import POOL_SIZE
-from research.engine.observer import Silence
+from research.engine.record import Silence
 from research.errors import Exit
 from tests.cli.events import read_scalars
 from tests.cli.test_run_commands import TINY
@@ -317,6 +317,6 @@ def test_an_observer_of_several_tells_all_of_everything():
     for name, arguments in calls.items():
         getattr(both, name)(*arguments)
     assert told == [call for pair in calls.items() for call in (pair, pair)]
-    from research.engine.observer import Observer
+    from research.engine.record import Observer
 
     assert calls.keys() == {name for name in vars(Observer) if not name.startswith("_")}

@@ -22,9 +22,9 @@ from research.engine.environment import settle_environment
 settle_environment()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-from research.engine.cadence import Cadence  # noqa: E402
-from research.engine.observer import Silence  # noqa: E402
+from research.engine.loop import Cadence  # noqa: E402
 from research.engine.program import Program  # noqa: E402
+from research.engine.record import Silence  # noqa: E402
 from tests.engine.toy import ToyFeed, make_toy, run_toy  # noqa: E402
 
 SLOW = Cadence(10, 20, 5, chunk_seconds=1e-9)

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.engine import metrics
-from research.engine.cadence import Cadence, ChunkSize, default_cadence
 from research.engine.digests import record_leaves, state_digest
 from research.engine.experiment import Experiment, Window
 from research.engine.leaves import Reader, name_leaves
+from research.engine.loop import Cadence, ChunkSize, default_cadence
 from research.engine.program import Program
 from tests.engine.toy import ToyFeed, make_toy, run_toy
 

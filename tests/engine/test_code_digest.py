@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from research.engine.code import DIGITS, ROOT, changed, code_digest, combined
+from research.engine.fingerprint import DIGITS, ROOT, changed, code_digest, combined
 
 FILES = {
     "research/__init__.py": "",

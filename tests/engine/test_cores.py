@@ -13,8 +13,8 @@ import pytest
 from research.engine import cores as cores_module
 from research.engine.cores import PAIRS, Cores, Measure, computing_threads, judge
 from research.engine.identity import read_identity
-from research.engine.observer import Silence
 from research.engine.program import Program
+from research.engine.record import Silence
 from research.engine.verify import Judgement, verify
 from tests.engine.toy import SURROUNDINGS, run_toy
 

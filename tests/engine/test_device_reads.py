@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from research.engine import run
-from research.engine.cadence import Cadence
 from research.engine.leaves import Reader
+from research.engine.loop import Cadence
 from research.engine.program import Program
 from tests.engine.toy import ToyFeed, make_toy, run_toy
 from tests.engine.watch import Notes

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.engine.divergence import Diverged, nonfinite_leaves
+from research.engine.loop import Diverged, nonfinite_leaves
 from research.engine.program import Program
 from research.engine.run import StoppedRun
 from research.engine.verify import verify

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from research.engine import record
-from research.engine.cadence import Cadence
-from research.engine.observer import Silence
+from research.engine.loop import Cadence
 from research.engine.program import Program
+from research.engine.record import Silence
 from research.engine.run import StoppedRun
 from research.runs.reading import read_run
 from tests.engine.toy import ToyFeed, make_toy, run_toy

@@ -10,9 +10,9 @@ import pytest
 
 from research.engine import checkpoint
 from research.engine.identity import read_identity
-from research.engine.initialize import from_run, kept_initial
 from research.engine.program import Program
 from research.engine.run import StoppedRun
+from research.engine.stored import from_run, kept_initial
 from research.errors import Damaged, Mistake
 from tests.engine.toy import ToyFeed, make_toy, run_toy
 from tests.engine.verifying import check

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from research.engine import lock
+from research.engine.directory import hold, is_held
 from research.engine.run import restart
 from research.errors import Mistake
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from research.engine.lock import hold
+from research.engine.directory import hold
 with hold(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -38,12 +38,12 @@ def another_process(directory):
 
 
 def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path):
-    assert not lock.is_held(tmp_path)
+    assert not is_held(tmp_path)
     with another_process(tmp_path) as process:
-        assert lock.is_held(tmp_path)
+        assert is_held(tmp_path)
         with (
             pytest.raises(Mistake, match=rf"process {process.pid} on .* is at work in {tmp_path}"),
-            lock.hold(tmp_path),
+            hold(tmp_path),
         ):
             pass
         with pytest.raises(Mistake, match="is at work in"):
@@ -51,41 +51,41 @@ def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path):
         assert tmp_path.is_dir()
         process.kill()
         process.wait()
-        assert not lock.is_held(tmp_path)
-        with lock.hold(tmp_path):
-            assert lock.is_held(tmp_path)
-    assert not lock.is_held(tmp_path)
+        assert not is_held(tmp_path)
+        with hold(tmp_path):
+            assert is_held(tmp_path)
+    assert not is_held(tmp_path)
 
 
 def test_a_lock_is_given_back_when_its_holder_fails(tmp_path):
-    with pytest.raises(ZeroDivisionError), lock.hold(tmp_path):
+    with pytest.raises(ZeroDivisionError), hold(tmp_path):
         raise ZeroDivisionError
-    with lock.hold(tmp_path):
+    with hold(tmp_path):
         pass
 
 
 def test_two_directories_are_two_locks(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    with lock.hold(tmp_path / "a"), lock.hold(tmp_path / "b"):
+    with hold(tmp_path / "a"), hold(tmp_path / "b"):
         pass
 
 
 def test_a_directory_that_was_moved_while_waiting_is_not_held(tmp_path, monkeypatch):
     run = tmp_path / "run"
     run.mkdir()
-    real = lock.fcntl.flock
+    real = fcntl.flock
 
     def moved_first(*arguments):
-        monkeypatch.setattr(lock.fcntl, "flock", real)
+        monkeypatch.setattr(fcntl, "flock", real)
         run.rename(tmp_path / "aside")
         run.mkdir()
         return real(*arguments)
 
-    monkeypatch.setattr(lock.fcntl, "flock", moved_first)
-    with pytest.raises(Mistake, match="was moved aside"), lock.hold(run):
+    monkeypatch.setattr(fcntl, "flock", moved_first)
+    with pytest.raises(Mistake, match="was moved aside"), hold(run):
         pass
-    with lock.hold(run):
+    with hold(run):
         pass
 
 
@@ -106,9 +106,9 @@ def test_one_who_only_looks_does_not_keep_a_run_from_starting(tmp_path):
         fcntl.flock(looking, fcntl.LOCK_SH)
         timer = threading.Timer(0.02, fcntl.flock, (looking, fcntl.LOCK_UN))
         timer.start()
-        with lock.hold(tmp_path):
-            assert lock.is_held(tmp_path)
+        with hold(tmp_path):
+            assert is_held(tmp_path)
         timer.join()
         fcntl.flock(looking, fcntl.LOCK_SH)
-        with pytest.raises(Mistake, match="is at work"), lock.hold(tmp_path):
+        with pytest.raises(Mistake, match="is at work"), hold(tmp_path):
             pass

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import pytest
 
 from research.engine import checkpoint, ledger, metrics
-from research.engine.cadence import Cadence
 from research.engine.checkpoint import Retention
 from research.engine.experiment import Experiment, Selection
 from research.engine.identity import Identity, Many, from_fields, read_identity
+from research.engine.loop import Cadence
 from research.engine.population import Population, Seeded
 from research.engine.program import Program
 from research.engine.run import Slicing, StoppedRun, launch

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from research.data.arrays import ArraySource
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
-from research.engine import checkpoint, ledger, spread
+from research.engine import checkpoint, ledger, result
 from research.engine.digests import member_digests
-from research.engine.divergence import Diverged
 from research.engine.experiment import Data
 from research.engine.identity import Identity, Many, from_fields
 from research.engine.leaves import Reader
-from research.engine.observer import Silence
+from research.engine.loop import Diverged
 from research.engine.population import Layout, Population, Seeded
 from research.engine.program import Program
+from research.engine.record import Silence
 from research.engine.run import Slicing, StoppedRun, launch
 from research.engine.verify import verify
 from tests.engine import population_toy
@@ -115,7 +115,7 @@ def test_of_seeds_alone_there_is_one_spread():
         {"seed": seed, "hyperparameters": {}, "digest": "d", "metrics": {"loss": value}}
         for seed, value in ((0, 1.0), (1, 2.0), (2, None))
     ]
-    told = spread.report(members)
+    told = result.report(members)
     assert told["spread"]["loss"]["mean"] == 1.5 and told["spread"]["loss"]["members"] == 2
     assert "variants" not in told
 

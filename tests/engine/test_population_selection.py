@@ -8,9 +8,9 @@ from research.engine import checkpoint, metrics
 from research.engine.checkpoint import Retention
 from research.engine.experiment import Experiment, Selection
 from research.engine.identity import Identity, Many
-from research.engine.observer import Silence
 from research.engine.population import Population, Seeded
 from research.engine.program import Program
+from research.engine.record import Silence
 from research.engine.run import Slicing, launch
 from research.engine.verify import verify
 from tests.engine.toy import SURROUNDINGS, Cadence, ToyFeed

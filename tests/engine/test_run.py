@@ -9,9 +9,9 @@ import threading
 import pytest
 
 from research.engine import checkpoint, ledger
-from research.engine.cadence import Cadence
 from research.engine.checkpoint import Retention
 from research.engine.identity import Identity
+from research.engine.loop import Cadence
 from research.engine.program import Program
 from research.engine.run import Slicing, StoppedRun, launch
 from research.errors import Exit

@@ -9,9 +9,9 @@ import pytest
 
 from research.engine import checkpoint, ledger
 from research.engine import run as run_module
-from research.engine.cadence import Cadence
 from research.engine.digests import record_leaves
 from research.engine.identity import read_identity
+from research.engine.loop import Cadence
 from research.engine.run import StoppedRun
 from research.engine.verify import verify
 from research.errors import Damaged

@@ -7,9 +7,9 @@ import pytest
 from research.engine import ledger
 from research.engine.identity import Identity, read_identity
 from research.engine.metrics import Mean
+from research.engine.opening import same_data
 from research.engine.program import Program
 from research.engine.run import Slicing, StoppedRun, launch
-from research.engine.surroundings import same_data
 from research.errors import Damaged, Difference, Mistake
 from tests.engine.toy import SURROUNDINGS, Cadence, ToyFeed, make_toy, run_toy
 from tests.engine.watch import Notes, records, same_outcome

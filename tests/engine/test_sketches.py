@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.engine import sketches
-from research.engine.sketches import SUMS, distance, sketch
+from research.engine import digests
+from research.engine.digests import SUMS, distance, sketch
 
 
 def relative(left, right):
@@ -66,8 +66,8 @@ def test_a_complex_number_counts_as_two():
 
 def test_sketches_survive_being_spelled():
     leaves = {"a": np.ones((3, 4)), "b": np.zeros(0), "c": np.float32(2)}
-    found = sketches.parse(sketches.spell(leaves), list(leaves))
+    found = digests.parse(digests.spell(leaves), list(leaves))
     for name, leaf in leaves.items():
         np.testing.assert_array_equal(found[name], sketch(leaf))
     with pytest.raises(ValueError, match="reshape"):
-        sketches.parse(sketches.spell(leaves), ["a", "b"])
+        digests.parse(digests.spell(leaves), ["a", "b"])

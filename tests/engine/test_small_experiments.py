@@ -14,8 +14,8 @@ import pytest
 from research.engine import artifacts, keys, ledger, metrics
 from research.engine.checkpoint import stored_steps
 from research.engine.experiment import Experiment
-from research.engine.observer import Silence
 from research.engine.program import Program
+from research.engine.record import Silence
 from research.engine.run import StoppedRun
 from tests.engine.test_run import NoTraining
 from tests.engine.toy import Cadence, ToyFeed, run_toy

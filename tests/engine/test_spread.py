@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from research.engine.spread import spread
+from research.engine.result import spread
 
 numbers = st.floats(-1e3, 1e3).map(lambda x: round(x, 4))
 samples = st.lists(numbers, min_size=2, max_size=12)

@@ -15,10 +15,9 @@ import jax.numpy as jnp
 
 from research.engine import metrics
 from research.engine.experiment import Experiment
-from research.engine.groups import AXIS, over_groups
+from research.engine.groups import AXIS, materialised, over_groups, traced_once
 from research.engine.mesh import MEMBERS, over
 from research.engine.program import Program
-from research.engine.tracing import materialised, traced_once
 from research.layers import winograd_block as winograd
 from research.layers.stages import opaque_true, stage
 from tests.engine.toy import ToyFeed

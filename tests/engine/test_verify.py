@@ -11,9 +11,9 @@ import pytest
 
 from research.engine import ledger
 from research.engine.diff import diff
+from research.engine.digests import describe_leaves, relative_distance
 from research.engine.program import Program
 from research.engine.run import StoppedRun
-from research.engine.sketches import describe_leaves, relative_distance
 from research.engine.verify import Judgement
 from research.errors import Damaged, Mistake
 from tests.engine.toy import SURROUNDINGS, Cadence, ToyFeed, make_toy, run_toy

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from research.engine.digests import furthest, relative_distance
 from research.engine.program import Program
 from research.engine.replay import TOLERANCE
 from research.engine.run import StoppedRun
-from research.engine.sketches import furthest, relative_distance
 from research.engine.verify import Judgement
 from tests.engine.test_verify import FORGERIES
 from tests.engine.toy import SURROUNDINGS, ToyFeed, make_toy, run_toy

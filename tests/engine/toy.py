@@ -11,15 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.engine import keys
-from research.engine.cadence import Cadence
 from research.engine.checkpoint import Retention
 from research.engine.experiment import Experiment, Window
 from research.engine.identity import Identity
+from research.engine.loop import Cadence
 from research.engine.metrics import count, maximum, mean
-from research.engine.observer import Silence
+from research.engine.opening import Surroundings
 from research.engine.program import Program
+from research.engine.record import Silence
 from research.engine.run import Slicing, launch
-from research.engine.surroundings import Surroundings
 
 
 class State(NamedTuple):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from research.engine import ledger
-from research.engine.observer import Silence
+from research.engine.record import Silence
 
 
 class Notes(Silence):

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from research.cli.opening import Opened, opened
-from research.engine.cadence import Cadence, default_cadence
 from research.engine.identity import Identity
-from research.engine.observer import Silence
+from research.engine.loop import Cadence, default_cadence
+from research.engine.record import Silence
 from research.engine.run import Slicing, StoppedRun, launch
 from research.errors import Mistake
 from research.options.catalog import ROOT, Named, catalog, load

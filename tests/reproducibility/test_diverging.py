@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from research.engine import ledger
-from research.engine.cadence import default_cadence
-from research.engine.divergence import Diverged
 from research.engine.identity import Identity
-from research.engine.observer import Silence
+from research.engine.loop import Diverged, default_cadence
+from research.engine.record import Silence
 from research.engine.run import Slicing, launch
 from research.errors import Exit
 from research.options.catalog import catalog, load

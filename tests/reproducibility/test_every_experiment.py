@@ -14,14 +14,13 @@ import pytest
 
 from research.data.tfds_split import TfdsSplit
 from research.engine import ledger, needs
-from research.engine.advance import make_advance, make_initial
-from research.engine.cadence import Cadence
 from research.engine.digests import Leaves, member_digests
 from research.engine.experiment import traced
 from research.engine.leaves import Reader
-from research.engine.observer import Silence
+from research.engine.loop import Cadence
 from research.engine.population import Population, Seeded
-from research.engine.program import Program
+from research.engine.program import Program, make_advance, make_initial
+from research.engine.record import Silence
 from research.engine.verify import verify
 from research.options.config import floats, traced_floats
 from research.report.page import make_page

@@ -11,7 +11,7 @@ import pytest
 from research.cli.opening import named_of, opened_run
 from research.engine import ledger
 from research.engine.identity import Identity, is_config_file_true, read_identity
-from research.engine.observer import Silence
+from research.engine.record import Silence
 from research.engine.verify import Judgement, verify
 from research.errors import Mistake
 from research.options.catalog import ROOT, catalog, load, resolve

@@ -13,8 +13,8 @@ import pytest
 
 from research.data.feed import open_feed
 from research.engine import ledger
-from research.engine.observer import Silence
 from research.engine.program import Program
+from research.engine.record import Silence
 from research.engine.verify import verify
 from tests.reproducibility.conftest import Subject
 from tests.reproducibility.launches import REPRESENTATIVES

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from research.engine import ledger
-from research.engine.spread import spread
+from research.engine.result import spread
 from research.runs.bounds import ends_of
 from research.runs.curves import band, course_name
 from research.runs.members import curves_of

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.engine.spread import spread
+from research.engine.result import spread
 from research.runs.bounds import UNBOUNDED
 from research.runs.spelling import (
     ABSENT,

@@ -78,7 +78,7 @@ def test_diverged_until_it_goes_past_that_step(tmp_path):
 def test_a_run_at_work_is_running(tmp_path):
     run = make_run(tmp_path, step=40)
     code = (
-        "import sys; from pathlib import Path; from research.engine.lock import hold\n"
+        "import sys; from pathlib import Path; from research.engine.directory import hold\n"
         "with hold(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(run)], cwd=ROOT, text=True,

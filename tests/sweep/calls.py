@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from research.cli.main import main
-from research.engine import ledger, lock
+from research.engine import ledger
+from research.engine.directory import is_held
 
 
 def call(capsys, *tokens) -> tuple[int, dict[str, Any], str]:
@@ -56,7 +57,7 @@ def finished(runs="runs") -> int:
 
 
 def held(runs="runs") -> list[Path]:
-    return [path.parent for path in ledgers(runs) if lock.is_held(path.parent)]
+    return [path.parent for path in ledgers(runs) if is_held(path.parent)]
 
 
 def digests(runs="runs") -> dict[str, str]:

@@ -11,7 +11,7 @@ from research.cli.acting import Actor, open_actor, out_of_range
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.pace import CHECKPOINT, RUNS_DIR, RunsDir
 from research.cli.terminal import make_console
-from research.engine.spread import spread
+from research.engine.result import spread
 from research.errors import Exit, Mistake
 from research.options.ranges import ANY_SEED
 from research.runs.spelling import spell_figure

@@ -12,7 +12,7 @@ from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.film import film_problems, write_film
 from research.cli.pace import CHECKPOINT, RUNS_DIR, RunsDir
 from research.cli.terminal import make_console
-from research.engine.spread import Spread, spread
+from research.engine.result import Spread, spread
 from research.errors import Exit
 from research.options.ranges import ANY_SEED, PATH
 from research.runs.spelling import spell_figure

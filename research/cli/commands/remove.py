@@ -26,7 +26,7 @@ class Options:
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Delete one run's directory and what it leaves empty above it."""
-    from research.engine.lock import hold
+    from research.engine.directory import hold
 
     (text,), options = parse(COMMAND, tokens)
     run = find_run(text, Path(options.runs_dir))

@@ -34,8 +34,8 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     if options.processes > 1:
         raise SystemExit(run_together("resume", tokens, options.processes))
     from research.engine.identity import read_identity
-    from research.engine.initialize import kept_initial
     from research.engine.own_files import find
+    from research.engine.stored import kept_initial
 
     identity = read_identity(run)
     files = find(run, identity.config, {"text": options.text})

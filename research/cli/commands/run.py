@@ -33,8 +33,8 @@ from research.runs.names import find_run
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity
-    from research.engine.initialize import Initial
     from research.engine.processes import Channel
+    from research.engine.stored import Initial
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -100,7 +100,7 @@ def _initialized(identity: Identity, options: RunOptions, context: Context) -> _
     """The run that starts from another's parameters: from those that it had at the first launch."""
     from research.engine.environment import quiet_libraries
     from research.engine.identity import read_identity
-    from research.engine.initialize import from_run, launched_before
+    from research.engine.stored import from_run, launched_before
 
     quiet_libraries()
     runs_dir, which = Path(options.runs_dir), options.initialize_checkpoint or "last"

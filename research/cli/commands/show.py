@@ -32,8 +32,8 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Print the run's identity, its saves and its result."""
     (text,), options = parse(COMMAND, tokens)
     run = find_run(text, Path(options.runs_dir))
+    from research.engine.directory import is_held
     from research.engine.identity import read_identity
-    from research.engine.lock import is_held
 
     identity = read_identity(run)
     result = read_json(run / RESULT_FILE) or None
