@@ -125,7 +125,7 @@ def test_the_static_closure_holds_every_module_that_is_imported(every):
             for name in ours():
                 del sys.modules[name]
             runpy.run_path(file)
-            import research.engine.advance
+            import research.engine.program
             paths = [getattr(sys.modules[name], "__file__", None) for name in ours()]
             print(json.dumps([path for path in paths if path]))
     """
