@@ -39,7 +39,7 @@ def main() -> None:
     import jax.numpy as jnp
     import numpy as np
 
-    from research.data.tokens import END, PADDING, START
+    from research.data.text import END, PADDING, START
     from research.sequence.translations.encoder_decoder import EncoderDecoder
     from research.sequence.translations.translator import Method, write_targets
 

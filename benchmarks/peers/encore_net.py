@@ -11,9 +11,9 @@ import numpy as np
 
 from benchmarks.peers.serving import image_arguments, serve
 from experiments.vision import fashion_mnist_cnn
-from research.data.arrays import ArraySource
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
+from research.data.sources import ArraySource
 from research.engine.environment import settle_environment
 from research.engine.experiment import Data
 from research.engine.program import Program

@@ -24,7 +24,7 @@ import numpy as np
 
 from research.data import columns as column_functions
 from research.data.columns import Columns
-from research.data.files import exclusive, publish, workshop
+from research.data.storage import exclusive, publish, workshop
 from research.engine.durable import write_file
 
 FORMAT = 1

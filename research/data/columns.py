@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from research.errors import Mistake
@@ -127,3 +128,32 @@ def _as_bytes(column: np.ndarray) -> np.ndarray | list[bytes]:
         return list(column)
     little = np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("<"))
     return little.reshape(len(column), -1).view(np.uint8)
+
+
+def for_device(columns: Mapping[str, np.ndarray], whose: str) -> dict[str, np.ndarray]:
+    """Columns in the dtypes that JAX keeps: int64 as int32 and float64 as float32 by default.
+
+    Args:
+        columns: decoded examples.
+        whose: what a message calls them.
+
+    Raises:
+        Mistake: if a column is text, is called `weight`, or holds integers past int32.
+    """
+    return {name: _device_column(name, column, whose) for name, column in columns.items()}
+
+
+def _device_column(name: str, column: np.ndarray, whose: str) -> np.ndarray:
+    if name == "weight":
+        raise Mistake(f"{whose}: a column may not be called 'weight', which a batch adds")
+    if column.dtype == object:
+        raise Mistake(
+            f"{whose}: column {name!r} is text, which cannot lie on a device. Choose other "
+            "columns (features=...), or turn it into numbers first (ArraySource)."
+        )
+    dtype = jax.dtypes.canonicalize_dtype(column.dtype)
+    if dtype.itemsize < column.dtype.itemsize and dtype.kind in "iu" and column.size:
+        bounds = np.iinfo(dtype)
+        if column.min() < bounds.min or column.max() > bounds.max:
+            raise Mistake(f"{whose}: column {name!r} holds integers that do not fit {dtype}")
+    return column.astype(dtype, copy=False)

@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
-from research.data import resident, stream
-from research.data.batches import decoded_bytes
+from research.data import stream
+from research.data.columns import for_device
+from research.data.order import RowsOf, in_file_order
 from research.engine import keys
 from research.engine.experiment import Batch, Data, Feed, Key, Source, Window
 from research.errors import Mistake
@@ -40,6 +43,43 @@ class _Generated:
         del seed
         if start < stop:
             yield Window((), start, stop)
+
+    def close(self) -> None:
+        """Nothing to stop."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Resident:
+    """Training batches from columns on the device.
+
+    Attributes:
+        source: what is trained on.
+        rows: which rows make a step's batch.
+    """
+
+    source: Source
+    rows: RowsOf
+
+    @functools.cached_property
+    def _arrays(self) -> dict[str, jax.Array]:
+        columns = for_device(self.source.load(), self.source.name)
+        # A copy: on CPU the device would otherwise keep reading the cache's memory-mapped file.
+        return {name: jnp.array(column) for name, column in columns.items()}
+
+    def batch(self, arrays: Any, seed: jax.Array, step: jax.Array) -> Batch:
+        """The batch of a step: column -> `[batch, ...]`, and `weight` float32 `[batch]`."""
+        position, weight = self.rows(keys.stream(seed, "order"), step)
+        chosen = {
+            name: column.at[position].get(mode="promise_in_bounds")
+            for name, column in arrays.items()
+        }
+        return {**chosen, "weight": weight}
+
+    def windows(self, seed: int, start: int, stop: int) -> Iterator[Window]:
+        """One window of everything; none where there is no step."""
+        del seed
+        if start < stop:
+            yield Window(self._arrays, start, stop)
 
     def close(self) -> None:
         """Nothing to stop."""
@@ -88,7 +128,7 @@ def _resident_bytes() -> int:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DataFeed:
-    """What `open_feed` makes; see there. Implements `research.engine.feed.Feed`."""
+    """What `open_feed` makes; see there. Implements `research.engine.experiment.Feed`."""
 
     data: Data | None
     placement: Placement
@@ -123,7 +163,7 @@ class DataFeed:
         assert self.data.rows is not None
         train = self._splits["train"]
         if "train" in self._resident:
-            return resident.Resident(train, self.data.rows)
+            return Resident(train, self.data.rows)
         return stream.Streamed(train, self.data.rows, self.window_steps, self.workers)
 
     @property
@@ -161,7 +201,7 @@ class DataFeed:
             yield from stream.evaluation_batches(source, size, self.workers)
             return
         if split not in self._kept:
-            self._kept[split] = resident.evaluation_batches(source, size)
+            self._kept[split] = _resident_batches(source, size)
         yield from self._kept[split]
 
     def digests(self) -> Mapping[str, str]:
@@ -178,3 +218,23 @@ class DataFeed:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _resident_batches(source: Source, batch_size: int) -> list[Batch]:
+    """The batches of a split on the device, in file order, each example once."""
+    columns = for_device(source.load(), source.name)
+    return [
+        jax.device_put(
+            {name: column[index] for name, column in columns.items()} | {"weight": weight}
+        )
+        for index, weight in in_file_order(len(source), batch_size)
+    ]
+
+
+def decoded_bytes(source: Source) -> int:
+    """About how many bytes a source is when decoded, judged by its first eight examples."""
+    some = min(8, len(source))
+    if some == 0:
+        return 0
+    columns = source.read(np.arange(some))
+    return sum(column.nbytes for column in columns.values()) * len(source) // some

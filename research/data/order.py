@@ -5,11 +5,12 @@ No permutation array and no iterator state: the position in the data is the step
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from research.engine.experiment import Key, Rows
 
@@ -128,3 +129,16 @@ def _places(examples: int, batch_size: int, batch_index: jax.Array) -> tuple[jax
     offset = jnp.arange(batch_size, dtype=jnp.int32)
     inside = offset < examples - first
     return jnp.where(inside, first + offset, 0), inside.astype(jnp.float32)
+
+
+def in_file_order(examples: int, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows and weights that count every example once, the last batch padded with weight 0.
+
+    Yields:
+        int64 `[batch_size]`, float32 `[batch_size]`. Padding reads row 0: real values, so that
+        nothing computed from it is NaN.
+    """
+    for start in range(0, examples, batch_size):
+        index = np.arange(start, start + batch_size)
+        inside = index < examples
+        yield np.where(inside, index, 0), inside.astype(np.float32)

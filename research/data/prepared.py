@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.data import builders, places
+from research.data import builders
 from research.data import cache as decoded_cache
 from research.data import columns as column_functions
 from research.data.columns import Columns
+from research.data.storage import data_directories
 from research.errors import Damaged, Mistake
 from research.places import cache_directory
 
@@ -52,7 +53,7 @@ def parse(text: str) -> Reference:
 
 def directories() -> list[Path]:
     """Where prepared data sets are looked for, in order."""
-    return list(places.data_directories().values())
+    return list(data_directories().values())
 
 
 def listing(above: Path) -> Iterator[Path]:
@@ -88,7 +89,7 @@ def find(text: str) -> Path | None:
 
 def missing(text: str) -> Mistake:
     """What to say of a data set that is not prepared. Touches no network."""
-    held = [(*place, [*map(str, listing(place[1]))]) for place in places.data_directories().items()]
+    held = [(*place, [*map(str, listing(place[1]))]) for place in data_directories().items()]
     lies = []
     for variable, above, names in held:
         what = ", ".join(names) if names else "nothing prepared" if above.is_dir() else "no folder"
@@ -97,17 +98,11 @@ def missing(text: str) -> Mistake:
     known = {Path(each).parts[0] for *_, names in held for each in names} | {*_known_names()}
     lines = [f"The data set {text} is not prepared on this machine. Looked in", *lies]
     if name not in known:
-        near = difflib.get_close_matches(name, sorted(known), 3)
-        lines.append(
-            f"tfds has none of this name.{(near and f' Did you mean {_either(near)}?') or ''}"
-        )
+        near = " or ".join(difflib.get_close_matches(name, sorted(known), 3))
+        lines.append(f"tfds has none of this name.{near and f' Did you mean {near}?'}")
     else:
         lines.append(f"To prepare it: python launch.py prepare {text}")
     return Mistake("\n".join(lines))
-
-
-def _either(names: list[str]) -> str:
-    return " or ".join(names)
 
 
 def _known_names() -> list[str]:

@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.batches import for_device, in_file_order
-from research.data.order import RowsOf
+from research.data.columns import for_device
+from research.data.order import RowsOf, in_file_order
 from research.engine.experiment import Batch, Rows, Source, Window
 from research.engine.keys import stream
 

@@ -12,6 +12,7 @@ import numpy as np
 from research.data import columns as column_functions
 from research.data.columns import Columns
 from research.data.prepared import Prepared, Slice, locate
+from research.engine.experiment import Source
 from research.errors import Mistake
 
 
@@ -130,3 +131,15 @@ class TfdsSplit:
                 f"it has {', '.join(sorted(columns))}"
             )
         return {name: columns[name] for name in self.features}
+
+
+def class_names(source: Source, column: str, classes: int) -> tuple[str, ...]:
+    """The names of the classes 0 to `classes` - 1: the data set's own where it knows them.
+
+    Args:
+        source: a split.
+        column: the one that holds the class.
+        classes: how many there are.
+    """
+    names = source.class_names(column) if isinstance(source, TfdsSplit) else ()
+    return names if len(names) == classes else tuple(map(str, range(classes)))

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from research.data.names import class_names
 from research.data.order import steps_per_epoch
+from research.data.tfds_split import class_names
 from research.engine import metrics
 from research.engine.artifacts import Artifact
 from research.engine.experiment import (

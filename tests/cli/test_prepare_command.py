@@ -5,7 +5,7 @@ import json
 import pytest
 
 from research.cli.main import main
-from research.data import prepare as preparation
+from research.data import download as preparation
 from research.errors import Exit
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from tensorflow_datasets.core.download.checksums import UrlInfo
 
 from research.data.builders.cta_ridership import CtaRidership, read_days
-from research.data.prepare import prepare_dataset
+from research.data.download import prepare_dataset
 from research.data.prepared import find
 from research.data.tfds_split import TfdsSplit
 from research.errors import Damaged

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.data.arrays import ArraySource
 from research.data.feed import open_feed
 from research.data.order import sequential_rows, shuffled_rows
+from research.data.sources import ArraySource
 from research.engine.experiment import Data
 from research.errors import Mistake
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.data.arrays import ArraySource
 from research.data.feed import open_feed
 from research.data.sequences import (
     contiguous_rows,
@@ -18,6 +17,7 @@ from research.data.sequences import (
     split_by_time,
     windows_in,
 )
+from research.data.sources import ArraySource
 from research.engine.experiment import Data
 from research.errors import Mistake
 

@@ -21,7 +21,8 @@ from research.data import prepared as prepared_module
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
 from research.data.prepared import find, parse
-from research.data.tfds_split import TfdsSplit
+from research.data.sources import ArraySource
+from research.data.tfds_split import TfdsSplit, class_names
 from research.engine.experiment import Data
 from research.errors import Damaged, Mistake
 
@@ -73,6 +74,16 @@ def test_splits_as_tfds_spells_them(prepared_digits, split, rows):
     if len(rows):
         with pytest.raises(IndexError):
             source.read(np.array([len(rows)]))
+
+
+def test_class_names(prepared_digits):
+    test = digits("test")
+    assert test.class_names("label") == tuple("0123456789")
+    assert test.class_names("image") == test.class_names("nothing") == ()
+    assert class_names(test, "label", 10) == tuple("0123456789")
+    assert class_names(test, "label", 3) == ("0", "1", "2")
+    plain = ArraySource("plain", {"label": np.zeros(4, np.int32)})
+    assert class_names(plain, "label", 2) == ("0", "1")
 
 
 def test_digest_is_sha256_of_the_decoded_examples(prepared_digits):

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.data.tokens import END, PADDING, START
+from research.data.text import END, PADDING, START
 from research.sequence.translations.decoding import beam_search, greedy, length_penalty, sample
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")

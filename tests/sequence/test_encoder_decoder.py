@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.data.tokens import START
+from research.data.text import START
 from research.sequence.translations.encoder_decoder import EncoderDecoder
 from research.sequence.translations.transformer_translator import TransformerTranslator
 from research.sequence.translations.translator import Method, given, write_targets

@@ -11,9 +11,9 @@ import numpy as np
 import optax
 import pytest
 
-from research.data.arrays import ArraySource
 from research.data.sequences import contiguous_rows
-from research.data.vocabulary import Vocabulary
+from research.data.sources import ArraySource
+from research.data.text import Vocabulary
 from research.engine.experiment import Data, traced
 from research.errors import Mistake
 from research.optimization.supervised import Fitting

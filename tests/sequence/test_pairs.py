@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from research.data.tokens import END, PADDING, UNKNOWN
+from research.data.text import END, PADDING, UNKNOWN
 from research.sequence.translations.pairs import pair_of, pair_sources
 
 READ = ["we run", "we sit", "run", "they run"]

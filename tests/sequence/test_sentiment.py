@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.feature_extraction.text import CountVectorizer
 
-from research.data.tokens import PADDING, SIGNS, UNKNOWN, WORD, commonest
+from research.data.text import PADDING, SIGNS, UNKNOWN, WORD, commonest
 from research.engine.experiment import traced
 from research.errors import Mistake
 from research.options.config import make_experiment, problems_of

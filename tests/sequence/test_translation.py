@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from experiments.sequence import translate_bahdanau, translate_transformer
-from research.data.tokens import END, UNKNOWN
+from research.data.text import END, UNKNOWN
 from research.engine.artifacts import Images, Passages
 from research.engine.experiment import traced
 from research.options.config import make_experiment, problems_of

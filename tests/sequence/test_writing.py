@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.data.vocabulary import Vocabulary
+from research.data.text import Vocabulary
 from research.sequence.characters import writing
 from research.sequence.characters.character_net import CharacterNet
 from research.sequence.characters.writing import Taste, Writer, choose, write

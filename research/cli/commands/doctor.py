@@ -109,8 +109,8 @@ def _machine(prints: Mapping[str, str]) -> dict[str, str]:
 
 
 def _data() -> dict[str, str]:
-    from research.data.places import tfds_directory
     from research.data.prepared import listing
+    from research.data.storage import tfds_directory
     from research.places import cache_directory
 
     place = tfds_directory()

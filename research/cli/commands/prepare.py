@@ -25,7 +25,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     (name,), _ = parse(COMMAND, tokens)
     entries = catalog(context.root)
     entry = _experiment(name, entries)
-    from research.data import prepare as preparation
+    from research.data import download as preparation
 
     console = make_console(context.human)
     if entry is None:

@@ -8,8 +8,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from research.data import places
-from research.data.files import exclusive, publish, workshop
+from research.data.storage import embedded_directory, exclusive, publish, workshop
 from research.errors import Mistake
 
 EMBEDDED = {
@@ -40,7 +39,7 @@ def prepare_embedded(name: str) -> Path:
         Mistake: if the cache cannot be written.
     """
     builder = builder_class(name)
-    above = places.embedded_directory()
+    above = embedded_directory()
     target = above / name / str(builder.VERSION)
     try:
         with exclusive(above / f"{name}.lock"):

@@ -7,10 +7,9 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from research.data.arrays import ArraySource
 from research.data.sequences import split_by_time, windows_in
-from research.data.texts import is_file, read_text
-from research.data.vocabulary import Vocabulary, vocabulary_of
+from research.data.sources import ArraySource
+from research.data.text import Vocabulary, is_file, read_text, vocabulary_of
 from research.options.config import Config
 from research.options.ranges import COUNT, PATH
 

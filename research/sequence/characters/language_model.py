@@ -12,7 +12,7 @@ import optax
 
 from research.data.order import steps_per_epoch
 from research.data.sequences import contiguous_rows, overlapping_rows, windows_in
-from research.data.vocabulary import Vocabulary
+from research.data.text import Vocabulary
 from research.engine import metrics
 from research.engine.experiment import (
     Batch,

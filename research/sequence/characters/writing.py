@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.vocabulary import Vocabulary
+from research.data.text import Vocabulary
 from research.engine.experiment import Key
 
 CHUNK = 128

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from research.data.tokens import PADDING, UNKNOWN
+from research.data.text import PADDING, UNKNOWN
 from research.engine.experiment import Key
 from research.layers.dropout import dropout
 from research.layers.recurrent_layers import RecurrentLayers

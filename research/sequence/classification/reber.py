@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from research.data.arrays import ArraySource
+from research.data.sources import ArraySource
 
 Grammar: TypeAlias = tuple[tuple[tuple[str, int], ...], ...]
 """For each state, the letters that may come and the states that they lead to; `DONE` ends."""

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.data.arrays import ArraySource
+from research.data.sources import ArraySource
+from research.data.text import Kept, Tokens, commonest, cut
 from research.data.tfds_split import TfdsSplit
-from research.data.tokens import Kept, Tokens, commonest, cut
 from research.errors import Mistake
 
 DATASET = "imdb_reviews/plain_text"

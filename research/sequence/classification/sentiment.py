@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 
 from research.data.order import shuffled_rows, steps_per_epoch
-from research.data.tokens import Kept, Tokens
+from research.data.text import Kept, Tokens
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Data, Evaluation, Experiment, Needs
 from research.errors import Mistake

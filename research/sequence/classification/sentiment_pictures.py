@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from research.data.tokens import SIGNS, Tokens
+from research.data.text import SIGNS, Tokens
 from research.engine.artifacts import Artifact, Confusion, Histogram, Passages
 from research.engine.experiment import Batch, Evaluation
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.arrays import ArraySource
+from research.data.sources import ArraySource
 from research.engine.experiment import Key
 
 STEPS_PER_UNIT = 50

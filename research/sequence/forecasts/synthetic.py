@@ -7,8 +7,8 @@ from typing import Annotated, Self
 
 import numpy as np
 
-from research.data.arrays import ArraySource
 from research.data.order import shuffled_rows, steps_per_epoch
+from research.data.sources import ArraySource
 from research.engine.experiment import Data, Experiment
 from research.options.ranges import COUNT, DEPTH, FIXED, FRACTION, Range
 from research.sequence.forecasts.forecast_net import WindowNet

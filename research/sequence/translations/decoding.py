@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from research.data.tokens import END, PADDING, START
+from research.data.text import END, PADDING, START
 from research.engine.experiment import Key
 from research.sequence.characters.writing import Taste, choose
 

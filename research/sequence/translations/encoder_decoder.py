@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from research.data.tokens import PADDING
+from research.data.text import PADDING
 from research.layers.attention import AdditiveAttention, MultiplicativeAttention
 from research.layers.cells import CELLS
 from research.layers.recurrence import States

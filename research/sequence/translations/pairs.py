@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.data.arrays import ArraySource
-from research.data.tokens import Tokens, Unit, commonest, cut
+from research.data.sources import ArraySource
+from research.data.text import Tokens, Unit, commonest, cut
 from research.engine.experiment import Needs
 
 

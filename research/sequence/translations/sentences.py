@@ -9,10 +9,10 @@ from typing import Annotated, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from research.data.arrays import ArraySource
 from research.data.order import shuffled_rows
+from research.data.sources import ArraySource
+from research.data.text import SIGNS, cut
 from research.data.tfds_split import TfdsSplit
-from research.data.tokens import SIGNS, cut
 from research.engine.experiment import Data, Experiment, Needs
 from research.optimization.supervised import Fitting
 from research.options.ranges import AMOUNT, COUNT, FRACTION, Divides, Range

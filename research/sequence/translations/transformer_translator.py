@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from research.data.tokens import PADDING
+from research.data.text import PADDING
 from research.layers.attention import Cache, sinusoids
 from research.layers.dropout import dropout
 from research.layers.transformer import Block

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from research.data.order import steps_per_epoch
-from research.data.tokens import PADDING
+from research.data.text import PADDING
 from research.engine import metrics
 from research.engine.experiment import Batch, Data, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.tokens import END, PADDING, SIGNS
+from research.data.text import END, PADDING, SIGNS
 from research.engine.artifacts import Artifact, Images, Passages
 from research.engine.experiment import Artifacts, Evaluation, Key
 from research.sequence.translations.translator import Translator, given, write_targets

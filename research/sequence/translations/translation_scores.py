@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.tokens import cut
+from research.data.text import cut
 from research.sequence.translations.translator import Translator, write_targets
 
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.tokens import PADDING, START, cut
+from research.data.text import PADDING, START, cut
 from research.engine.experiment import Key
 from research.errors import Mistake
 from research.sequence.translations.decoding import Decoded, beam_search, greedy, sample

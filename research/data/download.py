@@ -14,9 +14,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
 
-from research.data import builders, places
-from research.data.files import exclusive
+from research.data import builders
 from research.data.prepared import Prepared, find, missing, parse, tfds_module
+from research.data.storage import exclusive, tfds_directory
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Source
 from research.errors import Damaged, Mistake
@@ -82,7 +82,7 @@ def _download(name: str, console: Console) -> Path:
             builder_class = tfds.builder_cls(wanted.name)
     except tfds.core.registered.DatasetNotFoundError:
         raise missing(name) from None
-    above = places.tfds_directory()
+    above = tfds_directory()
     downloads = above / "downloads" / wanted.name
     try:
         with exclusive(downloads / "lock"):
@@ -162,7 +162,7 @@ def _require_network(name: str, url: str) -> None:
             f"{name} has to be downloaded, and {urllib.parse.urlsplit(url).hostname} cannot be "
             f"reached ({_reason(failures[0])}). Connect to a network (HTTPS_PROXY is honoured), "
             "or point TFDS_DATA_DIR to a folder where it is prepared; it is now "
-            f"{places.tfds_directory()}"
+            f"{tfds_directory()}"
         )
 
 

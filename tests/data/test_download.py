@@ -15,8 +15,8 @@ import tensorflow_datasets as tfds
 from rich.console import Console
 from tensorflow_datasets.core.download.checksums import UrlInfo
 
-from research.data import prepare as preparing
-from research.data.arrays import ArraySource
+from research.data import download as preparing
+from research.data.sources import ArraySource
 from research.data.tfds_split import TfdsSplit
 from research.errors import Damaged, Mistake
 

@@ -1,4 +1,4 @@
-"""Texts as numbers of words or of characters, and back, with four signs beside them."""
+"""Texts: read from a data set or a file, and turned into tokens and back."""
 
 from __future__ import annotations
 
@@ -8,9 +8,126 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Literal, TypeAlias
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
+
+from research.data.tfds_split import TfdsSplit
+from research.engine.own_files import read_bytes
+from research.errors import Mistake
+
+SUFFIX = ".txt"
+"""What the name of a file ends with, that of a data set never."""
+
+
+def is_file(text: str) -> bool:
+    """Whether this names a text file, not a data set."""
+    return text.endswith(SUFFIX)
+
+
+def read_text(text: str, split: str = "train") -> str:
+    """The text of a split, that of its examples one after another; or that of a file.
+
+    Args:
+        text: a data set, as `TfdsSplit` has it, with a feature `text`; or a file in UTF-8, its
+            name ending in `.txt`, which is read byte for byte but for a byte order mark.
+        split: which part of a data set.
+
+    Raises:
+        Mistake: the data set is not prepared or has no text, the file cannot be read, or what
+            there is is not in UTF-8.
+    """
+    if is_file(text):
+        whose, data = text, read_bytes(text)
+    else:
+        whose = f"{text} {split}"
+        try:
+            data = b"".join(TfdsSplit(text, split, ("text",)).load()["text"].tolist())
+        except Mistake:
+            if wrong := _no_text_file(text):
+                raise Mistake(
+                    f"{wrong}; --text takes a file in UTF-8 whose name ends in {SUFFIX}, or the "
+                    "name of a tfds data set"
+                ) from None
+            raise
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # Not `error.start` alone: a byte order mark is not counted in it.
+        place = error.start + len(data) - len(error.object)
+        raise Mistake(
+            f"{whose} is not UTF-8: byte {error.object[error.start]:#04x} at {place:,}"
+        ) from None
+
+
+def _no_text_file(text: str) -> str:
+    """What a path is that was meant as a text file and is none; "" of what is no path."""
+    path = Path(text)
+    if path.is_dir():
+        return f"{text} is a folder"
+    if path.exists():
+        return f"{text} is a file whose name does not end in {SUFFIX}"
+    return f"there is no file {text}" if text.startswith(("/", "./", "../", "~")) else ""
+
+
+class Vocabulary(NamedTuple):
+    """The characters that a text is made of.
+
+    Attributes:
+        symbols: each once; the number of a character is its place.
+        lower: whether text is made lower-case before it is read.
+    """
+
+    symbols: str
+    lower: bool = False
+
+    def __len__(self) -> int:
+        """How many characters there are."""
+        return len(self.symbols)
+
+    def encode(self, text: str, whose: str = "the text") -> np.ndarray:
+        """Its characters' numbers, uint16 `[characters]`.
+
+        Raises:
+            Mistake: a character is not in the vocabulary.
+        """
+        if self.lower:
+            text = text.lower()
+        # A byte of a command line that is no UTF-8 is a lone surrogate here: an unseen character.
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        known = np.frombuffer(self.symbols.encode("utf-32-le"), np.uint32)
+        order = np.argsort(known)
+        place = np.minimum(np.searchsorted(known[order], codes), len(known) - 1)
+        found = order[place]
+        strange = known[found] != codes
+        if strange.any():
+            which = sorted({chr(code) for code in codes[strange].tolist()})
+            raise Mistake(
+                f"{whose} has characters that the model has never seen: "
+                f"{', '.join(map(repr, which[:10]))}. It knows {' '.join(map(repr, self.symbols))}"
+            )
+        return found.astype(np.uint16)
+
+    def decode(self, numbers: np.ndarray) -> str:
+        """The text of numbers, `[characters]`."""
+        return "".join(self.symbols[number] for number in np.asarray(numbers).tolist())
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of the characters in order, and of whether text is made lower-case."""
+        return hashlib.sha256(f"{int(self.lower)}{self.symbols}".encode()).hexdigest()
+
+
+def vocabulary_of(text: str, lower: bool = False) -> Vocabulary:
+    """The characters of a text in the order of their code points.
+
+    Args:
+        text: all that is to be read, validation and test included: which characters a text has is
+            known of it beforehand.
+        lower: whether it is made lower-case.
+    """
+    return Vocabulary("".join(sorted(set(text.lower() if lower else text))), lower)
+
 
 Unit: TypeAlias = Literal["words", "characters"]
 """What a text is cut into."""
