@@ -17,8 +17,8 @@ FILES = {
     "research/engine/loop.py": "from research.engine import saver\n",
     "research/engine/saver.py": "",
     "research/data/__init__.py": "",
-    "research/data/feed.py": "from research.data import resident\n",
-    "research/data/resident.py": "",
+    "research/data/feed.py": "from research.data import stream\n",
+    "research/data/stream.py": "",
     "research/engine/keys.py": "import zlib\n",
     "research/vision/__init__.py": "",
     "research/vision/models.py": "from . import losses\nfrom ..layers.pooling import pool\n",
@@ -41,7 +41,7 @@ EXPECTED = {
     "research/engine/loop.py",
     "research/data/__init__.py",
     "research/data/feed.py",
-    "research/data/resident.py",
+    "research/data/stream.py",
     "research/engine/keys.py",
     "research/vision/__init__.py",
     "research/vision/models.py",
@@ -147,7 +147,7 @@ def test_the_static_closure_holds_every_module_that_is_imported(every):
 
 @pytest.mark.parametrize(
     "name",
-    [f"data/{name}" for name in ("resident", "feed", "stream", "batches", "order")]
+    [f"data/{name}" for name in ("feed", "stream", "columns", "order")]
     + [
         f"engine/{name}"
         for name in ("mesh", "program", "population", "environment", "loop", "finish")
