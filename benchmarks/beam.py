@@ -88,7 +88,7 @@ def main() -> None:
 
     def on_device(sources: Any) -> list[Found]:
         found = jax.device_get(search(variables, sources))
-        best = zip(found.numbers[:, 0].tolist(), found.score[:, 0].tolist(), strict=True)
+        best = zip(found.tokens[:, 0].tolist(), found.score[:, 0].tolist(), strict=True)
         return [([symbol for symbol in text if symbol != PADDING], score) for text, score in best]
 
     def alone() -> list[Found]:

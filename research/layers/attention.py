@@ -1,4 +1,4 @@
-"""Attention: what each query takes from values, by how well their keys fit it."""
+"""Attention: each query reads from values, weighted by how well their keys fit it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import jax.numpy as jnp
 
 
 def attention_weights(scores: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-    """How much of each value a query takes: a softmax over those that it may see.
+    """The weight of each value for a query: a softmax over the keys that it may attend to.
 
     Args:
         scores: float `[..., queries, keys]`.
-        mask: bool, broadcastable to `scores`, which keys a query may see; all if None.
+        mask: bool, broadcastable to `scores`, which keys a query may attend to; all if None.
 
     Returns:
-        float `[..., queries, keys]`, of sum 1 for each query; 0 where it may see none.
+        float `[..., queries, keys]`, of sum 1 for each query; 0 where there is none.
     """
     if mask is None:
         return jax.nn.softmax(scores)
@@ -132,21 +132,21 @@ class MultiplicativeAttention(nn.Module):
 
 
 class Cache(NamedTuple):
-    """What a layer remembers of the steps before, for generation.
+    """Keys and values of the steps before, for generation.
 
     Attributes:
         keys: float32 `[batch, heads, context, depth]`, the newest last.
         values: of the same shape.
-        seen: int32 scalar, steps so far.
+        steps: int32 scalar, steps so far.
     """
 
     keys: jax.Array
     values: jax.Array
-    seen: jax.Array
+    steps: jax.Array
 
 
 def empty_cache(batch: int, heads: int, context: int, depth: int) -> Cache:
-    """A cache of nothing, with room for so many steps."""
+    """An empty cache with room for `context` steps."""
     shape = batch, heads, context, depth
     return Cache(jnp.zeros(shape), jnp.zeros(shape), jnp.int32(0))
 
@@ -166,8 +166,9 @@ def rotate(vectors: jax.Array, position: jax.Array) -> jax.Array:
     rate = 10_000.0 ** (-jnp.arange(half) / half)
     angle = position[:, None] * rate
     cosine, sine = jnp.cos(angle), jnp.sin(angle)
-    left, right = vectors[..., :half], vectors[..., half:]
-    return jnp.concatenate([left * cosine - right * sine, left * sine + right * cosine], axis=-1)
+    first, second = vectors[..., :half], vectors[..., half:]
+    turned = first * cosine - second * sine, first * sine + second * cosine
+    return jnp.concatenate(turned, axis=-1)
 
 
 def sinusoids(time: int, width: int) -> jax.Array:
@@ -186,7 +187,7 @@ class MultiHeadAttention(nn.Module):
 
     Attributes:
         heads: how many; they divide the width.
-        causal: whether a query sees no later key.
+        causal: whether a query attends to no later key.
         rotary: whether queries and keys are rotated by their positions.
 
     Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.2.
@@ -215,7 +216,7 @@ class MultiHeadAttention(nn.Module):
         """
         batch, queries, width = inputs.shape
         source = inputs if memory is None else memory
-        seen = jnp.int32(0) if cache is None else cache.seen
+        steps = jnp.int32(0) if cache is None else cache.steps
 
         def project(name: str, values: jax.Array) -> jax.Array:
             projected = nn.Dense(width, name=name)(values)
@@ -226,7 +227,7 @@ class MultiHeadAttention(nn.Module):
             project(name, values)
             for name, values in (("query", inputs), ("key", source), ("value", source))
         )
-        place = seen + jnp.arange(queries)
+        place = steps + jnp.arange(queries)
         keys_place = place if memory is None else jnp.arange(source.shape[1])
         if self.rotary:
             query, key = rotate(query, place), rotate(key, keys_place)
@@ -235,8 +236,8 @@ class MultiHeadAttention(nn.Module):
             context = cache.keys.shape[2]
             key = jnp.concatenate([cache.keys, key], axis=2)
             value = jnp.concatenate([cache.values, value], axis=2)
-            keys_place = seen - context + jnp.arange(context + queries)
-            cache = Cache(key[:, :, -context:], value[:, :, -context:], seen + queries)
+            keys_place = steps - context + jnp.arange(context + queries)
+            cache = Cache(key[:, :, -context:], value[:, :, -context:], steps + queries)
             there = keys_place >= 0
             allowed = there if allowed is None else there & allowed
         if self.causal:

@@ -1,4 +1,4 @@
-"""Recurrent neurons: what a simple one, an LSTM and a GRU compute in a time step."""
+"""Recurrent cells: one time step of a simple neuron, an LSTM and a GRU."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Cell(NamedTuple):
             once.
         init_bias: units -> b at the start, float32 `[gates * units]`.
         init_others: units -> the parameters that are neither W, U nor b, at the start.
-        slope: of the step, where the states after it tell it; None if they do not.
+        slope: of the step, where it follows from the states after it; None elsewhere.
     """
 
     gates: int

@@ -1,4 +1,4 @@
-"""Orthogonal initial weights: one key gives the same on every CPU, and in any population."""
+"""Orthogonal initial weights, the same from one key on every CPU and in any population."""
 
 from __future__ import annotations
 

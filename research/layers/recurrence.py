@@ -1,4 +1,4 @@
-"""The loop that recurrent layers share, with a gradient that forms their weights' after it."""
+"""The loop of recurrent layers, with a gradient that forms those of weights after the loop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Pull = Callable[[States], tuple[Any, Shares, Shares, States]]
 """A gradient by a step's states -> those by what the step was given, in its order; a pytree."""
 
 Slope = Callable[[States], Pull]
-"""The states after a step -> its derivative there, of a cell that can tell it from these alone."""
+"""The states after a step -> its derivative there, of a cell where it follows from these alone."""
 
 WIDE = 64
 """Units from which on a step's products with several kernels are worth being products of their own,
@@ -95,8 +95,8 @@ def _recur(
     del slope
     turn = _turn(step, kernels, others, dropped)
 
-    def one(states: States, now: tuple[Shares, Interruptions]) -> tuple[States, jax.Array]:
-        states, _ = turn(states, now)
+    def one(states: States, given: tuple[Shares, Interruptions]) -> tuple[States, jax.Array]:
+        states, _ = turn(states, given)
         return states, states[0]
 
     last, hidden = jax.lax.scan(one, states, (projected, interruptions))
@@ -116,8 +116,8 @@ def _forwards(
     turn = _turn(step, kernels, others, dropped)
     needed = slope is None and is_wide(kernels[0].shape[0])
 
-    def one(states: States, now: tuple[Shares, Interruptions]) -> tuple[States, Any]:
-        states, recurrent = turn(states, now)
+    def one(states: States, given: tuple[Shares, Interruptions]) -> tuple[States, Any]:
+        states, recurrent = turn(states, given)
         return states, (states, recurrent if needed else None)
 
     last, (after, recurrent) = jax.lax.scan(one, states, (projected, interruptions))
@@ -135,7 +135,7 @@ def _backwards(
         for first, later in zip(states, after, strict=True)
     )
     before = _begun(earlier, interruptions.fresh)
-    seen = _dropped(before[0], dropped)
+    hidden = _dropped(before[0], dropped)
 
     def linear(projected: Shares, recurrent: Shares, before: States) -> Any:
         return jax.vjp(step, others, projected, recurrent, before)[1]
@@ -145,11 +145,11 @@ def _backwards(
         pull = jax.vmap(slope)(after)
     else:
         if recurrent is None:
-            recurrent = _shares(seen, kernels)
+            recurrent = _shares(hidden, kernels)
         pull = jax.vmap(linear)(projected, recurrent, before)
 
-    def one(of_states: States, now: Any) -> tuple[States, States]:
-        of_hidden, pull, interruptions = now
+    def one(of_states: States, given: Any) -> tuple[States, States]:
+        of_hidden, pull, interruptions = given
         of_states = (of_states[0] + of_hidden, *of_states[1:])
         moving = _begun(of_states, interruptions.held)
         _, _, of_recurrent, of_before = pull(moving)
@@ -162,7 +162,7 @@ def _backwards(
     # So are the gradients of what the loop was given.
     of_others, of_projected, of_recurrent, _ = jax.vmap(lambda pull, of: pull(of))(pull, moving)
     of_others = jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), of_others)
-    of_kernels = _of_kernels(seen, of_recurrent)
+    of_kernels = _of_kernels(hidden, of_recurrent)
     of_dropped = None
     if dropped is not None:
         of_dropped = jnp.sum(before[0] * _back(of_recurrent, kernels), axis=0)
@@ -188,23 +188,23 @@ def is_wide(units: int) -> bool:
     return units >= WIDE
 
 
-def _shares(seen: jax.Array, kernels: Shares) -> Shares:
+def _shares(hidden: jax.Array, kernels: Shares) -> Shares:
     """The products with all kernels."""
     if is_wide(kernels[0].shape[0]):
-        return tuple(seen @ kernel for kernel in kernels)
-    return _apart(by_rows(seen, jnp.concatenate(kernels, axis=1)), len(kernels))
+        return tuple(hidden @ kernel for kernel in kernels)
+    return _apart(by_rows(hidden, jnp.concatenate(kernels, axis=1)), len(kernels))
 
 
 def _apart(together: jax.Array, gates: int) -> Shares:
     return tuple(jnp.split(together, gates, axis=-1))
 
 
-def _of_kernels(seen: jax.Array, shares: Shares) -> Shares:
+def _of_kernels(hidden: jax.Array, shares: Shares) -> Shares:
     """The kernels' gradients from those of the shares of all steps."""
-    if is_wide(seen.shape[-1]):
-        return tuple(jnp.einsum("tbu,tbv->uv", seen, share) for share in shares)
+    if is_wide(hidden.shape[-1]):
+        return tuple(jnp.einsum("tbu,tbv->uv", hidden, share) for share in shares)
     together = jnp.concatenate(shares, axis=-1)
-    rows = (leaf.reshape(-1, leaf.shape[-1]) for leaf in (seen, together))
+    rows = (leaf.reshape(-1, leaf.shape[-1]) for leaf in (hidden, together))
     return _apart(jnp.einsum("ru,rv->uv", *rows), len(shares))
 
 
@@ -219,13 +219,13 @@ def _back(shares: Shares, kernels: Shares) -> jax.Array:
 def _turn(
     step: Step, kernels: Shares, others: Any, dropped: jax.Array | None
 ) -> Callable[[States, tuple[Shares, Interruptions]], tuple[States, Shares]]:
-    """(states, what comes) -> states, and the shares of the hidden state before them."""
+    """(states, a step's inputs and interruptions) -> states, shares of the hidden one before."""
 
-    def turn(states: States, now: tuple[Shares, Interruptions]) -> tuple[States, Shares]:
-        projected, interruptions = now
+    def turn(states: States, given: tuple[Shares, Interruptions]) -> tuple[States, Shares]:
+        projected, interruptions = given
         before = _begun(states, interruptions.fresh)
-        seen = _dropped(before[0], dropped)
-        recurrent = _shares(seen, kernels)
+        hidden = _dropped(before[0], dropped)
+        recurrent = _shares(hidden, kernels)
         after = _held(step(others, projected, recurrent, before), before, interruptions.held)
         return after, recurrent
 

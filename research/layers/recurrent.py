@@ -1,4 +1,4 @@
-"""Recurrent layers: a cell over time, either way, masked, from given states to final ones."""
+"""Recurrent layers: a cell over time, in either direction, masked, from states to states."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from research.layers.recurrence import Interruptions, Shares, States, by_rows, i
 
 
 class Recurrent(NamedTuple):
-    """Parameters of a layer; its gates lie side by side, as its cell says.
+    """Parameters of a layer; its gates lie side by side, in the cell's order.
 
     Attributes:
         input_kernel: W, float32 `[features, gates * units]`.
@@ -80,15 +80,15 @@ def recurrent_step(cell: Cell, params: Recurrent, inputs: jax.Array, states: Sta
     Args:
         cell: the kind.
         params: the parameters.
-        inputs: float32 `[..., features]`; or int `[...]`, numbers of symbols.
+        inputs: float32 `[..., features]`; or int `[...]`, tokens.
         states: before it, float32 `[..., units]` each; the first is the output.
     """
 
     def shares(product: jax.Array) -> Shares:
         return tuple(jnp.split(product, cell.gates, axis=-1))
 
-    given = _product(inputs, params.input_kernel) + params.input_bias
-    projected = cell.prepare(params.others, shares(given))
+    product = _product(inputs, params.input_kernel) + params.input_bias
+    projected = cell.prepare(params.others, shares(product))
     recurrent = shares(states[0] @ params.recurrent_kernel)
     return cell.step(params.others, projected, recurrent, states)
 
@@ -110,8 +110,8 @@ def recurrent(
     Args:
         cell: the kind.
         params: the parameters.
-        inputs: float32 `[batch, time, features]`; or int `[batch, time]`, each the number of a
-            symbol that stands for a unit vector, whose product is a row of the kernel.
+        inputs: float32 `[batch, time, features]`; or int `[batch, time]`, tokens, each of
+            which stands for a unit vector, whose product is a row of the kernel.
         states: before the first input, float32 `[batch, units]` each; 0 if None.
         mask: bool `[batch, time]`, which inputs are there; all if None. Where one is not, the
             states stay what they are, so that a padded sequence ends as it would alone.
@@ -126,7 +126,7 @@ def recurrent(
 
     Returns:
         Hidden states after each input, float32 `[batch, time, units]`, each at its input's place,
-        and the states after the last that was seen. Given back as `states`, these continue the
+        and the states after the last that is there. Passed as `states`, these continue the
         sequence as if uncut.
     """
     if states is None:
@@ -139,8 +139,8 @@ def recurrent(
         leaf = jnp.swapaxes(leaf, 0, 1)
         return jnp.flip(leaf, 0) if reverse else leaf
 
-    def run(states: States, given: tuple[jax.Array, Interruptions]) -> tuple[States, jax.Array]:
-        inputs, interruptions = given
+    def run(states: States, part: tuple[jax.Array, Interruptions]) -> tuple[States, jax.Array]:
+        inputs, interruptions = part
         # All steps' inputs at once: only what needs the hidden state is left to the loop.
         projected = _inputs_shares(cell, params, inputs)
         kernels = _kernels(cell, params)
@@ -152,13 +152,13 @@ def recurrent(
     interruptions = Interruptions(
         None if mask is None else in_turn(~mask), None if fresh is None else in_turn(fresh)
     )
-    given = in_turn(inputs), interruptions
+    whole = in_turn(inputs), interruptions
     if segment:
-        parts = jax.tree.map(lambda leaf: leaf.reshape(-1, segment, *leaf.shape[1:]), given)
+        parts = jax.tree.map(lambda leaf: leaf.reshape(-1, segment, *leaf.shape[1:]), whole)
         last, hidden = jax.lax.scan(jax.checkpoint(run), states, parts)
         hidden = hidden.reshape(-1, *hidden.shape[2:])
     else:
-        last, hidden = run(states, given)
+        last, hidden = run(states, whole)
     hidden = jnp.flip(hidden, 0) if reverse else hidden
     return jnp.swapaxes(hidden, 0, 1), last
 
@@ -168,7 +168,7 @@ def _product(
     kernel: jax.Array,
     multiply: Callable[[jax.Array, jax.Array], jax.Array] = jnp.matmul,
 ) -> jax.Array:
-    """W x; a row of W where inputs are numbers of symbols."""
+    """W x; a row of W where inputs are tokens."""
     return kernel[inputs] if jnp.issubdtype(inputs.dtype, jnp.integer) else multiply(inputs, kernel)
 
 

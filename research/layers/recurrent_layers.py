@@ -1,4 +1,4 @@
-"""Recurrent layers one upon another, as a flax module over `research.layers.recurrent`."""
+"""Stacked recurrent layers, as a flax module over `research.layers.recurrent`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RecurrentLayers(nn.Module):
         units: of each layer.
         bidirectional: whether each layer is two, one of which goes from the last step to the first;
             their outputs stand side by side, and so do their states.
-        symbols: where inputs are numbers of symbols, how many there are of these.
+        vocabulary: where inputs are tokens, how many different ones there are.
         segment: as `recurrent` has it.
         batch_normalisation: whether what comes to a layer from another has mean 0 and deviation 1
             over batch and time, before scale and offset (Laurent et al. 2016, arXiv 1510.01378;
@@ -32,7 +32,7 @@ class RecurrentLayers(nn.Module):
     cell: str
     units: tuple[int, ...]
     bidirectional: bool = False
-    symbols: int = 0
+    vocabulary: int = 0
     segment: int = 0
     batch_normalisation: bool = False
 
@@ -50,7 +50,7 @@ class RecurrentLayers(nn.Module):
         """The last layer's outputs, and all layers' states.
 
         Args:
-            inputs: float32 `[batch, time, features]`; or int `[batch, time]`, numbers of symbols.
+            inputs: float32 `[batch, time, features]`; or int `[batch, time]`, tokens.
             states: of each layer (of each direction), as they are returned; 0 if None.
             mask: as `recurrent` has it.
             training: whether to drop units, by the stream "dropout", and to normalise by the batch.
@@ -60,7 +60,7 @@ class RecurrentLayers(nn.Module):
 
         Returns:
             float32 `[batch, time, units]` (twice the units if bidirectional), and the states after
-            the last step that each direction sees.
+            the last step of each direction.
         """
         cell, directions = CELLS[self.cell], 2 if self.bidirectional else 1
         before = iter(states) if states is not None else None
@@ -99,7 +99,7 @@ class RecurrentLayers(nn.Module):
         dropped_rate: jax.Array | float | None,
         reverse: bool,
     ) -> tuple[jax.Array, States]:
-        features = inputs.shape[-1] if inputs.ndim == 3 else self.symbols
+        features = inputs.shape[-1] if inputs.ndim == 3 else self.vocabulary
         params = self.param(name, init_recurrent, cell, features, units)
         dropped = None
         if dropped_rate is not None:

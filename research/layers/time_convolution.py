@@ -1,4 +1,4 @@
-"""Convolutions over time as one product of matrices each, causal ones and others."""
+"""Convolutions over time, causal or not, as matrix products; and WaveNet."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import jax.numpy as jnp
 def time_patches(
     inputs: jax.Array, size: int, stride: int = 1, dilation: int = 1, causal: bool = False
 ) -> jax.Array:
-    """What a convolution sees at each of its places.
+    """The time steps under a convolution's kernel at each of its places.
 
     Args:
         inputs: float `[batch, time, features]`.
-        size: time steps that it sees.
+        size: time steps under the kernel.
         stride: steps between two places.
-        dilation: steps between two of those that it sees.
+        dilation: steps between two of these.
         causal: whether zeros come before the first step, so that there is a place at each step
-            (before the stride) that sees it and those before it; otherwise places see no zeros.
+            (before the stride) for it and those before it; otherwise no zeros are added.
 
     Returns:
         float `[batch, places, size * features]`, the earliest step first.
 
     Raises:
-        ValueError: there is no place, because what is seen is longer than the sequence.
+        ValueError: there is no place, because the kernel reaches over more than the sequence.
     """
     reach = (size - 1) * dilation
     if causal:
@@ -34,15 +34,15 @@ def time_patches(
         raise ValueError(
             f"a convolution that reaches over {reach + 1} steps does not fit {inputs.shape[1]}"
         )
-    seen = [inputs[:, k * dilation : k * dilation + stop : stride] for k in range(size)]
-    return jnp.concatenate(seen, axis=-1)
+    patches = [inputs[:, k * dilation : k * dilation + stop : stride] for k in range(size)]
+    return jnp.concatenate(patches, axis=-1)
 
 
 class TimeConvolution(nn.Module):
-    """A convolution over time, by a product of what it sees with its kernel.
+    """A convolution over time, as a product of patches with its kernel.
 
     Attributes:
-        features: of what comes out.
+        features: of the outputs.
         size, stride, dilation, causal: as `time_patches` has them.
     """
 
@@ -55,8 +55,8 @@ class TimeConvolution(nn.Module):
     @nn.compact
     def __call__(self, inputs: jax.Array) -> jax.Array:
         """float32 `[batch, places, features]` for inputs `[batch, time, features]`."""
-        seen = time_patches(inputs, self.size, self.stride, self.dilation, self.causal)
-        return nn.Dense(self.features, kernel_init=nn.initializers.glorot_uniform())(seen)
+        patches = time_patches(inputs, self.size, self.stride, self.dilation, self.causal)
+        return nn.Dense(self.features, kernel_init=nn.initializers.glorot_uniform())(patches)
 
 
 class WaveNet(nn.Module):

@@ -1,4 +1,4 @@
-"""Transformer blocks: attention and dense layers, for training and for writing."""
+"""Transformer blocks: attention and dense layers, for training and for generation."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Block(nn.Module):
     Attributes:
         heads: of every attention.
         hidden: units of the first of the two dense layers.
-        causal: whether a step sees no later one.
-        rotary: whether steps know where they are by rotation.
+        causal: whether a step attends to no later one.
+        rotary: whether positions are encoded by rotation.
 
     Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.1.
     """

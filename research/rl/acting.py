@@ -1,4 +1,4 @@
-"""What every experiment that acts in an environment is made of, beside how it learns."""
+"""Experiments of agents: their evaluation, report and selection, whatever the algorithm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks that choose vectors as actions, networks that value them, and how either learns."""
+"""Actors and critics for actions that are vectors: networks, their loss, a step of Adam."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class Critics(nn.Module):
     @nn.compact
     def __call__(self, observation: jax.Array, action: jax.Array) -> jax.Array:
         """float32 `[critics, ...]`, for `[..., features]` and `[..., dimensions]`."""
-        seen = jnp.concatenate([observation, action], axis=-1)
+        inputs = jnp.concatenate([observation, action], axis=-1)
         networks = [Perceptron(self.units, 1, name=f"critic_{i}") for i in range(self.critics)]
-        return jnp.stack([network(seen)[..., 0] for network in networks])
+        return jnp.stack([network(inputs)[..., 0] for network in networks])
 
 
 class Trained(NamedTuple):
@@ -91,7 +91,7 @@ def descend(
     return Trained(*now), value, told
 
 
-def initial(
+def init_actor_and_critics(
     environment: Environment, actor: Perceptron, critics: Critics, key: Key
 ) -> tuple[Trained, Trained]:
     """An actor and critics for an environment whose actions are vectors."""
@@ -104,24 +104,24 @@ def initial(
     )
 
 
-def critic_loss(critics: Critics, params: Any, seen: Transition, target: jax.Array) -> jax.Array:
+def critic_loss(critics: Critics, params: Any, batch: Transition, target: jax.Array) -> jax.Array:
     """Half the squared error of each critic, mean over the minibatch, summed over critics.
 
     Args:
         critics: their network.
         params: its parameters.
-        seen: leaves `[batch, ...]`.
-        target: float32 `[batch]`, what they are to say.
+        batch: leaves `[batch, ...]`.
+        target: float32 `[batch]`.
 
     Source: Haarnoja et al. 2018 (arXiv 1812.05905), eq. 5; Fujimoto et al. 2018
     (arXiv 1802.09477), algorithm 1.
     """
-    error = critics.apply(params, seen.observation, seen.action) - target
+    error = critics.apply(params, batch.observation, batch.action) - target
     return 0.5 * jnp.sum(jnp.mean(jnp.square(error), axis=-1))
 
 
 def smallest(value: jax.Array) -> jax.Array:
-    """The smallest of what several critics say `[critics, batch]`, `[batch]`.
+    """The smallest of several critics' values `[critics, batch]`, float32 `[batch]`.
 
     Source: Fujimoto et al. 2018 (arXiv 1802.09477), eq. 10 (clipped double Q-learning).
     """

@@ -1,4 +1,4 @@
-"""How much better actions were than expected, and the examples that policies learn from by it."""
+"""Generalised advantage estimates, and the examples that policies learn from by them."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def generalised_advantages(
     Source: Schulman et al. 2016 (arXiv 1506.02438), eqs 11-16; Pardo et al. 2018
         (arXiv 1712.00378), section 3, for time limits.
     """
-    error = reward + discount * jnp.where(terminated, 0.0, final_value) - value
+    td_error = reward + discount * jnp.where(terminated, 0.0, final_value) - value
     decay = discount * gae_lambda * jnp.where(terminated | truncated, 0.0, 1.0)
 
-    def back(later: jax.Array, now: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        step_error, step_decay = now
-        advantage = step_error + step_decay * later
+    def back(later: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        td_error, step_decay = step
+        advantage = td_error + step_decay * later
         return advantage, advantage
 
-    _, advantages = jax.lax.scan(back, jnp.zeros_like(error[0]), (error, decay), reverse=True)
+    _, advantages = jax.lax.scan(back, jnp.zeros_like(td_error[0]), (td_error, decay), reverse=True)
     return advantages
 
 
@@ -87,7 +87,7 @@ def make_examples(
     Args:
         network: policy and value function.
         params: its parameters.
-        trajectory: what happened.
+        trajectory: leaves `[time, environments, ...]`.
         hyperparameters: `discount` and `gae_lambda`.
 
     Returns:
@@ -113,7 +113,7 @@ def evaluate_steps(
     """The examples of a trajectory, leaves `[time, environments, ...]`.
 
     Args:
-        trajectory: what happened.
+        trajectory: leaves `[time, environments, ...]`.
         observation: `Examples.observation`.
         dist: the actions' distributions where they were taken.
         value: float32 `[time, environments]`, V of what was acted on.

@@ -1,4 +1,4 @@
-"""What a trained state does in an environment: for whoever plays or judges it afterwards."""
+"""Agents: an environment, and the policy of a trained state in it, for evaluation and play."""
 
 from __future__ import annotations
 

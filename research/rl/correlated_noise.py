@@ -1,4 +1,4 @@
-"""Noise that is much the same from one step to the next: it pushes one way for a while.
+"""Noise for exploration that is correlated in time: it pushes one way for a while.
 
 White noise on the actions moves a heavy thing to and fro by little; correlated noise moves it far.
 """

@@ -1,8 +1,8 @@
 """Curiosity by random network distillation: what cannot be predicted yet is rewarding.
 
-A network with random weights, which never learns, makes numbers of every observation. Another one
-learns to predict them. Where it errs, little like it was observed before: its squared error is the
-intrinsic reward.
+A network with random weights, which never learns, computes features of every observation. Another
+one learns to predict them. Where it errs, little like it was observed before: its squared error is
+the intrinsic reward.
 
 Source: Burda et al. 2018 (arXiv 1810.12894).
 """
@@ -35,7 +35,7 @@ from research.rl.normalisation import (
 from research.rl.q_network import features
 
 LARGEST_INPUT = 5.0
-"""No number that either network is given is larger, or smaller than its negative; section 2.4."""
+"""Bound on the size of both networks' inputs; section 2.4."""
 
 
 class Distillation(NamedTuple):
@@ -53,7 +53,7 @@ class Distillation(NamedTuple):
 
 
 class Curiosity(NamedTuple):
-    """What is known, and so no longer new.
+    """The state of curiosity: networks, and the moments that inputs and errors are scaled by.
 
     Attributes:
         target: the target's parameters, as they began.
@@ -98,7 +98,7 @@ def make_distillation(
     Args:
         environment: where.
         units: units of each hidden layer of the target.
-        outputs: how many numbers it makes of an observation.
+        outputs: features that it computes of an observation.
         channels: of a convolution that either begins with, for images; 0 for none.
     """
     # Numbers of states come as unit vectors.

@@ -1,4 +1,4 @@
-"""An actor that says one action for each observation, and critics whose values it climbs."""
+"""Deterministic policy gradients: an actor with one action for each observation, and critics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Hyperparameters, Key
-from research.rl.actor_critic import Critics, Perceptron, Trained, descend, initial
+from research.rl.actor_critic import Critics, Perceptron, Trained, descend, init_actor_and_critics
 from research.rl.distributions import Gaussian
 from research.rl.environments.actions import bounds
 from research.rl.environments.environment import Environment
@@ -19,10 +19,10 @@ class DeterministicParams(NamedTuple):
     """What is learned.
 
     Attributes:
-        actor: says actions before tanh.
+        actor: gives actions before tanh.
         critics: one or more.
-        target_actor: parameters of the actor that says what is done next.
-        target_critics: parameters of the critics that say what it is worth.
+        target_actor: parameters of the target network π'.
+        target_critics: parameters of the target networks Q'.
     """
 
     actor: Trained
@@ -47,8 +47,8 @@ class Deterministic(NamedTuple):
     def init(self, key: Key, values: Hyperparameters) -> DeterministicParams:
         """Parameters, with targets that are copies."""
         del values
-        actor, critics = initial(self.environment, self.actor, self.critics, key)
-        # Their own buffers: a state is given away whole, and no buffer can be given twice.
+        actor, critics = init_actor_and_critics(self.environment, self.actor, self.critics, key)
+        # Their own buffers: the state is donated, and no buffer can be donated twice.
         targets = jax.tree.map(jnp.copy, (actor.params, critics.params))
         return DeterministicParams(actor, critics, *targets)
 

@@ -1,4 +1,4 @@
-"""Distributions of returns over fixed values, and what is learned of them (C51)."""
+"""Distributions of returns over fixed values: support, projection and loss (C51)."""
 
 from __future__ import annotations
 

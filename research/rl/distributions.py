@@ -1,4 +1,4 @@
-"""What a policy says of the next action: distributions, each a pytree with leaves `[..., n]`."""
+"""Distributions of actions, each a pytree with leaves `[..., n]`."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def draw_noise(key: Key, space: ActionSpace, shape: tuple[int, ...]) -> jax.Arra
     one call before it begins.
 
     Returns:
-        float32: Gumbel's `[*shape, actions]` for numbers, normal `[*shape, dimensions]` for
-        vectors.
+        float32: Gumbel's `[*shape, actions]` for discrete actions, normal `[*shape, dimensions]`
+        for vectors.
     """
     if isinstance(space, Discrete):
         return jax.random.gumbel(key, (*shape, space.n))
@@ -44,7 +44,7 @@ def draw_noise(key: Key, space: ActionSpace, shape: tuple[int, ...]) -> jax.Arra
 
 
 class Categorical(NamedTuple):
-    """Actions that are numbers.
+    """Discrete actions.
 
     Attributes:
         logits: float32 `[..., actions]`, finite.
@@ -73,7 +73,7 @@ class Categorical(NamedTuple):
 
 
 class Gaussian(NamedTuple):
-    """Actions that are vectors, each number by itself.
+    """Actions that are vectors, each coordinate by itself.
 
     Attributes:
         mean: float32 `[..., dimensions]`.

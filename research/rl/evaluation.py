@@ -1,4 +1,4 @@
-"""How good a policy is: whole episodes, each environment's first one counted, and only that."""
+"""Evaluation of policies by whole episodes: the first of each environment, and only that."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ Choice = Callable[[Distribution, Key], jax.Array]
 """(distributions `[...]` of actions, key) -> an action of each."""
 
 
-def most_probable(said: Distribution, key: Key) -> jax.Array:
-    """The most probable action of each; nothing is drawn."""
+def most_probable(dist: Distribution, key: Key) -> jax.Array:
+    """The most probable action of each; zeros is drawn."""
     del key
-    return said.mode()
+    return dist.mode()
 
 
 def run_episodes(
@@ -55,7 +55,7 @@ def run_episodes(
 
     Args:
         environment: where.
-        policy: what is done there.
+        policy: what acts.
         key: for resets, steps and actions.
         episodes: how many.
         choose: which of a distribution's actions is taken.
@@ -72,7 +72,7 @@ def run_episodes(
         states, observations = jax.tree.map(
             lambda leaf: jnp.broadcast_to(leaf, (rivals, *leaf.shape)), (states, observations)
         )
-    nothing = EpisodeReturns(
+    zeros = EpisodeReturns(
         jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.int32), jnp.zeros(shape, bool)
     )
 
@@ -84,19 +84,19 @@ def run_episodes(
         step, states, observations, memory, sums = carry
         action_key, environment_key = jax.random.split(jax.random.fold_in(loop_key, step))
         # Never blank again: what follows an environment's first episode is not counted.
-        memory, said = policy.act(memory, observations)
-        actions = choose(said, action_key)
+        memory, dist = policy.act(memory, observations)
+        actions = choose(dist, action_key)
         keys = jax.random.split(environment_key, episodes)
-        states, shown = step_all(keys, states, actions)
+        states, outcome = step_all(keys, states, actions)
         counted = ~sums.finished
         sums = EpisodeReturns(
-            sums.episode_return + jnp.where(counted, shown.reward, 0.0),
+            sums.episode_return + jnp.where(counted, outcome.reward, 0.0),
             sums.episode_length + counted.astype(jnp.int32),
-            sums.finished | shown.terminated | shown.truncated,
+            sums.finished | outcome.terminated | outcome.truncated,
         )
-        return step + 1, states, shown.observation, memory, sums
+        return step + 1, states, outcome.observation, memory, sums
 
-    start = (jnp.int32(0), states, observations, blank(policy.initial, shape), nothing)
+    start = (jnp.int32(0), states, observations, blank(policy.initial, shape), zeros)
     return jax.lax.while_loop(unfinished, play, start)[-1]
 
 
@@ -111,9 +111,9 @@ def half_greedy(environment: Environment, episodes: int) -> Choice:
         What `run_episodes` asks for, for `2 * episodes` environments.
     """
 
-    def choose(said: Distribution, key: Key) -> jax.Array:
-        best = said.mode()
-        drawn = said.sample(draw_noise(key, environment.action_space, (2 * episodes,)))
+    def choose(dist: Distribution, key: Key) -> jax.Array:
+        best = dist.mode()
+        drawn = dist.sample(draw_noise(key, environment.action_space, (2 * episodes,)))
         greedy = jnp.arange(2 * episodes) < episodes
         return jnp.where(greedy.reshape(-1, *[1] * (best.ndim - 1)), best, drawn)
 
@@ -125,7 +125,7 @@ def evaluate_policy(environment: Environment, policy: Policy, key: Key, episodes
 
     Args:
         environment: where.
-        policy: what is done there.
+        policy: what acts.
         key: for everything that is drawn.
         episodes: how many of either kind.
 

@@ -1,4 +1,4 @@
-"""Which actions to try while action values are still being learned.
+"""Exploration: probabilities of actions from their values, and rates that decay.
 
 Most functions turn the values of one state's actions into probabilities of taking them.
 """

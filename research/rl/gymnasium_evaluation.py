@@ -1,4 +1,4 @@
-"""A policy trained in Encore's environments, judged in gymnasium's own: an outside opinion."""
+"""Evaluation in gymnasium's own environments of a policy that was trained in Encore's."""
 
 from __future__ import annotations
 
@@ -44,33 +44,35 @@ def play_in_gymnasium(agent: Agent, state: State, seed: int, episodes: int) -> E
     import gymnasium
 
     space = agent.environment.action_space
-    # The checker's wrapper warns of what is none of a player's business, and takes its time.
+    # The checker's wrapper warns of the environment's own faults, and takes time.
     worlds = [
         gymnasium.make(agent.environment.name, disable_env_checker=True)
         for _ in range(2 * episodes)
     ]
     seeds = np.random.SeedSequence(seed).generate_state(len(worlds))
-    seen = np.stack([world.reset(seed=int(s))[0] for world, s in zip(worlds, seeds, strict=True)])
+    observations = np.stack(
+        [world.reset(seed=int(s))[0] for world, s in zip(worlds, seeds, strict=True)]
+    )
     key = keys.stream(seed, "play")
 
     @jax.jit
     def choose(
-        state: State, memory: Memory, seen: jax.Array, step: jax.Array
+        state: State, memory: Memory, observations: jax.Array, step: jax.Array
     ) -> tuple[Memory, jax.Array]:
-        memory, said = agent.policy(state).act(memory, seen)
-        return memory, half_greedy(agent.environment, episodes)(said, keys.at_step(key, step))
+        memory, dist = agent.policy(state).act(memory, observations)
+        return memory, half_greedy(agent.environment, episodes)(dist, keys.at_step(key, step))
 
     returns = np.zeros(len(worlds), np.float32)
     lengths = np.zeros(len(worlds), np.int32)
     going = np.ones(len(worlds), bool)
     memory = blank(agent.policy(state).initial, (len(worlds),))
     while going.any():
-        memory, chosen = choose(state, memory, seen, np.int32(lengths.max()))
+        memory, chosen = choose(state, memory, observations, np.int32(lengths.max()))
         actions = np.asarray(chosen)
         for number in np.flatnonzero(going):
             world = worlds[number]
             action = translate(actions[number], space, world.action_space)
-            seen[number], reward, terminated, truncated, _ = world.step(action)
+            observations[number], reward, terminated, truncated, _ = world.step(action)
             returns[number] += float(reward)
             lengths[number] += 1
             going[number] = not (terminated or truncated)

@@ -1,4 +1,4 @@
-"""A model of an environment, learned to plan with: it predicts what matters, no observations."""
+"""A learned model of an environment: it predicts rewards, values and policies, no observations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class LearnedModel(nn.Module):
     Attributes:
         actions: the number of actions.
         units: of each hidden layer.
-        latent_units: numbers that stand for a state.
+        latent_units: the width of a latent state.
     """
 
     actions: int
@@ -72,8 +72,8 @@ class LearnedModel(nn.Module):
         """
         every = self.imagine_hidden(latent).reshape(-1, self.actions, self.units)
         # A product: its gradient is one too, where indexing would scatter.
-        done = jax.nn.one_hot(action, self.actions)
-        hidden = nn.relu(jnp.einsum("ba,bau->bu", done, every))
+        chosen = jax.nn.one_hot(action, self.actions)
+        hidden = nn.relu(jnp.einsum("ba,bau->bu", chosen, every))
         return self.predict_reward(hidden)[..., 0], _scaled(self.imagine_latent(hidden))
 
     def f(self, latent: jax.Array) -> Prediction:

@@ -1,4 +1,4 @@
-"""The terms of what policies and values minimise, unreduced: one number an example."""
+"""Losses of policies and value functions, unreduced: one number an example."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policy and value as two multilayer perceptrons; for small images, convolutions come first."""
+"""Policy and value networks: multilayer perceptrons, with a convolution first for small images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from research.rl.environments.environment import Box, Environment
 
 @dataclass(frozen=True)
 class HiddenLayers:
-    """What can be chosen of every network of a config: fields that it has beside its own."""
+    """Options of every network of hidden layers."""
 
     units: Annotated[int, "units of each hidden layer", COUNT] = 64
     layers: Annotated[int, "hidden layers of each network", DEPTH] = 2
@@ -77,17 +77,17 @@ class Tower(nn.Module):
 
 
 class ActingNetwork(nn.Module):
-    """What networks that act share: how observations come in, and how outputs become actions.
+    """What policies share: how observations come in, and how outputs become actions.
 
-    Numbers are drawn by logits; vectors around a mean, with standard deviations that are learned
-    and the same everywhere, 1 at first.
+    Discrete actions are drawn by logits; vectors around a mean, with standard deviations that are
+    learned and the same everywhere, 1 at first.
 
     Attributes:
         actions: the number of actions, or the length of an action.
         units: units of each hidden layer of either.
         continuous: whether actions are vectors.
-        states: where an observation is the number of a state: how many there are.
-        observation_dimensions: axes of an observation; 0 where it is a number.
+        states: where an observation is the index of a state: how many there are.
+        observation_dimensions: axes of an observation; 0 where it is an index.
         channels: of a convolution that either begins with, for images; 0 for none.
     """
 
@@ -117,7 +117,7 @@ class ActingNetwork(nn.Module):
         return Categorical(outputs)
 
     def features(self, observation: jax.Array) -> jax.Array:
-        """float32 `[..., *input_shape]`: numbers of states become unit vectors."""
+        """float32 `[..., *input_shape]`: indices of states become unit vectors."""
         if self.states is not None:
             return jax.nn.one_hot(observation, self.states)
         return observation
@@ -180,7 +180,7 @@ def make_network(
 
 
 def spaces(environment: Environment) -> dict[str, Any]:
-    """What an `ActingNetwork` must know of the environment, by the names of its attributes."""
+    """The attributes of an `ActingNetwork` that follow from the environment, by name."""
     space = environment.action_space
     return {
         "actions": space.low.size if isinstance(space, Box) else space.n,

@@ -1,7 +1,7 @@
-"""Observations and rewards at a scale that a network learns well at, by what was seen so far.
+"""Normalisation of observations and rewards by their moments so far.
 
-All functions are pure; what was seen lies in the state of the algorithm as moments, merged in the
-order in which groups and rollouts follow each other, so that the bits are the same anywhere.
+All functions are pure. The moments lie in the state of the algorithm and are merged in the order
+of groups and rollouts, so that the bits are the same anywhere.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import jax.numpy as jnp
 from research.rl.rollout import Trajectory
 
 LARGEST = 10.0
-"""No normalised number is larger, or smaller than its negative, unless told otherwise."""
+"""Bound on the size of normalised numbers, unless a function is given another."""
 
 
 class Moments(NamedTuple):
-    """Number, mean and spread of what was seen, each number of it by itself: leaves `[*shape]`.
+    """Number, mean and spread of values so far, of each entry by itself: leaves `[*shape]`.
 
     Attributes:
         number: float32, how often.
@@ -32,7 +32,7 @@ class Moments(NamedTuple):
 
 
 class Statistics(NamedTuple):
-    """What was seen in the environments; None where nothing is normalised by it.
+    """Moments of what the environments gave; None where nothing is normalised by them.
 
     Attributes:
         observations: moments of observations, leaves `[*observation_shape]`.
@@ -62,28 +62,28 @@ def moments_of(values: jax.Array, dimensions: int) -> Moments:
     return Moments(jnp.full(mean.shape, number, jnp.float32), mean, squares)
 
 
-def merge_moments(left: Moments, right: Moments) -> Moments:
+def merge_moments(first: Moments, second: Moments) -> Moments:
     """Both as one, entry by entry; either may be of nothing.
 
     Source: Chan, Golub and LeVeque 1983 (doi 10.1080/00031305.1983.10483115), eq. 2.1, in the form
         that does not cancel.
     """
-    count = left.number + right.number
-    share = right.number / jnp.maximum(count, 1.0)
-    between = right.mean - left.mean
+    count = first.number + second.number
+    share = second.number / jnp.maximum(count, 1.0)
+    between = second.mean - first.mean
     return Moments(
         count,
-        left.mean + share * between,
-        left.squares + right.squares + left.number * share * jnp.square(between),
+        first.mean + share * between,
+        first.squares + second.squares + first.number * share * jnp.square(between),
     )
 
 
-def merge_statistics(left: Statistics, right: Statistics) -> Statistics:
+def merge_statistics(first: Statistics, second: Statistics) -> Statistics:
     """Both as one."""
     return Statistics(
         *(
             None if one is None or other is None else merge_moments(one, other)
-            for one, other in zip(left, right, strict=True)
+            for one, other in zip(first, second, strict=True)
         )
     )
 
@@ -113,14 +113,14 @@ def statistics_of(
             first step; None where rewards are not normalised.
         discount: γ, scalar.
     """
-    seen = returns = None
+    observed = returns = None
     if observations:
-        seen = moments_of(trajectory.observation, trajectory.observation.ndim - 2)
+        observed = moments_of(trajectory.observation, trajectory.observation.ndim - 2)
     if running is not None:
         ended = trajectory.terminated | trajectory.truncated
         sums, running = discounted_sums(trajectory.reward, ended, running, discount)
         returns = moments_of(sums, 0)
-    return Statistics(seen, returns), running
+    return Statistics(observed, returns), running
 
 
 def up_to_rollout(earlier: Statistics, rollout: Statistics) -> Statistics:
@@ -138,7 +138,7 @@ def up_to_rollout(earlier: Statistics, rollout: Statistics) -> Statistics:
 
 
 def deviation(moments: Moments) -> jax.Array:
-    """The standard deviation `[*shape]`; 1 where nothing was seen yet."""
+    """The standard deviation `[*shape]`; 1 before the first value."""
     variance = moments.squares / jnp.maximum(moments.number, 1.0)
     return jnp.where(moments.number > 0, jnp.sqrt(variance + 1e-8), 1.0)
 
@@ -150,8 +150,8 @@ def normalise_observations(
 
     Args:
         observations: float32 `[..., *shape]`.
-        moments: of what was seen.
-        largest: what none is larger than, nor smaller than its negative.
+        moments: of observations so far.
+        largest: bound on their size.
     """
     if moments is None:
         return observations
@@ -201,8 +201,8 @@ def discounted_sums(
 
     def add(running: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         reward, ended = step
-        now = discount * running + reward
-        return jnp.where(ended, 0.0, now), now
+        total = discount * running + reward
+        return jnp.where(ended, 0.0, total), total
 
     after, sums = jax.lax.scan(add, running, (reward, ended))
     return sums, after

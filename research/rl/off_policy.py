@@ -1,4 +1,4 @@
-"""Learning from a replay: what can be chosen of it, and the loop of those that act with vectors."""
+"""Off-policy learning: options of algorithms with a replay, and the loop of those on vectors."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class ActorCritic(OffPolicy):
         """What acts and learns in an environment whose actions are from -1 to 1."""
 
     def problems(self) -> list[str]:
-        """An environment of numbers as actions, and what every replay asks for."""
+        """An environment of discrete actions, and the problems of every replay."""
         return unfit(self.environment, continuous=True) + super().problems()
 
     def make(self) -> Experiment:
@@ -139,7 +139,7 @@ class OffPolicyState(NamedTuple):
     Attributes:
         learned: the algorithm's parameters.
         episodes: the environments in mid-episode.
-        replay: what was seen.
+        replay: the newest steps.
         updates: int32 scalar, updates made.
         hyperparameters: name -> float32 scalar.
         noise: float32 `[environments, dimensions]`, that of the actions before; None where noise
@@ -160,7 +160,7 @@ def make_off_policy(environment: Environment, config: ActorCritic) -> Experiment
     Args:
         environment: where; its actions are vectors.
         config: with `CorrelatedNoise`, the noise that actions are drawn with is correlated in time
-            (`correlated_noise.correlated`), and so are those that are drawn all alike.
+            (`correlated_noise.correlated`), and so are those that are drawn uniformly.
 
     Raises:
         ValueError: the actions are not vectors.
@@ -216,7 +216,7 @@ def act(
     algorithm: Algorithm,
     config: ActorCritic,
     state: OffPolicyState,
-    blind: jax.Array,
+    warmup: jax.Array,
     key: Key,
 ) -> tuple[OffPolicyState, Metrics]:
     """The steps of one update in every environment, kept in the replay.
@@ -225,16 +225,16 @@ def act(
         environment: with actions from -1 to 1.
         algorithm: what acts.
         config: how many environments and steps.
-        state: what is known, and where the environments stand.
-        blind: bool scalar, whether actions are drawn all alike.
+        state: the parameters, and where the environments stand.
+        warmup: bool scalar, whether actions are drawn uniformly instead of by the policy.
         key: for everything that is drawn.
     """
-    noise_key, blind_key, step_key = jax.random.split(key, 3)
+    noise_key, uniform_key, step_key = jax.random.split(key, 3)
     shape = config.steps_per_update, config.environments
     # All randomness before the loop: within it, each small call costs as much.
     noise = draw_noise(noise_key, environment.action_space, shape)
     low, high = bounds(environment)
-    uniform = jax.random.uniform(blind_key, noise.shape, minval=low, maxval=high)
+    uniform = jax.random.uniform(uniform_key, noise.shape, minval=low, maxval=high)
     keys = jax.random.split(step_key, shape)
 
     def one_step(
@@ -247,11 +247,11 @@ def act(
             begins = episodes.episode_length == 0
             correlation = state.hyperparameters["noise_correlation"]
             before = step_noise = correlated(before, step_noise, begins, correlation)
-            alike = low + (high - low) * jax.scipy.stats.norm.cdf(step_noise)
-            step_uniform = jnp.where(correlation > 0, alike, step_uniform)
+            spread = low + (high - low) * jax.scipy.stats.norm.cdf(step_noise)
+            step_uniform = jnp.where(correlation > 0, spread, step_uniform)
         dist = algorithm.policy(state.learned, episodes.observations, state.hyperparameters)
         # Clipped before it is remembered: what is learned from is what was done.
-        action = jnp.where(blind, step_uniform, jnp.clip(dist.sample(step_noise), low, high))
+        action = jnp.where(warmup, step_uniform, jnp.clip(dist.sample(step_noise), low, high))
         episodes, transition = step_all(environment, episodes, action, step_keys)
         kept = Step(*(getattr(transition, name) for name in Step._fields))
         done = transition.terminated | transition.truncated

@@ -1,4 +1,4 @@
-"""What algorithms share that learn from what their policy has just done, and then forget it.
+"""On-policy learning: options, state and rollouts of algorithms that learn from fresh experience.
 
 Environments are played for some steps, group by group. What an algorithm makes of that, examples,
 is learned from by gradient steps; then the next rollout begins where this one ended.
@@ -117,10 +117,10 @@ class ActorCritic(HiddenLayers, Rollouts):
     def problems(self) -> list[str]:
         """Where the environment does not fit, or its observations cannot be normalised."""
         found = unfit(self.environment, image=self.channels > 0 or None)
-        numbered = not found and bool(unfit(self.environment, numbered=False))
-        if self.normalise_observations and numbered:
+        tabular = not found and bool(unfit(self.environment, tabular=False))
+        if self.normalise_observations and tabular:
             found.append(
-                f"--normalise-observations: those of {self.environment} are numbers of states"
+                f"--normalise-observations: those of {self.environment} are indices of states"
             )
         return found + super().problems()
 

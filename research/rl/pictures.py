@@ -1,4 +1,4 @@
-"""What a report shows of a policy: an episode of it, and what its episodes come to."""
+"""Pictures of a policy for a report: an animated episode and a histogram of returns."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from research.rl.evaluation import half_greedy, run_episodes
 from research.rl.policy import Policy
 
 LONGEST = 1000
-"""Steps of an episode that are shown at most."""
+"""Steps of an episode in an animation at most."""
 FRAME_SECONDS = 0.04
-"""A frame is shown about so long; steps between are left out."""
+"""About how long a frame lasts; steps between are skipped."""
 
 
 class Played(NamedTuple):
@@ -27,7 +27,7 @@ class Played(NamedTuple):
     Attributes:
         observations: float32 `[steps + 1, *observation_shape]`, the last where it ended.
         episode_return: the sum of its rewards.
-        finished: whether it ended, instead of being left at the bound.
+        finished: whether it ended within the bound on its steps.
     """
 
     observations: np.ndarray
@@ -49,7 +49,7 @@ def play_episode(
 
     Args:
         environment: where.
-        policy: what is done there.
+        policy: what acts.
         key: for the reset and the steps.
         longest: how many steps.
 
@@ -62,13 +62,13 @@ def play_episode(
     def play(carry: tuple, step: jax.Array) -> tuple[tuple, tuple]:
         state, observation, memory = carry
         key = jax.random.fold_in(step_key, step)
-        memory, said = policy.act(memory, observation)
-        state, shown = environment.step(key, state, said.mode())
-        ended = shown.terminated | shown.truncated
-        return (state, shown.observation, memory), (
+        memory, dist = policy.act(memory, observation)
+        state, outcome = environment.step(key, state, dist.mode())
+        ended = outcome.terminated | outcome.truncated
+        return (state, outcome.observation, memory), (
             observation,
-            shown.final_observation,
-            shown.reward,
+            outcome.final_observation,
+            outcome.reward,
             ended,
         )
 
@@ -123,11 +123,11 @@ def animate(played: Played, renderer: Renderer) -> Animation:
     """An episode in the time that it takes in the world, 25 frames a second or fewer."""
     steps = played.length
     stride = max(1, round(FRAME_SECONDS / renderer.seconds))
-    shown = np.append(np.arange(0, steps, stride), steps)
+    frames = np.append(np.arange(0, steps, stride), steps)
     ending = "it ended" if played.finished else "it goes on"
     return Animation(
         "One episode of the most probable actions",
-        renderer.draw(played.observations[shown]),
+        renderer.draw(played.observations[frames]),
         renderer.palette,
         stride * renderer.seconds,
         f"Return {played.episode_return:g}; after {steps} steps, "

@@ -19,45 +19,45 @@ from research.rl.policy import Memory, Policy
 from research.rl.rollout import Trajectory, collect, start
 
 
-class Surest(NamedTuple):
-    """A distribution of which nothing but the most probable action is ever drawn.
+class Greedy(NamedTuple):
+    """A distribution whose samples are its most probable action.
 
     Attributes:
-        said: the distribution.
+        dist: the distribution.
     """
 
-    said: Distribution
+    dist: Distribution
 
     def mode(self) -> jax.Array:
-        """As that of `said`."""
-        return self.said.mode()
+        """The most probable action of each."""
+        return self.dist.mode()
 
     def sample(self, noise: jax.Array) -> jax.Array:
         """The most probable action, whatever the noise."""
         del noise
-        return self.said.mode()
+        return self.dist.mode()
 
     def log_probability(self, action: jax.Array) -> jax.Array:
-        """As that of `said`."""
-        return self.said.log_probability(action)
+        """Under `dist`, float32 `[...]`, nats."""
+        return self.dist.log_probability(action)
 
     def entropy(self) -> jax.Array:
-        """As that of `said`."""
-        return self.said.entropy()
+        """Of `dist`, float32 `[...]`, nats."""
+        return self.dist.entropy()
 
 
-def surest(policy: Policy) -> Policy:
+def act_greedily(policy: Policy) -> Policy:
     """The policy that takes the most probable actions of another."""
 
     def act(memory: Memory, observations: jax.Array) -> tuple[Memory, Distribution]:
-        memory, said = policy.act(memory, observations)
-        return memory, Surest(said)
+        memory, dist = policy.act(memory, observations)
+        return memory, Greedy(dist)
 
     return policy._replace(act=act)
 
 
 def play(agent: Agent, state: State, key: Key, episodes: int, *, stochastic: bool) -> list[Played]:
-    """One episode in each of several environments, with all that was seen on the way.
+    """One episode in each of several environments, with all that was observed on the way.
 
     Args:
         agent: where, and how a state acts there.
@@ -73,15 +73,15 @@ def play(agent: Agent, state: State, key: Key, episodes: int, *, stochastic: boo
         policy = agent.policy(state)
         return collect(
             environment,
-            policy if stochastic else surest(policy),
+            policy if stochastic else act_greedily(policy),
             start(environment, start_key, episodes, policy.initial),
             step_key,
             environment.longest_episode,
         )[1]
 
-    seen = jax.device_get(jax.jit(play_all)(state, key))
-    ended = seen.terminated | seen.truncated
-    parts = seen.observation, seen.final_observation, seen.reward, ended
+    trajectory = jax.device_get(jax.jit(play_all)(state, key))
+    ended = trajectory.terminated | trajectory.truncated
+    parts = trajectory.observation, trajectory.final_observation, trajectory.reward, ended
     return [first_episode(*(part[:, number] for part in parts)) for number in range(episodes)]
 
 

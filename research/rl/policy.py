@@ -1,4 +1,4 @@
-"""How is acted: by what is observed now, and by what is remembered of the episode so far."""
+"""Policies: pure functions from (memory, observation) to (memory, action distribution)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ None where nothing is carried.
 
 
 class Policy(NamedTuple):
-    """What is done in an environment. One without memory is the one whose memory is None.
+    """A way to act. One without memory is the one whose memory is None.
 
     Attributes:
         act: (memory, observations `[..., *observation_shape]`) -> the memory afterwards, and a
@@ -31,7 +31,7 @@ class Policy(NamedTuple):
 
 
 def memoryless(act: Callable[[jax.Array], Distribution]) -> Policy:
-    """The policy that knows only what it observes now.
+    """The policy that sees only the present observation.
 
     Args:
         act: observations `[..., *observation_shape]` -> a distribution of actions for each.

@@ -1,4 +1,4 @@
-"""A tree of sums: drawing places in proportion to their priorities in O(log n), on the device."""
+"""A sum tree: places drawn in proportion to their priorities in O(log n), on the device."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Priorities(NamedTuple):
     Attributes:
         tree: float32 `[2 size]`; the second half are the priorities of places, every other node
             is the sum of its children.
-        largest: float32 scalar, the largest priority ever given, 1 at first.
+        largest: float32 scalar, the largest priority so far, 1 at first.
     """
 
     tree: jax.Array
@@ -35,7 +35,7 @@ def make_priorities(capacity: int) -> Priorities:
 
 
 def prioritise(priorities: Priorities, place: jax.Array, priority: jax.Array) -> Priorities:
-    """Give places their priorities; where one is given twice, the larger.
+    """Sets the priorities of places; of two for the same place the larger.
 
     Args:
         priorities: the tree.
@@ -68,13 +68,13 @@ def draw(priorities: Priorities, key: Key, examples: int) -> tuple[jax.Array, ja
     """
     total = priorities.tree[1]
     share = (jnp.arange(examples) + jax.random.uniform(key, (examples,))) / examples
-    left = share * total
+    rest = share * total
     node = jnp.ones(examples, jnp.int32)
     for _ in range(priorities.size.bit_length() - 1):
         lower, upper = priorities.tree[2 * node], priorities.tree[2 * node + 1]
         # Rounding may leave more than there is: never turn to where nothing is.
-        right = ((left >= lower) & (upper > 0)) | (lower <= 0)
-        left = jnp.where(right, left - lower, left)
+        right = ((rest >= lower) & (upper > 0)) | (lower <= 0)
+        rest = jnp.where(right, rest - lower, rest)
         node = 2 * node + right.astype(jnp.int32)
     return node - priorities.size, priorities.tree[node] / total
 

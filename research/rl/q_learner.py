@@ -1,4 +1,4 @@
-"""What deep Q-learning learns from transitions: action values, or distributions of returns."""
+"""Q-learning with a network: action values or distributions of returns, and their losses."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class QLearner(NamedTuple):
     Attributes:
         environment: where it acts.
         network: observations -> `[batch, actions, atoms]`.
-        double: whether the network that learns chooses the action that follows.
+        double: whether the network that learns chooses the action of the target (double DQN).
         clipped_error: whether an error beyond 1 counts linearly (Huber; Mnih et al. 2015, methods)
-            instead of by its square. Where rewards are not small it then hardly tells a rare end.
+            instead of by its square. Where rewards are not small a rare end then hardly counts.
     """
 
     environment: Environment
@@ -34,9 +34,9 @@ class QLearner(NamedTuple):
 
     def outputs(self, params: Any, observations: jax.Array) -> jax.Array:
         """float32 `[..., actions, atoms]`, for observations `[..., *observation_shape]`."""
-        given = features(self.environment, observations)
+        inputs = features(self.environment, observations)
         leading = observations.shape[: observations.ndim - len(self.environment.observation_shape)]
-        outputs = self.network.apply(params, given.reshape(-1, *given.shape[len(leading) :]))
+        outputs = self.network.apply(params, inputs.reshape(-1, *inputs.shape[len(leading) :]))
         return outputs.reshape(*leading, *outputs.shape[1:])
 
     def support(self, values: Hyperparameters) -> jax.Array:
@@ -52,25 +52,26 @@ class QLearner(NamedTuple):
         return distributional.expectation(outputs, self.support(values))
 
     def losses(
-        self, params: Any, target_params: Any, seen: Transition, values: Hyperparameters
+        self, params: Any, target_params: Any, batch: Transition, values: Hyperparameters
     ) -> tuple[jax.Array, jax.Array]:
-        """The loss of each transition, and how surprising it was, float32 `[batch]` each.
+        """The loss and the TD error of each transition, float32 `[batch]` each.
 
-        Surprise is |δ|, or the cross-entropy of distributions (Hessel et al. 2018, section 3).
+        The error, by which replay is prioritised, is |δ|, or the cross-entropy of distributions
+        (Hessel et al. 2018, section 3).
         """
-        outputs = self.outputs(params, seen.observation)
-        chosen = jnp.take_along_axis(outputs, seen.action[:, None, None], axis=1)[:, 0]
-        following = self.outputs(target_params, seen.final_observation)
+        outputs = self.outputs(params, batch.observation)
+        chosen = jnp.take_along_axis(outputs, batch.action[:, None, None], axis=1)[:, 0]
+        following = self.outputs(target_params, batch.final_observation)
         choosing = params if self.double else target_params
-        choice = self.q_value(choosing, seen.final_observation, values)
+        choice = self.q_value(choosing, batch.final_observation, values)
         if self.network.atoms == 1:
-            target = bootstrap_target(seen.reward, seen.discount, following[..., 0], choice)
-            error = jax.lax.stop_gradient(target) - chosen[:, 0]
+            target = bootstrap_target(batch.reward, batch.discount, following[..., 0], choice)
+            td_error = jax.lax.stop_gradient(target) - chosen[:, 0]
             loss_of = optax.losses.huber_loss if self.clipped_error else optax.losses.l2_loss
-            return loss_of(error), jnp.abs(error)
+            return loss_of(td_error), jnp.abs(td_error)
         best = jnp.argmax(choice, axis=-1)[:, None, None]
         ahead = jax.nn.softmax(jnp.take_along_axis(following, best, axis=1)[:, 0])
-        moved = seen.reward[:, None] + seen.discount[:, None] * self.support(values)
+        moved = batch.reward[:, None] + batch.discount[:, None] * self.support(values)
         low, high = values["smallest_return"], values["largest_return"]
         target = jax.lax.stop_gradient(distributional.project(ahead, moved, low, high))
         loss = distributional.cross_entropy(chosen, target)

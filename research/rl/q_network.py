@@ -63,7 +63,7 @@ class QNetwork(nn.Module):
 
 
 def features(environment: Environment, observation: jax.Array) -> jax.Array:
-    """What a network is given: numbers of states become unit vectors, all else stays."""
+    """Inputs of a network: indices of states become unit vectors, all else stays."""
     if environment.states is not None:
         return jax.nn.one_hot(observation, environment.states)
     return observation

@@ -1,4 +1,4 @@
-"""A policy and a value function that remember: each a network with a GRU of its own."""
+"""Recurrent networks: a policy and a value function, each with a GRU of its own."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Memory(NamedTuple):
 
 
 class Sequences(NamedTuple):
-    """What was seen in pieces of time, each one environment's, and what was known before it.
+    """Observations in pieces of time, each one environment's, and the memory before it.
 
     Attributes:
         observation: `[batch, time, *observation_shape]`.
         memory: before the first step, leaves `[batch, memory_units]`.
-        fresh: bool `[batch, time]`, whether an episode began with that step. Not told of the first:
-            `memory` knows.
+        fresh: bool `[batch, time]`, whether an episode began with that step; False at the first,
+            whose memory is blank where one did.
     """
 
     observation: jax.Array
@@ -136,19 +136,19 @@ class RecurrentPolicyAndValue(ActingNetwork):
         value, valued = self.value_tower.step(features, memory.value)
         return Memory(policy, valued), (self.distribution(outputs), value[..., 0])
 
-    def __call__(self, seen: Sequences) -> tuple[Distribution, jax.Array]:
+    def __call__(self, sequences: Sequences) -> tuple[Distribution, jax.Array]:
         """Actions and values, leaves `[batch, time, ...]`."""
-        _, said = self.replay(seen)
-        return said
+        _, outputs = self.replay(sequences)
+        return outputs
 
-    def replay(self, seen: Sequences) -> tuple[Memory, tuple[Distribution, jax.Array]]:
+    def replay(self, sequences: Sequences) -> tuple[Memory, tuple[Distribution, jax.Array]]:
         """As `step` has it step by step: the memory after each, actions and values.
 
         Leaves are `[batch, time, ...]`.
         """
-        features = self.features(seen.observation)
-        outputs, policy = self.policy_tower(features, seen.memory.policy, seen.fresh)
-        value, valued = self.value_tower(features, seen.memory.value, seen.fresh)
+        features = self.features(sequences.observation)
+        outputs, policy = self.policy_tower(features, sequences.memory.policy, sequences.fresh)
+        value, valued = self.value_tower(features, sequences.memory.value, sequences.fresh)
         return Memory(policy, valued), (self.distribution(outputs), value[..., 0])
 
 

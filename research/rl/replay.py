@@ -12,7 +12,7 @@ from research.rl.environments.environment import ActionSpace, Box
 
 
 class Transition(NamedTuple):
-    """What one step showed; leaves `[..., *shape]`.
+    """One step, or several, as Q-learning needs it; leaves `[..., *shape]`.
 
     Attributes:
         observation: what was acted on.
@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
     Attributes:
         observation: what was acted on.
-        action: what was done.
+        action: the action taken.
         reward: float32 `[environments]`.
         terminated: bool `[environments]`.
         truncated: bool `[environments]`.
@@ -88,7 +88,7 @@ def make_replay(observations: jax.Array, actions: ActionSpace, capacity: int) ->
         action = jnp.zeros((capacity, *actions.low.shape), jnp.float32)
     else:
         action = jnp.zeros(capacity, jnp.int32)
-    # A buffer each: a state is given away whole, and no buffer can be given twice.
+    # A buffer each: the state is donated, and no buffer can be donated twice.
     steps = Step(
         observation=jnp.zeros((capacity, *shape), observations.dtype),
         action=action,

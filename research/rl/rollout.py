@@ -1,4 +1,4 @@
-"""Acting in many environments at once for a fixed number of steps."""
+"""Rollouts: a policy acts in many environments at once for a fixed number of steps."""
 
 from __future__ import annotations
 
@@ -87,10 +87,10 @@ def collect(
 
     def act(episodes: Episodes, drawn: tuple[jax.Array, jax.Array]) -> tuple[Episodes, Trajectory]:
         step_noise, step_keys = drawn
-        memory, said = policy.act(episodes.memory, episodes.observations)
-        episodes, seen = step_all(environment, episodes, said.sample(step_noise), step_keys)
-        memory = forget(memory, policy.initial, seen.terminated | seen.truncated)
-        return episodes._replace(memory=memory), seen
+        memory, dist = policy.act(episodes.memory, episodes.observations)
+        episodes, transition = step_all(environment, episodes, dist.sample(step_noise), step_keys)
+        memory = forget(memory, policy.initial, transition.terminated | transition.truncated)
+        return episodes._replace(memory=memory), transition
 
     return jax.lax.scan(act, episodes, (noise, keys))
 
@@ -134,7 +134,7 @@ def step_all(
 
 
 def episode_metrics(trajectory: Trajectory) -> Metrics:
-    """What the episodes that ended in a rollout came to."""
+    """Return, number and greatest length of the episodes that ended in a rollout."""
     done = trajectory.terminated | trajectory.truncated
     return {
         "episode_return": mean(trajectory.episode_return, done),

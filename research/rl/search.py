@@ -1,4 +1,4 @@
-"""Planning with a model: a tree of imagined futures, and what it advises to do.
+"""Tree search with a model, as MuZero plans: from a state to an improved policy and its value.
 
 The search is Gumbel MuZero's (Danihelka et al. 2022, "Policy improvement by planning with Gumbel"),
 as the library mctx has it: actions at the root by sequential halving, elsewhere as the improved
@@ -25,8 +25,8 @@ Where a process has ended, it goes on with rewards and values of 0.
 """
 
 
-class Advice(NamedTuple):
-    """What a search came to; a distribution of actions, as `Policy.act` gives it.
+class SearchResult(NamedTuple):
+    """What a search found; a distribution of actions, as `Policy.act` gives it.
 
     Attributes:
         action: int32 `[...]`, the best of the actions that were visited most.
@@ -63,17 +63,17 @@ def search(
     simulations: int,
     gumbel_scale: jax.Array | float,
     value_scale: jax.Array | float,
-) -> Advice:
+) -> SearchResult:
     """Grows a tree from each of several states.
 
     Args:
         root: what is predicted of these states.
-        model: says what their actions lead to.
+        model: predicts what their actions lead to.
         key: for Gumbel's noise; nothing else is drawn.
         discount: weight of the next state's value.
         simulations: nodes that are added to each tree.
         gumbel_scale: 1 to try actions as the policy would draw them, without replacement; 0 to
-            draw nothing, so that the same is advised each time.
+            draw nothing, so that the result is the same each time.
         value_scale: c of σ(Q) = c (50 + the most visits of an action) Q. Values are taken as they
             are: put between 0 and 1 in each state, as is the custom, differences that are nothing
             but errors would weigh as much as true ones, and a policy that has not been paid yet
@@ -117,4 +117,4 @@ def search(
     tree = found.search_tree.summary()
     weight = jnp.where(tree.visit_counts > 0, found.action_weights, 0.0) + 1e-30
     nu = jnp.sum(weight * tree.qvalues, axis=-1) / jnp.sum(weight, axis=-1)
-    return Advice(found.action.astype(jnp.int32), Categorical(logits), nu)
+    return SearchResult(found.action.astype(jnp.int32), Categorical(logits), nu)

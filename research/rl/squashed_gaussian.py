@@ -17,7 +17,7 @@ _LARGEST = 1.0 - 2.0**-23
 
 
 class SquashedGaussian(NamedTuple):
-    """tanh(u) for u normal, each number by itself.
+    """tanh(u) for u normal, each coordinate by itself.
 
     Attributes:
         mean: float32 `[..., dimensions]`, of u.

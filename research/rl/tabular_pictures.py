@@ -1,4 +1,4 @@
-"""What a report shows of a table of action values."""
+"""Pictures of a table of action values for a report."""
 
 from __future__ import annotations
 
@@ -57,6 +57,6 @@ def compare_values(mdp: FiniteMDP, q_value: np.ndarray, discount: float) -> Line
         going.astype(np.float64),
         lines[None],
         ("believed", "of the policy that follows from it", "of the best policy"),
-        "number of a state",
+        "state",
         note=f"Discount {discount:g}; the last two in closed form.",
     )

@@ -1,4 +1,4 @@
-"""What a model of several steps learns from: pieces of trajectories, and the loss over them."""
+"""Examples for a model of several steps, pieces of trajectories, and its loss over them."""
 
 from __future__ import annotations
 
@@ -162,13 +162,13 @@ def model_loss(
 
     weight = jnp.ones(steps + 1).at[1:].set(1.0 / steps)
     value_error = optax.losses.l2_loss(value, examples.z) * examples.z_weight
-    surprise = optax.losses.softmax_cross_entropy(logits, examples.pi) * examples.pi_weight
+    policy_error = optax.losses.softmax_cross_entropy(logits, examples.pi) * examples.pi_weight
     reward_error = optax.losses.l2_loss(reward.T, examples.reward) * examples.reward_weight
     parts = {
         "value_loss": jnp.mean(value_error @ weight),
-        "policy_loss": jnp.mean(surprise @ weight),
+        "policy_loss": jnp.mean(policy_error @ weight),
         "reward_loss": jnp.mean(reward_error @ weight[1:]),
     }
-    numbers = parts["value_loss"] + parts["reward_loss"]
-    loss = parts["policy_loss"] + values["value_weight"] * numbers
+    errors = parts["value_loss"] + parts["reward_loss"]
+    loss = parts["policy_loss"] + values["value_weight"] * errors
     return loss, parts | {"loss": loss}

@@ -1,4 +1,4 @@
-"""Policies that are vectors: each holds the parameters of a small network, and is played so."""
+"""Policies as vectors, each the parameters of a small network."""
 
 from __future__ import annotations
 

@@ -160,8 +160,10 @@ def make_classifier(config: ImageClassification) -> Experiment:
             mutable=["batch_stats"],
         )
         smoothing = values.get("label_smoothing", jnp.float32(0.0))
-        seen = _weighted_loss(numerics.for_loss(logits), rows["label"], rows["weight"], smoothing)
-        return seen._replace(statistics=changed.get("batch_stats", ()))
+        weighted = _weighted_loss(
+            numerics.for_loss(logits), rows["label"], rows["weight"], smoothing
+        )
+        return weighted._replace(statistics=changed.get("batch_stats", ()))
 
     fitting = Fitting(
         steps,
@@ -177,8 +179,8 @@ def make_classifier(config: ImageClassification) -> Experiment:
         augment_key, dropout_key = jax.random.split(key)
         rows = {name: batch[name] for name in ("image", "label", "weight")}
         if augment is not None:
-            numbers = jnp.arange(batch["image"].shape[0])
-            keys = jax.vmap(partial(jax.random.fold_in, augment_key))(numbers)
+            rows_of_batch = jnp.arange(batch["image"].shape[0])
+            keys = jax.vmap(partial(jax.random.fold_in, augment_key))(rows_of_batch)
             rows["key"] = jax.random.key_data(keys)
         return fitted.update(state, rows, dropout_key)
 

@@ -1,4 +1,4 @@
-"""The 1,797 handwritten digits that come with scikit-learn, split by writers, as training data."""
+"""Scikit-learn's 1,797 handwritten digits, split by writers: data and options."""
 
 from __future__ import annotations
 

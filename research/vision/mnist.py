@@ -1,4 +1,4 @@
-"""MNIST and what is laid out like it, 70,000 images of 28 x 28 pixels, as training data."""
+"""MNIST and Fashion-MNIST, 70,000 images of 28 x 28 pixels: data and options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report shows of an image classifier: its examples, its mistakes, and what it looks for."""
+"""Pictures of an image classifier for a report: examples, mistakes, filters, feature maps."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from research.engine.artifacts import Artifact, Confusion, Images
 from research.engine.experiment import Batch, Key
 
 EXAMPLES = 16
-"""Examples shown, and mistakes."""
+"""Examples in a report, and mistakes."""
 FILTERS = 64
-"""First-layer filters shown at most."""
+"""First-layer filters in a report at most."""
 SURVEYED = 10_000
 """Examples put through the classifier, about: no batch is begun after so many."""
 MAPS = 16
-"""Feature maps shown of a stage at most."""
+"""Feature maps of a stage in a report at most."""
 
 
 class Predictions(NamedTuple):
@@ -47,7 +47,7 @@ class Predictions(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """A split seen through a classifier.
+    """The predictions of a classifier on a split.
 
     Attributes:
         counts: int64 `[classes, classes]`: true class, predicted class.
@@ -118,39 +118,39 @@ def make_pictures(
     """The pictures of a classifier.
 
     Args:
-        model: whose submodules' outputs are shown.
+        model: whose submodules' outputs are drawn.
         probabilities: (variables, image as in the data) -> `[batch, classes]`.
         variables: of the model, its `params` among them.
         batches: of the split, with `image`, `label` and `weight`.
         key: chooses the examples.
         split: what the split is called.
         classes: names of the classes.
-        white: the pixel value shown as white.
+        white: the pixel value drawn as white.
         scaled: image as in the data -> what the model is called with.
     """
     predict = jax.jit(probabilities)
-    seen = survey(lambda image: predict(variables, image), batches)
+    found = survey(lambda image: predict(variables, image), batches)
     made: dict[str, Artifact] = {}
     example = None
-    if seen is not None:
-        order = np.asarray(jax.random.permutation(key, len(seen.first.label)))
-        drawn = seen.first.take(order[:EXAMPLES])
+    if found is not None:
+        order = np.asarray(jax.random.permutation(key, len(found.first.label)))
+        drawn = found.first.take(order[:EXAMPLES])
         example = drawn.take(slice(0, 1))
-        total = int(seen.counts.sum())
-        wrong = total - int(np.trace(seen.counts))
+        total = int(found.counts.sum())
+        wrong = total - int(np.trace(found.counts))
         made["examples"] = show(f"Examples of the {split} split", drawn, classes, white)
-        if len(seen.worst.label):
-            some = len(seen.worst.label)
+        if len(found.worst.label):
+            some = len(found.worst.label)
             note = f"All {wrong:,} mistakes among {total:,} examples, the worst first."
             if some < wrong:
                 note = (
                     f"The {some} of {wrong:,} mistakes among {total:,} examples whose true class "
                     "was given the least probability."
                 )
-            made["mistakes"] = show("The worst mistakes", seen.worst, classes, white, note)
-        number = "All" if seen.whole else "The first"
+            made["mistakes"] = show("The worst mistakes", found.worst, classes, white, note)
+        number = "All" if found.whole else "The first"
         note = f"{number} {total:,} examples of the {split} split; {wrong:,} are mistakes."
-        made["confusion"] = Confusion("Confusion matrix", seen.counts, tuple(classes), note)
+        made["confusion"] = Confusion("Confusion matrix", found.counts, tuple(classes), note)
     image = None if example is None else scaled(jnp.asarray(example.image))
     filters = first_filters(variables["params"], None if image is None else tuple(image.shape[1:]))
     if filters is not None:
@@ -233,14 +233,14 @@ def feature_maps(
     """
 
     def outputs(variables: Any, image: jax.Array) -> Any:
-        _, seen = model.apply(
+        _, collections = model.apply(
             variables,
             image,
             training=False,
             capture_intermediates=lambda module, method: method == "__call__",
             mutable=["intermediates"],
         )
-        return seen["intermediates"]
+        return collections["intermediates"]
 
     leaves = jax.tree_util.tree_flatten_with_path(jax.jit(outputs)(variables, image))[0]
     found: dict[str, Artifact] = {}
@@ -250,10 +250,10 @@ def feature_maps(
         if maps.ndim != 4 or maps.shape[0] != 1 or len(path) < 3:
             continue
         name = str(getattr(path[0], "key", path[0]))
-        shown = np.moveaxis(maps[0], -1, 0)[:MAPS]
-        high = float(np.abs(shown).max()) or 1.0
+        channels_ = np.moveaxis(maps[0], -1, 0)[:MAPS]
+        high = float(np.abs(channels_).max()) or 1.0
         channels = maps.shape[-1]
-        number = f"{len(shown)} of the" if len(shown) < channels else "All"
+        number = f"{len(channels_)} of the" if len(channels_) < channels else "All"
         side = "before" if maps.min() < 0 else "after"
         note = (
             f"{number} {channels} channels, {maps.shape[1]} × {maps.shape[2]}, of "
@@ -261,6 +261,6 @@ def feature_maps(
         )
         stage = len(found) + 1
         found[f"maps_{stage:02}"] = Images(
-            f"Feature maps {stage}: {name}", shown, -high, high, signed=True, note=note
+            f"Feature maps {stage}: {name}", channels_, -high, high, signed=True, note=note
         )
     return found

@@ -137,7 +137,7 @@ def test_a_cache_gives_what_the_whole_sequence_gives(rotary):
         part, _, cache = module.apply(variables, inputs[:, start:stop], cache=cache)
         parts.append(part)
     close(jnp.concatenate(parts, axis=1), whole)
-    assert int(cache.seen) == 7
+    assert int(cache.steps) == 7
     later = inputs.at[:, 4].add(1.0)
     changed, _, _ = module.apply(variables, later)
     close(changed[:, :4], whole[:, :4])

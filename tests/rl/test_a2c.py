@@ -104,7 +104,7 @@ def test_gradient_in_closed_form() -> None:
         ({"environment": "Pendulum"}, "did you mean"),
         (
             {"environment": "FrozenLake4x4-finite", "normalise_observations": True},
-            "--normalise-observations: those of FrozenLake4x4-finite are numbers of states",
+            "--normalise-observations: those of FrozenLake4x4-finite are indices of states",
         ),
     ],
 )

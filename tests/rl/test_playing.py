@@ -15,7 +15,7 @@ from research.rl.agent import reactive
 from research.rl.distributions import Categorical, Gaussian
 from research.rl.environments.environment import Renderer
 from research.rl.pictures import animate
-from research.rl.playing import Surest, count, film, play
+from research.rl.playing import Greedy, count, film, play
 
 QUARTERS = jnp.log(jnp.array([0.25, 0.75]))
 
@@ -57,13 +57,13 @@ def test_counts_are_of_either_kind(lever):
     assert abs(found.episode_return[400:].mean() - 0.75) < 0.11
 
 
-def test_the_surest_of_a_distribution_is_drawn_whatever_the_noise():
+def test_the_most_probable_action_is_drawn_whatever_the_noise():
     said = Gaussian(jnp.array([[1.0, -2.0]]), jnp.zeros((1, 2)))
-    surest = Surest(said)
-    np.testing.assert_array_equal(surest.sample(jnp.full((1, 2), 9.0)), said.mean)
-    assert surest.entropy() == said.entropy()
+    greedy = Greedy(said)
+    np.testing.assert_array_equal(greedy.sample(jnp.full((1, 2), 9.0)), said.mean)
+    assert greedy.entropy() == said.entropy()
     at = jnp.zeros((1, 2))
-    assert surest.log_probability(at) == said.log_probability(at)
+    assert greedy.log_probability(at) == said.log_probability(at)
     assert (said.sample(jnp.full((1, 2), 9.0)) != said.mean).all()
 
 

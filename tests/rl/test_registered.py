@@ -55,7 +55,7 @@ def test_types_are_a_fixed_point_of_stepping(name):
     registered = GYMNAX.get(name)
     if registered:
         assert registered.continuous == isinstance(space, Box)
-        assert registered.numbered == (environment.states is not None)
+        assert registered.tabular == (environment.states is not None)
 
 
 @pytest.mark.parametrize(("name", "length"), [("MemoryChain-bsuite", 5),
@@ -119,9 +119,9 @@ def test_an_unknown_name_is_told_what_fits():
     (problem,) = unfit("Pendulum-v1", continuous=False)
     assert "its actions are vectors" in problem and "Acrobot-v1" in problem
     (problem,) = unfit("CartPole-v1", continuous=True)
-    assert "its actions are numbers" in problem and "Acrobot" not in problem
-    (problem,) = unfit("CartPole-v1", numbered=True)
-    assert "not numbers of states" in problem and "FrozenLake-misc" in problem
+    assert "its actions are discrete" in problem and "Acrobot" not in problem
+    (problem,) = unfit("CartPole-v1", tabular=True)
+    assert "not indices of states" in problem and "FrozenLake-misc" in problem
     (problem,) = unfit("MNISTBandit-bsuite")
     assert "network" in problem
     assert unfit("CartPole-v1", continuous=False) == []

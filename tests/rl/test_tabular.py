@@ -183,7 +183,7 @@ def test_td_zero_is_the_linear_systems_answer():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"environment": "CartPole-v1"}, "not numbers of states"),
+        ({"environment": "CartPole-v1"}, "not indices of states"),
         ({"environment": "Mazefinite"}, "did you mean Maze-finite"),
         ({"step_size": 0.0}, "--step-size must be above 0"),
         ({"discount": 1.0}, "--discount"),

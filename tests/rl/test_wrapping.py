@@ -50,7 +50,7 @@ def test_vectors_and_numbers_of_states_are_wrapped_too():
         ("CartPole-v1:stack=2:stack=3", ["stack is given twice"]),
         ("CartPole-v1:limit=501", ["limit=501", "after 500 steps"]),
         ("Maze-finite:limit=201", ["after 200 steps"]),
-        ("FrozenLake-misc:stack=2", ["numbers of states"]),
+        ("FrozenLake-misc:stack=2", ["indices of states"]),
         ("Cartpole-v1:stack=2", ["no such environment", "did you mean CartPole-v1?"]),
         ("MNISTBandit-bsuite:stack=2", ["network"]),
     ],
@@ -67,16 +67,14 @@ def test_what_a_name_may_not_say(name, said):
 def test_a_wrapped_environment_fits_where_the_bare_one_does():
     for name, kind in GYMNAX.items():
         for continuous in (True, False):
-            for numbered in (True, False):
-                bare = unfit(name, continuous, numbered)
-                wrapped = unfit(f"{name}:sticky=0.5:limit=1", continuous, numbered)
+            for tabular in (True, False):
+                bare = unfit(name, continuous, tabular)
+                wrapped = unfit(f"{name}:sticky=0.5:limit=1", continuous, tabular)
                 assert (
                     bool(bare)
                     == bool(wrapped)
                     == bool(
-                        kind.unavailable
-                        or kind.continuous != continuous
-                        or kind.numbered != numbered
+                        kind.unavailable or kind.continuous != continuous or kind.tabular != tabular
                     )
                 )
 
@@ -85,7 +83,7 @@ def test_planning_asks_for_the_process_alone():
     assert unfit("Maze-finite", known=True) == []
     (problem,) = unfit("Maze-finite:limit=30", known=True)
     assert "a model is known of Maze-finite alone" in problem and "leave limit out" in problem
-    assert unfit("Maze-finite:limit=30", numbered=True) == []
+    assert unfit("Maze-finite:limit=30", tabular=True) == []
 
 
 def test_a_name_is_judged_before_gymnax_is_imported():

@@ -95,7 +95,7 @@ def test_an_untrained_net_is_wrong_and_evaluation_says_so_of_its_own_texts():
     texts = [translator.pair.source.decode(row) for row in test["source"][:4]]
     made = translate(translator, state, texts, Method(), stream(0, "sample"))
     variables = translator.reported(state)
-    numbers = write_targets(translator.net, variables, batch["source"], 11).numbers
+    numbers = write_targets(translator.net, variables, batch["source"], 11).tokens
     assert [some[0][0] for some in made] == [translator.pair.target.decode(row) for row in numbers]
     right = (numbers == batch["target"]).sum()
     assert int(right) == float(told["symbols_right"].total) > 0

@@ -72,13 +72,13 @@ def test_a_beam_with_room_for_all_texts_finds_what_brute_force_finds(table, stre
         np.testing.assert_allclose(
             found.score[row], [scores[text] for text in expected], rtol=1e-4, atol=1e-5
         )
-        for text, numbers in zip(expected, found.numbers[row], strict=True):
+        for text, numbers in zip(expected, found.tokens[row], strict=True):
             assert (*text, *[PADDING] * (LENGTH - len(text))) == tuple(numbers.tolist())
 
 
 def test_a_length_penalty_changes_what_is_best(table):
     best = {
-        strength: beam_search(read, table, resting(), LENGTH, 40, strength).numbers[:, 0]
+        strength: beam_search(read, table, resting(), LENGTH, 40, strength).tokens[:, 0]
         for strength in (0.0, 5.0)
     }
     sizes = {strength: int((numbers != PADDING).sum()) for strength, numbers in best.items()}
@@ -98,8 +98,8 @@ def test_a_beam_of_1_is_greedy_to_the_symbol(seed):
     table = jnp.round(table).at[..., jnp.array([PADDING, START])].set(-jnp.inf)
     one = beam_search(read, table, resting(64), 9, 1, 0.6)
     other = greedy(read, table, resting(64), 9)
-    np.testing.assert_array_equal(one.numbers[:, 0], other.numbers)
-    size = np.asarray((other.numbers != PADDING).sum(1))
+    np.testing.assert_array_equal(one.tokens[:, 0], other.tokens)
+    size = np.asarray((other.tokens != PADDING).sum(1))
     np.testing.assert_allclose(one.score[:, 0], other.score / length_penalty(size, 0.6), rtol=1e-5)
 
 
@@ -114,13 +114,13 @@ def test_greedy_takes_the_likeliest_and_stops_at_its_end(table):
             if number == END:
                 break
         expected += [PADDING] * (9 - len(expected))
-        assert made.numbers[row].tolist() == expected
+        assert made.tokens[row].tolist() == expected
         assert float(made.score[row]) == pytest.approx(
             log_of(table[row], [number for number in expected if number]), rel=1e-4
         )
     # A longer loop changes nothing of a text that is over.
     longer = greedy(read, table, resting(), 12)
-    np.testing.assert_array_equal(longer.numbers[:, :9], made.numbers)
+    np.testing.assert_array_equal(longer.tokens[:, :9], made.tokens)
 
 
 def test_a_wider_beam_finds_nothing_worse_and_texts_do_not_disturb_each_other(table):
@@ -130,7 +130,7 @@ def test_a_wider_beam_finds_nothing_worse_and_texts_do_not_disturb_each_other(ta
     assert np.any(best[2] > best[0])
     for row in range(BATCH):
         alone = beam_search(read, table[row : row + 1], resting(1), LENGTH, 4)
-        np.testing.assert_array_equal(alone.numbers[0], found[1].numbers[row])
+        np.testing.assert_array_equal(alone.tokens[0], found[1].tokens[row])
 
 
 def test_draws_follow_probabilities(table):
@@ -138,11 +138,11 @@ def test_draws_follow_probabilities(table):
     many = jnp.repeat(table[:1], count, axis=0)
     made = sample(read, many, resting(count), LENGTH, 1.0, jax.random.key(0))
     again = sample(read, many, resting(count), LENGTH, 1.0, jax.random.key(0))
-    np.testing.assert_array_equal(made.numbers, again.numbers)
+    np.testing.assert_array_equal(made.tokens, again.tokens)
     for text in sorted(all_texts(), key=lambda text: -log_of(table[0], text))[:3]:
         padded = [*text, *[PADDING] * (LENGTH - len(text))]
-        share = float(np.mean(np.all(np.asarray(made.numbers) == padded, axis=1)))
+        share = float(np.mean(np.all(np.asarray(made.tokens) == padded, axis=1)))
         expected = np.exp(log_of(table[0], text))
         assert abs(share - expected) < 4 * (expected / count) ** 0.5
     cold = sample(read, table, resting(), LENGTH, 0.0, jax.random.key(0))
-    np.testing.assert_array_equal(cold.numbers, greedy(read, table, resting(), LENGTH).numbers)
+    np.testing.assert_array_equal(cold.tokens, greedy(read, table, resting(), LENGTH).tokens)

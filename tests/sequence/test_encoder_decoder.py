@@ -12,7 +12,7 @@ import pytest
 from research.data.text import START
 from research.sequence.translations.encoder_decoder import EncoderDecoder
 from research.sequence.translations.transformer_translator import TransformerTranslator
-from research.sequence.translations.translator import Method, given, write_targets
+from research.sequence.translations.translator import Method, shift_right, write_targets
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
@@ -49,7 +49,7 @@ def applied(name, method=None):
 
 @functools.cache
 def variables_of(name):
-    variables = jax.jit(NETS[name].init)(jax.random.key(0), SOURCE, given(TARGET))
+    variables = jax.jit(NETS[name].init)(jax.random.key(0), SOURCE, shift_right(TARGET))
     # Larger than at the start, so that what is not seen would be noticed.
     return jax.tree.map(lambda leaf: 2 * leaf + 0.1, variables)
 
@@ -59,17 +59,17 @@ def written(net, variables, method):
 
 
 def test_targets_are_given_from_their_start_on():
-    np.testing.assert_array_equal(given(TARGET)[:, 1:], TARGET[:, :-1])
-    assert (np.asarray(given(TARGET))[:, 0] == START).all()
+    np.testing.assert_array_equal(shift_right(TARGET)[:, 1:], TARGET[:, :-1])
+    assert (np.asarray(shift_right(TARGET))[:, 0] == START).all()
 
 
 def test_given_all_at_once_or_one_by_one_the_logits_are_the_same(name):
     variables = variables_of(name)
-    logits, weights = applied(name)(variables, SOURCE, given(TARGET))
+    logits, weights = applied(name)(variables, SOURCE, shift_right(TARGET))
     stays, memory = applied(name, "encode")(variables, SOURCE)
     for place in range(TARGET.shape[1]):
         memory, one, looked = applied(name, "step")(
-            variables, stays, memory, given(TARGET)[:, place], jnp.int32(place)
+            variables, stays, memory, shift_right(TARGET)[:, place], jnp.int32(place)
         )
         close(one, logits[:, place])
         assert (looked is None) == (weights is None) == (name not in LOOKING)
@@ -79,28 +79,28 @@ def test_given_all_at_once_or_one_by_one_the_logits_are_the_same(name):
 
 def test_padding_changes_nothing(name):
     variables = variables_of(name)
-    logits, _ = applied(name)(variables, SOURCE, given(TARGET))
-    wider, _ = applied(name)(variables, jnp.pad(SOURCE, ((0, 0), (0, 3))), given(TARGET))
+    logits, _ = applied(name)(variables, SOURCE, shift_right(TARGET))
+    wider, _ = applied(name)(variables, jnp.pad(SOURCE, ((0, 0), (0, 3))), shift_right(TARGET))
     close(wider, logits)
-    alone, _ = applied(name)(variables, SOURCE[1:2, :2], given(TARGET)[1:2])
+    alone, _ = applied(name)(variables, SOURCE[1:2, :2], shift_right(TARGET)[1:2])
     close(alone[0], logits[1])
     # A symbol there instead of padding does.
-    other, _ = applied(name)(variables, SOURCE.at[1, 2].set(4), given(TARGET))
+    other, _ = applied(name)(variables, SOURCE.at[1, 2].set(4), shift_right(TARGET))
     assert np.abs(other[1] - logits[1]).max() > 1e-3
     close(other[0], logits[0])
 
 
 def test_what_comes_later_in_a_target_is_not_seen(name):
     variables = variables_of(name)
-    logits, _ = applied(name)(variables, SOURCE, given(TARGET))
-    other, _ = applied(name)(variables, SOURCE, given(TARGET).at[:, 2].set(7))
+    logits, _ = applied(name)(variables, SOURCE, shift_right(TARGET))
+    other, _ = applied(name)(variables, SOURCE, shift_right(TARGET).at[:, 2].set(7))
     close(other[:, :2], logits[:, :2])
     assert np.abs(other[:, 2:] - logits[:, 2:]).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", LOOKING, indirect=True)
 def test_it_looks_at_all_that_is_there_and_at_no_padding(name):
-    _, weights = applied(name)(variables_of(name), SOURCE, given(TARGET))
+    _, weights = applied(name)(variables_of(name), SOURCE, shift_right(TARGET))
     there = np.asarray(SOURCE != 0)[:, None]
     assert weights.shape == (3, 4, 5)
     close(np.where(there, weights, 0).sum(-1), 1.0)
@@ -137,7 +137,7 @@ def test_a_text_starts_where_the_encoder_ended():
 def test_what_is_written_has_neither_padding_nor_a_second_start(name, method):
     variables = variables_of(name)
     made = written(NETS[name], variables, method)
-    numbers = np.asarray(made.numbers).reshape(-1, 4)
+    numbers = np.asarray(made.tokens).reshape(-1, 4)
     assert not (numbers == START).any()
     for row in numbers.tolist():
         over = row.index(2) if 2 in row else 3
@@ -150,8 +150,8 @@ def test_a_beam_moves_the_memory_of_each_text_with_it(name):
     variables = variables_of(name)
     made = written(NETS[name], variables, Method(beam=5))
     for row in range(3):
-        for numbers, score in zip(made.numbers[row], made.score[row], strict=True):
-            logits, _ = applied(name)(variables, SOURCE[row : row + 1], given(numbers[None]))
+        for numbers, score in zip(made.tokens[row], made.score[row], strict=True):
+            logits, _ = applied(name)(variables, SOURCE[row : row + 1], shift_right(numbers[None]))
             logs = jax.nn.log_softmax(logits[0].at[:, jnp.array([0, 1])].set(-jnp.inf))
             told = sum(float(logs[k, n]) for k, n in enumerate(numbers.tolist()) if n)
             assert told == pytest.approx(float(score), rel=1e-3, abs=1e-4)

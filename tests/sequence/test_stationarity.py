@@ -8,8 +8,8 @@ import pytest
 from research.sequence.forecasts.stationarity import (
     SIGNIFICANCE,
     Season,
+    find_season,
     rolling,
-    season,
     show_stationarity,
     unit_root,
     verdict,
@@ -49,31 +49,31 @@ def test_white_noise_is_stationary_and_a_random_walk_is_not(noise):
 def test_a_weekly_sine_is_not_called_stationary(noise, amount):
     """Its mean goes with the day; the test of a unit root rejects one and does not see that."""
     weekly = noise + amount * 2 * np.sin(2 * np.pi * np.arange(600) / 7)
-    test, found = unit_root(weekly), season(weekly, 7)
-    assert test.p_value < SIGNIFICANCE and found.seen
+    test, found = unit_root(weekly), find_season(weekly, 7)
+    assert test.p_value < SIGNIFICANCE and found.significant
     told = verdict("This", test, found, "days")
     assert told.startswith(
         "Warning: This does not look stationary: its mean has a season of 7 days"
     )
     assert "a unit root is rejected" in told and "says nothing of seasons" in told
     # The controls: without a season, with one of another length, and wandering besides.
-    assert not season(noise, 7).seen and not season(weekly, 5).seen
-    assert not season(np.cumsum(noise), 7).seen
+    assert not find_season(noise, 7).significant and not find_season(weekly, 5).significant
+    assert not find_season(np.cumsum(noise), 7).significant
     both = np.cumsum(noise) + weekly
-    assert season(both, 7).seen
-    told = verdict("This", unit_root(both), season(both, 7), "days")
+    assert find_season(both, 7).significant
+    told = verdict("This", unit_root(both), find_season(both, 7), "days")
     assert "cannot be rejected" in told and ", and its mean has a season" in told
 
 
 def test_chance_seldom_makes_a_season():
     generator = np.random.default_rng(1)
-    seen = [season(generator.normal(size=300), 7).seen for _ in range(400)]
+    seen = [find_season(generator.normal(size=300), 7).significant for _ in range(400)]
     assert np.mean(seen) < 0.02
 
 
 def test_a_swing_slower_than_the_season_is_none():
     slow = np.sin(2 * np.pi * np.arange(600) / 100)
-    assert season(slow, 7).correlation > 0.8 and not season(slow, 7).seen
+    assert find_season(slow, 7).correlation > 0.8 and not find_season(slow, 7).significant
 
 
 def test_the_statistic_without_lags_is_the_t_value_of_its_regression(noise):

@@ -51,9 +51,7 @@ from research.rl.rollout import Episodes, Trajectory, collect
 class CuriousPPO(PPO):
     """What can be chosen: of the layers, the predictor of the random network has two more."""
 
-    random_features: Annotated[int, "numbers the random network makes of an observation", COUNT] = (
-        64
-    )
+    random_features: Annotated[int, "outputs of the random network for an observation", COUNT] = 64
     warmup_steps: Annotated[
         int, "random steps by which the two networks' input is scaled", COUNT
     ] = 128

@@ -36,15 +36,15 @@ from research.rl.rollout import Episodes, start, step_all
 class DQN(OffPolicy):
     """What can be chosen of deep Q-learning."""
 
-    environment: Annotated[str, "where; actions are numbers"] = "CartPole-v1"
+    environment: Annotated[str, "where; actions are discrete"] = "CartPole-v1"
     target_every: Annotated[int, "updates between two copies to the target network", COUNT] = 1
     channels: Annotated[
         int, "of a 3 x 3 convolution before all else, for images; 0 for none", AMOUNT
     ] = 0
-    double: Annotated[bool, "let the learning network choose the action that follows"] = False
+    double: Annotated[bool, "let the learning network choose the action of the target"] = False
     clipped_error: Annotated[bool, "let errors beyond 1 count linearly (Huber)"] = False
     duelling: Annotated[bool, "learn values and advantages apart"] = False
-    prioritised: Annotated[bool, "replay what is surprising more often"] = False
+    prioritised: Annotated[bool, "replay transitions of large TD error more often"] = False
     lookahead: Annotated[int, "rewards summed before the value that follows (n-step)", COUNT] = 1
     atoms: Annotated[int, "returns in a learned distribution (C51); 1 learns the mean", COUNT] = 1
     anneal: Annotated[bool, "let the learning rate fall linearly to 0"] = True
@@ -135,8 +135,8 @@ class DQNState(NamedTuple):
         target_params: of the one that values what follows.
         opt_state: optax's state.
         episodes: the environments in mid-episode.
-        replay: what was seen.
-        priorities: how surprising it was; None where all are alike.
+        replay: the newest steps.
+        priorities: of these, by TD error; None where all are drawn alike.
         updates: int32 scalar, updates made.
         hyperparameters: name -> float32 scalar.
     """
@@ -164,7 +164,7 @@ def make_dqn(environment: Environment, config: DQN) -> Experiment:
         params = network.init(params_key, features(environment, episodes.observations[:1]))
         return DQNState(
             params=params,
-            # Its own buffers: a state is given away whole, and no buffer can be given twice.
+            # Its own buffers: the state is donated, and no buffer can be donated twice.
             target_params=jax.tree.map(jnp.copy, params),
             opt_state=_transformation(hyperparameters).init(params),
             episodes=episodes,
@@ -278,17 +278,17 @@ def learn(learner: QLearner, config: DQN, state: DQNState, key: Key) -> tuple[DQ
     batch = replay.read(memory, place, environments, values["discount"], lookahead)
 
     def loss(params: Any) -> tuple[jax.Array, jax.Array]:
-        losses, surprise = learner.losses(params, state.target_params, batch, values)
-        return jnp.mean(weight * losses), surprise
+        losses, td_error = learner.losses(params, state.target_params, batch, values)
+        return jnp.mean(weight * losses), td_error
 
-    (value, surprise), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
-    left = 1.0 - state.updates / config.updates if config.anneal else jnp.float32(1.0)
-    rate = left * values["learning_rate"]
+    (value, td_error), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
+    remaining = 1.0 - state.updates / config.updates if config.anneal else jnp.float32(1.0)
+    rate = remaining * values["learning_rate"]
     params, opt_state = step_down(
         gradient, _transformation(values), rate, state.params, state.opt_state
     )
     if ranks is not None:
-        priority = (surprise + 1e-6) ** values["priority_exponent"]
+        priority = (td_error + 1e-6) ** values["priority_exponent"]
         ranks = priorities.prioritise(ranks, place, priority)
     state = state._replace(params=params, opt_state=opt_state, priorities=ranks)
     return state, {"loss": mean(value)}

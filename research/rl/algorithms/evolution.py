@@ -74,7 +74,7 @@ def chosen_parents(fitness: jax.Array, key: Key, parents: int, tournament: int) 
         tournament: candidates in each.
 
     Returns:
-        int32 `[parents]`, numbers of candidates. The k-th fittest of n (from 0, all different)
+        int32 `[parents]`, indices of candidates. The k-th fittest of n (from 0, all different)
         wins with probability ((n - k)^t - (n - k - 1)^t) / n^t in a tournament of t.
 
     Source: Goldberg & Deb 1991, *A comparative analysis of selection schemes*.
@@ -85,7 +85,7 @@ def chosen_parents(fitness: jax.Array, key: Key, parents: int, tournament: int) 
 
 
 def crossed(first: jax.Array, second: jax.Array, key: Key, rate: jax.Array) -> jax.Array:
-    """Uniform crossover: each number from the second parent with probability 1/2.
+    """Uniform crossover: each parameter from the second parent with probability 1/2.
 
     Args:
         first: float32 `[children, parameters]`.
@@ -108,10 +108,10 @@ def genetic_algorithm(parameters: int, candidates: int, elites: int, tournament:
     fittest at the very front; it is the answer.
 
     Args:
-        parameters: numbers in a vector.
+        parameters: length of a vector.
         candidates: vectors in a population; hyper-parameters are `deviation` (of the first
             population), `crossover_rate`, and `mutation_deviation` (of the normal noise that is
-            added to each number of a child).
+            added to each parameter of a child).
         elites: the fittest that stay as they are, fewer than `candidates`.
         tournament: candidates among which a parent is chosen.
 
@@ -198,7 +198,7 @@ def evolution_strategies(parameters: int, candidates: int) -> Search:
     gradient of that mean needs fitness values alone.
 
     Args:
-        parameters: numbers in a vector.
+        parameters: length of a vector.
         candidates: vectors in a population, an even number; hyper-parameters are `deviation` (of
             the noise around the centre) and `learning_rate`.
 
@@ -260,7 +260,7 @@ def cma_es(parameters: int, candidates: int) -> Search:
     vectors would follow the CPU.
 
     Args:
-        parameters: numbers in a vector.
+        parameters: length of a vector.
         candidates: vectors in a population, at least 4; hyper-parameter `deviation` is the first
             step size, σ, of a search that starts at 0.
 

@@ -1,4 +1,4 @@
-"""A policy that is given and does not learn, measured as those that do."""
+"""An experiment of a fixed policy, evaluated as those that learn."""
 
 from __future__ import annotations
 

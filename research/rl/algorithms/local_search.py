@@ -1,4 +1,4 @@
-"""The two simplest searches: anywhere at random, and around the best point so far."""
+"""Random search, and hill climbing: the two simplest searches for a policy."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def random_search(parameters: int, candidates: int) -> Search:
     The state is that answer, float32 `[parameters]`.
 
     Args:
-        parameters: numbers in a vector.
+        parameters: length of a vector.
         candidates: vectors in a population; hyper-parameter `deviation` is their standard
             deviation around 0.
     """
@@ -93,7 +93,7 @@ def hill_climbing(parameters: int, candidates: int) -> Search:
     is kept.
 
     Args:
-        parameters: numbers in a vector.
+        parameters: length of a vector.
         candidates: vectors in a population; hyper-parameters are `deviation` (of the first
             steps), `smallest_deviation`, `largest_deviation` and `factor`.
     """

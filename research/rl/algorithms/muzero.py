@@ -39,7 +39,7 @@ from research.rl.on_policy import (
 from research.rl.policy import Memory, Policy
 from research.rl.q_network import features
 from research.rl.rollout import Episodes, Trajectory, episode_metrics, step_all
-from research.rl.search import Advice, search
+from research.rl.search import SearchResult, search
 from research.rl.unrolling import Unrolled, model_loss, search_returns, unroll
 
 
@@ -50,7 +50,7 @@ class MuZero(Minibatches):
     simulations: Annotated[int, "nodes of the tree that an action is found by", COUNT] = 4
     unroll_steps: Annotated[int, "steps that the model imagines where it learns", COUNT] = 3
     units: Annotated[int, "units of each hidden layer", COUNT] = 64
-    latent_units: Annotated[int, "numbers that stand for a state", Range(2)] = 64
+    latent_units: Annotated[int, "units of a latent state", Range(2)] = 64
     discount: Annotated[float, "weight of the next step's value", FRACTION] = 0.99
     return_lambda: Annotated[
         float, "decay of the return's trace; 0 looks one step ahead", Range(0, 1)
@@ -101,15 +101,15 @@ class Planner(NamedTuple):
         inputs = features(self.environment, observations)
         return self.model.apply(params, inputs, method="initial_inference")
 
-    def advise(
+    def search(
         self,
         params: Any,
         observations: jax.Array,
         key: Key,
         values: Hyperparameters,
         gumbel_scale: float,
-    ) -> Advice:
-        """What searches from observations `[batch, *observation_shape]` come to."""
+    ) -> SearchResult:
+        """Searches from observations `[batch, *observation_shape]`."""
         return search(
             self.predict(params, observations),
             partial(self.model.apply, params, method="recurrent_inference"),
@@ -124,14 +124,14 @@ class Planner(NamedTuple):
         """Acts by searches without noise: the same each time."""
         dimensions = len(self.environment.observation_shape)
 
-        def act(memory: Memory, observations: jax.Array) -> tuple[Memory, Advice]:
+        def act(memory: Memory, observations: jax.Array) -> tuple[Memory, SearchResult]:
             leading = observations.shape[: observations.ndim - dimensions]
             flat = observations.reshape(-1, *self.environment.observation_shape)
             # Of no consequence: what is drawn with it is multiplied by 0.
             key = jax.random.key(0)
-            advice = self.advise(params, flat, key, values, gumbel_scale=0.0)
+            result = self.search(params, flat, key, values, gumbel_scale=0.0)
             return memory, jax.tree.map(
-                lambda leaf: leaf.reshape(*leading, *leaf.shape[1:]), advice
+                lambda leaf: leaf.reshape(*leading, *leaf.shape[1:]), result
             )
 
         return Policy(act)
@@ -141,7 +141,7 @@ def make_muzero(environment: Environment, config: MuZero) -> Experiment:
     """MuZero in `environment`: one update is one rollout and all gradient steps on it.
 
     Args:
-        environment: where; its actions are numbers.
+        environment: where; its actions are discrete.
         config: what was chosen.
     """
     model = LearnedModel(environment.actions, config.units, config.latent_units)
@@ -161,13 +161,13 @@ def make_muzero(environment: Environment, config: MuZero) -> Experiment:
         epsilon = exploration_rate(state.updates / config.updates, values)
 
         def play(episodes: Episodes, key: Key) -> tuple[Metrics, tuple[Episodes, Unrolled]]:
-            episodes, trajectory, advice = self_play(
+            episodes, trajectory, result = self_play(
                 planner, state.params, episodes, key, config.rollout_steps, values, epsilon
             )
             examples = make_unrolled(
-                planner, state.params, trajectory, advice, config.unroll_steps, values
+                planner, state.params, trajectory, result, config.unroll_steps, values
             )
-            metrics = {"search_value": mean(advice.nu), "entropy": mean(advice.entropy())}
+            metrics = {"search_value": mean(result.nu), "entropy": mean(result.entropy())}
             return episode_metrics(trajectory) | metrics, (episodes, examples)
 
         ended, (episodes, examples) = over_groups(
@@ -191,10 +191,10 @@ def self_play(
     steps: int,
     values: Hyperparameters,
     epsilon: jax.Array | float,
-) -> tuple[Episodes, Trajectory, Advice]:
+) -> tuple[Episodes, Trajectory, SearchResult]:
     """Acts for `steps` steps as searches with Gumbel's noise choose, now and then at random.
 
-    A model knows what was done: of what its policy no longer does it would predict anything.
+    Random actions keep the model right where its policy no longer goes.
 
     Args:
         planner: what is searched.
@@ -206,7 +206,7 @@ def self_play(
         epsilon: the share of random actions.
 
     Returns:
-        The environments afterwards, what happened, and what each search came to, leaves
+        The environments afterwards, what happened, and the result of each search, leaves
         `[time, environments, ...]`.
     """
     environments = episodes.episode_return.shape[0]
@@ -218,23 +218,23 @@ def self_play(
 
     def act(
         episodes: Episodes, drawn: tuple[Key, Key, jax.Array, jax.Array]
-    ) -> tuple[Episodes, tuple[Trajectory, Advice]]:
+    ) -> tuple[Episodes, tuple[Trajectory, SearchResult]]:
         key, step_keys, astray, action = drawn
-        advice = planner.advise(params, episodes.observations, key, values, gumbel_scale=1.0)
-        action = jnp.where(astray, action, advice.action)
+        result = planner.search(params, episodes.observations, key, values, gumbel_scale=1.0)
+        action = jnp.where(astray, action, result.action)
         episodes, step = step_all(planner.environment, episodes, action, step_keys)
-        return episodes, (step, advice)
+        return episodes, (step, result)
 
     drawn = (jax.random.split(search_key, steps), keys, astray, action)
-    episodes, (trajectory, advice) = jax.lax.scan(act, episodes, drawn)
-    return episodes, trajectory, advice
+    episodes, (trajectory, result) = jax.lax.scan(act, episodes, drawn)
+    return episodes, trajectory, result
 
 
 def make_unrolled(
     planner: Planner,
     params: Any,
     trajectory: Trajectory,
-    advice: Advice,
+    result: SearchResult,
     steps: int,
     values: Hyperparameters,
 ) -> Unrolled:
@@ -244,7 +244,7 @@ def make_unrolled(
         planner: whose model learns.
         params: of its model.
         trajectory: what happened.
-        advice: of the searches.
+        result: of each search.
         steps: that are imagined.
         values: `discount`, `return_lambda`, `reward_scale` and `smoothing`.
 
@@ -256,13 +256,13 @@ def make_unrolled(
     cut_value = planner.predict(params, final.reshape(-1, *final.shape[2:])).value
     z = search_returns(
         trajectory,
-        advice.nu,
-        cut_value.reshape(advice.nu.shape),
+        result.nu,
+        cut_value.reshape(result.nu.shape),
         values["discount"],
         values["return_lambda"],
     )
     share = values["smoothing"]
-    pi = (1.0 - share) * jax.nn.softmax(advice.pi.logits)
+    pi = (1.0 - share) * jax.nn.softmax(result.pi.logits)
     pi = pi + share / planner.environment.actions
     return unroll(trajectory, pi, z, steps)
 

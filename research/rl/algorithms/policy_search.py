@@ -1,4 +1,4 @@
-"""Searching for a policy as one searches for any vector: candidates are played, the best guide on.
+"""Policy search: black-box optimisation of a policy's parameters by its returns.
 
 No gradient is taken through a policy or an environment. A search proposes a population of vectors
 and learns what each achieved; here each is the parameters of a small policy.
@@ -47,7 +47,7 @@ class Search(NamedTuple):
 class PolicySearch(Config):
     """What can be chosen of any search for a policy."""
 
-    environment: Annotated[str, "where; actions are numbers"] = "CartPole-v1"
+    environment: Annotated[str, "where; actions are discrete"] = "CartPole-v1"
     generations: Annotated[int, "populations that are played", AMOUNT] = 25
     candidates: Annotated[int, "policies in a population", COUNT] = 64
     episodes: Annotated[int, "played by each candidate", COUNT] = 4
@@ -103,7 +103,7 @@ def make_policy_search(environment: Environment, config: PolicySearch) -> Experi
     a generation. It is noisy, and the largest of many is largely luck. So after each generation
     the search's answer and the best answer so far play fresh episodes, and the answer takes its
     place where it did better in these. The metric `deviation` is the standard deviation of a
-    parameter over the candidates, mean over parameters: a search whose numbers overflow is seen by
+    parameter over the candidates, mean over parameters: a search whose parameters overflow shows in
     it, for episodes have finite returns whatever the actions.
 
     Args:
@@ -123,7 +123,7 @@ def make_policy_search(environment: Environment, config: PolicySearch) -> Experi
 
     def init(key: Key, hyperparameters: Hyperparameters) -> PolicySearchState:
         state = search.init(key, hyperparameters)
-        # Its own buffer: a state is given away whole, and no buffer can be given twice.
+        # Its own buffer: the state is donated, and no buffer can be donated twice.
         best = jnp.copy(search.answer(state))
         return PolicySearchState(state, best, jnp.uint32(0), hyperparameters)
 

@@ -97,7 +97,7 @@ def make_pqn(environment: Environment, config: PQN) -> Experiment:
     """PQN in `environment`: one update is one rollout and all gradient steps on it.
 
     Args:
-        environment: where; its actions are numbers.
+        environment: where; its actions are discrete.
         config: what was chosen.
     """
     network = QNetwork(

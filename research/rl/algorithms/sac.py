@@ -21,7 +21,7 @@ from research.rl.actor_critic import (
     Trained,
     critic_loss,
     descend,
-    initial,
+    init_actor_and_critics,
     smallest,
     trained,
 )
@@ -113,9 +113,9 @@ class SACNetworks(NamedTuple):
 
 
 def bounded(raw: jax.Array) -> jax.Array:
-    """Log deviations between -10 and 2 from any numbers, smoothly: none is ever stuck.
+    """Log deviations between -10 and 2 from any network outputs: smooth, so that none gets stuck.
 
-    For small numbers it is about the number itself.
+    Outputs near the middle stay about what they are.
     """
     low, high = -10.0, 2.0
     middle, half = (high + low) / 2, (high - low) / 2
@@ -138,8 +138,8 @@ def sac(environment: Environment, units: tuple[int, ...]) -> Algorithm:
     agent = networks(environment, units)
 
     def init(key: Key, values: Hyperparameters) -> SACParams:
-        actor, critics = initial(environment, agent.actor, agent.critics, key)
-        # Its own buffers: a state is given away whole, and no buffer can be given twice.
+        actor, critics = init_actor_and_critics(environment, agent.actor, agent.critics, key)
+        # Its own buffers: the state is donated, and no buffer can be donated twice.
         target_critics = jax.tree.map(jnp.copy, critics.params)
         log_temperature = trained(jnp.log(values["initial_temperature"]))
         return SACParams(actor, critics, target_critics, log_temperature)

@@ -36,7 +36,7 @@ Exploration = Literal["uniform", "epsilon_greedy", "softmax", "count_based"]
 class Tabular(Config):
     """What can be chosen of learning a table."""
 
-    environment: Annotated[str, "where; observations are numbers of states"] = "Maze-finite"
+    environment: Annotated[str, "where; observations are indices of states"] = "Maze-finite"
     method: Annotated[Method, "what an action's value is moved towards"] = "q_learning"
     exploration: Annotated[Exploration, "how actions are chosen"] = "epsilon_greedy"
     environment_steps: Annotated[int, "steps in all", AMOUNT] = 50_000
@@ -71,7 +71,7 @@ class Tabular(Config):
 
     def problems(self) -> list[str]:
         """An environment that does not fit."""
-        return unfit(self.environment, continuous=False, numbered=True)
+        return unfit(self.environment, continuous=False, tabular=True)
 
     def smoke(self) -> Self:
         """Thirty updates of ten steps."""
@@ -148,7 +148,7 @@ TARGETS: dict[str, Callable[[Choice, jax.Array], jax.Array]] = {
 def make_tabular(
     environment: Environment, config: Tabular, mdp: FiniteMDP | None = None
 ) -> Experiment:
-    """Learning a table in `environment`, whose observations are numbers of states.
+    """Learning a table in `environment`, whose observations are indices of states.
 
     Args:
         environment: where; it has `states`.
@@ -157,10 +157,10 @@ def make_tabular(
             values are to the truth. Learning does not look at it.
 
     Raises:
-        ValueError: the observations are not numbers of states.
+        ValueError: the observations are not indices of states.
     """
     if environment.states is None:
-        raise ValueError(f"observations of {environment.name} are not numbers of states")
+        raise ValueError(f"observations of {environment.name} are not indices of states")
     shape = (environment.states, environment.actions)
     allowed = np.ones(shape, bool) if mdp is None else mdp.possible | mdp.terminal[:, None]
 

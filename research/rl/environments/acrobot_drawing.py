@@ -19,7 +19,7 @@ from research.rl.environments.painting import (
 SIZE = 240
 """A frame's sides, pixels."""
 SECONDS = 1 / 15
-"""A step is shown so long, as gymnasium shows it; in the world it takes 0.2 s."""
+"""Seconds that a step is shown for, as by gymnasium; in the world it takes 0.2 s."""
 PALETTE = make_palette([GREY, BLUE, ORANGE, DARK])
 """uint8 `[colours, 3]`: paper, then line, upper link, lower link and joints."""
 SCALE = SIZE / 4.4
@@ -36,7 +36,7 @@ def draw(observations: np.ndarray) -> np.ndarray:
             tip is higher than the line, one link above the pivot.
 
     Returns:
-        uint8 `[frames, 240, 240]`, numbers of colours in `PALETTE`.
+        uint8 `[frames, 240, 240]`, indices of colours in `PALETTE`.
     """
     rows, columns = pixels(SIZE, SIZE)
     middle = SIZE / 2

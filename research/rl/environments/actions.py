@@ -24,7 +24,7 @@ def bounds(environment: Environment) -> Box:
 def clip_actions(environment: Environment) -> Environment:
     """The environment, with every action moved to the nearest one within its bounds.
 
-    Where actions are numbers, which have no bounds, it is the environment itself.
+    Where actions are discrete, without bounds, it is the environment itself.
     """
     if not isinstance(environment.action_space, Box):
         return environment

@@ -37,7 +37,7 @@ def draw(observations: np.ndarray) -> np.ndarray:
             its speed. The track reaches from -2.7 to 2.7; the episode ends at ±2.4.
 
     Returns:
-        uint8 `[frames, 150, 360]`, numbers of colours in `PALETTE`.
+        uint8 `[frames, 150, 360]`, indices of colours in `PALETTE`.
     """
     rows, columns = pixels(HEIGHT, WIDTH)
     ends = WIDTH / 2 + _SCALE * np.array([-2.4, 2.4])

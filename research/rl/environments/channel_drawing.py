@@ -15,14 +15,14 @@ GREEN, SKY, PURPLE = [96, 150, 92], [130, 170, 205], [120, 40, 80]
 TRAIL = [205, 200, 188]
 """What shows where something came from."""
 SECONDS = 0.1
-"""A step is shown so long; games have no seconds."""
+"""Seconds that a step is shown for; games have none of their own."""
 
 
 class Layer(NamedTuple):
     """How one channel is painted.
 
     Attributes:
-        channel: its number.
+        channel: its index.
         colour: red, green and blue.
         share: of a cell's side, the side of a square in its middle.
     """
@@ -78,8 +78,8 @@ SPACE_INVADERS = (
     Layer(4, ORANGE, 0.4),
     Layer(0, DARK),
 )
-"""Aliens, with a mark that says whether they go left or right, their bullets and one's own, and
-the cannon."""
+"""Aliens, with a mark for the direction that they go in, their bullets and one's own, and the
+cannon."""
 PONG = (
     Layer(2, TRAIL, 1),
     Layer(1, ORANGE, 1),

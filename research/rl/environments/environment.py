@@ -40,7 +40,7 @@ ActionSpace: TypeAlias = Discrete | Box
 
 
 class TimeStep(NamedTuple):
-    """What one step of one environment shows.
+    """One step of one environment.
 
     Attributes:
         observation: `[*observation_shape]`, what to act on next: the first of a new episode where
@@ -64,7 +64,7 @@ class Renderer(NamedTuple):
 
     Attributes:
         draw: observations `[frames, *observation_shape]` -> uint8 `[frames, height, width]`,
-            numbers of colours; pure, on the host.
+            indices of colours; pure, on the host.
         palette: uint8 `[colours, 3]`, red, green and blue.
         seconds: how long a step takes in the world.
     """
@@ -84,7 +84,7 @@ class Environment(NamedTuple):
         observation_shape: the shape of an observation: float32, or, where `states` is given, ().
         action_space: what an action is.
         longest_episode: the steps after which every episode has ended.
-        states: where an observation is the number of a state, int32: how many there are.
+        states: where an observation is the index of a state, int32: how many there are.
         renderer: draws it for people; None where nothing does.
     """
 

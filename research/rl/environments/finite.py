@@ -13,7 +13,7 @@ import numpy as np
 
 
 class FiniteMDP(NamedTuple):
-    """A Markov decision process with numbered states and actions, all its probabilities known.
+    """A Markov decision process with finitely many states and actions, all its probabilities known.
 
     A terminal state is one that no possible action leaves: it has none, or all of them are.
 
@@ -129,7 +129,7 @@ def frozen_lake(rows: tuple[str, ...], slippery: bool = True) -> FiniteMDP:
     """The model of FrozenLake-v1: across the ice to the goal, which alone pays 1.
 
     Args:
-        rows: of the map, letters S, F, H and G; state numbers go along them.
+        rows: of the map, letters S, F, H and G; states are counted along them.
         slippery: whether a step goes in the direction asked for, or at right angles to it, with
             a third each.
 

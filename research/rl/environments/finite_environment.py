@@ -24,7 +24,7 @@ class FiniteState(environment.EnvState):
     """Where the process is, and for how many steps it has gone on.
 
     Attributes:
-        position: int32 scalar, the number of a state.
+        position: int32 scalar, the index of a state.
     """
 
     position: jax.Array
@@ -38,7 +38,7 @@ class FiniteParameters(environment.EnvParams):
 
 
 class FiniteEnvironment(environment.Environment[FiniteState, FiniteParameters]):
-    """Walks through a `FiniteMDP`; the observation is the number of a state.
+    """Walks through a `FiniteMDP`; the observation is the index of a state.
 
     An action that is not possible leaves everything as it is and pays nothing.
     """
@@ -95,17 +95,17 @@ class FiniteEnvironment(environment.Environment[FiniteState, FiniteParameters]):
         return jnp.asarray(self.mdp.terminal)[state.position]
 
     def observe(self, key: Key, state: FiniteState, action: Any, params: Any) -> jax.Array:
-        """The number of the state."""
+        """The index of the state."""
         del key, action, params
         return state.position
 
     def action_space(self, params: FiniteParameters | None = None) -> spaces.Discrete:
-        """Numbers of actions."""
+        """Indices of actions."""
         del params
         return spaces.Discrete(self.mdp.actions)
 
     def observation_space(self, params: FiniteParameters | None = None) -> spaces.Discrete:
-        """Numbers of states."""
+        """Indices of states."""
         del params
         return spaces.Discrete(self.mdp.states)
 
@@ -117,8 +117,8 @@ def cumulative(probabilities: np.ndarray) -> np.ndarray:
     one.
     """
     ends = np.cumsum(probabilities, -1)
-    left = np.flip(np.cumsum(np.flip(probabilities, -1), -1), -1) - probabilities
-    return np.where(left <= 1e-12, 2.0, ends).astype(np.float32)
+    remaining = np.flip(np.cumsum(np.flip(probabilities, -1), -1), -1) - probabilities
+    return np.where(remaining <= 1e-12, 2.0, ends).astype(np.float32)
 
 
 def draw(key: Key, ends: jax.Array) -> jax.Array:

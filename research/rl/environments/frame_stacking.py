@@ -1,4 +1,4 @@
-"""Environments that show the last few observations at once: what moves can be seen to move."""
+"""A wrapper that stacks the last few observations, so that they hold velocities."""
 
 from __future__ import annotations
 
@@ -34,18 +34,20 @@ def stack_frames(environment: Environment, frames: int) -> Environment:
     that of the new one, in which nothing of the old is left. A renderer draws the newest.
 
     Args:
-        environment: its observations are no numbers of states.
+        environment: its observations are no indices of states.
         frames: observations in a stack; 1 changes no value.
 
     Raises:
-        ValueError: no frames are asked for, or observations are numbers of states.
+        ValueError: no frames are asked for, or observations are indices of states.
 
     Source: Mnih et al. 2015, *Human-level control through deep reinforcement learning*, methods.
     """
     if frames < 1:
         raise ValueError(f"a stack has at least one frame, not {frames}")
     if environment.states is not None:
-        raise ValueError(f"the observations of {environment.name} are numbers: they do not stack")
+        raise ValueError(
+            f"the observations of {environment.name} are indices of states: they do not stack"
+        )
     one_shape, renderer = environment.observation_shape, environment.renderer
     has_channels = len(one_shape) in (1, 3)
     shape = one_shape if has_channels else (*one_shape, 1)
@@ -63,12 +65,12 @@ def stack_frames(environment: Environment, frames: int) -> Environment:
         return StackState(inner, stack), stack
 
     def step(key: Key, state: StackState, action: jax.Array) -> tuple[StackState, TimeStep]:
-        inner, shown = environment.step(key, state.inner, action)
-        after = push(state.stack, shown.final_observation)
-        ended = shown.terminated | shown.truncated
-        stack = jnp.where(ended, begin(shown.observation), after)
-        shown = shown._replace(observation=stack, final_observation=after)
-        return StackState(inner, stack), shown
+        inner, timestep = environment.step(key, state.inner, action)
+        after = push(state.stack, timestep.final_observation)
+        ended = timestep.terminated | timestep.truncated
+        stack = jnp.where(ended, begin(timestep.observation), after)
+        timestep = timestep._replace(observation=stack, final_observation=after)
+        return StackState(inner, stack), timestep
 
     def draw_newest(observations: np.ndarray) -> np.ndarray:
         assert renderer is not None

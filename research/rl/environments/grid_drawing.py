@@ -37,7 +37,7 @@ def _draw_catch(observations: np.ndarray) -> np.ndarray:
 
     Args:
         observations: float32 `[frames, rows, columns]`, 1 where the ball is and where the paddle
-            is, which lies in the last row. A ball in that row cannot be told from the paddle: a
+            is, which lies in the last row. A ball in that row looks like the paddle: a
             caught one is painted on it, a missed one as another paddle.
     """
     there = observations > 0.5

@@ -33,7 +33,7 @@ def adapt(
     as terminated alone.
 
     Args:
-        environment: whose `step` resets an ended episode, and tells `final_observation`.
+        environment: whose `step` resets an ended episode, and gives `final_observation`.
         parameters: of gymnax.
         name: what a person calls it.
         renderer: draws it for people.
@@ -42,8 +42,8 @@ def adapt(
         ValueError: its actions or observations are of a kind that is not known here.
     """
     space = environment.observation_space(parameters)
-    numbered = isinstance(getattr(space, "n", None), int)
-    dtype = jnp.int32 if numbered else jnp.float32
+    discrete = isinstance(getattr(space, "n", None), int)
+    dtype = jnp.int32 if discrete else jnp.float32
 
     def reset(key: Key) -> tuple[EnvironmentState, jax.Array]:
         observation, state = environment.reset(key, parameters)
@@ -68,10 +68,10 @@ def adapt(
         name=name,
         reset=reset,
         step=step,
-        observation_shape=() if numbered else tuple(space.shape),
+        observation_shape=() if discrete else tuple(space.shape),
         action_space=_action_space(environment.action_space(parameters), name),
         longest_episode=int(parameters.max_steps_in_episode),
-        states=space.n if numbered else None,
+        states=space.n if discrete else None,
         renderer=renderer,
     )
 
@@ -80,7 +80,7 @@ def _action_space(space: Any, name: str) -> ActionSpace:
     if isinstance(getattr(space, "n", None), int):
         return Discrete(space.n)
     if len(getattr(space, "shape", ())) != 1:
-        raise ValueError(f"actions of {name} are neither numbers nor vectors")
+        raise ValueError(f"actions of {name} are neither discrete nor vectors")
     low, high = (
         np.broadcast_to(np.asarray(bound, np.float32), space.shape).copy()
         for bound in (space.low, space.high)

@@ -17,7 +17,7 @@ PALETTE = np.array(
 
 
 def lake_renderer(rows: tuple[str, ...]) -> Renderer:
-    """Draws numbers of states, which go along the rows.
+    """Draws indices of states, which are counted along the rows.
 
     Args:
         rows: of the map, letters S, F, H and G.

@@ -16,7 +16,7 @@ MOVES = np.array([(0, -1), (1, 0), (0, 1), (-1, 0)])
 
 
 class Maze(NamedTuple):
-    """A map, and the numbers of the cells that can be entered.
+    """A map, and its states: the cells that can be entered.
 
     Attributes:
         rows: of the map, all of one length: `#` wall, `.` floor, `S` start, `G` goal.
@@ -38,7 +38,7 @@ def read_maze(text: str | Sequence[str]) -> Maze:
         text: lines of `#` (wall), `.` (floor), one `S` (start) and at least one `G` (goal).
 
     Raises:
-        ValueError: the map says something else, or no way leads from the start to a goal.
+        ValueError: the map is none of these, or no way leads from the start to a goal.
     """
     lines = text.splitlines() if isinstance(text, str) else list(text)
     rows = tuple(line.strip() for line in lines if line.strip())
@@ -77,9 +77,9 @@ def random_maze(height: int, width: int, seed: int, openings: float = 0.1) -> Ma
     generator = np.random.default_rng(seed)
     grid = np.full((2 * height + 1, 2 * width + 1), WALL)
     grid[1::2, 1::2] = FLOOR
-    seen = np.zeros((height, width), bool)
+    visited = np.zeros((height, width), bool)
     path = [(0, 0)]
-    seen[0, 0] = True
+    visited[0, 0] = True
     while path:
         row, column = path[-1]
         ways = [
@@ -87,14 +87,14 @@ def random_maze(height: int, width: int, seed: int, openings: float = 0.1) -> Ma
             for down, right in MOVES
             if 0 <= row + down < height
             and 0 <= column + right < width
-            and not seen[row + down, column + right]
+            and not visited[row + down, column + right]
         ]
         if not ways:
             path.pop()
             continue
         after_row, after_column, down, right = ways[generator.integers(len(ways))]
         grid[2 * row + 1 + down, 2 * column + 1 + right] = FLOOR
-        seen[after_row, after_column] = True
+        visited[after_row, after_column] = True
         path.append((after_row, after_column))
     inner = np.zeros_like(grid, bool)
     inner[1:-1:2, 2:-1:2] = inner[2:-1:2, 1:-1:2] = True
@@ -111,10 +111,10 @@ def random_maze(height: int, width: int, seed: int, openings: float = 0.1) -> Ma
 
 def neighbours(maze: Maze) -> np.ndarray:
     """Int `[states, actions]`: where each action leads; against a wall, nowhere."""
-    number = {tuple(cell): state for state, cell in enumerate(maze.cells.tolist())}
+    index = {tuple(cell): state for state, cell in enumerate(maze.cells.tolist())}
     return np.array(
         [
-            [number.get((row + int(down), column + int(right)), state) for down, right in MOVES]
+            [index.get((row + int(down), column + int(right)), state) for down, right in MOVES]
             for state, (row, column) in enumerate(maze.cells.tolist())
         ]
     )

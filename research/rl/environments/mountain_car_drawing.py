@@ -21,7 +21,7 @@ from research.rl.environments.painting import (
 WIDTH, HEIGHT = 360, 250
 """Of a frame, pixels."""
 SECONDS = 1 / 30
-"""A step is shown so long, as gymnasium shows it; the world has no seconds."""
+"""Seconds that a step is shown for, as by gymnasium; the world has none."""
 PALETTE = make_palette([PALE, DARK, ORANGE, BLUE])
 """uint8 `[colours, 3]`: paper, then ground, its edge and wheels, flag, and car."""
 _LEFT, _RIGHT = -1.2, 0.6
@@ -50,7 +50,7 @@ def make_draw(goal: float) -> Callable[[np.ndarray], np.ndarray]:
 
     Returns:
         (observations float32 `[frames, 2]`: position and speed) -> uint8 `[frames, 250, 360]`,
-        numbers of colours in `PALETTE`.
+        indices of colours in `PALETTE`.
     """
 
     def draw(observations: np.ndarray) -> np.ndarray:
@@ -88,6 +88,6 @@ def _with_car(
     )
     body = bar(along + 11.0, over + 11.0, (22.0, 0.0), 7.0)
     wheels = np.hypot(np.abs(along) - 10.0, over + _WHEEL) - _WHEEL
-    shown = paper.copy()
-    shown[near] = paint(paint(paper[near], body, 3), wheels, 1)
-    return shown
+    frame = paper.copy()
+    frame[near] = paint(paint(paper[near], body, 3), wheels, 1)
+    return frame

@@ -58,12 +58,12 @@ def paint(below: np.ndarray, distance: np.ndarray, ink: int) -> np.ndarray:
     only what is covered by half is painted.
 
     Args:
-        below: uint8 `[height, width]`, numbers of colours.
+        below: uint8 `[height, width]`, indices of colours.
         distance: the shape.
         ink: which of the palette's inks, from 0.
     """
     level = np.rint(np.clip(0.5 - distance, 0.0, 1.0) * LEVELS).astype(np.uint8)
-    shown = np.where(below == 0, level > 0, level * 2 > LEVELS)
+    visible = np.where(below == 0, level > 0, level * 2 > LEVELS)
     # Over other ink a step towards paper would leave a pale seam.
     level = np.where(below == 0, level, LEVELS).astype(np.uint8)
-    return np.where(shown, 1 + ink * LEVELS + level - 1, below).astype(np.uint8)
+    return np.where(visible, 1 + ink * LEVELS + level - 1, below).astype(np.uint8)

@@ -34,7 +34,7 @@ def draw(observations: np.ndarray) -> np.ndarray:
             the left, and its speed.
 
     Returns:
-        uint8 `[frames, 200, 200]`, numbers of colours in `PALETTE`. A mark shows where upright is.
+        uint8 `[frames, 200, 200]`, indices of colours in `PALETTE`. A mark shows where upright is.
     """
     rows, columns = pixels(SIZE, SIZE)
     middle = SIZE / 2

@@ -21,15 +21,15 @@ class Kind(NamedTuple):
 
     Attributes:
         longest_episode: the steps after which every episode has ended.
-        continuous: whether actions are vectors between bounds, instead of numbers.
-        numbered: whether an observation is the number of a state.
+        continuous: whether actions are vectors between bounds, instead of discrete.
+        tabular: whether an observation is the index of a state.
         image: whether it is an image, `[height, width, channels]`.
         unavailable: why it cannot be used here, or "".
     """
 
     longest_episode: int
     continuous: bool = False
-    numbered: bool = False
+    tabular: bool = False
     image: bool = False
     unavailable: str = ""
 
@@ -45,7 +45,7 @@ GYMNAX: dict[str, Kind] = {
     "DiscountingChain-bsuite": Kind(100),
     "FourRooms-misc": Kind(500),
     "Freeway-MinAtar": Kind(2500, image=True),
-    "FrozenLake-misc": Kind(100, numbered=True),
+    "FrozenLake-misc": Kind(100, tabular=True),
     "GaussianBandit-misc": Kind(100),
     "MNISTBandit-bsuite": Kind(1, unavailable="gymnax downloads its images from the network"),
     "MemoryChain-bsuite": Kind(1000),
@@ -144,7 +144,7 @@ FINITE: dict[str, Callable[[], Finite]] = {
 @cache
 def _kinds() -> dict[str, Kind]:
     made = {name: make().longest_episode for name, make in FINITE.items()}
-    finite = {name: Kind(longest, numbered=True) for name, longest in made.items()}
+    finite = {name: Kind(longest, tabular=True) for name, longest in made.items()}
     return GYMNAX | {name: variant.kind for name, variant in VARIANTS.items()} | finite
 
 
@@ -186,7 +186,7 @@ def _make_bare(name: str) -> Environment:
 def unfit(
     name: str,
     continuous: bool | None = None,
-    numbered: bool | None = None,
+    tabular: bool | None = None,
     known: bool = False,
     image: bool | None = None,
 ) -> list[str]:
@@ -195,7 +195,7 @@ def unfit(
     Args:
         name: what a person asked for.
         continuous: whether the algorithm's actions are vectors; None where both will do.
-        numbered: whether it needs numbers of states; None where either will do.
+        tabular: whether it needs indices of states; None where either will do.
         known: whether it needs the model itself.
         image: whether it needs images; None where anything will do.
     """
@@ -210,7 +210,7 @@ def unfit(
         for other, kind in sorted(kinds.items())
         if not kind.unavailable
         and continuous in (None, kind.continuous)
-        and numbered in (None, kind.numbered)
+        and tabular in (None, kind.tabular)
         and (not known or other in FINITE)
         and image in (None, kind.image)
     ]
@@ -226,8 +226,8 @@ def unfit(
     if kind.unavailable:
         return [f"{asked} cannot be used: {kind.unavailable}{those}"]
     if continuous is not None and kind.continuous != continuous:
-        has = "vectors" if kind.continuous else "numbers"
-        needs = "vectors" if continuous else "numbers"
+        has = "vectors" if kind.continuous else "discrete"
+        needs = "vectors" if continuous else "discrete"
         return [f"{asked}: its actions are {has}, and this algorithm's are {needs}{those}"]
     if image is not None and kind.image != image:
         is_one = "are images" if kind.image else "are no images"
@@ -235,7 +235,7 @@ def unfit(
         return [f"{asked}: its observations {is_one}, {needs}{those}"]
     if known:
         return [f"{asked}: its model is not known, and planning needs it{those}"]
-    return [f"{asked}: its observations are not numbers of states, as a table needs{those}"]
+    return [f"{asked}: its observations are not indices of states, as a table needs{those}"]
 
 
 def _ill_wrapped(bare: str, wrappers: Mapping[str, int | float], known: bool) -> list[str]:
@@ -244,8 +244,8 @@ def _ill_wrapped(bare: str, wrappers: Mapping[str, int | float], known: bool) ->
     if wrappers and known:
         problems.append(f"a model is known of {bare} alone, and planning needs it: leave "
                         f"{', '.join(wrappers)} out")  # fmt: skip
-    if "stack" in wrappers and _kinds()[bare].numbered:
-        problems.append("stack: its observations are numbers of states, which do not stack")
+    if "stack" in wrappers and _kinds()[bare].tabular:
+        problems.append("stack: its observations are indices of states, which do not stack")
     longest = _kinds()[bare].longest_episode
     if wrappers.get("limit", 0) > longest:
         problems.append(f"limit={wrappers['limit']}: its episodes end after {longest} steps anyway")

@@ -1,4 +1,4 @@
-"""Environments that now and then take the action before again: chance for those that have none."""
+"""A wrapper that repeats the action before now and then: chance for deterministic environments."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class StickyState(NamedTuple):
 
     Attributes:
         inner: the state of the environment itself.
-        previous_action: what it did last, int32 scalar or float32 `[dimensions]`; in a fresh
-            episode nothing, and what stands here is not used.
+        previous_action: the action carried out last, int32 scalar or float32 `[dimensions]`; not
+            used in a fresh episode.
         fresh: bool scalar, whether the episode has had no action yet.
     """
 
@@ -28,7 +28,7 @@ class StickyState(NamedTuple):
 
 
 def stick_actions(environment: Environment, probability: float) -> Environment:
-    """The environment, which repeats what it did last instead of the action that it is given.
+    """The environment, which at times repeats its last action instead of the one that it is given.
 
     What is repeated is the action that was carried out, itself perhaps a repetition; the first
     action of an episode repeats nothing. The environment's own chance is that of the environment
@@ -57,8 +57,8 @@ def stick_actions(environment: Environment, probability: float) -> Environment:
         repeats = jax.random.bernoulli(jax.random.fold_in(key, _PURPOSE), probability)
         taken = jnp.where(repeats & ~state.fresh, state.previous_action, action)
         taken = taken.astype(nothing.dtype)
-        inner, shown = environment.step(key, state.inner, taken)
-        return StickyState(inner, taken, shown.terminated | shown.truncated), shown
+        inner, timestep = environment.step(key, state.inner, taken)
+        return StickyState(inner, taken, timestep.terminated | timestep.truncated), timestep
 
     return environment._replace(reset=reset, step=step)
 

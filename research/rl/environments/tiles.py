@@ -7,7 +7,7 @@ import numpy as np
 CELL = 24
 """Pixels of a cell's side, where a world has few."""
 SECONDS = 0.12
-"""A step is shown so long; these worlds have no seconds."""
+"""Seconds that a step is shown for; these worlds have none of their own."""
 
 
 def disc(side: int, share: float) -> np.ndarray:
@@ -31,7 +31,7 @@ def enlarge(cells: np.ndarray, shape: np.ndarray) -> np.ndarray:
     """A shape in each cell that has one.
 
     Args:
-        cells: `[..., rows, columns]`, numbers of colours, or whether there is anything.
+        cells: `[..., rows, columns]`, indices of colours, or whether there is anything.
         shape: bool `[side, side]`.
 
     Returns:
@@ -52,10 +52,10 @@ def stamp(frames: np.ndarray, cells: np.ndarray, shape: np.ndarray, colour: int)
     """Paint a shape into one cell of each frame, in place.
 
     Args:
-        frames: uint8 `[frames, height, width]`, numbers of colours.
+        frames: uint8 `[frames, height, width]`, indices of colours.
         cells: int `[frames, 2]`, row and column.
         shape: bool `[side, side]`.
-        colour: its number.
+        colour: its index.
     """
     side = len(shape)
     for frame, (row, column) in zip(frames, cells * side, strict=True):

@@ -1,4 +1,4 @@
-"""Environments whose episodes are cut earlier than their own time limit would."""
+"""A wrapper that cuts episodes earlier than the environment's own time limit."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ def limit_episodes(environment: Environment, longest_episode: int) -> Environmen
         return LimitState(inner, jnp.int32(0)), observation
 
     def step(key: Key, state: LimitState, action: jax.Array) -> tuple[LimitState, TimeStep]:
-        inner, shown = environment.step(key, state.inner, action)
-        ended = shown.terminated | shown.truncated
+        inner, timestep = environment.step(key, state.inner, action)
+        ended = timestep.terminated | timestep.truncated
         time = state.time + 1
         cut = (time >= longest_episode) & ~ended
         fresh, first = environment.reset(jax.random.fold_in(key, _PURPOSE))
         inner, observation = jax.tree.map(
-            lambda new, old: jnp.where(cut, new, old), (fresh, first), (inner, shown.observation)
+            lambda new, old: jnp.where(cut, new, old), (fresh, first), (inner, timestep.observation)
         )
-        shown = shown._replace(observation=observation, truncated=shown.truncated | cut)
-        return LimitState(inner, jnp.where(ended | cut, 0, time)), shown
+        timestep = timestep._replace(observation=observation, truncated=timestep.truncated | cut)
+        return LimitState(inner, jnp.where(ended | cut, 0, time)), timestep
 
     return environment._replace(reset=reset, step=step, longest_episode=longest_episode)
 

@@ -21,14 +21,14 @@ class CharacterNet(nn.Module):
     """Characters -> recurrent layers -> logits of the character after each.
 
     Attributes:
-        symbols: characters in the vocabulary.
+        vocabulary: how many different characters there are.
         cell: name of a kind in `research.layers.cells.CELLS`.
         units: of each recurrent layer.
-        embedding: numbers that a character becomes, learned; 0 for a unit vector.
+        embedding: width of a learned embedding of characters; 0 for unit vectors.
         segment: as `research.layers.recurrent.recurrent` has it; of texts that it divides alone.
     """
 
-    symbols: int
+    vocabulary: int
     cell: str
     units: tuple[int, ...]
     embedding: int = 0
@@ -37,26 +37,26 @@ class CharacterNet(nn.Module):
     @nn.compact
     def __call__(
         self,
-        numbers: jax.Array,
+        tokens: jax.Array,
         states: Sequence[States] | None = None,
         training: bool = False,
         dropout_rate: jax.Array | float = 0.0,
     ) -> tuple[jax.Array, tuple[States, ...]]:
-        """Logits float32 `[batch, time, symbols]` and states after the last character.
+        """Logits float32 `[batch, time, vocabulary]` and states after the last character.
 
         Args:
-            numbers: int `[batch, time]`, of characters.
+            tokens: int `[batch, time]`, characters.
             states: of each layer before the first of them; 0 if None.
             training: whether to drop units, by the stream "dropout".
             dropout_rate: share of each layer's inputs that are dropped, but for the first's.
         """
-        shown = nn.Embed(self.symbols, self.embedding)(numbers) if self.embedding else numbers
-        fits = self.segment and numbers.shape[1] % self.segment == 0
+        inputs = nn.Embed(self.vocabulary, self.embedding)(tokens) if self.embedding else tokens
+        fits = self.segment and tokens.shape[1] % self.segment == 0
         layers = RecurrentLayers(
-            self.cell, self.units, symbols=self.symbols, segment=self.segment if fits else 0
+            self.cell, self.units, vocabulary=self.vocabulary, segment=self.segment if fits else 0
         )
-        outputs, after = layers(shown, states, training=training, dropout_rate=dropout_rate)
-        return nn.Dense(self.symbols, name="logits")(outputs), after
+        outputs, after = layers(inputs, states, training=training, dropout_rate=dropout_rate)
+        return nn.Dense(self.vocabulary, name="logits")(outputs), after
 
     def resting(self, batch: int) -> tuple[States, ...]:
         """States of all layers that remember nothing, for so many texts."""
@@ -66,18 +66,18 @@ class CharacterNet(nn.Module):
 class CharacterTransformer(nn.Module):
     """Characters -> causal blocks -> logits of the character after each.
 
-    Steps know where they are by rotation, so that a text may be longer than those it was trained
-    on; then each layer sees `context` steps back.
+    Positions are encoded by rotation, so that a text may be longer than those it was trained on;
+    then each layer attends to `context` steps back.
 
     Attributes:
-        symbols: characters in the vocabulary.
+        vocabulary: how many different characters there are.
         layers: blocks.
         width: of every layer.
         heads: of every attention.
         context: steps that are remembered when it writes.
     """
 
-    symbols: int
+    vocabulary: int
     layers: int
     width: int
     heads: int
@@ -86,21 +86,21 @@ class CharacterTransformer(nn.Module):
     @nn.compact
     def __call__(
         self,
-        numbers: jax.Array,
+        tokens: jax.Array,
         states: Sequence[Cache] | None = None,
         training: bool = False,
         dropout_rate: jax.Array | float = 0.0,
     ) -> tuple[jax.Array, tuple[Cache, ...]]:
-        """Logits float32 `[batch, time, symbols]`, and what is remembered afterwards.
+        """Logits float32 `[batch, time, vocabulary]`, and what is remembered afterwards.
 
         Args:
-            numbers: int `[batch, time]`, of characters.
+            tokens: int `[batch, time]`, characters.
             states: of each layer, of the characters before; none if None, and none afterwards.
             training: whether to drop, by the stream "dropout".
             dropout_rate: share dropped of what is embedded, and of what each part of a block adds.
         """
-        embed = nn.Embed(self.symbols, self.width, embedding_init=nn.initializers.normal(0.02))
-        hidden = embed(numbers)
+        embed = nn.Embed(self.vocabulary, self.width, embedding_init=nn.initializers.normal(0.02))
+        hidden = embed(tokens)
         if training:
             hidden = dropout(hidden, dropout_rate, self.make_rng("dropout"))
         after: list[Cache] = []

@@ -1,4 +1,4 @@
-"""The text that character models learn from: chosen, cut into splits, and read in rows."""
+"""Texts for language models of characters: their splits, and rows for evaluation."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TextConfig(Config):
 
 
 class Texts(NamedTuple):
-    """A text in numbers.
+    """A text as tokens.
 
     Attributes:
         vocabulary: of all of it.
@@ -65,9 +65,9 @@ def read_texts(config: TextConfig) -> Texts:
         return Texts(vocabulary, {name: vocabulary.encode(part) for name, part in parts.items()})
     text = read_text(config.text)
     vocabulary = vocabulary_of(text, config.lower)
-    numbers = vocabulary.encode(text)
-    spans = split_by_time(len(numbers), SHARES, gap=config.window + 1)
-    return Texts(vocabulary, {name: numbers[slice(*span)] for name, span in spans.items()})
+    tokens = vocabulary.encode(text)
+    spans = split_by_time(len(tokens), SHARES, gap=config.window + 1)
+    return Texts(vocabulary, {name: tokens[slice(*span)] for name, span in spans.items()})
 
 
 def text_sources(

@@ -1,4 +1,4 @@
-"""Language models of characters as experiments: which comes next, the state of a text carried."""
+"""Language models of characters as experiments, recurrent ones with carried states too."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class RecurrentLanguageModel(LanguageModel):
     cell: Annotated[CellName, "kind of recurrent neuron"] = "gru"
     units: Annotated[int, "units of each recurrent layer", COUNT] = 128
     layers: Annotated[int, "recurrent layers", DEPTH] = 2
-    embedding: Annotated[int, "numbers that a character becomes; 0 for a unit vector", AMOUNT] = 0
+    embedding: Annotated[int, "width of a character's embedding; 0 for a unit vector", AMOUNT] = 0
     segment: Annotated[
         int,
         "keep states for the gradient so many steps apart; 0 keeps all",
@@ -260,9 +260,9 @@ def make_language_model(
             dropout_rate=values.get("dropout_rate", 0.0),
             rngs={"dropout": key},
         )
-        found = prediction_metrics(logits, rows["symbol"][:, 1:], rows["weight"])
-        kept = states if windows is not None else ()
-        return WeightedLoss(*found["loss"], dict(found), kept=kept)
+        measured = prediction_metrics(logits, rows["symbol"][:, 1:], rows["weight"])
+        carried = states if windows is not None else ()
+        return WeightedLoss(*measured["loss"], dict(measured), kept=carried)
 
     fitted = make_supervised(init_model, loss, fitting)
 
@@ -278,16 +278,16 @@ def make_language_model(
         if windows is not None:
             begins = state.step % windows == 0
             rows["carried"] = jax.tree.map(lambda leaf: jnp.where(begins, 0.0, leaf), carried)
-        learned, found, kept = fitted.learn(state.learned, rows, key)
-        return LanguageModelState(*learned, kept if windows is not None else None), found
+        learned, measured, kept = fitted.learn(state.learned, rows, key)
+        return LanguageModelState(*learned, kept if windows is not None else None), measured
 
     def evaluate(state: LanguageModelState, batch: Batch, key: Key) -> Metrics:
         del key
         logits, _ = net.apply(fitted.reported(state.learned), batch["symbol"][:, :-1])
         return dict(prediction_metrics(logits, batch["symbol"][:, 1:], batch["weight"]))
 
-    def read(state: LanguageModelState, memory: Any, numbers: jax.Array) -> tuple[Any, jax.Array]:
-        logits, memory = net.apply(fitted.reported(state.learned), numbers, memory)
+    def read(state: LanguageModelState, memory: Any, tokens: jax.Array) -> tuple[Any, jax.Array]:
+        logits, memory = net.apply(fitted.reported(state.learned), tokens, memory)
         return memory, logits[:, -1]
 
     writer = Writer(vocabulary, net.resting, read)
@@ -316,7 +316,7 @@ def prediction_metrics(
     """Means over characters: `loss` in nats, `bits`, and `accuracy`.
 
     Args:
-        logits: float32 `[batch, time, symbols]`.
+        logits: float32 `[batch, time, vocabulary]`.
         targets: int `[batch, time]`.
         weight: float32 `[batch]`.
     """

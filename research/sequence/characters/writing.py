@@ -1,4 +1,4 @@
-"""Writing by a model of characters: each that it draws is what it reads next."""
+"""Sampling texts from a language model: each character drawn is the next one read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from research.data.text import Vocabulary
 from research.engine.experiment import Key
 
 CHUNK = 128
-"""Characters that are written between two looks at them: more are faster, fewer come sooner."""
+"""Characters that are written by one compiled call: more are faster, fewer come sooner."""
 
 GLIMPSE = 300
 """Characters of what a run shows of itself at each evaluation."""
@@ -27,7 +27,7 @@ class Writer(NamedTuple):
         vocabulary: of its characters.
         resting: how many texts -> a memory that knows nothing.
         read: (state, memory, int `[texts, time]`) -> the memory afterwards, and logits of what
-            follows the last character, float32 `[texts, symbols]`.
+            follows the last character, float32 `[texts, vocabulary]`.
     """
 
     vocabulary: Vocabulary
@@ -53,8 +53,8 @@ def choose(logits: jax.Array, taste: Taste, key: Key) -> jax.Array:
     """One character for each text, int32 `[...]`.
 
     Args:
-        logits: float32 `[..., symbols]`.
-        taste: which are drawn; its numbers may be traced.
+        logits: float32 `[..., vocabulary]`.
+        taste: which are drawn; its values may be traced.
         key: for the draw.
 
     Source: Ackley et al. 1985 (temperature); Fan et al. 2018 (arXiv 1805.04833, top-k); Holtzman

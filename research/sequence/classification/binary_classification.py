@@ -91,8 +91,8 @@ def make_binary_classifier(
             word_dropout_rate=values.get("word_dropout_rate", 0.0),
             rngs={"dropout": key},
         )
-        found = prediction_metrics(logits, rows["label"], rows["weight"])
-        return WeightedLoss(*found["loss"], dict(found))
+        measured = prediction_metrics(logits, rows["label"], rows["weight"])
+        return WeightedLoss(*measured["loss"], dict(measured))
 
     steps = config.epochs * epoch
     fitting = Fitting(steps, optimizer, "cosine", groups=config.groups)

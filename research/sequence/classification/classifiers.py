@@ -1,4 +1,4 @@
-"""Nets that classify a sequence: numbers of its symbols -> the logit of its being of class 1."""
+"""Classifiers of sequences: tokens -> the logit of the positive class."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class BagOfWords(nn.Module):
     A product with a vector as long as the vocabulary, of which only what is not 0 is computed.
 
     Attributes:
-        symbols: tokens in the vocabulary.
+        vocabulary: how many different tokens there are.
     """
 
-    symbols: int
+    vocabulary: int
 
     @nn.compact
     def __call__(
@@ -41,24 +41,24 @@ class BagOfWords(nn.Module):
             word_dropout_rate: share of the tokens dropped.
         """
         del dropout_rate
-        there = (tokens != PADDING).astype(jnp.float32)
+        present = (tokens != PADDING).astype(jnp.float32)
         if training:
-            there = dropout(there, word_dropout_rate, self.make_rng("dropout"))
-        weight = self.param("weight", nn.initializers.zeros, (self.symbols,), jnp.float32)
+            present = dropout(present, word_dropout_rate, self.make_rng("dropout"))
+        weight = self.param("weight", nn.initializers.zeros, (self.vocabulary,), jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, (), jnp.float32)
-        return jnp.sum(weight[tokens] * there, axis=-1) + bias
+        return jnp.sum(weight[tokens] * present, axis=-1) + bias
 
 
 class WordReader(nn.Module):
-    """What the nets that read words have in common: embedded words -> features -> a logit.
+    """Nets over embedded words: words -> embeddings -> features -> a logit.
 
     Attributes:
-        symbols: words in the vocabulary.
-        embedding: numbers that a word becomes, learned.
+        vocabulary: how many different words there are.
+        embedding: width of a word's learned embedding.
         deviation: of these at the start.
     """
 
-    symbols: int
+    vocabulary: int
     embedding: int
     deviation: float = 0.1
 
@@ -89,7 +89,7 @@ class WordReader(nn.Module):
         if training:
             tokens = _forget(tokens, mask, word_dropout_rate, self.make_rng("dropout"))
         start = nn.initializers.normal(self.deviation)
-        embedded = dropped(nn.Embed(self.symbols, self.embedding, embedding_init=start)(tokens))
+        embedded = dropped(nn.Embed(self.vocabulary, self.embedding, embedding_init=start)(tokens))
         features = self.read(embedded, mask, training, dropout_rate)
         return nn.Dense(1, name="logit")(dropped(features))[:, 0]
 
@@ -114,13 +114,13 @@ class MeanEmbedding(WordReader):
         training: bool,
         dropout_rate: jax.Array | float,
     ) -> jax.Array:
-        """The mean over what is there."""
+        """The mean over words, without padding."""
         del training, dropout_rate
         return masked_mean(embedded, mask)
 
 
 class RecurrentReader(WordReader):
-    """What recurrent layers remember at the end of a text.
+    """The last hidden states of recurrent layers.
 
     Attributes:
         cell: name of a kind in `research.layers.cells.CELLS`.
@@ -154,7 +154,7 @@ class RecurrentReader(WordReader):
 
 
 class TransformerReader(WordReader):
-    """The mean of what blocks of attention make of the words.
+    """The mean of the outputs of transformer blocks.
 
     Attributes:
         layers: blocks.
@@ -171,7 +171,7 @@ class TransformerReader(WordReader):
         training: bool,
         dropout_rate: jax.Array | float,
     ) -> jax.Array:
-        """The mean over what is there, after a layer normalisation."""
+        """The mean over words, without padding, after a layer normalisation."""
         for _ in range(self.layers):
             block = Block(self.heads, 4 * self.embedding, rotary=True)
             embedded, _, _ = block(embedded, mask, training=training, dropout_rate=dropout_rate)
@@ -179,7 +179,7 @@ class TransformerReader(WordReader):
 
 
 def masked_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
-    """The mean over time of what is there, float32 `[batch, features]`; 0 where nothing is.
+    """The mean over time where the mask holds, float32 `[batch, features]`; 0 where it never does.
 
     Args:
         values: float32 `[batch, time, features]`.

@@ -14,7 +14,7 @@ Grammar: TypeAlias = tuple[tuple[tuple[str, int], ...], ...]
 
 DONE = -1
 LETTERS = "BEPSTVX"
-"""The number of a letter is its place and 1; 0 pads a string."""
+"""A letter's token is its place and 1; 0 pads a string."""
 
 REBER: Grammar = (
     (("B", 1),),
@@ -81,11 +81,11 @@ def draw_corrupted(generator: np.random.Generator) -> str:
 
 
 def encode(texts: list[str]) -> np.ndarray:
-    """Strings as numbers of letters, int32 `[strings, LONGEST]`, padded with 0."""
-    numbers = np.zeros((len(texts), LONGEST), np.int32)
+    """Strings as tokens, int32 `[strings, LONGEST]`, padded with 0."""
+    tokens = np.zeros((len(texts), LONGEST), np.int32)
     for row, text in enumerate(texts):
-        numbers[row, : len(text)] = [1 + LETTERS.index(letter) for letter in text]
-    return numbers
+        tokens[row, : len(text)] = [1 + LETTERS.index(letter) for letter in text]
+    return tokens
 
 
 def make_strings(seed: int = 42) -> dict[str, ArraySource]:

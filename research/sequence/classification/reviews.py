@@ -1,4 +1,4 @@
-"""Reviews of films with their labels: read, split, and turned into numbers of words."""
+"""Film reviews and their labels: read, split, and cut into tokens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST = 25_000
 HELD_OUT = 10
 """One training review in so many, the last of these, is for validation."""
 CLASSES = ("negative", "positive")
-"""What the labels 0 and 1 say."""
+"""Names of the labels 0 and 1."""
 
 
 class Reviews(NamedTuple):
@@ -40,7 +40,7 @@ class Reviews(NamedTuple):
 
 
 class Corpus(NamedTuple):
-    """Reviews in numbers.
+    """Reviews as tokens.
 
     Attributes:
         vocabulary: of the training split alone.
@@ -100,7 +100,7 @@ def ngrams(words: Sequence[str], longest: int) -> list[str]:
 def make_corpus(
     splits: dict[str, Reviews], words: int, length: int, kept: Kept = "last", longest: int = 0
 ) -> Corpus:
-    """Reviews in the numbers of words that are common in the training split.
+    """Reviews as tokens, of the words that are common in the training split.
 
     Args:
         splits: by name, `train` among them.

@@ -1,4 +1,4 @@
-"""Whether reviews of films are positive: classifiers by bags, means, recurrence and attention."""
+"""Sentiment of film reviews: classifiers by bags, means, recurrence and attention."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class SentimentClassification(SequenceClassification):
         return replace(self, reviews=200, epochs=2, batch_size=16, words=300, length=20)
 
     @abstractmethod
-    def net(self, symbols: int) -> nn.Module:
-        """Classifies texts of so many different tokens."""
+    def net(self, vocabulary: int) -> nn.Module:
+        """The classifier of texts with so many different tokens."""
 
     def corpus(self, splits: dict[str, Reviews]) -> Corpus:
         """Reviews as the net reads them."""
@@ -88,9 +88,9 @@ class BagOfWordsSentiment(SentimentClassification):
 
     longest: Annotated[int, "words in the longest stretch that counts as a token", COUNT] = 1
 
-    def net(self, symbols: int) -> nn.Module:
+    def net(self, vocabulary: int) -> nn.Module:
         """A weight for each token."""
-        return BagOfWords(symbols)
+        return BagOfWords(vocabulary)
 
     def corpus(self, splits: dict[str, Reviews]) -> Corpus:
         """Each token once a review."""
@@ -101,7 +101,7 @@ class BagOfWordsSentiment(SentimentClassification):
 class WordReaderSentiment(SentimentClassification):
     """What can be chosen of nets that read embedded words."""
 
-    embedding: Annotated[int, "numbers that a word becomes", COUNT] = 64
+    embedding: Annotated[int, "width of a word's embedding", COUNT] = 64
     dropout_rate: Annotated[float, "share dropped of what one layer gives the next", FRACTION] = 0.5
 
     def smoke(self) -> Self:
@@ -113,9 +113,9 @@ class WordReaderSentiment(SentimentClassification):
 class MeanEmbeddingSentiment(WordReaderSentiment):
     """What can be chosen of a mean of embedded words."""
 
-    def net(self, symbols: int) -> nn.Module:
+    def net(self, vocabulary: int) -> nn.Module:
         """The mean of the embedded words."""
-        return MeanEmbedding(symbols, self.embedding)
+        return MeanEmbedding(vocabulary, self.embedding)
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,10 @@ class RecurrentSentiment(WordReaderSentiment):
         """A narrow net."""
         return replace(super().smoke(), units=8)
 
-    def net(self, symbols: int) -> nn.Module:
+    def net(self, vocabulary: int) -> nn.Module:
         """GRUs."""
         return RecurrentReader(
-            symbols,
+            vocabulary,
             self.embedding,
             units=(self.units,) * self.layers,
             bidirectional=self.bidirectional,
@@ -160,9 +160,9 @@ class TransformerSentiment(WordReaderSentiment):
             )
         return problems
 
-    def net(self, symbols: int) -> nn.Module:
+    def net(self, vocabulary: int) -> nn.Module:
         """Blocks of attention."""
-        return TransformerReader(symbols, self.embedding, layers=self.layers, heads=self.heads)
+        return TransformerReader(vocabulary, self.embedding, layers=self.layers, heads=self.heads)
 
 
 def make_sentiment(config: SentimentClassification, corpus: Corpus) -> Experiment:

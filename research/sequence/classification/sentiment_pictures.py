@@ -1,4 +1,4 @@
-"""What a report shows of a classifier of texts: mistakes, certainty, the strongest words."""
+"""Pictures of a classifier of texts for a report: mistakes, certainty, the strongest words."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from research.engine.artifacts import Artifact, Confusion, Histogram, Passages
 from research.engine.experiment import Batch, Evaluation
 
 MISTAKES = 8
-"""Mistakes shown."""
+"""Mistakes in a report."""
 STRONGEST = 40
-"""Words shown for each class."""
-SHOWN = 600
-"""Characters shown of a text."""
+"""Words in a report for each class."""
+LONGEST = 600
+"""Characters of a text in a report."""
 
 
 def show_predictions(
@@ -34,7 +34,7 @@ def show_predictions(
         classify: batch -> probabilities of being positive, float32 `[batch]`.
         evaluation: (split) -> its batches in order, with `label` and `weight`.
         texts: of each split, in the same order.
-        classes: what labels 0 and 1 say.
+        classes: names of the labels 0 and 1.
         split: which.
     """
     found, labels = [], []
@@ -61,7 +61,7 @@ def show_predictions(
     if worst:
         made["mistakes"] = Passages(
             "The worst mistakes",
-            tuple(_shown(texts[split][row]) for row in worst),
+            tuple(_shorten(texts[split][row]) for row in worst),
             tuple(
                 f"{classes[label[row]]}; judged positive with probability {probability[row]:.4f}"
                 for row in worst
@@ -72,19 +72,19 @@ def show_predictions(
     return made
 
 
-def _shown(text: str) -> str:
-    return textwrap.shorten(text.replace("<br />", " "), SHOWN, placeholder=" …")
+def _shorten(text: str) -> str:
+    return textwrap.shorten(text.replace("<br />", " "), LONGEST, placeholder=" …")
 
 
 def show_strongest(
     weight: Any, vocabulary: Tokens, classes: tuple[str, str]
 ) -> dict[str, Artifact]:
-    """The tokens that say most for either class, with their weights.
+    """The tokens that count most for either class, with their weights.
 
     Args:
-        weight: float32 `[symbols]`, what each adds to the logit of being positive.
+        weight: float32 `[vocabulary]`, what each adds to the logit of being positive.
         vocabulary: of the tokens.
-        classes: what labels 0 and 1 say.
+        classes: names of the labels 0 and 1.
     """
     weight = np.asarray(weight)
     rising = len(SIGNS) + np.argsort(weight[len(SIGNS) :], kind="stable")

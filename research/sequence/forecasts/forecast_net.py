@@ -1,4 +1,4 @@
-"""Networks that forecast the next values of a series, with an interval around each."""
+"""Networks for forecasts of the next values of a series, with an interval around each."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Forecast(NamedTuple):
 class WindowNet(nn.Module):
     """A kind of net, which `forecaster` makes whole.
 
-    Unless it says otherwise there, it makes features of a window at some of its places, the last of
-    which is the window's end: (values `[batch, time, features]`, `training`, `dropout_rate`) ->
+    Unless `forecaster` is overridden, it makes features of a window at some of its places, the last
+    of which is the window's end: (values `[batch, time, features]`, `training`, `dropout_rate`) ->
     float32 `[batch, places, width]`.
     """
 
@@ -80,7 +80,7 @@ class ForecastNet(nn.Module):
 
 
 class Naive(WindowNet):
-    """That nothing changes: the last values of the first feature, and no interval.
+    """The last values of the first feature as the forecast, and no interval.
 
     Attributes:
         season: steps after which the series is taken to come again; 1 for none.

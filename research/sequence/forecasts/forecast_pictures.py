@@ -1,4 +1,4 @@
-"""What a report shows of forecasts from a window: some beside the truth, and errors by horizon."""
+"""Pictures of forecasts from a window for a report: beside the truth, and errors by horizon."""
 
 from __future__ import annotations
 
@@ -11,49 +11,49 @@ from research.engine.artifacts import Artifact, Lines
 from research.sequence.forecasts.forecast_net import Forecast
 
 PANELS = 6
-"""Series shown."""
+"""Series in a report."""
 
 NAMES = ("forecast", "one in twenty is lower", "one in twenty is higher")
-"""Of what a net says, in its order."""
+"""Of the leaves of a `Forecast`, in their order."""
 
 
 def show_forecast(
-    batch: Mapping[str, Any], said: Forecast, window: int, unit: float, split: str
+    batch: Mapping[str, Any], forecast: Forecast, window: int, unit: float, split: str
 ) -> dict[str, Artifact]:
     """Forecasts with their intervals beside what came, and the error of each step ahead.
 
     Args:
         batch: `values` `[batch, window + horizon, features]` and `weight`.
-        said: at the window's end, leaves `[batch, horizon]`.
+        forecast: at the window's end, leaves `[batch, horizon]`.
         window: values that were known.
         unit: of the values.
         split: what the batch is of.
     """
-    there = np.asarray(batch["weight"]) > 0
-    values = unit * np.asarray(batch["values"])[there, :, 0]
+    real = np.asarray(batch["weight"]) > 0
+    values = unit * np.asarray(batch["values"])[real, :, 0]
     lines = {
-        name: unit * np.asarray(leaf)[there]
-        for name, leaf in zip(NAMES, said, strict=True)
+        name: unit * np.asarray(leaf)[real]
+        for name, leaf in zip(NAMES, forecast, strict=True)
         if leaf is not None
     }
     mean = lines["forecast"]
     artifacts: dict[str, Artifact] = {}
     if mean.shape[1] > 1:
         artifacts["errors"] = _errors(values, mean, window, split)
-    shown = min(PANELS, len(values))
-    y = np.full((shown, 1 + len(lines), values.shape[1]), np.nan, np.float32)
-    y[:, 0] = values[:shown]
+    panels = min(PANELS, len(values))
+    y = np.full((panels, 1 + len(lines), values.shape[1]), np.nan, np.float32)
+    y[:, 0] = values[:panels]
     for line, leaf in enumerate(lines.values(), 1):
         # From the last known value: a forecast of one step would be no line.
-        y[:, line, window - 1] = values[:shown, window - 1]
-        y[:, line, window:] = leaf[:shown]
+        y[:, line, window - 1] = values[:panels, window - 1]
+        y[:, line, window:] = leaf[:panels]
     artifacts["forecasts"] = Lines(
         f"Forecasts of the {split} set",
         np.arange(values.shape[1], dtype=np.float32),
         y,
         ("series", *lines),
         "time step",
-        tuple(f"series {number}" for number in range(shown)),
+        tuple(f"series {number}" for number in range(panels)),
         f"Forecast from the {window} values before step {window}.",
     )
     return artifacts
@@ -61,7 +61,7 @@ def show_forecast(
 
 def _errors(values: np.ndarray, mean: np.ndarray, window: int, split: str) -> Lines:
     truth, last = values[:, window:], values[:, window - 1 : window]
-    errors = np.stack([np.mean(np.square(said - truth), axis=0) for said in (mean, last)])
+    errors = np.stack([np.mean(np.square(each - truth), axis=0) for each in (mean, last)])
     return Lines(
         "Mean squared error by steps ahead",
         np.arange(1, truth.shape[1] + 1, dtype=np.float32),

@@ -1,4 +1,4 @@
-"""Next-step forecasting of endless streams: carried hidden state, truncated back-propagation."""
+"""Next-step forecasting of endless streams, with a carried hidden state, as an experiment."""
 
 from __future__ import annotations
 
@@ -92,8 +92,7 @@ def window_loss(
 
     Args:
         params: the parameters.
-        batch: `inputs`, `targets`, `starts`, as
-            `research.sequence.forecasts.series.make_streams` says.
+        batch: `inputs`, `targets`, `starts`, of `series.make_streams`.
         hidden: float32 `[streams, units]`, as the window before left it; not used where a
             series starts.
 
@@ -202,7 +201,7 @@ class StreamForecasting(Config):
 def measure_forecasts(params: Forecaster, batch: Mapping[str, jax.Array], window: int) -> Metrics:
     """Errors of one-step forecasts, beside what they should be compared with.
 
-    Counted from the second window on: by then the past says which two sines these are.
+    Counted from the second window on: by then the past determines the two sines.
 
     Args:
         params: the parameters.

@@ -1,4 +1,4 @@
-"""What a report shows of a forecaster: its forecasts beside what came, and what it dreams."""
+"""Pictures of a stream forecaster for a report: its forecasts, and a series continued alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from research.engine.artifacts import Artifact, Lines
 
 PANELS = 4
-"""Series shown."""
+"""Series in a report."""
 
 Forecast = Callable[[Any, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 """(params, values `[batch, time]`, hidden) -> the value after each, and the hidden state then."""
@@ -21,7 +21,7 @@ Forecast = Callable[[Any, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 def continue_alone(
     forecast: Forecast, params: Any, values: jax.Array, hidden: jax.Array, steps: int
 ) -> jax.Array:
-    """Values that follow from values, each forecast being taken for what came.
+    """Values that follow from values, each forecast being the next input.
 
     Args:
         forecast: one step ahead.
@@ -54,8 +54,8 @@ def show_forecasts(
         params: its parameters.
         batch: `series` and `clean`, float32 `[batch, length + 1]`, and `weight`.
         units: of the hidden state.
-        window: two of them are seen, and then the series is continued alone for another, or for
-            as long as it is.
+        window: after two of them the series is continued alone for another, or for as long as it
+            is.
     """
     series = jnp.asarray(batch["series"])[:PANELS]
     series = series[np.asarray(batch["weight"])[:PANELS] > 0]

@@ -1,4 +1,4 @@
-"""Chicago's daily boardings as a series to be forecast, with what the calendar says of each day."""
+"""Chicago's daily boardings, with the calendar: the series, its splits, and its forecasting."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def next_day_type(day_type: np.ndarray) -> np.ndarray:
     """What kind of day comes next, which is known beforehand.
 
     Args:
-        day_type: int `[days]`, numbers of `DAY_TYPES`.
+        day_type: int `[days]`, indices of `DAY_TYPES`.
 
     Returns:
         float64 `[days, 3]`, one of them 1; none on the last day, after which nothing is known.

@@ -1,4 +1,4 @@
-"""The classical forecaster of ridership as an experiment: of no steps, measured on the host."""
+"""SARIMA on ridership as an experiment without steps, fitted and measured on the host."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from research.sequence.forecasts.ridership import UNIT, WEEK, Cut, read_ridershi
 from research.sequence.forecasts.sarima import Orders, one_step_forecasts
 from research.sequence.forecasts.stationarity import show_stationarity
 
-SHOWN = ("validation", "test")
+SPLITS = ("validation", "test")
 FEW = Range(0, 2)
 
 
@@ -61,13 +61,13 @@ class RidershipSarima(Config):
     autoregressive: Annotated[int, "days before that a value depends on", Range(0, WEEK - 1)] = 1
     differences: Annotated[int, "how often neighbouring values are subtracted", FEW] = 0
     moving_average: Annotated[
-        int, "days before whose surprises a value depends on", Range(0, WEEK - 1)
+        int, "days before whose forecast errors a value depends on", Range(0, WEEK - 1)
     ] = 0
     seasonal_autoregressive: Annotated[int, "weeks before that a value depends on", FEW] = 0
     seasonal_differences: Annotated[
         int, "how often values a week apart are subtracted", Range(0, 1)
     ] = 1
-    seasonal_moving_average: Annotated[int, "weeks before whose surprises count", FEW] = 1
+    seasonal_moving_average: Annotated[int, "weeks before whose forecast errors count", FEW] = 1
 
     @property
     def headline(self) -> str:
@@ -127,7 +127,7 @@ class RidershipSarima(Config):
         def measure(state: Untrained) -> dict[str, float]:
             del state
             figures = {}
-            for split in SHOWN:
+            for split in SPLITS:
                 truth, forecast, naive = forecasts(split)
                 figures[f"{split}/mae"] = float(np.mean(np.abs(forecast - truth)))
                 figures[f"{split}/naive_mae"] = float(np.mean(np.abs(naive - truth)))
@@ -136,7 +136,7 @@ class RidershipSarima(Config):
         def artifacts(state: Untrained, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
             del state, evaluation, key
             truth, forecast, naive = forecasts("validation")
-            shown = Lines(
+            lines = Lines(
                 "A day ahead in the validation set",
                 np.arange(len(truth), dtype=np.float32),
                 np.stack([truth, forecast, naive])[None].astype(np.float32),
@@ -146,7 +146,7 @@ class RidershipSarima(Config):
             stationarity = show_stationarity(
                 "Rail boardings in training", rail[slice(*days.spans["train"])], WEEK, "days"
             )
-            return {"forecasts": shown, "stationarity": stationarity}
+            return {"forecasts": lines, "stationarity": stationarity}
 
         return Experiment(
             init=init,

@@ -1,4 +1,4 @@
-"""Seasonal autoregression and moving averages: one step ahead, each step, by statsmodels."""
+"""SARIMA: seasonal autoregression and moving averages, one step ahead, by statsmodels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Orders(NamedTuple):
 def one_step_forecasts(
     values: np.ndarray, known: int, orders: Orders, refit: int = 1, unit: float | None = None
 ) -> np.ndarray:
-    """What a model says of each value after the first ones, from all that came before it.
+    """A model's forecast of each value after the first ones, from all values before it.
 
     The model is fitted by maximum likelihood to all values before the first forecast, and anew
     after every `refit` forecasts; in between its filter takes in each new value.
@@ -50,14 +50,14 @@ def one_step_forecasts(
 
     if unit is None:
         unit = float(np.std(values[:known]))
-    scaled, said = values.astype(np.float64) / unit, []
+    scaled, forecasts = values.astype(np.float64) / unit, []
     seasonal = (*orders.seasonal, orders.season)
     # One thread: matrices this small take many times as long with more, and the number of cores is
     # to be no part of the result.
     with threadpool_limits(1):
-        for now in range(known, len(values), refit):
-            fitted = ARIMA(scaled[:now], order=orders.plain, seasonal_order=seasonal).fit()
-            coming = scaled[now : now + refit]
+        for start in range(known, len(values), refit):
+            fitted = ARIMA(scaled[:start], order=orders.plain, seasonal_order=seasonal).fit()
+            coming = scaled[start : start + refit]
             # Of each value from those before it: `predict` within the sample is a step ahead.
-            said.append(fitted.append(coming).predict(now, now + len(coming) - 1))
-    return unit * np.concatenate(said)
+            forecasts.append(fitted.append(coming).predict(start, start + len(coming) - 1))
+    return unit * np.concatenate(forecasts)

@@ -21,7 +21,7 @@ NOISE_VARIANCE = NOISE_WIDTH**2 / 12
 
 
 class Waves(NamedTuple):
-    """Two sines each: uniform numbers in 0 to 1, arrays `[...]` of one shape.
+    """Two sines each: uniform in 0 to 1, arrays `[...]` of one shape.
 
     Attributes:
         slow: sets the first sine's frequency.

@@ -15,7 +15,7 @@ ROLLING_SEASONS = 4
 
 
 class UnitRoot(NamedTuple):
-    """What the augmented Dickey-Fuller test says.
+    """The result of the augmented Dickey-Fuller test.
 
     Attributes:
         statistic: of the test; the lower, the less likely a unit root.
@@ -83,15 +83,15 @@ class Season(NamedTuple):
     Attributes:
         length: steps.
         correlation: of the series' changes with those a season earlier, from -1 to 1.
-        seen: whether that is more than chance makes it, and than a step sooner or later.
+        significant: whether that is more than chance makes it, and than a step sooner or later.
     """
 
     length: int
     correlation: float
-    seen: bool
+    significant: bool
 
 
-def season(values: np.ndarray, length: int) -> Season:
+def find_season(values: np.ndarray, length: int) -> Season:
     """Looks for a season in the changes from step to step, in which a unit root has no part.
 
     Args:
@@ -112,8 +112,8 @@ def season(values: np.ndarray, length: int) -> Season:
     return Season(length, found, found > max(beside, 3 / np.sqrt(len(changes))))
 
 
-def verdict(whose: str, test: UnitRoot, found: Season, step: str) -> str:
-    """What is known of a series, a warning first where it does not look stationary.
+def verdict(whose: str, test: UnitRoot, season: Season, step: str) -> str:
+    """The result in words, a warning first where a series does not look stationary.
 
     The test rejects a unit root and nothing else: a series whose mean goes with the day of the
     week passes it.
@@ -121,23 +121,23 @@ def verdict(whose: str, test: UnitRoot, found: Season, step: str) -> str:
     Args:
         whose: what the series is called, as a sentence begins with it.
         test: of it.
-        found: a season of it.
+        season: a season of it.
         step: what steps are called, in the plural.
     """
-    numbers = (
+    figures = (
         f"augmented Dickey-Fuller {test.statistic:.2f}, p = {test.p_value:.2g}, {test.lags} lags"
     )
-    every = f"{found.length} {step}"
-    correlated = f"correlation {found.correlation:.2f} of changes with those {every} earlier"
+    every = f"{season.length} {step}"
+    correlated = f"correlation {season.correlation:.2f} of changes with those {every} earlier"
     wanders = test.p_value > SIGNIFICANCE
-    if not wanders and not found.seen:
+    if not wanders and not season.significant:
         return (
-            f"{whose} looks stationary: a unit root is rejected ({numbers}), and no season of "
-            f"{every} is seen ({correlated})."
+            f"{whose} looks stationary: a unit root is rejected ({figures}), and no season of "
+            f"{every} is found ({correlated})."
         )
-    root = f"a unit root {'cannot be' if wanders else 'is'} rejected ({numbers})"
+    root = f"a unit root {'cannot be' if wanders else 'is'} rejected ({figures})"
     reasons = [root] if wanders else []
-    reasons += [f"its mean has a season of {every} ({correlated})"] if found.seen else []
+    reasons += [f"its mean has a season of {every} ({correlated})"] if season.significant else []
     beside = "" if wanders else f"; {root}, which says nothing of seasons"
     return f"Warning: {whose} does not look stationary: {', and '.join(reasons)}{beside}."
 
@@ -159,7 +159,7 @@ def show_stationarity(title: str, values: np.ndarray, period: int, step: str) ->
     for panel, (name, each) in enumerate(named.items()):
         mean, variance = rolling(each, window)
         y[panel, :, len(values) - len(each) :] = each, mean, np.sqrt(variance)
-        sentences.append(verdict(name, unit_root(each), season(each, period), step))
+        sentences.append(verdict(name, unit_root(each), find_season(each, period), step))
     return Lines(
         f"{title}: is the series stationary?",
         np.arange(len(values), dtype=np.float32),

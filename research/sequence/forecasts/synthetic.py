@@ -1,4 +1,4 @@
-"""The chapter's sets of short noisy series, whose next values are to be forecast."""
+"""Short noisy series, those of Géron's chapter 15, and the forecasting of their next values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dates as people write them, translated to dates as machines do."""
+"""Dates as people write them with their ISO form: the data, and LSTMs that translate them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class DateTranslation(Translation):
     attention: ClassVar[AttentionName] = "none"
 
     batch_size: Annotated[int, "dates in one update", Range(1, SIZES["train"])] = 32
-    embedding: Annotated[int, "numbers that a character becomes", COUNT] = 32
+    embedding: Annotated[int, "width of a character's embedding", COUNT] = 32
     units: Annotated[int, "units of each of the two layers", COUNT] = 128
 
     @property
@@ -88,10 +88,10 @@ class DateTranslation(Translation):
         return self._make(pair_from(needs), None)
 
     def _make(self, pair: Pair, data: Data | None) -> Experiment:
-        symbols = len(pair.source), len(pair.target)
+        vocabularies = len(pair.source), len(pair.target)
         return make_translation(
             self,
-            EncoderDecoder(*symbols, self.embedding, self.units, attention=self.attention),
+            EncoderDecoder(*vocabularies, self.embedding, self.units, attention=self.attention),
             pair,
             data,
             pairs=SIZES["train"],

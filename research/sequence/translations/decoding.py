@@ -1,4 +1,4 @@
-"""Texts from a model that says what may follow: the likeliest, draws, or a search with a beam.
+"""Decoding: texts from a model of the next token, greedily, by draws or by beam search.
 
 All of a text is made by one loop on the device, over whatever pytree the model remembers.
 """
@@ -16,8 +16,8 @@ from research.engine.experiment import Key
 from research.sequence.characters.writing import Taste, choose
 
 Read: TypeAlias = Callable[[Any, Any, jax.Array, jax.Array], tuple[Any, jax.Array]]
-"""(what stays, memory, int32 `[rows]` symbols, int32 scalar how many came before) -> the memory
-afterwards, and float32 `[rows, symbols]` logits of what follows. Leaves of what stays and of the
+"""(what stays, memory, int32 `[rows]` tokens, int32 scalar how many came before) -> the memory
+afterwards, and float32 `[rows, vocabulary]` logits of what follows. Leaves of what stays and of the
 memory are `[rows, ...]`: what stays is that of a text, the memory is that of what was read."""
 
 
@@ -25,24 +25,24 @@ class Decoded(NamedTuple):
     """Texts that were made.
 
     Attributes:
-        numbers: int32 `[batch, length]`, padded after their `END`; with none where the text was not
+        tokens: int32 `[batch, length]`, padded after their `END`; with none where the text was not
             over after so many.
         score: float32 `[batch]`, the logarithm of its probability, of a beam divided by the length
             penalty.
     """
 
-    numbers: jax.Array
+    tokens: jax.Array
     score: jax.Array
 
 
 def greedy(read: Read, stays: Any, memory: Any, length: int) -> Decoded:
-    """The likeliest symbol after each, the first of equals.
+    """The likeliest token after each, the first of equals.
 
     Args:
         read: what follows.
         stays: leaves `[batch, ...]`.
-        memory: before the first symbol, leaves `[batch, ...]`.
-        length: symbols at most.
+        memory: before the first token, leaves `[batch, ...]`.
+        length: tokens at most.
     """
 
     def likeliest(logits: jax.Array, place: jax.Array) -> jax.Array:
@@ -55,7 +55,7 @@ def greedy(read: Read, stays: Any, memory: Any, length: int) -> Decoded:
 def sample(
     read: Read, stays: Any, memory: Any, length: int, temperature: jax.Array | float, key: Key
 ) -> Decoded:
-    """Draws each symbol; as `greedy`, with a temperature that divides logits."""
+    """Draws each token; as `greedy`, with a temperature that divides logits."""
 
     def drawn(logits: jax.Array, place: jax.Array) -> jax.Array:
         return choose(logits, Taste(temperature), jax.random.fold_in(key, place))
@@ -77,13 +77,13 @@ def _one_by_one(
         return (place < length) & ~jnp.all(over)
 
     def turn(carry: tuple) -> tuple:
-        place, memory, last, numbers, over, score = carry
+        place, memory, last, tokens, over, score = carry
         memory, logits = read(stays, memory, last, place)
         chosen = jnp.where(over, PADDING, pick(logits, place).astype(jnp.int32))
         logs = jnp.take_along_axis(jax.nn.log_softmax(logits), chosen[:, None], axis=-1)[:, 0]
         score = score + jnp.where(over, 0.0, logs)
-        numbers = numbers.at[:, place].set(chosen)
-        return place + 1, memory, chosen, numbers, over | (chosen == END), score
+        tokens = tokens.at[:, place].set(chosen)
+        return place + 1, memory, chosen, tokens, over | (chosen == END), score
 
     begun = (
         jnp.int32(0),
@@ -93,20 +93,20 @@ def _one_by_one(
         jnp.zeros(batch, bool),
         jnp.zeros(batch),
     )
-    _, _, _, numbers, _, score = jax.lax.while_loop(more, turn, begun)
-    return Decoded(numbers, score)
+    _, _, _, tokens, _, score = jax.lax.while_loop(more, turn, begun)
+    return Decoded(tokens, score)
 
 
-def length_penalty(symbols: jax.Array, strength: jax.Array | float) -> jax.Array:
+def length_penalty(length: jax.Array, strength: jax.Array | float) -> jax.Array:
     """(5 + |Y|)^α / 6^α, what the logarithm of a text's probability is divided by.
 
     Args:
-        symbols: |Y|, how many it has, its `END` among them.
+        length: |Y|, its tokens, its `END` among them.
         strength: α; 0 for none, which prefers short texts.
 
     Source: Wu et al. 2016 (arXiv 1609.08144), eq. 14, without its coverage penalty.
     """
-    return ((5.0 + symbols) / 6.0) ** strength
+    return ((5.0 + length) / 6.0) ** strength
 
 
 def beam_search(
@@ -117,7 +117,7 @@ def beam_search(
     width: int,
     strength: jax.Array | float = 0.0,
 ) -> Decoded:
-    """The best texts that are found by keeping so many at each symbol.
+    """The best texts that are found by keeping so many at each token.
 
     A text that is over stays among them as it is, and all are ranked by their penalised scores. So
     a beam of 1 is `greedy`, and one that has room for every text finds the best there is.
@@ -125,13 +125,13 @@ def beam_search(
     Args:
         read: what follows.
         stays: leaves `[batch, ...]`.
-        memory: before the first symbol, leaves `[batch, ...]`.
-        length: symbols at most; a text that is not over then is ranked as it is.
+        memory: before the first token, leaves `[batch, ...]`.
+        length: tokens at most; a text that is not over then is ranked as it is.
         width: texts that are kept.
         strength: α of `length_penalty`, traced or not.
 
     Returns:
-        `numbers` `[batch, width, length]` and `score` `[batch, width]`, the best first; a score of
+        `tokens` `[batch, width, length]` and `score` `[batch, width]`, the best first; a score of
         -inf where there are fewer texts than that.
     """
     batch = _rows(memory)
@@ -144,12 +144,12 @@ def beam_search(
         return (place < length) & ~jnp.all(over)
 
     def turn(carry: tuple) -> tuple:
-        place, memory, numbers, over, log, size, last = carry
+        place, memory, tokens, over, log, size, last = carry
         memory, logits = read(stays, memory, last.reshape(-1), place)
-        symbols = logits.shape[-1]
-        logs = jax.nn.log_softmax(logits).reshape(batch, width, symbols)
+        vocabulary = logits.shape[-1]
+        logs = jax.nn.log_softmax(logits).reshape(batch, width, vocabulary)
         # By logits: two that differ may have the same rounded logarithms.
-        _, chosen = jax.lax.top_k(logits.reshape(batch, width, symbols), min(width, symbols))
+        _, chosen = jax.lax.top_k(logits.reshape(batch, width, vocabulary), min(width, vocabulary))
         logs = jnp.take_along_axis(logs, chosen, axis=-1)
         # A text that is over goes on in one way alone, with nothing.
         alone = jnp.where(jnp.arange(chosen.shape[-1]) == 0, 0.0, -jnp.inf)
@@ -169,10 +169,10 @@ def beam_search(
         rows = (parent + width * jnp.arange(batch)[:, None]).reshape(-1)
         memory = jax.tree.map(lambda leaf: leaf[rows], memory)
         last = of_best(chosen).astype(jnp.int32)
-        numbers = jnp.take_along_axis(numbers, parent[..., None], axis=1)
-        numbers = numbers.at[:, :, place].set(last)
+        tokens = jnp.take_along_axis(tokens, parent[..., None], axis=1)
+        tokens = tokens.at[:, :, place].set(last)
         over = of_parent(over) | (last == END)
-        return place + 1, memory, numbers, over, of_best(total), of_parent(larger), last
+        return place + 1, memory, tokens, over, of_best(total), of_parent(larger), last
 
     # All begin alike: only the first counts, or the others would be its copies.
     log = jnp.where(jnp.arange(width) == 0, 0.0, -jnp.inf)
@@ -185,8 +185,8 @@ def beam_search(
         jnp.zeros((batch, width), jnp.int32),
         jnp.full((batch, width), START, jnp.int32),
     )
-    _, _, numbers, _, log, size, _ = jax.lax.while_loop(more, turn, begun)
-    return Decoded(numbers, log / length_penalty(size, strength))
+    _, _, tokens, _, log, size, _ = jax.lax.while_loop(more, turn, begun)
+    return Decoded(tokens, log / length_penalty(size, strength))
 
 
 def _rows(memory: Any) -> int:

@@ -1,4 +1,4 @@
-"""Two recurrent nets, one that reads a sequence and one that writes another, with attention."""
+"""Encoder and decoder: a recurrent net reads a sequence, another writes one, with attention."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from research.layers.recurrent import init_recurrent, recurrent, recurrent_step
 from research.layers.recurrent_layers import RecurrentLayers
 
 AttentionName: TypeAlias = Literal["none", "additive", "multiplicative"]
-"""What the decoder sees of the encoder's outputs: nothing; by its state before a symbol, as a part
+"""How the decoder reads the encoder's outputs: not at all; by its state before a token, as a part
 of its input (Bahdanau); or by its state after one, on the way to the logits (Luong)."""
 
 
@@ -38,21 +38,21 @@ class EncoderDecoder(nn.Module):
     """A recurrent layer reads, another writes from the state in which the first ended.
 
     Attributes:
-        source_symbols: of the sequence that is read; `PADDING` pads it and changes nothing.
-        target_symbols: of the one that is written.
-        embedding: numbers that a symbol becomes.
+        source_vocabulary: of the sequence that is read; `PADDING` pads it and changes nothing.
+        target_vocabulary: of the one that is written.
+        embedding: width of a token's embedding.
         units: of the decoder, and of the encoder in all.
         cell: name of a kind in `research.layers.cells.CELLS`.
         bidirectional: whether half of the encoder's units read from the end.
-        attention: what the decoder sees beside its state. With one, logits come of
+        attention: how the decoder reads the encoder's outputs. With one, logits come of
             tanh(W [read, state]) (Luong et al., eq. 5).
 
     Sources: Sutskever et al. 2014 (arXiv 1409.3215); Bahdanau et al. 2015 (arXiv 1409.0473), eq. 4
         to 6; Luong et al. 2015 (arXiv 1508.04025), section 3.1, without input feeding.
     """
 
-    source_symbols: int
-    target_symbols: int
+    source_vocabulary: int
+    target_vocabulary: int
     embedding: int
     units: int
     cell: str = "lstm"
@@ -64,8 +64,8 @@ class EncoderDecoder(nn.Module):
         parts = 2 if self.bidirectional else 1
         # Flax's own start, features^-1/2, learned more slowly: .03 of accuracy after four passes.
         start = nn.initializers.normal(1.0)
-        self.embed_source = nn.Embed(self.source_symbols, self.embedding, embedding_init=start)
-        self.embed_target = nn.Embed(self.target_symbols, self.embedding, embedding_init=start)
+        self.embed_source = nn.Embed(self.source_vocabulary, self.embedding, embedding_init=start)
+        self.embed_target = nn.Embed(self.target_vocabulary, self.embedding, embedding_init=start)
         self.encoder = RecurrentLayers(self.cell, (self.units // parts,), self.bidirectional)
         features = self.embedding + (self.units if self.attention == "additive" else 0)
         self.decoder = self.param("decoder", init_recurrent, CELLS[self.cell], features, self.units)
@@ -73,42 +73,42 @@ class EncoderDecoder(nn.Module):
             additive = AdditiveAttention(self.units)
             self.attend = additive if self.attention == "additive" else MultiplicativeAttention()
             self.combine = nn.Dense(self.units, use_bias=False)
-        self.logits = nn.Dense(self.target_symbols)
+        self.logits = nn.Dense(self.target_vocabulary)
 
     def __call__(
         self,
         source: jax.Array,
-        given: jax.Array,
+        previous: jax.Array,
         training: bool = False,
         dropout_rate: jax.Array | float = 0.0,
     ) -> tuple[jax.Array, jax.Array | None]:
-        """What follows each symbol of a target that is given.
+        """Logits of what follows each token of a target (teacher forcing).
 
         Args:
             source: int `[batch, keys]`.
-            given: int `[batch, time]`, the target from `START` on, all but its last symbol.
+            previous: int `[batch, time]`, the target from `START` on, all but its last token.
             training: of no account here: nothing is dropped.
             dropout_rate: likewise.
 
         Returns:
-            Logits float32 `[batch, time, target_symbols]`, and the weights of attention `[batch,
+            Logits float32 `[batch, time, target_vocabulary]`, and the weights of attention `[batch,
             time, keys]`, None without any.
         """
         del training, dropout_rate
         stays, states = self.encode(source)
-        shown, cell = self.embed_target(given), CELLS[self.cell]
+        embedded, cell = self.embed_target(previous), CELLS[self.cell]
         if self.attention == "additive":
             # Each state depends on what the one before read: all of it is a loop.
             loop = nn.scan(
-                lambda module, states, symbol: module._attending_turn(stays, states, symbol),
+                lambda module, states, token: module._attending_turn(stays, states, token),
                 variable_broadcast="params",
                 split_rngs={"params": False},
                 in_axes=1,
                 out_axes=1,
             )
-            _, (hidden, read, weights) = loop(self, states, shown)
+            _, (hidden, read, weights) = loop(self, states, embedded)
             return self.logits(self._combined(read, hidden)), weights
-        hidden, _ = recurrent(cell, self.decoder, shown, states)
+        hidden, _ = recurrent(cell, self.decoder, embedded, states)
         if self.attention == "none":
             return self.logits(hidden), None
         read, weights = self.attend.read(hidden, stays.encoded, stays.offered, stays.mask)
@@ -125,20 +125,20 @@ class EncoderDecoder(nn.Module):
         return Source(encoded, self.attend.offer(encoded), mask), states
 
     def step(
-        self, stays: Source, states: States, symbol: jax.Array, place: jax.Array
+        self, stays: Source, states: States, token: jax.Array, place: jax.Array
     ) -> tuple[States, jax.Array, jax.Array | None]:
-        """One symbol of the target, int `[batch]`.
+        """One token of the target, int `[batch]`.
 
         Returns:
-            States afterwards, logits of what follows `[batch, target_symbols]`, and the weights of
-            attention `[batch, keys]`, None without any.
+            States afterwards, logits of what follows `[batch, target_vocabulary]`, and the weights
+            of attention `[batch, keys]`, None without any.
         """
         del place
-        shown = self.embed_target(symbol)
+        embedded = self.embed_target(token)
         if self.attention == "additive":
-            states, (hidden, read, weights) = self._attending_turn(stays, states, shown)
+            states, (hidden, read, weights) = self._attending_turn(stays, states, embedded)
             return states, self.logits(self._combined(read, hidden)), weights
-        states = recurrent_step(CELLS[self.cell], self.decoder, shown, states)
+        states = recurrent_step(CELLS[self.cell], self.decoder, embedded, states)
         if self.attention == "none":
             return states, self.logits(states[0]), None
         query = states[0][:, None]
@@ -146,12 +146,12 @@ class EncoderDecoder(nn.Module):
         return states, self.logits(self._combined(read[:, 0], states[0])), weights[:, 0]
 
     def _attending_turn(
-        self, stays: Source, states: States, shown: jax.Array
+        self, stays: Source, states: States, embedded: jax.Array
     ) -> tuple[States, Any]:
         query = states[0][:, None]
         read, weights = self.attend.read(query, stays.encoded, stays.offered, stays.mask)
         read, weights = read[:, 0], weights[:, 0]
-        inputs = jnp.concatenate([shown, read], axis=-1)
+        inputs = jnp.concatenate([embedded, read], axis=-1)
         states = recurrent_step(CELLS[self.cell], self.decoder, inputs, states)
         return states, (states[0], read, weights)
 

@@ -1,4 +1,4 @@
-"""Texts in one language with what they are in another, as numbers."""
+"""Pairs of texts in two languages, as rows of tokens."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Pair(NamedTuple):
     Attributes:
         source: vocabulary of what is read.
         target: vocabulary of what is written.
-        source_length: symbols of the longest source.
-        target_length: symbols of the longest target, its `END` among them.
+        source_length: tokens of the longest source.
+        target_length: tokens of the longest target, its `END` among them.
     """
 
     source: Tokens
@@ -29,7 +29,7 @@ class Pair(NamedTuple):
     target_length: int
 
     def sources(self, texts: Sequence[str]) -> np.ndarray:
-        """Texts that are read, as rows of numbers, uint16 or int32 `[texts, source_length]`."""
+        """Texts that are read, as rows of tokens, uint16 or int32 `[texts, source_length]`."""
         parts = (cut(text, self.source.unit) for text in texts)
         return self.source.rows(parts, self.source_length)
 
@@ -69,7 +69,7 @@ def pair_of(
         written: what each is in the other language.
         unit: what both are cut into.
         lengths: of rows, as `Pair` has them.
-        most: symbols of each language at most; no limit if None.
+        most: tokens of each language at most; no limit if None.
     """
     source, target = (
         commonest((cut(text, unit) for text in texts), unit, most) for texts in (read, written)
@@ -91,7 +91,7 @@ def pair_sources(
         name: what a person calls them; `{count}` and `{split}` are filled in.
         read: texts.
         written: what each is in the other language.
-        splits: where each is, or the numbers of its texts.
+        splits: where each is, or the indices of its texts.
     """
     rows = {"source": pair.sources(read), "target": pair.targets(written)}
     meaning = f"{pair.source.digest()}{pair.target.digest()}"

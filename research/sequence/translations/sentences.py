@@ -164,7 +164,7 @@ class RecurrentTranslation(SentenceTranslation):
     attention: ClassVar[AttentionName] = "none"
     bidirectional: ClassVar[bool] = False
 
-    embedding: Annotated[int, "numbers that a word becomes", COUNT] = 128
+    embedding: Annotated[int, "width of a word's embedding", COUNT] = 128
     units: Annotated[int, "units of each of the two layers (the book: 512)", COUNT] = 256
 
     def smoke(self) -> Self:
@@ -187,7 +187,7 @@ class RecurrentTranslation(SentenceTranslation):
 class TransformerTranslation(SentenceTranslation):
     """What can be chosen of a transformer."""
 
-    features: Annotated[int, "numbers that a word becomes, and units of every layer", COUNT] = 128
+    features: Annotated[int, "width of a word's embedding and of every layer", COUNT] = 128
     heads: Annotated[int, "of every attention", COUNT, Divides(("features",))] = 8
     hidden: Annotated[int, "units of the first of a block's two dense layers", COUNT] = 128
     blocks: Annotated[int, "that read, and that write", COUNT] = 2

@@ -1,4 +1,4 @@
-"""A transformer that reads a sequence and writes another."""
+"""A transformer for translation: an encoder that reads a sequence, a decoder that writes one."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ class Encoded(NamedTuple):
 
 
 class TransformerTranslator(nn.Module):
-    """Blocks that see all of the source, and causal blocks that see these.
+    """Blocks that attend to all of the source, and causal blocks that attend to these, too.
 
     Attributes:
-        source_symbols: of the sequence that is read; `PADDING` pads it and changes nothing.
-        target_symbols: of the one that is written.
+        source_vocabulary: of the sequence that is read; `PADDING` pads it and changes nothing.
+        target_vocabulary: of the one that is written.
         width: of every layer; even.
         heads: of every attention; they divide the width.
         hidden: units of the first of a block's two dense layers.
         blocks: of each of the two.
-        context: symbols of the longest target.
+        context: tokens of the longest target.
 
     Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3, normalised before each layer.
     """
 
-    source_symbols: int
-    target_symbols: int
+    source_vocabulary: int
+    target_vocabulary: int
     width: int
     heads: int
     hidden: int
@@ -52,17 +52,17 @@ class TransformerTranslator(nn.Module):
     def setup(self) -> None:
         """Embeddings, blocks, logits."""
         start = nn.initializers.normal(0.02)
-        self.embed_source = nn.Embed(self.source_symbols, self.width, embedding_init=start)
-        self.embed_target = nn.Embed(self.target_symbols, self.width, embedding_init=start)
+        self.embed_source = nn.Embed(self.source_vocabulary, self.width, embedding_init=start)
+        self.embed_target = nn.Embed(self.target_vocabulary, self.width, embedding_init=start)
         self.readers = [Block(self.heads, self.hidden) for _ in range(self.blocks)]
         self.writers = [Block(self.heads, self.hidden, causal=True) for _ in range(self.blocks)]
         self.normalise_read, self.normalise_written = nn.LayerNorm(), nn.LayerNorm()
-        self.logits = nn.Dense(self.target_symbols)
+        self.logits = nn.Dense(self.target_vocabulary)
 
     def __call__(
         self,
         source: jax.Array,
-        given: jax.Array,
+        previous: jax.Array,
         training: bool = False,
         dropout_rate: jax.Array | float = 0.0,
     ) -> tuple[jax.Array, jax.Array]:
@@ -71,7 +71,7 @@ class TransformerTranslator(nn.Module):
         Dropped, by the stream "dropout": a share of what is embedded and of what each part adds.
         """
         stays, _ = self.encode(source, training, dropout_rate)
-        hidden = self._placed(self.embed_target(given), jnp.int32(0))
+        hidden = self._placed(self.embed_target(previous), jnp.int32(0))
         hidden = self._dropped(hidden, training, dropout_rate)
         for block in self.writers:
             hidden, _, weights = block(
@@ -89,7 +89,7 @@ class TransformerTranslator(nn.Module):
         training: bool = False,
         dropout_rate: jax.Array | float = 0.0,
     ) -> tuple[Encoded, tuple[tuple[jax.Array, jax.Array], ...]]:
-        """What stays of a sequence, int `[batch, keys]`, and keys and values of no target yet."""
+        """The encoded sequence, int `[batch, keys]`, and empty keys and values of the target."""
         mask = source != PADDING
         hidden = self._placed(self.embed_source(source), jnp.int32(0))
         hidden = self._dropped(hidden, training, dropout_rate)
@@ -103,11 +103,11 @@ class TransformerTranslator(nn.Module):
         self,
         stays: Encoded,
         memory: tuple[tuple[jax.Array, jax.Array], ...],
-        symbol: jax.Array,
+        token: jax.Array,
         place: jax.Array,
     ) -> tuple[tuple[tuple[jax.Array, jax.Array], ...], jax.Array, jax.Array]:
-        """As `EncoderDecoder.step`, of the symbol that so many came before."""
-        hidden, after = self._placed(self.embed_target(symbol)[:, None], place), []
+        """As `EncoderDecoder.step`, of the token at a place."""
+        hidden, after = self._placed(self.embed_target(token)[:, None], place), []
         for block, (keys, values) in zip(self.writers, memory, strict=True):
             hidden, cache, weights = block(
                 hidden,
@@ -120,7 +120,7 @@ class TransformerTranslator(nn.Module):
         return tuple(after), logits, jnp.mean(weights, axis=1)[:, 0]
 
     def _placed(self, embedded: jax.Array, place: jax.Array) -> jax.Array:
-        """Scaled to the size of what says where each symbol is (section 3.4), which is added."""
+        """Embeddings scaled to the size of the positions (section 3.4), which are added."""
         time = embedded.shape[1]
         known = sinusoids(max(self.context, time), self.width)
         there = jax.lax.dynamic_slice_in_dim(known, place, time)

@@ -1,4 +1,4 @@
-"""Learning to write one sequence from another, as an experiment."""
+"""Translation of sequences as an experiment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides
 from research.sequence.translations.pairs import Pair, needs_of
 from research.sequence.translations.translation_pictures import make_pictures
-from research.sequence.translations.translator import Net, Translator, given, write_targets
+from research.sequence.translations.translator import Net, Translator, shift_right, write_targets
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def make_translation(
     """An experiment that trains a translating net by cross-entropy, given the target so far.
 
     A batch holds `source` and `target`, int `[batch, source_length]` and `[batch, target_length]`,
-    padded, each target with its `END`; and `weight`. Metrics are means over the symbols of targets,
-    `END` among them and padding not: `loss` in nats, and `accuracy`, given the true symbols before.
+    padded, each target with its `END`; and `weight`. Metrics are means over the tokens of targets,
+    `END` among them and padding not: `loss` in nats, and `accuracy`, given the true tokens before.
 
     Args:
         config: what was chosen; where it has a `dropout_rate`, that counts too.
@@ -66,9 +66,9 @@ def make_translation(
         data: batches; None for a model that is only used.
         pairs: how many are learned from.
         final: splits evaluated once, at the end.
-        written: whether evaluated sources are also written by the net alone, each symbol the
+        written: whether evaluated sources are also written by the net alone, each token the
             likeliest: `whole`, the share of targets that are right from end to end, and
-            `symbols_right`, that of their symbols.
+            `symbols_right`, that of their tokens.
         measure: (translator, state) -> figures computed at the end.
     """
 
@@ -80,13 +80,13 @@ def make_translation(
         logits, _ = net.apply(
             variables,
             rows["source"],
-            given(rows["target"]),
+            shift_right(rows["target"]),
             training=True,
             dropout_rate=values.get("dropout_rate", 0.0),
             rngs={"dropout": key},
         )
-        found = prediction_metrics(logits, rows["target"], rows["weight"])
-        return WeightedLoss(*found["loss"], dict(found))
+        measured = prediction_metrics(logits, rows["target"], rows["weight"])
+        return WeightedLoss(*measured["loss"], dict(measured))
 
     fitting = config.fitting(pairs)
     fitted = make_supervised(init_model, loss, fitting)
@@ -94,12 +94,12 @@ def make_translation(
     def evaluate(state: SupervisedState, batch: Batch, key: Key) -> Metrics:
         del key
         variables, target = fitted.reported(state), batch["target"]
-        logits, _ = net.apply(variables, batch["source"], given(target))
-        found: Metrics = dict(prediction_metrics(logits, target, batch["weight"]))
+        logits, _ = net.apply(variables, batch["source"], shift_right(target))
+        measured: Metrics = dict(prediction_metrics(logits, target, batch["weight"]))
         if written:
             made = write_targets(net, variables, batch["source"], pair.target_length)
-            found |= written_metrics(made.numbers, target, batch["weight"])
-        return found
+            measured |= written_metrics(made.tokens, target, batch["weight"])
+        return measured
 
     translator = Translator(pair, net, fitted.reported)
     return Experiment(
@@ -123,10 +123,10 @@ def make_translation(
 def prediction_metrics(
     logits: jax.Array, target: jax.Array, weight: jax.Array
 ) -> dict[str, metrics.Mean]:
-    """Means over symbols that are no padding: `loss` in nats, and `accuracy`.
+    """Means over tokens that are no padding: `loss` in nats, and `accuracy`.
 
     Args:
-        logits: float32 `[batch, time, symbols]`.
+        logits: float32 `[batch, time, vocabulary]`.
         target: int `[batch, time]`.
         weight: float32 `[batch]`.
     """

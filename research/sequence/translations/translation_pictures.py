@@ -1,4 +1,4 @@
-"""What a report shows of a translator: what it writes, and where it looks while it does."""
+"""Pictures of a translator for a report: translations, and maps of attention."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from research.data.text import END, PADDING, SIGNS
 from research.engine.artifacts import Artifact, Images, Passages
 from research.engine.experiment import Artifacts, Evaluation, Key
-from research.sequence.translations.translator import Translator, given, write_targets
+from research.sequence.translations.translator import Translator, shift_right, write_targets
 
 SHOWN = 24
 """Translations."""
@@ -27,9 +27,9 @@ def make_pictures(translator: Translator) -> Artifacts:
 
     @jax.jit
     def written(variables: Any, source: jax.Array) -> tuple[jax.Array, jax.Array | None]:
-        made = write_targets(net, variables, source, pair.target_length).numbers
+        made = write_targets(net, variables, source, pair.target_length).tokens
         # Given what it wrote itself, it looks as it did while it wrote.
-        _, weights = net.apply(variables, source, given(made))
+        _, weights = net.apply(variables, source, shift_right(made))
         return made, weights
 
     def artifacts(state: Any, evaluation: Evaluation, key: Key) -> Mapping[str, Artifact]:
@@ -47,7 +47,7 @@ def make_pictures(translator: Translator) -> Artifacts:
                 ),
                 tuple(pair.source.decode(row) for row in source),
                 "Above each what was read, with what is not in the vocabulary as "
-                f"{SIGNS[3]}; then what was written, each symbol the likeliest; then what is true.",
+                f"{SIGNS[3]}; then what was written, each token the likeliest; then what is true.",
             )
         }
         if weights is not None:
@@ -61,7 +61,7 @@ def make_pictures(translator: Translator) -> Artifacts:
 
 
 def _longest(source: np.ndarray, made: np.ndarray) -> np.ndarray:
-    """The rows in which most was read and written: there is most to be seen."""
+    """The rows in which most was read and written, whose maps are the largest."""
     most = (source != PADDING).sum(1) + (made != PADDING).sum(1)
     return np.argsort(-most, kind="stable")[:MAPS]
 
@@ -69,7 +69,7 @@ def _longest(source: np.ndarray, made: np.ndarray) -> np.ndarray:
 def show_attention(
     translator: Translator, source: np.ndarray, made: np.ndarray, weights: np.ndarray
 ) -> Images:
-    """Weights as pictures: a column for each symbol that was read, a row for each written.
+    """Weights as pictures: a column for each token that was read, a row for each written.
 
     Args:
         translator: whose they are.

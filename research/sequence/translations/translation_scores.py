@@ -1,4 +1,4 @@
-"""How near translations are to those of people: BLEU and chrF, by sacrebleu."""
+"""Scores of translations against those of people: BLEU and chrF, by sacrebleu."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def make_measure(
         pair = translator.pair
         source = pair.sources(english)
         write = jax.jit(partial(write_targets, translator.net, length=pair.target_length))
-        made = write(translator.reported(state), jnp.asarray(source)).numbers
+        made = write(translator.reported(state), jnp.asarray(source)).tokens
         texts = [pair.target.decode(row) for row in np.asarray(made)]
-        told = scores(texts, true)
+        measured = scores(texts, true)
         if unseen.any():
             chosen = np.flatnonzero(unseen)
             others = scores([texts[k] for k in chosen], [true[k] for k in chosen])
-            told |= {f"unseen_{name}": score for name, score in others.items()}
-        return told
+            measured |= {f"unseen_{name}": score for name, score in others.items()}
+        return measured
 
     return measure

@@ -1,4 +1,4 @@
-"""How a state of an experiment translates: texts to texts."""
+"""Translators: texts to texts by a state of an experiment."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Method(NamedTuple):
     """How texts are chosen.
 
     Attributes:
-        beam: texts that a search keeps; 1 for the likeliest symbol after each.
+        beam: texts that a search keeps; 1 for the likeliest token after each.
         strength: of the length penalty of a beam.
-        temperature: above 0, symbols are drawn, and there is no beam.
+        temperature: above 0, tokens are drawn, and there is no beam.
     """
 
     beam: int = 1
@@ -40,7 +40,7 @@ class Translator(NamedTuple):
 
     Attributes:
         pair: the languages.
-        net: reads and writes.
+        net: the encoder and decoder.
         reported: state -> the net's variables.
     """
 
@@ -49,8 +49,8 @@ class Translator(NamedTuple):
     reported: Callable[[Any], Any]
 
 
-def given(target: jax.Array) -> jax.Array:
-    """What the net is given of targets, int `[batch, time]`: `START`, and all but the last."""
+def shift_right(target: jax.Array) -> jax.Array:
+    """The decoder's inputs for targets, int `[batch, time]`: `START` and all but the last token."""
     return jnp.pad(target[:, :-1], ((0, 0), (1, 0)), constant_values=START)
 
 
@@ -65,17 +65,17 @@ def write_targets(
     """Targets of sources, traced: see `research.sequence.translations.decoding`.
 
     Args:
-        net: reads and writes.
+        net: the encoder and decoder.
         variables: of the net.
         source: int `[batch, keys]`.
-        length: symbols at most.
+        length: tokens at most.
         method: how they are chosen.
         key: for draws.
     """
     stays, memory = net.apply(variables, source, method="encode")
 
-    def read(stays: Any, memory: Any, symbol: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
-        memory, logits, _ = net.apply(variables, stays, memory, symbol, place, method="step")
+    def read(stays: Any, memory: Any, token: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
+        memory, logits, _ = net.apply(variables, stays, memory, token, place, method="step")
         # No target has these: a net that has learned nothing shall not write them either.
         return memory, logits.at[:, jnp.array([PADDING, START])].set(-jnp.inf)
 
@@ -120,14 +120,14 @@ def translate(
         jnp.asarray(source),
         key=key if method.temperature > 0 else None,
     )
-    numbers, scores = np.asarray(made.numbers), np.asarray(made.score)
+    tokens, scores = np.asarray(made.tokens), np.asarray(made.score)
     if method.beam == 1:
-        numbers, scores = numbers[:, None], scores[:, None]
+        tokens, scores = tokens[:, None], scores[:, None]
     return [
         [
             (pair.target.decode(row), float(score))
             for row, score in zip(*some, strict=True)
             if np.isfinite(score)
         ]
-        for some in zip(numbers, scores, strict=True)
+        for some in zip(tokens, scores, strict=True)
     ]
