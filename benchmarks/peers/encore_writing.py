@@ -21,7 +21,7 @@ def main() -> None:
     from benchmarks.peers.serving import serve
     from research.engine.experiment import traced
     from research.options.catalog import catalog, load, resolve
-    from research.sequence.characters.writing import CHUNK, Taste, begin_text, follow
+    from research.sequence.characters.writing import CHUNK, Sampling, begin_text, follow
 
     named = load(resolve(options.name, catalog()))
     experiment = named.make(named.config)
@@ -34,7 +34,7 @@ def main() -> None:
     def run(chunks: int) -> None:
         nonlocal memory, done
         for _ in range(chunks):
-            memory, chosen = go_on(state, memory, jnp.int32(done), Taste(0.8), jax.random.key(1))
+            memory, chosen = go_on(state, memory, jnp.int32(done), Sampling(0.8), jax.random.key(1))
             chosen.block_until_ready()  # each chunk is shown before the next is begun
             done += CHUNK
 

@@ -2,7 +2,7 @@
 
 Sixteen Acrobot-v1 environments (gymnax) are played for 256 steps, from which a policy and a value
 network, 64-64 tanh each, learn in four passes of minibatches of 64. Observations and rewards are
-normalised by what was seen. Settings follow rl-baselines3-zoo.
+normalised by their moments so far. Settings follow rl-baselines3-zoo.
 
 Run: python launch.py run rl/acrobot_ppo
 Expected: evaluation episode_return -73.5 (rl-baselines3-zoo: -73.5)

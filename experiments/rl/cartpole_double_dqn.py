@@ -1,7 +1,7 @@
 """Double DQN balances a pole: one network chooses the action that follows, the other values it.
 
-The largest of several uncertain values is too large on average. Here the network that learns says
-which action is best in the next state, and the target network what it is worth (van Hasselt et al.
+The largest of several uncertain values is too large on average. Here the network that learns
+chooses the best action of the next state, and the target network values it (van Hasselt et al.
 2016, arXiv 1509.06461). All else follows CleanRL's DQN.
 
 Run: python launch.py run rl/cartpole_double_dqn

@@ -1,8 +1,8 @@
 """A pole kept up by a rule that nobody learned: push towards the side to which it leans.
 
 In CartPole-v1 (gymnax) the cart is pushed right where the pole leans right, else left, whatever
-else is seen. The pole swings ever wider and falls. Nothing is trained; the evaluation plays 500
-episodes and tells mean (`episode_return`), standard deviation and largest return. G2 ch18 plays
+else is observed. The pole swings ever wider and falls. Nothing is trained; the evaluation plays 500
+episodes and gives mean (`episode_return`), standard deviation and largest return. G2 ch18 plays
 500 too, at most 200 steps each, which none reaches. It is what those that search or learn must
 beat. A rule that sees the pole's motion as well, `--angular-velocity-weight 1`, reaches 487 of 500.
 
@@ -27,12 +27,12 @@ from research.rl.distributions import Categorical
 from research.rl.environments.registered import make_environment
 
 CERTAIN = 1000.0
-"""So far apart are the logits of what is done and what is not: chance has no say."""
+"""Distance between the logits of the two actions: large enough that nothing is left to chance."""
 
 
 @dataclass(frozen=True)
 class HardCoded(Config):
-    """What can be chosen."""
+    """Options."""
 
     evaluation_episodes: Annotated[int, "episodes that are played", Range(2)] = 500
     angle_weight: Annotated[float, "of the pole's angle in the rule", Range()] = 1.0

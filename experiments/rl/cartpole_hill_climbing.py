@@ -1,4 +1,4 @@
-"""Hill climbing balances a pole: try steps from where one stands, take the best if it is better.
+"""Hill climbing balances a pole: try random steps from a policy, take the best if it is better.
 
 A linear policy (8 weights) starts at 0. Each generation tries 15 random steps from it, and the
 policy itself anew; all 16 play 4 episodes of CartPole-v1 (gymnax). Where a step did better it is

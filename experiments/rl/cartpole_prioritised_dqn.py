@@ -1,4 +1,4 @@
-"""DQN balances a pole by replaying more often what surprised it.
+"""DQN balances a pole by replaying transitions of large TD error more often.
 
 Transitions are drawn in proportion to |δ|^.6, and weigh less the more often they are drawn: at
 first with exponent .4, in the end with 1, when nothing of the bias is left (Schaul et al. 2016,

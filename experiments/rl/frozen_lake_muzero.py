@@ -2,8 +2,8 @@
 
 FrozenLake 4 × 4 of gymnasium: each step slides to either side with a third each; the goal alone
 pays, a hole ends it, 100 steps are all there are. 128 lakes are played for 16 steps; each action is
-found by a search of 4 nodes in a model that has been learned (Gumbel MuZero). The model then
-learns rewards, returns and what the searches advised, up to three imagined steps ahead, from these
+found by a search of 4 nodes in a model that has been learned (Gumbel MuZero). The model then learns
+rewards, returns and the policies of the searches, up to three imagined steps ahead, from these
 2,048 steps in 4 passes, and forgets them. The share of random actions falls from 1 to .1 in the
 first four fifths of the run. The evaluation plays 512 episodes with the actions that searches
 without noise choose (`episode_return`: the share that arrives) and 512 with actions drawn from the

@@ -1,8 +1,8 @@
 """PPO without memory guesses where a bit must be remembered: the control of the recurrent policy.
 
-In bsuite's MemoryChain (gymnax), -1 or 1 is shown in the first two steps and never again; thirty
-steps after the first an action must name it, for a return of 1 or -1. What is seen then says how
-many steps are left, and nothing of the bit. So no policy of the last observation has any other mean
+In bsuite's MemoryChain (gymnax), -1 or 1 is observed in the first two steps and never again; thirty
+steps after the first an action must name it, for a return of 1 or -1. Later observations hold how
+many steps remain, and nothing of the bit. So no policy of the last observation has any other mean
 return than 0: the most probable action is the same in every episode, and right in half of them.
 Settings are those of `rl/memory_chain_recurrent_ppo`, with two dense layers of 32 instead of one
 and a GRU. The evaluation plays 64 episodes with the most probable actions, 64 with drawn ones.

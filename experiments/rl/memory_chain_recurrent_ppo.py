@@ -1,8 +1,8 @@
 """PPO remembers a bit for thirty steps: a policy with a GRU, carried through each episode.
 
-In bsuite's MemoryChain (gymnax), -1 or 1 is shown in the first two steps and never again; thirty
-steps after the first an action must name it, for a return of 1 or -1. Nothing that is seen then
-tells it: a policy without memory has a return of 0 on average (`rl/memory_chain_ppo`). Sixteen
+In bsuite's MemoryChain (gymnax), -1 or 1 is observed in the first two steps and never again; thirty
+steps after the first an action must name it, for a return of 1 or -1. Later observations do not
+hold it: a policy without memory has a return of 0 on average (`rl/memory_chain_ppo`). Sixteen
 environments are played for 64 steps; a policy and a value function, a dense layer of 32 (tanh) and
 a GRU of 32 each, then learn from these sixteen sequences in four passes of four at a time. The
 hidden states are carried from rollout to rollout and are 0 where an episode begins; gradients flow

@@ -23,7 +23,7 @@ from research.rl.off_policy import CorrelatedNoise
 
 @dataclass(frozen=True)
 class CorrelatedDDPG(CorrelatedNoise, DDPG):
-    """What can be chosen."""
+    """Options."""
 
 
 config = CorrelatedDDPG(

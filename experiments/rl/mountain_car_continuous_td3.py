@@ -24,7 +24,7 @@ from research.rl.off_policy import CorrelatedNoise
 
 @dataclass(frozen=True)
 class CorrelatedTD3(CorrelatedNoise, TD3):
-    """What can be chosen."""
+    """Options."""
 
 
 config = CorrelatedTD3(

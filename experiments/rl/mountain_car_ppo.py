@@ -2,7 +2,7 @@
 
 Sixteen MountainCar-v0 environments (gymnax) are played for 16 steps, from which a policy and a
 value network, 64-64 tanh each, learn in four passes of minibatches of 64. Observations and rewards
-are normalised by what was seen. Settings follow rl-baselines3-zoo.
+are normalised by their moments so far. Settings follow rl-baselines3-zoo.
 
 Run: python launch.py run rl/mountain_car_ppo
 Expected: evaluation episode_return -113 over 8 seeds (rl-baselines3-zoo: -110.4)

@@ -1,8 +1,8 @@
 """Advantage actor-critic holds a pendulum up: torques from a Gaussian, many steps and no replay.
 
 Sixteen Pendulum-v1 environments (gymnax) are played for 8 steps, then one step of RMSProp is taken.
-Observations have mean 0 and deviation 1 by all that was seen, rewards the deviation of discounted
-returns; without them the same is not learned. The discount is .9: what a torque does is seen soon.
+Observations have mean 0 and deviation 1 over the run so far, rewards the deviation of discounted
+returns; without them the same is not learned. The discount is .9: a torque takes effect soon.
 An episode that was cut after 200 steps keeps the value of its last state.
 
 Run: python launch.py run rl/pendulum_a2c

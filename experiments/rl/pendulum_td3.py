@@ -2,7 +2,7 @@
 
 Four Pendulum-v1 environments (gymnax) are played for 4 steps; an actor and two critics, 64-64 relu
 each, then learn from 16 minibatches of 256 transitions, one for each step that was played, the
-actor from every second. The policy says one action; noise of a tenth of the way from the middle to
+actor from every second. The policy is deterministic; noise of a tenth of the way from the middle to
 either bound is added to explore. The first 400 steps are drawn at random. An episode is cut after
 200 steps and nothing ever ends: its last state keeps its value. The evaluation plays 64 episodes
 with the policy's own actions (`episode_return`), and 64 with noise on them

@@ -1,7 +1,8 @@
 """Batch normalisation between recurrent layers, ten steps ahead.
 
-Noisy sums of two sines (Géron's chapter 15), sequence to sequence. What one layer tells the next is
-normalised over batch and time (Laurent et al. 2016); it does not help such small nets much.
+Noisy sums of two sines (Géron's chapter 15), sequence to sequence. The inputs of each layer after
+the first are normalised over batch and time (Laurent et al. 2016); it does not help such small nets
+much.
 
 Run: python launch.py run sequence/batch_norm_ten_steps
 Expected: test mse .0052 over 5 seeds (G2 ch15: .0164)

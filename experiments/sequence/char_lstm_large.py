@@ -1,6 +1,6 @@
 """Two large LSTM layers with dropout read a text from its beginning to its end.
 
-As `char_rnn_stateful`, with twice the units and a quarter of what one layer tells the next
+As `char_rnn_stateful`, with twice the units and a quarter of each layer's inputs
 dropped (Zaremba et al. 2014, arXiv 1409.2329). `sample` writes from it.
 
 Run: python launch.py run sequence/char_lstm_large

@@ -1,9 +1,9 @@
-"""A weight for each word and each pair of neighbours says whether a review is positive.
+"""A weight for each word and each pair of neighbours classifies a review by sentiment.
 
 `imdb_bag_of_words` with the 200,000 commonest words and pairs of words that follow each other, so
 that "not good" and "waste of" count for themselves (Wang and Manning 2012, "Baselines and Bigrams",
-have .912 with Naive Bayes' weights to start from, .892 without). No order beyond that is seen, and
-it is the best judge of these.
+have .912 with Naive Bayes' weights to start from, .892 without). No order beyond that counts, and
+it is the most accurate of these.
 
 Run: python launch.py run sequence/imdb_bag_of_pairs
 Expected: test accuracy .910

@@ -1,4 +1,4 @@
-"""A weight for each word that a review of a film holds says whether it is positive.
+"""A weight for each word of a film review classifies it as positive or negative.
 
 25,000 reviews to learn from, of which every tenth is held out to choose by, and 25,000 to test on
 (Maas et al. 2011). Words are lower-case, `don't` is one; the 20,000 commonest of the training

@@ -1,4 +1,4 @@
-"""Two GRUs read a review of a film, one of them backwards, and say whether it is positive.
+"""Two GRUs read a review of a film, one of them backwards, and classify it by sentiment.
 
 `imdb_gru`, with a second layer beside it that reads from the last word to the first.
 

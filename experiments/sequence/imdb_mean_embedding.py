@@ -1,4 +1,4 @@
-"""The mean of a review's embedded words says whether it is positive.
+"""The mean of a review's embedded words classifies it as positive or negative.
 
 A bag of words whose weights go through 64 numbers a word, learned from nothing, and a mean over
 the words that are there; padding is none. Half of what is embedded is dropped in training, and a

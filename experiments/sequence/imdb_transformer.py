@@ -1,8 +1,7 @@
-"""A small transformer reads a review of a film and says whether it is positive.
+"""A small transformer reads a review of a film and classifies it as positive or negative.
 
 One block of attention, in which every word sees every other and knows where it is by rotation; the
-mean of what it makes of the words that are there is judged. Learned from nothing, like the
-others.
+mean of its outputs over the words is classified. Learned from scratch, like the others.
 
 Run: python launch.py run sequence/imdb_transformer
 Expected: test accuracy .856 over 3 seeds

@@ -1,4 +1,4 @@
-"""A GRU tells strings of the embedded Reber grammar from those that break it by one letter.
+"""A GRU distinguishes strings of the embedded Reber grammar from those that break it by a letter.
 
 The grammar's last letter but one repeats its second, ten or more letters earlier (Hochreiter and
 Schmidhuber 1997, section 5.1; Géron's chapter 15, exercise 8). Half of the strings have one letter
@@ -29,7 +29,7 @@ from research.sequence.classification.reber import LETTERS, SIZES, make_strings
 
 @dataclass(frozen=True)
 class ReberGRU(SequenceClassification):
-    """What can be chosen."""
+    """Options."""
 
     batch_size: Annotated[int, "strings in one update", Range(1, SIZES["train"])] = 32
     embedding: Annotated[int, "numbers that a letter becomes", COUNT] = 5

@@ -1,4 +1,4 @@
-"""A recurrent layer that is told buses and the calendar forecasts the next day's ridership.
+"""A recurrent layer with buses and the calendar as inputs forecasts the next day's ridership.
 
 Boardings of Chicago's trains, a day ahead from 56 (Géron's chapter 15, third edition). Each day's
 inputs are rail and bus boardings and the kind of day that comes next: Saturday, Sunday or holiday,

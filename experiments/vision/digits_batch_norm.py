@@ -26,7 +26,7 @@ from research.vision.models import SmallCNN
 
 @dataclass(frozen=True)
 class DigitsBatchNorm(DigitClassification):
-    """What can be chosen."""
+    """Options."""
 
     batch_norm: Annotated[bool, "whether convolutions are normalised"] = True
     learning_rate: Annotated[float, "the largest step size of SGD", POSITIVE] = 0.2

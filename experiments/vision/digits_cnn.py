@@ -26,7 +26,7 @@ from research.vision.models import SmallCNN
 
 @dataclass(frozen=True)
 class DigitsCNN(DigitClassification):
-    """What can be chosen."""
+    """Options."""
 
     batch_size: Annotated[int, "images in one update", Range(1, TRAIN)] = 64
     channels: Annotated[

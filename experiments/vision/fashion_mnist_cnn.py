@@ -1,4 +1,4 @@
-"""The convolutional net of Géron's chapter 14 tells ten kinds of clothing apart.
+"""The convolutional net of Géron's chapter 14 classifies ten kinds of clothing.
 
 Five convolutions (7 × 7 × 64, two 3 × 3 × 128, two 3 × 3 × 256) with three poolings between, and
 dense layers of 128 and 64: 1,413,834 parameters. The source trained ten epochs with Nadam at a
@@ -25,7 +25,7 @@ from research.vision.models import chapter_14_cnn
 
 @dataclass(frozen=True)
 class FashionCNN(MNISTClassification):
-    """What can be chosen."""
+    """Options."""
 
     epochs: Annotated[int, "passes over the training images", COUNT] = 6
     warmup_epochs: Annotated[

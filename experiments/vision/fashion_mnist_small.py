@@ -1,4 +1,4 @@
-"""A convolutional net of fewer than 100,000 parameters tells ten kinds of clothing apart.
+"""A convolutional net of fewer than 100,000 parameters classifies ten kinds of clothing.
 
 Three 3 × 3 convolutions (32, 64 and 96 channels), each followed by a pooling, and the logits:
 82,858 parameters. Images are mirrored and moved by a pixel, and a moving average of the parameters
@@ -28,7 +28,7 @@ from research.vision.models import SmallCNN
 
 @dataclass(frozen=True)
 class FashionSmall(MNISTClassification):
-    """What can be chosen."""
+    """Options."""
 
     warmup_epochs: Annotated[
         int, "of these, passes in which the learning rate rises", Range(0, "epochs")

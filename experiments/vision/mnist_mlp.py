@@ -22,7 +22,7 @@ from research.vision.models import MultilayerPerceptron
 
 @dataclass(frozen=True)
 class MLP(MNISTClassification):
-    """What can be chosen."""
+    """Options."""
 
     first_units: Annotated[int, "units of the first hidden layer", COUNT] = 300
     second_units: Annotated[int, "units of the second hidden layer", COUNT] = 100

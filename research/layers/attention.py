@@ -74,21 +74,21 @@ class AdditiveAttention(nn.Module):
             memory: float32 `[batch, keys, width]`, keys and values in one.
             mask: bool `[batch, keys]`, which of them are there; all if None.
         """
-        return self.read(query, memory, self.offer(memory), mask)
+        return self.read(query, memory, self.project_keys(memory), mask)
 
-    def offer(self, memory: jax.Array) -> jax.Array:
-        """The memory's share of the scores, `[batch, keys, units]`: the same for every query."""
+    def project_keys(self, memory: jax.Array) -> jax.Array:
+        """The keys of the memory, `[batch, keys, units]`: the same for every query."""
         return self.key(memory)
 
     def read(
         self,
         query: jax.Array,
         memory: jax.Array,
-        offered: jax.Array,
+        keys: jax.Array,
         mask: jax.Array | None = None,
     ) -> tuple[jax.Array, jax.Array]:
-        """As the whole, with what `offer` gave: for queries that come one after another."""
-        hidden = jnp.tanh(self.query(query)[:, :, None] + offered[:, None])
+        """As `__call__`, with the keys of `project_keys`: for queries that come one by one."""
+        hidden = jnp.tanh(self.query(query)[:, :, None] + keys[:, None])
         scores = self.score(hidden)[..., 0]
         weights = attention_weights(scores, None if mask is None else mask[:, None])
         return weights @ memory, weights
@@ -110,13 +110,13 @@ class MultiplicativeAttention(nn.Module):
         self,
         query: jax.Array,
         memory: jax.Array,
-        offered: jax.Array,
+        keys: jax.Array,
         mask: jax.Array | None = None,
     ) -> tuple[jax.Array, jax.Array]:
         """As `AdditiveAttention.read`."""
         if self.general:
             query = nn.Dense(memory.shape[-1], use_bias=False, name="general")(query)
-        scores = query @ jnp.swapaxes(offered, -1, -2)
+        scores = query @ jnp.swapaxes(keys, -1, -2)
         weights = attention_weights(scores, None if mask is None else mask[:, None])
         return weights @ memory, weights
 
@@ -124,10 +124,10 @@ class MultiplicativeAttention(nn.Module):
         self, query: jax.Array, memory: jax.Array, mask: jax.Array | None = None
     ) -> tuple[jax.Array, jax.Array]:
         """What is read of the memory, and the weights; as `AdditiveAttention`."""
-        return self.read(query, memory, self.offer(memory), mask)
+        return self.read(query, memory, self.project_keys(memory), mask)
 
-    def offer(self, memory: jax.Array) -> jax.Array:
-        """The memory itself: products with it are the scores."""
+    def project_keys(self, memory: jax.Array) -> jax.Array:
+        """The memory itself is the keys, `[batch, keys, width]`."""
         return memory
 
 

@@ -44,7 +44,7 @@ def make_acting(
     """The experiment of an agent, evaluated eight times in a run by whole episodes.
 
     Args:
-        agent: where, and how a state acts there.
+        agent: an environment and a policy in it.
         init: as `Experiment.init`.
         update: as `Experiment.update`.
         updates: in a whole run.
@@ -80,7 +80,7 @@ def make_acting(
     )
 
 
-def reporting(experiment: Experiment, report: Report) -> Experiment:
+def select_reported(experiment: Experiment, report: Report) -> Experiment:
     """The experiment with a choice of what it reports.
 
     What is chosen by an evaluation, the first of equals, is then evaluated anew, in other episodes.

@@ -29,7 +29,7 @@ def reactive(environment: Environment, act: Callable[[State, jax.Array], Distrib
     """An agent without memory.
 
     Args:
-        environment: where.
+        environment: to act in.
         act: (state, observations `[..., *observation_shape]`) -> distributions of actions.
     """
     return Agent(

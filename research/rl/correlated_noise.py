@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 
-def correlated(
+def correlate(
     before: jax.Array, drawn: jax.Array, begins: jax.Array, correlation: jax.Array | float
 ) -> jax.Array:
     """The next noise, n' = ρ n + √(1 - ρ²) ε; where an episode begins, n' = ε.

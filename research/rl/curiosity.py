@@ -96,7 +96,7 @@ def make_distillation(
     """The two networks for what is observed in an environment.
 
     Args:
-        environment: where.
+        environment: to act in.
         units: units of each hidden layer of the target.
         outputs: features that it computes of an observation.
         channels: of a convolution that either begins with, for images; 0 for none.
@@ -117,7 +117,7 @@ def start_curiosity(
     """Curiosity before anything was learned.
 
     Args:
-        networks: the two of them.
+        networks: target and predictor.
         key: for their parameters.
         observed: `[..., *observation_shape]`, by which observations are normalised at first.
         environments: how many there are.
@@ -143,7 +143,7 @@ def prediction_error(
     """Squared error of the predictor, mean over its outputs.
 
     Args:
-        networks: the two of them.
+        networks: target and predictor.
         predictor: parameters.
         target: parameters.
         inputs: float32 `[..., *shape]`, normalised.
@@ -172,7 +172,7 @@ def measure_novelty(
     over ends of episodes, as their returns do.
 
     Args:
-        networks: the two of them.
+        networks: target and predictor.
         curiosity: before the rollout.
         running: float32 `[environments]`, the part of `curiosity.running` that this is about.
         observation: `[time, environments, *observation_shape]`, what each step led to, before any
@@ -231,7 +231,7 @@ def learn_to_predict(
     """One pass over what was observed in a rollout.
 
     Args:
-        networks: the two of them.
+        networks: target and predictor.
         curiosity: whose predictor learns.
         inputs: float32 `[groups, batch / groups, *shape]`, of `Novelty.inputs`.
         learning_rate: scalar.
@@ -260,7 +260,7 @@ def learn_to_predict(
     return curiosity._replace(predictor=predictor, opt_state=opt_state), mean(metrics["error"])
 
 
-def remember(
+def update_moments(
     curiosity: Curiosity, observations: Moments, returns: Moments, running: jax.Array
 ) -> Curiosity:
     """Curiosity with the statistics of one rollout more.

@@ -56,7 +56,7 @@ class Deterministic(NamedTuple):
         """π(s), float32 `[..., dimensions]` from -1 to 1, for observations `[..., features]`."""
         return jnp.tanh(self.actor.apply(params, observation))
 
-    def exploring(
+    def explore(
         self, params: DeterministicParams, observation: jax.Array, deviation: jax.Array
     ) -> Gaussian:
         """π(s) and normal noise of a standard deviation."""

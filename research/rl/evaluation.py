@@ -54,7 +54,7 @@ def run_episodes(
     many, would count more often than long ones.
 
     Args:
-        environment: where.
+        environment: to act in.
         policy: what acts.
         key: for resets, steps and actions.
         episodes: how many.
@@ -104,7 +104,7 @@ def half_greedy(environment: Environment, episodes: int) -> Choice:
     """Takes the most probable actions in the first half of the environments; draws the others.
 
     Args:
-        environment: where.
+        environment: to act in.
         episodes: half as many as there are environments.
 
     Returns:
@@ -124,7 +124,7 @@ def evaluate_policy(environment: Environment, policy: Policy, key: Key, episodes
     """Mean return of the policy's most probable actions, and of actions drawn from it.
 
     Args:
-        environment: where.
+        environment: to act in.
         policy: what acts.
         key: for everything that is drawn.
         episodes: how many of either kind.

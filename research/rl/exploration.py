@@ -69,17 +69,17 @@ def with_bonus(q_value: jax.Array, visits: jax.Array, curiosity: jax.Array | flo
     return q_value + curiosity / (1.0 + visits.astype(q_value.dtype))
 
 
-def decayed(initial: jax.Array | float, decay: jax.Array | float, times: jax.Array) -> jax.Array:
-    """`initial / (1 + decay * times)`: a step size that falls as learning needs.
+def decay(initial: jax.Array | float, rate: jax.Array | float, times: jax.Array) -> jax.Array:
+    """`initial / (1 + rate * times)`: a step size that falls as learning needs.
 
     The sum of such steps diverges while that of their squares does not (Robbins & Monro 1951).
 
     Args:
         initial: the first value.
-        decay: how fast it falls; 0 keeps it.
+        rate: how fast it falls; 0 keeps it.
         times: int32, how often it was used.
     """
-    return initial / (1.0 + decay * times.astype(jnp.float32))
+    return initial / (1.0 + rate * times.astype(jnp.float32))
 
 
 def exploration_rate(done: jax.Array, values: Hyperparameters) -> jax.Array:

@@ -94,7 +94,7 @@ def approximate_kl(log_ratio: jax.Array) -> jax.Array:
     return jnp.expm1(log_ratio) - log_ratio
 
 
-def normalised(advantage: jax.Array, where: jax.Array | None = None) -> jax.Array:
+def normalise(advantage: jax.Array, where: jax.Array | None = None) -> jax.Array:
     """Advantages `[...]` with mean 0 and standard deviation 1 (0 where all are equal).
 
     Args:

@@ -17,7 +17,7 @@ from research.options.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Di
 from research.rl import replay
 from research.rl.acting import make_acting, scan_updates
 from research.rl.agent import reactive
-from research.rl.correlated_noise import correlated
+from research.rl.correlated_noise import correlate
 from research.rl.distributions import Distribution, draw_noise
 from research.rl.environments.actions import bounds, scale_actions
 from research.rl.environments.environment import Environment
@@ -28,7 +28,7 @@ from research.rl.rollout import Episodes, start, step_all
 
 @dataclass(frozen=True)
 class OffPolicy(Config):
-    """What can be chosen of every algorithm that learns from a replay."""
+    """Options of every algorithm that learns from a replay."""
 
     environment: Annotated[str, "where"] = "CartPole-v1"
     environment_steps: Annotated[int, "steps in all environments together", AMOUNT] = 20_000
@@ -85,7 +85,7 @@ class OffPolicy(Config):
 
 @dataclass(frozen=True)
 class ActorCritic(OffPolicy):
-    """What can be chosen of every such algorithm whose actions are vectors."""
+    """Options of every such algorithm whose actions are vectors."""
 
     environment: Annotated[str, "where; actions are vectors"] = "Pendulum-v1"
     target_rate: Annotated[
@@ -158,9 +158,9 @@ def make_off_policy(environment: Environment, config: ActorCritic) -> Experiment
     """Acting, remembering and learning, in turns.
 
     Args:
-        environment: where; its actions are vectors.
+        environment: to act in; its actions are vectors.
         config: with `CorrelatedNoise`, the noise that actions are drawn with is correlated in time
-            (`correlated_noise.correlated`), and so are those that are drawn uniformly.
+            (`correlated_noise.correlate`), and so are those that are drawn uniformly.
 
     Raises:
         ValueError: the actions are not vectors.
@@ -189,20 +189,20 @@ def make_off_policy(environment: Environment, config: ActorCritic) -> Experiment
         ready = state.updates >= config.warmup_updates
         state, played = act(environment, algorithm, config, state, ~ready, act_key)
 
-        def learning(learned: Any) -> tuple[Any, Metrics]:
+        def learn_batches(learned: Any) -> tuple[Any, Metrics]:
             return learn(algorithm, config, state._replace(learned=learned), learn_key)
 
-        nothing = empty_like(jax.eval_shape(learning, state.learned)[1])
+        nothing = empty_like(jax.eval_shape(learn_batches, state.learned)[1])
         learned, metrics = jax.lax.cond(
-            ready, learning, lambda learned: (learned, nothing), state.learned
+            ready, learn_batches, lambda learned: (learned, nothing), state.learned
         )
         return state._replace(learned=learned, updates=state.updates + 1), played | metrics
 
-    def acting(state: OffPolicyState, observations: jax.Array) -> Distribution:
+    def policy(state: OffPolicyState, observations: jax.Array) -> Distribution:
         return algorithm.policy(state.learned, observations, state.hyperparameters)
 
     return make_acting(
-        reactive(environment, acting),
+        reactive(environment, policy),
         init,
         update,
         updates=config.updates,
@@ -246,7 +246,7 @@ def act(
         if before is not None:
             begins = episodes.episode_length == 0
             correlation = state.hyperparameters["noise_correlation"]
-            before = step_noise = correlated(before, step_noise, begins, correlation)
+            before = step_noise = correlate(before, step_noise, begins, correlation)
             spread = low + (high - low) * jax.scipy.stats.norm.cdf(step_noise)
             step_uniform = jnp.where(correlation > 0, spread, step_uniform)
         dist = algorithm.policy(state.learned, episodes.observations, state.hyperparameters)

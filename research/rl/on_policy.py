@@ -44,7 +44,7 @@ from research.rl.rollout import Episodes, Trajectory, collect, episode_metrics, 
 
 @dataclass(frozen=True)
 class OnPolicy(Config):
-    """What can be chosen of each of them."""
+    """Options of each of them."""
 
     environment: Annotated[str, "where"] = "CartPole-v1"
     environments: Annotated[int, "environments stepped together", COUNT] = 8
@@ -62,7 +62,7 @@ class OnPolicy(Config):
 
 @dataclass(frozen=True)
 class Rollouts(OnPolicy):
-    """What can be chosen where every update is of as many steps of each environment."""
+    """Options where every update is of as many steps of each environment."""
 
     environment_steps: Annotated[int, "steps in all environments together", AMOUNT] = 200_000
     rollout_steps: Annotated[int, "steps in each environment between two updates", COUNT] = 32
@@ -81,7 +81,7 @@ class Rollouts(OnPolicy):
 
 @dataclass(frozen=True)
 class Minibatches(Rollouts):
-    """What can be chosen where a rollout is learned from in minibatches, several times over."""
+    """Options where a rollout is learned from in minibatches, several times over."""
 
     epochs: Annotated[int, "passes over each rollout", COUNT] = 4
     minibatch_size: Annotated[int, "examples in one gradient step", COUNT] = 256
@@ -104,7 +104,7 @@ class Minibatches(Rollouts):
 
 @dataclass(frozen=True)
 class ActorCritic(HiddenLayers, Rollouts):
-    """What can be chosen of a policy and a value function that learn by generalised advantages."""
+    """Options of a policy and a value function that learn by generalised advantages."""
 
     normalise_observations: Annotated[bool, "to mean 0 and deviation 1, by all so far"] = False
     normalise_rewards: Annotated[bool, "by the deviation of discounted returns"] = False
@@ -201,8 +201,8 @@ def begin(
     """The state before the first update: in each environment an episode begins.
 
     Args:
-        environment: where.
-        config: what was chosen.
+        environment: to act in.
+        config: the options.
         init: (key, observations `[environments, *observation_shape]`) -> parameters.
         transformation: the optimiser.
         key: for all that is drawn.
@@ -236,7 +236,7 @@ class Learner(NamedTuple):
     initial: Memory = None
 
 
-def without_memory(network: PolicyAndValue) -> Learner:
+def memoryless_learner(network: PolicyAndValue) -> Learner:
     """What acts and is valued by what is observed now."""
 
     def act(params: Any, memory: None, observations: jax.Array) -> tuple[None, Distribution]:
@@ -358,8 +358,8 @@ def play(
     """One rollout, group by group, and what is made of it.
 
     Args:
-        environment: where.
-        config: what was chosen.
+        environment: to act in.
+        config: the options.
         policy: what acts.
         state: before the rollout.
         learn_from: a group's rollout -> what is made of it.

@@ -48,7 +48,7 @@ def play_episode(
     It goes on with another episode after the first, in which nothing of the first is forgotten.
 
     Args:
-        environment: where.
+        environment: to act in.
         policy: what acts.
         key: for the reset and the steps.
         longest: how many steps.
@@ -90,7 +90,7 @@ def show_policy(agent: Agent, state: State, key: Key, episodes: int) -> dict[str
     """An animation of one episode of the most probable actions, and a histogram of returns.
 
     Args:
-        agent: where, and how a state acts there; without a renderer there is no animation.
+        agent: an environment and a policy in it; without a renderer there is no animation.
         state: of the experiment.
         key: for everything that is drawn.
         episodes: how many of either kind the histogram counts.

@@ -60,7 +60,7 @@ def play(agent: Agent, state: State, key: Key, episodes: int, *, stochastic: boo
     """One episode in each of several environments, with all that was observed on the way.
 
     Args:
-        agent: where, and how a state acts there.
+        agent: an environment and a policy in it.
         state: of the experiment.
         key: for resets, steps and actions.
         episodes: how many.
@@ -89,7 +89,7 @@ def count(agent: Agent, state: State, key: Key, episodes: int) -> EpisodeReturns
     """Returns of `2 * episodes` episodes on the host: most probable actions first, then drawn ones.
 
     Args:
-        agent: where, and how a state acts there.
+        agent: an environment and a policy in it.
         state: of the experiment.
         key: for everything that is drawn.
         episodes: how many of either kind.

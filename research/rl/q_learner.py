@@ -77,7 +77,7 @@ class QLearner(NamedTuple):
         loss = distributional.cross_entropy(chosen, target)
         return loss, loss
 
-    def exploring(
+    def explore(
         self, params: Any, observations: jax.Array, values: Hyperparameters, epsilon: jax.Array
     ) -> EpsilonGreedy:
         """The ε-greedy policy."""

@@ -101,7 +101,7 @@ def step_all(
     """One step of every environment.
 
     Args:
-        environment: where.
+        environment: to act in.
         episodes: the environments as they stand.
         action: `[environments, ...]`.
         keys: a key for each, `[environments]`.

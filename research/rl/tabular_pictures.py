@@ -18,7 +18,7 @@ def show_table(
     """An episode, where the environment can be drawn, and values beside the exact ones.
 
     Args:
-        agent: where, and how a state acts there.
+        agent: an environment and a policy in it.
         state: holds `q_value`, float32 `[states, actions]`.
         key: for the episode.
         mdp: the model, where it is known.

@@ -136,7 +136,7 @@ def model_loss(
     cross-entropy.
 
     Args:
-        environment: where.
+        environment: to act in.
         model: what learns.
         params: its parameters.
         examples: leaves `[batch, ...]`.

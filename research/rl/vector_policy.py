@@ -73,7 +73,7 @@ def play(
     """Whole episodes of the most probable actions of several policies, from the same states.
 
     Args:
-        environment: where.
+        environment: to act in.
         policy: what a vector means.
         vectors: float32 `[candidates, parameters]`.
         key: for everything that is drawn.

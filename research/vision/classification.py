@@ -74,7 +74,7 @@ class Images(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageClassification(Config):
-    """What can be chosen of every classifier of images."""
+    """Options of every classifier of images."""
 
     epochs: Annotated[int, "passes over the training images", COUNT] = 20
     warmup_epochs: Annotated[

@@ -21,7 +21,7 @@ the 360 to test, and most of the 157 to choose by, are by other hands."""
 
 @dataclass(frozen=True)
 class DigitClassification(ImageClassification):
-    """What can be chosen of classifiers that see digits moved a little, another way each time."""
+    """Options of classifiers that see digits moved a little, another way each time."""
 
     epochs: Annotated[int, "passes over the training images", COUNT] = 60
     warmup_epochs: Annotated[

@@ -17,7 +17,7 @@ TRAIN = 55_000
 
 @dataclass(frozen=True)
 class MNISTClassification(ImageClassification):
-    """What can be chosen of classifiers of such images."""
+    """Options of classifiers of such images."""
 
     batch_size: Annotated[int, "images in one update", Range(1, "examples")] = 128
     examples: Annotated[int, "training images, the first of the file", Range(1, TRAIN)] = TRAIN

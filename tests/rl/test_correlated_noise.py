@@ -14,7 +14,7 @@ from experiments.rl.mountain_car_continuous_td3 import CorrelatedTD3
 from research.options.config import config_fields, problems_of
 from research.rl.algorithms.ddpg import DDPG
 from research.rl.algorithms.td3 import TD3
-from research.rl.correlated_noise import correlated
+from research.rl.correlated_noise import correlate
 from research.rl.deterministic import networks
 from research.rl.environments.environment import Environment
 from research.rl.off_policy import ActorCritic, OffPolicyState
@@ -33,7 +33,7 @@ def noise(correlation: float, length: int) -> np.ndarray:
     begins = jnp.arange(len(drawn)) % length == 0
 
     def follow(before, step):
-        now = correlated(before, step[0], jnp.full(4, step[1]), correlation)
+        now = correlate(before, step[0], jnp.full(4, step[1]), correlation)
         return now, now
 
     return np.asarray(jax.lax.scan(follow, jnp.zeros((4, 1)), (drawn, begins))[1])[..., 0]
@@ -54,7 +54,7 @@ def test_variance_and_correlation_are_those_of_the_closed_form() -> None:
 
 
 def test_each_step_of_short_episodes_has_the_same_variance() -> None:
-    """None starts at 0 and grows; no episode is correlated with the one before."""
+    """None starts at 0 and grows; no episode is correlate with the one before."""
     steps = noise(0.99, 4).reshape(-1, 4, 4)
     np.testing.assert_allclose((steps**2).mean((0, 2)), 1.0, atol=0.05)
     assert np.mean(steps[:, 0] * steps[:, 3]) == pytest.approx(0.99**3, abs=0.05)
@@ -62,7 +62,7 @@ def test_each_step_of_short_episodes_has_the_same_variance() -> None:
 
 
 def run(kind: str, environment: Environment, **changes: float) -> OffPolicyState:
-    """A whole run, with correlated noise where that is among the changes."""
+    """A whole run, with correlate noise where that is among the changes."""
     kinds = CORRELATED if "noise_correlation" in changes else PLAIN
     return train(made(environment, replace(kinds[kind], **changes)))
 

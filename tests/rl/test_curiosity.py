@@ -15,8 +15,8 @@ from research.rl.curiosity import (
     make_distillation,
     measure_novelty,
     prediction_error,
-    remember,
     start_curiosity,
+    update_moments,
 )
 from research.rl.environments.environment import Discrete, Environment
 
@@ -73,7 +73,9 @@ def test_the_intrinsic_reward_against_numpy():
             rows.append(running)
         sums = np.concatenate([sums, rows])
         seen = np.concatenate([seen, observation.reshape(-1, 3)])
-        curiosity = remember(curiosity, novelty.observations, novelty.returns, novelty.running)
+        curiosity = update_moments(
+            curiosity, novelty.observations, novelty.returns, novelty.running
+        )
         np.testing.assert_allclose(curiosity.running, running, rtol=1e-4)
         np.testing.assert_allclose(curiosity.observations.mean, seen.mean(0), rtol=1e-3, atol=1e-4)
     assert clipped > 10

@@ -11,7 +11,7 @@ import pytest
 
 from research.options.config import floats, problems_of
 from research.rl.algorithms.ddpg import DDPG, ddpg_target
-from research.rl.algorithms.td3 import TD3, smoothed, td3_target
+from research.rl.algorithms.td3 import TD3, smooth, td3_target
 from research.rl.deterministic import networks
 from research.rl.off_policy import ActorCritic
 from research.rl.replay import Transition
@@ -84,9 +84,9 @@ def test_targets_of_two_critics_and_of_one() -> None:
 def test_smoothing_is_clipped_twice() -> None:
     action = jnp.array([0.0, 0.0, 0.0, 0.9, -0.9])
     noise = jnp.array([1.0, 9.0, -9.0, 9.0, -1.0])
-    told = smoothed(action, noise, jnp.float32(0.2), jnp.float32(0.5))
+    told = smooth(action, noise, jnp.float32(0.2), jnp.float32(0.5))
     np.testing.assert_allclose(told, [0.2, 0.5, -0.5, 1.0, -1.0], rtol=1e-6)
-    unmoved = smoothed(action, noise, jnp.float32(0.0), jnp.float32(0.5))
+    unmoved = smooth(action, noise, jnp.float32(0.0), jnp.float32(0.5))
     np.testing.assert_array_equal(unmoved, action)
 
 

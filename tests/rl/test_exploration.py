@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.rl.exploration import decayed, epsilon_greedy, softmax, uniform, with_bonus
+from research.rl.exploration import decay, epsilon_greedy, softmax, uniform, with_bonus
 
 
 @settings(max_examples=50, deadline=None)
@@ -48,5 +48,5 @@ def test_a_bonus_fades_with_visits():
 
 
 def test_step_sizes_fall():
-    assert decayed(0.5, 0.1, jnp.int32(10)) == pytest.approx(0.25)
-    assert decayed(0.5, 0.0, jnp.int32(10)) == pytest.approx(0.5)
+    assert decay(0.5, 0.1, jnp.int32(10)) == pytest.approx(0.25)
+    assert decay(0.5, 0.0, jnp.int32(10)) == pytest.approx(0.5)

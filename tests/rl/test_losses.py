@@ -60,8 +60,8 @@ def test_approximate_kl_is_the_divergence_on_average():
 def test_normalised():
     values = np.random.default_rng(0).normal(3, 5, 64).astype(np.float32)
     expected = (values - values.mean()) / values.std()
-    np.testing.assert_allclose(losses.normalised(values), expected, rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(losses.normalised(np.full(8, 2.5, np.float32)), 0)
+    np.testing.assert_allclose(losses.normalise(values), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(losses.normalise(np.full(8, 2.5, np.float32)), 0)
 
 
 def test_value_error():

@@ -16,7 +16,7 @@ from research.engine.keys import at_step, stream
 from research.engine.metrics import read
 from research.rl.advantages import Examples, make_examples
 from research.rl.algorithms.ppo import PPO, learn, make_ppo, ppo_loss
-from research.rl.losses import normalised
+from research.rl.losses import normalise
 from research.rl.network import PolicyAndValue
 from research.rl.policy import memoryless
 from research.rl.rollout import collect, start
@@ -152,7 +152,7 @@ def test_loss_against_numpy():
     examples = Examples(
         observation, action, *(np.float32(column) for column in (old, advantage, target))
     )
-    examples = examples._replace(advantage=normalised(examples.advantage))
+    examples = examples._replace(advantage=normalise(examples.advantage))
     hyperparameters = traced(CONFIG, entropy_weight=0.1, value_weight=0.7)
     loss, parts = ppo_loss(network, params, examples, jnp.float32(0.15), hyperparameters)
 
@@ -286,5 +286,5 @@ def test_groups_of_a_minibatch_learn_what_the_whole_does(clock):
     parts, also = after(4)
     np.testing.assert_allclose(whole, parts, rtol=1e-4, atol=1e-5)
     assert seen == pytest.approx(also, rel=1e-4, abs=1e-6)
-    apart, _ = after(4, lambda examples: jax.vmap(normalised)(examples.advantage))
+    apart, _ = after(4, lambda examples: jax.vmap(normalise)(examples.advantage))
     assert np.abs(whole - apart).max() > 1e-3

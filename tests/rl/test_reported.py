@@ -9,7 +9,7 @@ import pytest
 from experiments.rl import cartpole_dqn, cartpole_pqn
 from research.engine.experiment import Selection
 from research.options.config import make_experiment
-from research.rl.acting import EVALUATIONS, reporting
+from research.rl.acting import EVALUATIONS, select_reported
 
 
 @pytest.mark.parametrize("module", [cartpole_dqn, cartpole_pqn])
@@ -24,5 +24,5 @@ def test_the_best_is_chosen_among_sixteen_unless_the_last_is_asked_for(module):
 
 def test_a_short_run_is_evaluated_at_each_step():
     experiment = make_experiment(replace(cartpole_dqn.config, report="last").smoke())
-    short = reporting(experiment._replace(steps=5), "evaluation/episode_return")
+    short = select_reported(experiment._replace(steps=5), "evaluation/episode_return")
     assert short.evaluate_every == 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from research.options.config import floats, problems_of
-from research.rl.algorithms.sac import SAC, bounded, networks
+from research.rl.algorithms.sac import SAC, bound_log_deviation, networks
 from research.rl.environments.environment import Discrete
 from research.rl.replay import Transition
 from tests.rl.continuous import (
@@ -100,10 +100,12 @@ def test_temperature_rises_where_there_is_too_little_entropy() -> None:
 
 
 def test_log_deviations_stay_within_bounds_and_small_ones_are_as_they_are() -> None:
-    np.testing.assert_allclose(bounded(jnp.array([-1e3, -4.0, 1e3])), [-10.0, -4.0, 2.0], rtol=1e-5)
+    np.testing.assert_allclose(
+        bound_log_deviation(jnp.array([-1e3, -4.0, 1e3])), [-10.0, -4.0, 2.0], rtol=1e-5
+    )
     raw = jnp.linspace(-8, 0, 9)
-    assert (jax.vmap(jax.grad(bounded))(raw) > 0.3).all()
-    assert float(bounded(jnp.float32(-5.0))) == pytest.approx(-5.0, abs=0.02)
+    assert (jax.vmap(jax.grad(bound_log_deviation))(raw) > 0.3).all()
+    assert float(bound_log_deviation(jnp.float32(-5.0))) == pytest.approx(-5.0, abs=0.02)
 
 
 def test_numbers_as_actions_are_refused() -> None:

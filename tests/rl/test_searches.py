@@ -9,9 +9,9 @@ import pytest
 
 from research.rl.algorithms.evolution import (
     centred_ranks,
-    chosen_parents,
-    crossed,
+    cross_over,
     gradient_estimate,
+    select_parents,
 )
 from research.rl.algorithms.local_search import hill_climbing
 from tests.rl.searches import SEARCHES, traced
@@ -105,21 +105,21 @@ def test_elites_stay_and_the_fittest_is_in_front() -> None:
 
 def test_tournaments_choose_by_the_known_odds() -> None:
     fitness = jnp.array([3.0, 0.0, 2.0, 1.0])
-    parents = chosen_parents(fitness, jax.random.key(0), 40_000, 2)
+    parents = select_parents(fitness, jax.random.key(0), 40_000, 2)
     share = np.bincount(np.asarray(parents), minlength=4) / 40_000
     np.testing.assert_allclose(share, np.array([7, 1, 5, 3]) / 16, atol=0.01)
-    alone = chosen_parents(fitness, jax.random.key(0), 40_000, 1)
+    alone = select_parents(fitness, jax.random.key(0), 40_000, 1)
     np.testing.assert_allclose(np.bincount(np.asarray(alone)) / 40_000, 0.25, atol=0.01)
 
 
 def test_crossover_mixes_what_both_parents_have() -> None:
     first, second = jnp.zeros((4000, 5)), jnp.ones((4000, 5))
-    child = np.asarray(crossed(first, second, jax.random.key(0), jnp.float32(0.5)))
+    child = np.asarray(cross_over(first, second, jax.random.key(0), jnp.float32(0.5)))
     assert set(np.unique(child)) == {0.0, 1.0}
     assert child.mean() == pytest.approx(0.25, abs=0.01)
     # Half are copies of the first parent, and 1 in 32 of the others is one by chance.
     assert (child.sum(1) == 0).mean() == pytest.approx(0.5 + 0.5 / 32, abs=0.03)
-    assert not crossed(first, second, jax.random.key(0), jnp.float32(0.0)).any()
+    assert not cross_over(first, second, jax.random.key(0), jnp.float32(0.0)).any()
 
 
 def test_the_gradient_of_a_quadratic_is_exact_but_for_the_draw() -> None:

@@ -10,7 +10,7 @@ import pytest
 from research.data.text import Vocabulary
 from research.sequence.characters import writing
 from research.sequence.characters.character_net import CharacterNet
-from research.sequence.characters.writing import Taste, Writer, choose, write
+from research.sequence.characters.writing import Sampling, Writer, choose, write
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
@@ -28,17 +28,17 @@ def _shares(taste, probability=PROBABILITY):
 @pytest.mark.parametrize(
     ("taste", "expected"),
     [
-        (Taste(), PROBABILITY),
-        (Taste(temperature=0.5), PROBABILITY**2 / np.sum(PROBABILITY**2)),
-        (Taste(temperature=2.0), PROBABILITY**0.5 / np.sum(PROBABILITY**0.5)),
-        (Taste(temperature=0.0), [1, 0, 0, 0]),
-        (Taste(top_k=1), [1, 0, 0, 0]),
-        (Taste(top_k=2), [2 / 3, 1 / 3, 0, 0]),
-        (Taste(top_k=9), PROBABILITY),
-        (Taste(top_p=0.5), [1, 0, 0, 0]),
-        (Taste(top_p=0.6), [2 / 3, 1 / 3, 0, 0]),
-        (Taste(top_p=1e-9), [1, 0, 0, 0]),
-        (Taste(top_k=3, top_p=0.6), [2 / 3, 1 / 3, 0, 0]),
+        (Sampling(), PROBABILITY),
+        (Sampling(temperature=0.5), PROBABILITY**2 / np.sum(PROBABILITY**2)),
+        (Sampling(temperature=2.0), PROBABILITY**0.5 / np.sum(PROBABILITY**0.5)),
+        (Sampling(temperature=0.0), [1, 0, 0, 0]),
+        (Sampling(top_k=1), [1, 0, 0, 0]),
+        (Sampling(top_k=2), [2 / 3, 1 / 3, 0, 0]),
+        (Sampling(top_k=9), PROBABILITY),
+        (Sampling(top_p=0.5), [1, 0, 0, 0]),
+        (Sampling(top_p=0.6), [2 / 3, 1 / 3, 0, 0]),
+        (Sampling(top_p=1e-9), [1, 0, 0, 0]),
+        (Sampling(top_k=3, top_p=0.6), [2 / 3, 1 / 3, 0, 0]),
     ],
 )
 def test_characters_are_drawn_as_often_as_they_should_be(taste, expected):
@@ -48,7 +48,7 @@ def test_characters_are_drawn_as_often_as_they_should_be(taste, expected):
 
 
 def test_at_temperature_0_the_first_of_equals_is_drawn():
-    assert _shares(Taste(temperature=0.0), np.array([0.2, 0.4, 0.4])).tolist() == [0, 1, 0]
+    assert _shares(Sampling(temperature=0.0), np.array([0.2, 0.4, 0.4])).tolist() == [0, 1, 0]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,9 @@ def model():
 
 def _text(model, length, taste=None, key=0, prompt=((0, 1, 2),)):
     _, params, writer = model
-    parts = write(writer, params, np.array(prompt), length, taste or Taste(), jax.random.key(key))
+    parts = write(
+        writer, params, np.array(prompt), length, taste or Sampling(), jax.random.key(key)
+    )
     return np.concatenate(list(parts), axis=1)
 
 
@@ -78,7 +80,7 @@ def test_greedy_writing_is_reading_the_whole_text_again_and_again(model):
     for _ in range(20):
         logits, _ = apply(params, jnp.array([text]))
         text.append(int(jnp.argmax(logits[0, -1])))
-    written = _text(model, 20, Taste(temperature=0.0))
+    written = _text(model, 20, Sampling(temperature=0.0))
     assert written[0].tolist() == text[3:]
     assert len(set(text[3:])) > 1, "a text of one character would not tell"
 

@@ -63,11 +63,11 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         text, options.runs_dir, options.member, context, unfit, options.checkpoint
     )
     from research.engine import keys
-    from research.sequence.characters.writing import Taste, write
+    from research.sequence.characters.writing import Sampling, write
 
     writer = found.experiment.offers["writer"]
     prompt = writer.vocabulary.encode(options.prompt, "the prompt")
-    taste = Taste(options.temperature, options.top_k, options.top_p)
+    taste = Sampling(options.temperature, options.top_k, options.top_p)
     file, written, began = context.human, [], 0.0
     print(writer.vocabulary.decode(prompt), end="", file=file, flush=True)
     key = keys.stream(options.seed, "sample")

@@ -37,17 +37,17 @@ from research.rl.on_policy import (
     Rollout,
     begin_actor_critic,
     make_on_policy,
+    memoryless_learner,
     play,
     policy_of,
     remaining,
-    without_memory,
 )
 from research.rl.policy import Policy
 
 
 @dataclass(frozen=True)
 class A2C(ActorCritic):
-    """What can be chosen of advantage actor-critic."""
+    """Options of advantage actor-critic."""
 
     normalise_observations: Annotated[
         bool, "to mean 0 and deviation 1, by all so far", Since(False)
@@ -71,12 +71,12 @@ def make_a2c(environment: Environment, config: A2C) -> Experiment:
     """Advantage actor-critic in `environment`: one update is one rollout and one gradient step.
 
     Args:
-        environment: where; vectors beyond the bounds of its actions are clipped to them.
-        config: what was chosen.
+        environment: to act in; vectors beyond the bounds of its actions are clipped to them.
+        config: the options.
     """
     environment = clip_actions(environment)
     network = make_network(environment, config.hidden, config.channels)
-    learner = without_memory(network)
+    learner = memoryless_learner(network)
 
     def init(key: Key, values: Hyperparameters) -> ActorCriticState:
         transformation = _transformation(values)
@@ -98,7 +98,7 @@ def make_a2c(environment: Environment, config: A2C) -> Experiment:
         examples = made.examples
         if config.normalise_advantages:
             advantage = of_all_groups(
-                lambda: losses.normalised(examples.advantage), config.groups, learn_key
+                lambda: losses.normalise(examples.advantage), config.groups, learn_key
             )
             examples = examples._replace(advantage=advantage)
         gradient_of = jax.grad(a2c_loss, argnums=1, has_aux=True)

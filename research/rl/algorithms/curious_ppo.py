@@ -26,8 +26,8 @@ from research.rl.curiosity import (
     learn_to_predict,
     make_distillation,
     measure_novelty,
-    remember,
     start_curiosity,
+    update_moments,
 )
 from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
@@ -39,9 +39,9 @@ from research.rl.on_policy import (
     Experience,
     Rollout,
     make_on_policy,
+    memoryless_learner,
     play,
     policy_of,
-    without_memory,
 )
 from research.rl.policy import Policy
 from research.rl.rollout import Episodes, Trajectory, collect
@@ -49,7 +49,7 @@ from research.rl.rollout import Episodes, Trajectory, collect
 
 @dataclass(frozen=True)
 class CuriousPPO(PPO):
-    """What can be chosen: of the layers, the predictor of the random network has two more."""
+    """Options: of the layers, the predictor of the random network has two more."""
 
     random_features: Annotated[int, "outputs of the random network for an observation", COUNT] = 64
     warmup_steps: Annotated[
@@ -119,14 +119,14 @@ def make_curious_ppo(environment: Environment, config: CuriousPPO) -> Experiment
     learned nothing (section 2.4).
 
     Args:
-        environment: where.
-        config: what was chosen.
+        environment: to act in.
+        config: the options.
     """
     environment = clip_actions(environment)
     network = PolicyAndTwoValues(
         units=config.hidden, channels=config.channels, **spaces(environment)
     )
-    learner = without_memory(network)
+    learner = memoryless_learner(network)
     networks = make_distillation(
         environment, config.hidden, config.random_features, config.channels
     )
@@ -183,7 +183,7 @@ def make_curious_ppo(environment: Environment, config: CuriousPPO) -> Experiment
             predictor_key,
         )
         after = after._replace(params=params, opt_state=opt_state, updates=ppo.updates + 1)
-        curiosity = remember(curiosity, observations, returns, join(running))
+        curiosity = update_moments(curiosity, observations, returns, join(running))
         metrics = metrics | made.metrics | {"prediction_error": error}
         return CuriousPPOState(*after, curiosity), metrics
 
@@ -206,7 +206,7 @@ def make_curious_examples(
     Args:
         network: policy and both values.
         params: its parameters, those that acted.
-        trajectory: what happened.
+        trajectory: leaves `[time, environments, ...]`.
         following: `[environments, *observation_shape]`, what is acted on after it.
         intrinsic_reward: float32 `[time, environments]`.
         hyperparameters: `discount`, `intrinsic_discount`, `gae_lambda`, `extrinsic_weight` and

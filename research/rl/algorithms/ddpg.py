@@ -31,7 +31,7 @@ from research.rl.replay import Transition
 
 @dataclass(frozen=True)
 class DDPG(ActorCritic):
-    """What can be chosen of DDPG."""
+    """Options of DDPG."""
 
     exploration_deviation: Annotated[float, "of the noise on actions, from -1 to 1", POSITIVE] = 0.1
 
@@ -53,7 +53,7 @@ def ddpg(agent: Deterministic) -> Algorithm:
     def policy(
         params: DeterministicParams, observation: jax.Array, values: Hyperparameters
     ) -> Gaussian:
-        return agent.exploring(params, observation, values["exploration_deviation"])
+        return agent.explore(params, observation, values["exploration_deviation"])
 
     def learn(
         params: DeterministicParams,

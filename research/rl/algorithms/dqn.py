@@ -17,7 +17,7 @@ from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, mean
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range, Since
 from research.rl import priorities, replay
-from research.rl.acting import Report, make_acting, reporting, scan_updates
+from research.rl.acting import Report, make_acting, scan_updates, select_reported
 from research.rl.agent import reactive
 from research.rl.descent import step_down
 from research.rl.distributions import draw_noise
@@ -34,7 +34,7 @@ from research.rl.rollout import Episodes, start, step_all
 
 @dataclass(frozen=True)
 class DQN(OffPolicy):
-    """What can be chosen of deep Q-learning."""
+    """Options of deep Q-learning."""
 
     environment: Annotated[str, "where; actions are discrete"] = "CartPole-v1"
     target_every: Annotated[int, "updates between two copies to the target network", COUNT] = 1
@@ -96,7 +96,7 @@ class DQN(OffPolicy):
 
     def make(self) -> Experiment:
         """Deep Q-learning with the chosen improvements, in the chosen environment."""
-        return reporting(make_dqn(make_environment(self.environment), self), self.report)
+        return select_reported(make_dqn(make_environment(self.environment), self), self.report)
 
 
 CLEANRL = DQN(
@@ -189,19 +189,19 @@ def make_dqn(environment: Environment, config: DQN) -> Experiment:
         def one_batch(state: DQNState, key: Key) -> tuple[DQNState, Metrics]:
             return learn(learner, config, state, key)
 
-        def learning(state: DQNState) -> tuple[DQNState, Metrics]:
+        def learn_batches(state: DQNState) -> tuple[DQNState, Metrics]:
             return scan_updates(
                 one_batch, state, jax.random.split(learn_key, config.gradient_steps)
             )
 
-        def waiting(state: DQNState) -> tuple[DQNState, Metrics]:
+        def wait(state: DQNState) -> tuple[DQNState, Metrics]:
             return state, {"loss": mean(jnp.float32(0), jnp.bool_(False))}
 
         state, played = scan_updates(
             one_step, state, jax.random.split(act_key, config.steps_per_update)
         )
         ready = state.updates >= config.warmup_updates
-        state, learned = jax.lax.cond(ready, learning, waiting, state)
+        state, learned = jax.lax.cond(ready, learn_batches, wait, state)
         updates = state.updates + 1
         renew = updates % config.target_every == 0
         target_params = jax.tree.map(
@@ -209,12 +209,12 @@ def make_dqn(environment: Environment, config: DQN) -> Experiment:
         )
         return state._replace(target_params=target_params, updates=updates), played | learned
 
-    def acting(state: DQNState, observations: jax.Array) -> EpsilonGreedy:
+    def explore(state: DQNState, observations: jax.Array) -> EpsilonGreedy:
         values = state.hyperparameters
-        return learner.exploring(state.params, observations, values, values["epsilon"])
+        return learner.explore(state.params, observations, values, values["epsilon"])
 
     return make_acting(
-        reactive(environment, acting),
+        reactive(environment, explore),
         init,
         update,
         updates=config.updates,
@@ -229,7 +229,7 @@ def act(
     """One step of every environment, kept in the replay."""
     action_key, step_key = jax.random.split(key)
     observations, values = state.episodes.observations, state.hyperparameters
-    dist = learner.exploring(state.params, observations, values, epsilon)
+    dist = learner.explore(state.params, observations, values, epsilon)
     space = learner.environment.action_space
     action = dist.sample(draw_noise(action_key, space, (config.environments,)))
     keys = jax.random.split(step_key, config.environments)

@@ -17,7 +17,7 @@ from research.rl.algorithms.policy_search import PolicySearch, Search
 
 @dataclass(frozen=True)
 class GeneticAlgorithm(PolicySearch):
-    """What can be chosen of a genetic algorithm."""
+    """Options of a genetic algorithm."""
 
     elites: Annotated[
         int, "the fittest, which stay as they are", Range(1, "candidates", below=True)
@@ -39,7 +39,7 @@ class GeneticAlgorithm(PolicySearch):
 
 @dataclass(frozen=True)
 class EvolutionStrategies(PolicySearch):
-    """What can be chosen of evolution strategies."""
+    """Options of evolution strategies."""
 
     learning_rate: Annotated[float, "Adam's step size", POSITIVE] = 0.1
 
@@ -55,7 +55,7 @@ class EvolutionStrategies(PolicySearch):
 
 @dataclass(frozen=True)
 class CMAES(PolicySearch):
-    """What can be chosen of CMA-ES."""
+    """Options of CMA-ES."""
 
     candidates: Annotated[int, "policies in a population", Range(4)] = 16
 
@@ -64,7 +64,7 @@ class CMAES(PolicySearch):
         return cma_es(parameters, self.candidates)
 
 
-def chosen_parents(fitness: jax.Array, key: Key, parents: int, tournament: int) -> jax.Array:
+def select_parents(fitness: jax.Array, key: Key, parents: int, tournament: int) -> jax.Array:
     """The winners of tournaments between candidates drawn with replacement.
 
     Args:
@@ -84,7 +84,7 @@ def chosen_parents(fitness: jax.Array, key: Key, parents: int, tournament: int) 
     return jnp.take_along_axis(entrants, winners[:, None], axis=1)[:, 0]
 
 
-def crossed(first: jax.Array, second: jax.Array, key: Key, rate: jax.Array) -> jax.Array:
+def cross_over(first: jax.Array, second: jax.Array, key: Key, rate: jax.Array) -> jax.Array:
     """Uniform crossover: each parameter from the second parent with probability 1/2.
 
     Args:
@@ -138,8 +138,10 @@ def genetic_algorithm(parameters: int, candidates: int, elites: int, tournament:
     ) -> jax.Array:
         del state
         parent_key, cross_key, mutation_key = jax.random.split(key, 3)
-        parents = population[chosen_parents(fitness, parent_key, 2 * children, tournament)]
-        born = crossed(parents[:children], parents[children:], cross_key, values["crossover_rate"])
+        parents = population[select_parents(fitness, parent_key, 2 * children, tournament)]
+        born = cross_over(
+            parents[:children], parents[children:], cross_key, values["crossover_rate"]
+        )
         born += values["mutation_deviation"] * jax.random.normal(mutation_key, born.shape)
         staying = population[jnp.argsort(-fitness)[:elites]]
         return jnp.concatenate([staying, born])
@@ -237,7 +239,7 @@ LEAST_VARIANCE = 1e-8
 """Of a search direction; evosax's."""
 
 
-def conditioned(covariance: jax.Array) -> jax.Array:
+def condition(covariance: jax.Array) -> jax.Array:
     """A covariance matrix without what rounding does to one, as evosax has it.
 
     Args:
@@ -272,7 +274,7 @@ def cma_es(parameters: int, candidates: int) -> Search:
     class Strategy(CMA_ES):
         def _ask(self, key: Key, state: Any, params: Any) -> tuple[jax.Array, Any]:
             del params
-            covariance = conditioned(state.C)
+            covariance = condition(state.C)
             variances, axes = eigh(covariance)
             deviations = jnp.sqrt(jnp.maximum(variances, LEAST_VARIANCE))
             # Eq. 38 to 40: x = m + σ B D z.

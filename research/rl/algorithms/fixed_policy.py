@@ -28,7 +28,7 @@ def make_fixed_policy(
     (`return_deviation`, divided by their number less one) and the largest.
 
     Args:
-        environment: where.
+        environment: to act in.
         policy: (hyperparameters, which are the state; observations) -> distributions of actions.
         episodes: in one evaluation, at least two.
     """

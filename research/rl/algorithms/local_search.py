@@ -15,7 +15,7 @@ from research.rl.algorithms.policy_search import PolicySearch, Search
 
 @dataclass(frozen=True)
 class RandomSearch(PolicySearch):
-    """What can be chosen of random search."""
+    """Options of random search."""
 
     def search(self, parameters: int) -> Search:
         """Populations anywhere."""
@@ -24,7 +24,7 @@ class RandomSearch(PolicySearch):
 
 @dataclass(frozen=True)
 class HillClimbing(PolicySearch):
-    """What can be chosen of hill climbing."""
+    """Options of hill climbing."""
 
     candidates: Annotated[int, "policies in a population, the present one among them", Range(2)] = (
         16

@@ -45,7 +45,7 @@ from research.rl.unrolling import Unrolled, model_loss, search_returns, unroll
 
 @dataclass(frozen=True)
 class MuZero(Minibatches):
-    """What can be chosen of MuZero."""
+    """Options of MuZero."""
 
     simulations: Annotated[int, "nodes of the tree that an action is found by", COUNT] = 4
     unroll_steps: Annotated[int, "steps that the model imagines where it learns", COUNT] = 3
@@ -141,8 +141,8 @@ def make_muzero(environment: Environment, config: MuZero) -> Experiment:
     """MuZero in `environment`: one update is one rollout and all gradient steps on it.
 
     Args:
-        environment: where; its actions are discrete.
-        config: what was chosen.
+        environment: to act in; its actions are discrete.
+        config: the options.
     """
     model = LearnedModel(environment.actions, config.units, config.latent_units)
     planner = Planner(environment, model, config.simulations)
@@ -243,7 +243,7 @@ def make_unrolled(
     Args:
         planner: whose model learns.
         params: of its model.
-        trajectory: what happened.
+        trajectory: leaves `[time, environments, ...]`.
         result: of each search.
         steps: that are imagined.
         values: `discount`, `return_lambda`, `reward_scale` and `smoothing`.
@@ -274,7 +274,7 @@ def learn(
 
     Args:
         planner: whose model learns.
-        config: what was chosen.
+        config: the options.
         state: whose parameters learn.
         examples: leaves `[groups, batch / groups, ...]`.
         key: for the order of the minibatches.

@@ -30,7 +30,7 @@ Method = Literal["q_value_iteration", "value_iteration", "policy_iteration", "po
 
 @dataclass(frozen=True)
 class Planning(Config):
-    """What can be chosen of planning."""
+    """Options of planning."""
 
     environment: Annotated[str, "a process whose model is known"] = "ThreeStates-finite"
     method: Annotated[Method, "what a sweep does"] = "q_value_iteration"
@@ -136,7 +136,7 @@ def policy_value(model: Model, plan: Plan) -> jax.Array:
     return jnp.where(model.terminal, 0.0, chosen)
 
 
-def improved(q_value: jax.Array) -> jax.Array:
+def greedy_policy(q_value: jax.Array) -> jax.Array:
     """π(s) = argmax_a Q(s, a), the first of equals, int32 `[states]`."""
     return jnp.argmax(q_value, axis=-1).astype(jnp.int32)
 
@@ -155,7 +155,7 @@ def q_value_iteration(model: Model, plan: Plan, discount: jax.Array) -> Plan:
     Source: Géron, *Hands-On Machine Learning*, 2nd edition, eq. 18-3.
     """
     q_value = backup(model, greedy_value(model, plan.q_value), discount)
-    return plan._replace(q_value=q_value, policy=improved(q_value))
+    return plan._replace(q_value=q_value, policy=greedy_policy(q_value))
 
 
 def make_policy_iteration(sweeps: int) -> Sweep:
@@ -169,7 +169,7 @@ def make_policy_iteration(sweeps: int) -> Sweep:
             return policy_evaluation(model, plan, discount)
 
         plan = jax.lax.fori_loop(0, sweeps, evaluate, plan)
-        return plan._replace(policy=improved(plan.q_value))
+        return plan._replace(policy=greedy_policy(plan.q_value))
 
     return iterate
 
@@ -192,13 +192,13 @@ def value_sweep(model: Model, plan: Plan, discount: jax.Array) -> Plan:
     """
     value = value_iteration(model, greedy_value(model, plan.q_value), discount)
     q_value = backup(model, value, discount)
-    return Plan(q_value, improved(q_value), plan.hyperparameters)
+    return Plan(q_value, greedy_policy(q_value), plan.hyperparameters)
 
 
 def starting_plan(model: Model, hyperparameters: Hyperparameters) -> Plan:
     """All values 0, and in each state the first action that is possible."""
     q_value = jnp.where(model.possible, 0.0, IMPOSSIBLE)
-    return Plan(q_value, improved(model.possible.astype(jnp.float32)), hyperparameters)
+    return Plan(q_value, greedy_policy(model.possible.astype(jnp.float32)), hyperparameters)
 
 
 def make_planner(mdp: FiniteMDP, sweep: Sweep, sweeps: int, backups: int = 1) -> Experiment:

@@ -45,7 +45,7 @@ class Search(NamedTuple):
 
 @dataclass(frozen=True)
 class PolicySearch(Config):
-    """What can be chosen of any search for a policy."""
+    """Options of any search for a policy."""
 
     environment: Annotated[str, "where; actions are discrete"] = "CartPole-v1"
     generations: Annotated[int, "populations that are played", AMOUNT] = 25
@@ -107,7 +107,7 @@ def make_policy_search(environment: Environment, config: PolicySearch) -> Experi
     it, for episodes have finite returns whatever the actions.
 
     Args:
-        environment: where; its actions are discrete.
+        environment: to act in; its actions are discrete.
         config: the search, and how much is played.
 
     Raises:
@@ -157,7 +157,7 @@ def make_policy_search(environment: Environment, config: PolicySearch) -> Experi
     def act(state: PolicySearchState, observations: jax.Array) -> Categorical:
         return policy(state.best, observations)
 
-    def spent(state: PolicySearchState) -> Metrics:
+    def count_steps(state: PolicySearchState) -> Metrics:
         return {"environment_steps": mean(state.environment_steps.astype(jnp.float32))}
 
     return make_acting(
@@ -168,5 +168,5 @@ def make_policy_search(environment: Environment, config: PolicySearch) -> Experi
         items_per_update=episodes,
         evaluation_episodes=config.evaluation_episodes,
         items="episodes",
-        more=spent,
+        more=count_steps,
     )

@@ -38,17 +38,17 @@ from research.rl.on_policy import (
     Rollout,
     begin_actor_critic,
     make_on_policy,
+    memoryless_learner,
     play,
     policy_of,
     remaining,
-    without_memory,
 )
 from research.rl.policy import Policy
 
 
 @dataclass(frozen=True)
 class PPO(ActorCritic, Minibatches):
-    """What can be chosen of proximal policy optimisation."""
+    """Options of proximal policy optimisation."""
 
     clip_range: Annotated[float, "how far a probability ratio counts, at the start", POSITIVE] = 0.2
     clip_values: Annotated[
@@ -80,7 +80,7 @@ MINATAR = PPO(
 
 def make_ppo(environment: Environment, config: PPO) -> Experiment:
     """PPO in `environment` of a policy without memory; see `make_proximal`."""
-    learner = without_memory(make_network(environment, config.hidden, config.channels))
+    learner = memoryless_learner(make_network(environment, config.hidden, config.channels))
     return make_proximal(environment, config, learner)
 
 
@@ -91,8 +91,8 @@ def make_proximal(environment: Environment, config: PPO, learner: Learner) -> Ex
     from what it drew.
 
     Args:
-        environment: where.
-        config: what was chosen.
+        environment: to act in.
+        config: the options.
         learner: what acts and learns.
     """
     environment = clip_actions(environment)
@@ -141,7 +141,7 @@ def learn(
 
     Args:
         network: policy and value function.
-        config: what was chosen.
+        config: the options.
         state: whose parameters learn.
         examples: leaves `[groups, batch / groups, ...]`, of one step each or of whole rollouts.
         key: for the order of the minibatches.
@@ -156,11 +156,9 @@ def learn(
     if not config.clip_values:
         examples = examples._replace(value=None)
 
-    def normalised(minibatch: Examples) -> Examples:
+    def normalise(minibatch: Examples) -> Examples:
         # Over all groups: what is a good action does not depend on who else shares its group.
-        advantage = of_all_groups(
-            lambda: losses.normalised(minibatch.advantage), config.groups, key
-        )
+        advantage = of_all_groups(lambda: losses.normalise(minibatch.advantage), config.groups, key)
         return minibatch._replace(advantage=advantage)
 
     chosen = None  # a pass of one minibatch has no order
@@ -178,7 +176,7 @@ def learn(
         chosen,
         key,
         steps=config.epochs * config.rollout_size // config.minibatch_size,
-        prepare=normalised,
+        prepare=normalise,
     )
     return params, opt_state, {name: mean(values) for name, values in parts.items()}
 

@@ -25,7 +25,7 @@ from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, merge
 from research.options.ranges import FRACTION, POSITIVE, Range, Since
-from research.rl.acting import Report, reporting
+from research.rl.acting import Report, select_reported
 from research.rl.advantages import generalised_advantages
 from research.rl.agent import reactive
 from research.rl.environments.environment import Environment
@@ -47,7 +47,7 @@ from research.rl.rollout import Episodes, Trajectory, collect, episode_metrics
 
 @dataclass(frozen=True)
 class PQN(HiddenLayers, Minibatches):
-    """What can be chosen of parallelised Q-learning."""
+    """Options of parallelised Q-learning."""
 
     report: Annotated[
         Report, "whose figures count: the last checkpoint, or the best by", Since("last")
@@ -76,7 +76,7 @@ class PQN(HiddenLayers, Minibatches):
 
     def make(self) -> Experiment:
         """PQN in the chosen environment."""
-        return reporting(make_pqn(make_environment(self.environment), self), self.report)
+        return select_reported(make_pqn(make_environment(self.environment), self), self.report)
 
 
 class Valued(NamedTuple):
@@ -97,8 +97,8 @@ def make_pqn(environment: Environment, config: PQN) -> Experiment:
     """PQN in `environment`: one update is one rollout and all gradient steps on it.
 
     Args:
-        environment: where; its actions are discrete.
-        config: what was chosen.
+        environment: to act in; its actions are discrete.
+        config: the options.
     """
     network = QNetwork(
         environment.actions,
@@ -124,7 +124,7 @@ def make_pqn(environment: Environment, config: PQN) -> Experiment:
         def play(episodes: Episodes, key: Key) -> tuple[Metrics, tuple[Episodes, Valued]]:
             episodes, trajectory = collect(
                 environment,
-                memoryless(lambda o: learner.exploring(state.params, o, values, epsilon)),
+                memoryless(lambda o: learner.explore(state.params, o, values, epsilon)),
                 episodes,
                 key,
                 config.rollout_steps,
@@ -139,11 +139,11 @@ def make_pqn(environment: Environment, config: PQN) -> Experiment:
         state = OnPolicyState(params, opt_state, join(episodes), state.updates + 1, values)
         return state, learning | ended
 
-    def acting(state: OnPolicyState, observations: jax.Array) -> EpsilonGreedy:
+    def explore(state: OnPolicyState, observations: jax.Array) -> EpsilonGreedy:
         values = state.hyperparameters
-        return learner.exploring(state.params, observations, values, values["epsilon"])
+        return learner.explore(state.params, observations, values, values["epsilon"])
 
-    return make_on_policy(config, reactive(environment, acting), init, update)
+    return make_on_policy(config, reactive(environment, explore), init, update)
 
 
 def make_valued(
@@ -152,9 +152,9 @@ def make_valued(
     """Turns `[time, environments]` steps into examples, with the parameters that acted.
 
     Args:
-        learner: what values actions.
+        learner: of action values.
         params: its parameters.
-        trajectory: what happened.
+        trajectory: leaves `[time, environments, ...]`.
         values: `discount`, `return_lambda` and `reward_scale`.
 
     Returns:
@@ -184,7 +184,7 @@ def pqn_loss(
     """Half the mean squared error of what was done, and float32 scalars by name.
 
     Args:
-        learner: what values actions.
+        learner: of action values.
         params: its parameters.
         examples: leaves `[batch, ...]`.
         values: not looked at by a network of mean values.
@@ -201,8 +201,8 @@ def learn(
     """All gradient steps on one rollout.
 
     Args:
-        learner: what values actions.
-        config: what was chosen.
+        learner: of action values.
+        config: the options.
         state: whose parameters learn.
         examples: leaves `[groups, batch / groups, ...]`.
         key: for the order of the minibatches.

@@ -33,7 +33,7 @@ from research.rl.rollout import Trajectory
 
 @dataclass(frozen=True)
 class RecurrentPPO(PPO):
-    """What can be chosen: of the layers, a GRU comes after the hidden ones."""
+    """Options: of the layers, a GRU comes after the hidden ones."""
 
     memory_units: Annotated[
         int, "units of the policy's GRU, and of the value function's", COUNT
@@ -64,8 +64,8 @@ def make_recurrent_ppo(environment: Environment, config: RecurrentPPO) -> Experi
     """PPO in `environment` of a policy with a GRU; see `research.rl.algorithms.ppo`.
 
     Args:
-        environment: where.
-        config: what was chosen.
+        environment: to act in.
+        config: the options.
     """
     network = make_recurrent_network(
         environment, config.hidden, config.memory_units, config.channels
@@ -103,7 +103,7 @@ def make_sequences(
         network: policy and value function.
         params: its parameters, those that acted.
         memory: what it remembered before the first step, leaves `[environments, ...]`.
-        trajectory: what happened.
+        trajectory: leaves `[time, environments, ...]`.
         hyperparameters: `discount` and `gae_lambda`.
 
     Returns:

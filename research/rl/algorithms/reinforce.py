@@ -44,7 +44,7 @@ from research.rl.rollout import Episodes, Trajectory, collect, start
 
 @dataclass(frozen=True)
 class Reinforce(HiddenLayers, OnPolicy):
-    """What can be chosen of REINFORCE."""
+    """Options of REINFORCE."""
 
     episodes: Annotated[int, "whole episodes in all environments together", AMOUNT] = 2400
     baseline: Annotated[bool, "learn V(s) and take it from the returns"] = False
@@ -107,8 +107,8 @@ def make_reinforce(environment: Environment, config: Reinforce) -> Experiment:
     """REINFORCE in `environment`: one update is one episode of each, and one gradient step.
 
     Args:
-        environment: where; vectors beyond the bounds of its actions are clipped to them.
-        config: what was chosen.
+        environment: to act in; vectors beyond the bounds of its actions are clipped to them.
+        config: the options.
     """
     environment = clip_actions(environment)
     network = make_network(environment, config.hidden, config.channels)
@@ -150,14 +150,14 @@ def make_reinforce(environment: Environment, config: Reinforce) -> Experiment:
         played, steps = over_groups(play, config.groups, fresh, play_key, merge)
         counted = steps.weight > 0
 
-        def weighed() -> tuple[jax.Array, jax.Array]:
+        def weigh() -> tuple[jax.Array, jax.Array]:
             advantage = steps.advantage
             if config.normalise_returns:
-                advantage = losses.normalised(advantage, counted)
+                advantage = losses.normalise(advantage, counted)
             # So that a mean over all entries is one over the steps that count.
             return advantage, steps.weight / jnp.mean(steps.weight)
 
-        advantage, weight = of_all_groups(weighed, config.groups, learn_key)
+        advantage, weight = of_all_groups(weigh, config.groups, learn_key)
         steps = steps._replace(advantage=advantage, weight=weight)
         gradient_of = jax.grad(reinforce_loss, argnums=2, has_aux=True)
         (params, opt_state), parts = descend_over_groups(
@@ -176,7 +176,7 @@ def make_reinforce(environment: Environment, config: Reinforce) -> Experiment:
     def act(state: ReinforceState, observations: jax.Array) -> Distribution:
         return policy(state.params, observations)
 
-    def used(state: ReinforceState) -> Metrics:
+    def count_steps(state: ReinforceState) -> Metrics:
         return {"environment_steps": mean(state.environment_steps)}
 
     return make_acting(
@@ -188,7 +188,7 @@ def make_reinforce(environment: Environment, config: Reinforce) -> Experiment:
         evaluation_episodes=config.evaluation_episodes,
         items="episodes",
         groups=config.groups,
-        more=used,
+        more=count_steps,
     )
 
 
@@ -214,7 +214,7 @@ def make_steps(
         network: policy and value function.
         baseline: whether the value function is used.
         params: the network's parameters.
-        trajectory: what happened.
+        trajectory: leaves `[time, environments, ...]`.
         hyperparameters: `discount`.
     """
     value = final_value = jnp.zeros_like(trajectory.reward)

@@ -35,7 +35,7 @@ from research.rl.targets import polyak
 
 @dataclass(frozen=True)
 class SAC(ActorCritic):
-    """What can be chosen of soft actor-critic."""
+    """Options of soft actor-critic."""
 
     initial_temperature: Annotated[float, "weight of the entropy at the start", POSITIVE] = 1.0
     target_entropy: Annotated[
@@ -79,7 +79,7 @@ class SACNetworks(NamedTuple):
     def policy(self, params: Any, observation: jax.Array) -> SquashedGaussian:
         """The distributions of actions, for observations `[..., features]`."""
         mean, raw = jnp.split(self.actor.apply(params, observation), 2, axis=-1)
-        return SquashedGaussian(mean, bounded(raw))
+        return SquashedGaussian(mean, bound_log_deviation(raw))
 
     def target(
         self, params: SACParams, batch: Transition, temperature: jax.Array, noise: jax.Array
@@ -112,7 +112,7 @@ class SACNetworks(NamedTuple):
         return jnp.mean(temperature * log_probability - value), log_probability
 
 
-def bounded(raw: jax.Array) -> jax.Array:
+def bound_log_deviation(raw: jax.Array) -> jax.Array:
     """Log deviations between -10 and 2 from any network outputs: smooth, so that none gets stuck.
 
     Outputs near the middle stay about what they are.
@@ -132,7 +132,7 @@ def sac(environment: Environment, units: tuple[int, ...]) -> Algorithm:
     """Soft actor-critic, for actions from -1 to 1.
 
     Args:
-        environment: where.
+        environment: to act in.
         units: of each hidden layer of every network.
     """
     agent = networks(environment, units)

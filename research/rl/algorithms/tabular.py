@@ -34,7 +34,7 @@ Exploration = Literal["uniform", "epsilon_greedy", "softmax", "count_based"]
 
 @dataclass(frozen=True)
 class Tabular(Config):
-    """What can be chosen of learning a table."""
+    """Options of learning a table."""
 
     environment: Annotated[str, "where; observations are indices of states"] = "Maze-finite"
     method: Annotated[Method, "what an action's value is moved towards"] = "q_learning"
@@ -151,8 +151,8 @@ def make_tabular(
     """Learning a table in `environment`, whose observations are indices of states.
 
     Args:
-        environment: where; it has `states`.
-        config: what was chosen.
+        environment: to act in; it has `states`.
+        config: the options.
         mdp: the model, where it is known: it has which actions are possible, and how near the
             values are to the truth. Learning does not look at it.
 
@@ -176,7 +176,7 @@ def make_tabular(
             visits = state.visits[observation]
             bonus = exploration.with_bonus(value, visits, values["curiosity"])
             return Choice(bonus, exploration.epsilon_greedy(bonus, possible, 0.0))
-        epsilon = exploration.decayed(values["epsilon"], values["epsilon_decay"], state.steps)
+        epsilon = exploration.decay(values["epsilon"], values["epsilon_decay"], state.steps)
         return Choice(value, exploration.epsilon_greedy(value, possible, epsilon))
 
     def act(key: Key, choice: Choice) -> jax.Array:
@@ -208,7 +208,7 @@ def make_tabular(
         future = TARGETS[config.method](following, next_action)
         target = outcome.reward + values["discount"] * jnp.where(outcome.terminated, 0.0, future)
         times = state.visits[at] if config.decay_by_visit else state.steps
-        step_size = exploration.decayed(values["step_size"], values["step_size_decay"], times)
+        step_size = exploration.decay(values["step_size"], values["step_size_decay"], times)
         error = target - state.q_value[at]
         done = outcome.terminated | outcome.truncated
         episode_return = state.episode_return + outcome.reward

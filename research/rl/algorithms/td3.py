@@ -34,7 +34,7 @@ from research.rl.replay import Transition
 
 @dataclass(frozen=True)
 class TD3(ActorCritic):
-    """What can be chosen of TD3."""
+    """Options of TD3."""
 
     policy_delay: Annotated[
         int,
@@ -51,7 +51,7 @@ class TD3(ActorCritic):
         return td3(networks(environment, self.hidden, critics=2), self.policy_delay)
 
 
-def smoothed(
+def smooth(
     action: jax.Array, noise: jax.Array, deviation: jax.Array, limit: jax.Array
 ) -> jax.Array:
     """An action near `action`, within -1 and 1: clip(a + clip(σ ε, -c, c), -1, 1).
@@ -75,10 +75,10 @@ def td3_target(
     noise: jax.Array,
     values: Hyperparameters,
 ) -> jax.Array:
-    """R + γ min_i Q'_i(s', smoothed π'(s')), float32 `[batch]` (algorithm 1)."""
+    """R + γ min_i Q'_i(s', smooth π'(s')), float32 `[batch]` (algorithm 1)."""
     following = agent.action(params.target_actor, batch.final_observation)
     deviation, limit = values["smoothing_deviation"], values["smoothing_limit"]
-    action = smoothed(following, noise, deviation, limit)
+    action = smooth(following, noise, deviation, limit)
     value = agent.critics.apply(params.target_critics, batch.final_observation, action)
     return batch.reward + batch.discount * smallest(value)
 
@@ -89,7 +89,7 @@ def td3(agent: Deterministic, policy_delay: int) -> Algorithm:
     def policy(
         params: DeterministicParams, observation: jax.Array, values: Hyperparameters
     ) -> Gaussian:
-        return agent.exploring(params, observation, values["exploration_deviation"])
+        return agent.explore(params, observation, values["exploration_deviation"])
 
     def learn(
         params: DeterministicParams,

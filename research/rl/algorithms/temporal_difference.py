@@ -54,7 +54,7 @@ def td_zero(
     """`steps` steps of V(s) ← V(s) + α [r + γ V(s') - V(s)], with actions of the policy.
 
     Args:
-        environment: where; it has `states`.
+        environment: to act in; it has `states`.
         policy: float32 `[states, actions]`, probabilities.
         prediction: what is believed so far.
         key: for actions and steps.
@@ -73,7 +73,7 @@ def td_zero(
         inner, outcome = environment.step(step_key, prediction.environment, action)
         ahead = jnp.where(outcome.terminated, 0.0, prediction.value[outcome.final_observation])
         error = outcome.reward + discount * ahead - prediction.value[here]
-        rate = exploration.decayed(step_size, step_size_decay, prediction.visits[here])
+        rate = exploration.decay(step_size, step_size_decay, prediction.visits[here])
         return Prediction(
             prediction.value.at[here].add(rate * error),
             prediction.visits.at[here].add(1),

@@ -21,7 +21,7 @@ SHARES = {"train": 0.9, "validation": 0.05, "test": 0.05}
 
 @dataclass(frozen=True)
 class TextConfig(Config):
-    """What can be chosen of the text."""
+    """Options of the text."""
 
     text: Annotated[str, "a tfds data set, or a file of your own, *.txt in UTF-8", PATH] = (
         "encore_python_reference"
@@ -76,7 +76,7 @@ def text_sources(
     """The training text as one column of characters, each held-out one as rows.
 
     Args:
-        config: what was chosen.
+        config: the options.
         texts: of it.
         stretches: as `held_out` has it.
     """

@@ -69,7 +69,7 @@ class LanguageModelState(NamedTuple):
 
 @dataclass(frozen=True)
 class LanguageModel(TextConfig):
-    """What can be chosen of every model of characters."""
+    """Options of every model of characters."""
 
     batch_size: Annotated[int, "windows in one update", COUNT] = 32
     groups: Annotated[
@@ -87,7 +87,7 @@ class LanguageModel(TextConfig):
 
 @dataclass(frozen=True)
 class RecurrentLanguageModel(LanguageModel):
-    """What can be chosen of recurrent models."""
+    """Options of recurrent models."""
 
     stateful: Annotated[bool, "carry the state from window to window"] = False
     epochs: Annotated[int, "passes over the training text", AMOUNT] = 10
@@ -160,7 +160,7 @@ STATEFUL = RecurrentLanguageModel(stateful=True, epochs=20, learning_rate=5e-3)
 
 @dataclass(frozen=True)
 class TransformerLanguageModel(LanguageModel):
-    """What can be chosen of transformers."""
+    """Options of transformers."""
 
     steps: Annotated[int, "updates, each of windows drawn without replacement", AMOUNT] = 2000
     warmup_steps: Annotated[int, "updates in which the step size rises to its highest", AMOUNT] = (
@@ -238,7 +238,7 @@ def make_language_model(
     reported.
 
     Args:
-        config: what was chosen.
+        config: the options.
         net: predicts what comes next.
         vocabulary: of the characters.
         data: batches; None for a model that is only used.

@@ -35,8 +35,8 @@ class Writer(NamedTuple):
     read: Callable[[Any, Any, jax.Array], tuple[Any, jax.Array]]
 
 
-class Taste(NamedTuple):
-    """Which of the likely characters are drawn.
+class Sampling(NamedTuple):
+    """How characters are drawn from their logits.
 
     Attributes:
         temperature: what logits are divided by; 0 for always the likeliest.
@@ -49,28 +49,28 @@ class Taste(NamedTuple):
     top_p: jax.Array | float = 1.0
 
 
-def choose(logits: jax.Array, taste: Taste, key: Key) -> jax.Array:
+def choose(logits: jax.Array, sampling: Sampling, key: Key) -> jax.Array:
     """One character for each text, int32 `[...]`.
 
     Args:
         logits: float32 `[..., vocabulary]`.
-        taste: which are drawn; its values may be traced.
+        sampling: how; its values may be traced.
         key: for the draw.
 
     Source: Ackley et al. 1985 (temperature); Fan et al. 2018 (arXiv 1805.04833, top-k); Holtzman
         et al. 2020 (arXiv 1904.09751), section 3.1 (top-p).
     """
-    return _chosen(logits, taste, _noise(key, logits))
+    return _choose(logits, sampling, _noise(key, logits))
 
 
 def _noise(key: Key, logits: jax.Array) -> jax.Array:
-    """What `_chosen` draws by, of the shape of logits."""
+    """What `_choose` draws by, of the shape of logits."""
     return jax.random.gumbel(key, logits.shape, logits.dtype)
 
 
-def _chosen(logits: jax.Array, taste: Taste, noise: jax.Array) -> jax.Array:
+def _choose(logits: jax.Array, sampling: Sampling, noise: jax.Array) -> jax.Array:
     """`choose` by Gumbel noise, whose sum with logits is largest at a fair draw."""
-    temperature, top_k, top_p = map(jnp.asarray, taste)
+    temperature, top_k, top_p = map(jnp.asarray, sampling)
     scaled = logits / jnp.maximum(temperature, 1e-6)
 
     def of_all() -> jax.Array:
@@ -92,7 +92,7 @@ def _chosen(logits: jax.Array, taste: Taste, noise: jax.Array) -> jax.Array:
 
 
 def write(
-    writer: Writer, state: Any, prompt: np.ndarray, length: int, taste: Taste, key: Key
+    writer: Writer, state: Any, prompt: np.ndarray, length: int, sampling: Sampling, key: Key
 ) -> Iterator[np.ndarray]:
     """What follows a prompt, a few characters at a time; the same for the same key.
 
@@ -104,7 +104,7 @@ def write(
         state: of the experiment.
         prompt: int `[texts, characters]`, at least one character.
         length: characters to write.
-        taste: which are drawn.
+        sampling: how characters are drawn.
         key: for all draws.
 
     Yields:
@@ -113,9 +113,9 @@ def write(
     begin = jax.jit(partial(begin_text, writer))
     go_on = follow(writer, CHUNK)
     memory = begin(state, jnp.asarray(prompt, jnp.int32))
-    taste = Taste(*map(jnp.asarray, taste))
+    sampling = Sampling(*map(jnp.asarray, sampling))
     for first in range(0, length, CHUNK):
-        memory, chosen = go_on(state, memory, jnp.int32(first), taste, key)
+        memory, chosen = go_on(state, memory, jnp.int32(first), sampling, key)
         yield np.asarray(chosen)[:, : length - first]
 
 
@@ -135,7 +135,7 @@ def go_on_with(
     state: Any,
     memory: tuple[Any, jax.Array],
     first: jax.Array | int,
-    taste: Taste,
+    sampling: Sampling,
     key: Key,
 ) -> tuple[tuple[Any, jax.Array], jax.Array]:
     """So many characters more.
@@ -146,7 +146,7 @@ def go_on_with(
         state: of the experiment.
         memory: as `begin_text` gave it, or this.
         first: how many have been written before.
-        taste: which are drawn.
+        sampling: how characters are drawn.
         key: for all draws of the text.
 
     Returns:
@@ -159,7 +159,7 @@ def go_on_with(
 
     def one(memory: tuple, noise: jax.Array) -> tuple[tuple, jax.Array]:
         before, logits = memory
-        chosen = _chosen(logits, taste, noise)
+        chosen = _choose(logits, sampling, noise)
         return writer.read(state, before, chosen[:, None]), chosen
 
     memory, chosen = jax.lax.scan(one, memory, noise)
@@ -172,8 +172,8 @@ def make_glimpse(writer: Writer) -> Callable[[Any, Key], str]:
     prompt = writer.vocabulary.encode(opening).astype(np.int32)[None]
 
     @jax.jit
-    def written(state: Any, key: Key) -> jax.Array:
+    def write_glimpse(state: Any, key: Key) -> jax.Array:
         memory = begin_text(writer, state, jnp.asarray(prompt))
-        return go_on_with(writer, GLIMPSE, state, memory, 0, Taste(0.8), key)[1][0]
+        return go_on_with(writer, GLIMPSE, state, memory, 0, Sampling(0.8), key)[1][0]
 
-    return lambda state, key: writer.vocabulary.decode(written(state, key))
+    return lambda state, key: writer.vocabulary.decode(write_glimpse(state, key))

@@ -41,7 +41,7 @@ report shows."""
 
 @dataclass(frozen=True)
 class SequenceClassification(Config):
-    """What can be chosen of every net that classifies sequences."""
+    """Options of every net that classifies sequences."""
 
     epochs: Annotated[int, "passes over the training sequences", AMOUNT] = 10
     batch_size: Annotated[int, "sequences in one update", COUNT] = 64
@@ -68,7 +68,7 @@ def make_binary_classifier(
     The checkpoint with the highest validation accuracy is reported.
 
     Args:
-        config: what was chosen; where it has a `dropout_rate` or a `word_dropout_rate`, these count
+        config: the options; where it has a `dropout_rate` or a `word_dropout_rate`, these count
             too.
         net: called with tokens, `training`, `dropout_rate` and `word_dropout_rate`; draws from the
             stream "dropout"; gives logits `[batch]`.

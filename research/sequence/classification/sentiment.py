@@ -43,7 +43,7 @@ from research.sequence.classification.sentiment_pictures import show_predictions
 
 @dataclass(frozen=True)
 class SentimentClassification(SequenceClassification):
-    """What can be chosen of every net that classifies reviews."""
+    """Options of every net that classifies reviews."""
 
     reviews: Annotated[
         int,
@@ -84,7 +84,7 @@ class SentimentClassification(SequenceClassification):
 
 @dataclass(frozen=True)
 class BagOfWordsSentiment(SentimentClassification):
-    """What can be chosen of a bag of words."""
+    """Options of a bag of words."""
 
     longest: Annotated[int, "words in the longest stretch that counts as a token", COUNT] = 1
 
@@ -99,7 +99,7 @@ class BagOfWordsSentiment(SentimentClassification):
 
 @dataclass(frozen=True)
 class WordReaderSentiment(SentimentClassification):
-    """What can be chosen of nets that read embedded words."""
+    """Options of nets that read embedded words."""
 
     embedding: Annotated[int, "width of a word's embedding", COUNT] = 64
     dropout_rate: Annotated[float, "share dropped of what one layer gives the next", FRACTION] = 0.5
@@ -111,7 +111,7 @@ class WordReaderSentiment(SentimentClassification):
 
 @dataclass(frozen=True)
 class MeanEmbeddingSentiment(WordReaderSentiment):
-    """What can be chosen of a mean of embedded words."""
+    """Options of a mean of embedded words."""
 
     def net(self, vocabulary: int) -> nn.Module:
         """The mean of the embedded words."""
@@ -120,7 +120,7 @@ class MeanEmbeddingSentiment(WordReaderSentiment):
 
 @dataclass(frozen=True)
 class RecurrentSentiment(WordReaderSentiment):
-    """What can be chosen of a recurrent net."""
+    """Options of a recurrent net."""
 
     units: Annotated[int, "units of each recurrent layer, in each direction", COUNT] = 64
     layers: Annotated[int, "recurrent layers", DEPTH] = 1
@@ -145,7 +145,7 @@ class RecurrentSentiment(WordReaderSentiment):
 
 @dataclass(frozen=True)
 class TransformerSentiment(WordReaderSentiment):
-    """What can be chosen of a transformer."""
+    """Options of a transformer."""
 
     layers: Annotated[int, "blocks of attention and dense layers", DEPTH] = 1
     heads: Annotated[int, "of every attention", COUNT] = 2

@@ -106,7 +106,7 @@ def window_loss(
 
 @dataclass(frozen=True)
 class StreamForecasting(Config):
-    """What can be chosen of a GRU that learns to continue noisy sums of two sines."""
+    """Options of a GRU that learns to continue noisy sums of two sines."""
 
     steps: Annotated[int, "updates, one window of all streams each", AMOUNT] = 3000
     streams: Annotated[int, "series that run side by side", COUNT] = 32

@@ -37,7 +37,7 @@ from research.sequence.forecasts.forecast_pictures import show_forecast
 
 @dataclass(frozen=True)
 class Forecasting(Config):
-    """What can be chosen of every net that forecasts from a window."""
+    """Options of every net that forecasts from a window."""
 
     net: Annotated[WindowNet, "the kind of net", FIXED]
     epochs: Annotated[int, "passes over the training series", AMOUNT] = 20
@@ -88,7 +88,7 @@ def make_forecasting(
     `dropout_rate`, and `huber_delta`, beyond which errors count linearly (Huber 1964).
 
     Args:
-        config: what was chosen; with `one_by_one` there is a single feature.
+        config: the options; with `one_by_one` there is a single feature.
         data: what is fed.
         steps: updates in the run.
         features: of each value.

@@ -41,7 +41,7 @@ EVALUATIONS = 100
 
 @dataclass(frozen=True)
 class RidershipForecasting(Forecasting):
-    """What can be chosen of every net that forecasts the boardings of trains."""
+    """Options of every net that forecasts the boardings of trains."""
 
     cut: Annotated[Cut, "the book's splits, or all days with gaps between the splits"] = "published"
     epochs: Annotated[int, "passes over the training windows", AMOUNT] = 200
@@ -110,7 +110,7 @@ class RidershipForecasting(Forecasting):
 
 @dataclass(frozen=True)
 class RecurrentRidership(RidershipForecasting):
-    """What can be chosen of recurrent layers."""
+    """Options of recurrent layers."""
 
     units: Annotated[int, "units of each recurrent layer", COUNT] = 32
     layers: Annotated[int, "recurrent layers", DEPTH] = 1

@@ -49,7 +49,7 @@ class Forecasts(NamedTuple):
 
 @dataclass(frozen=True)
 class RidershipSarima(Config):
-    """What can be chosen of the model and of when it is fitted."""
+    """Options of the model and of when it is fitted."""
 
     cut: Annotated[Cut, "the book's splits, or all days with gaps between the splits"] = "published"
     window: Annotated[int, "days of a split before the first that is forecast", Range(4 * WEEK)] = (

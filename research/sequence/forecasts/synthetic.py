@@ -21,7 +21,7 @@ SIZES = {"train": 7000, "validation": 2000, "test": 1000}
 
 @dataclass(frozen=True)
 class SeriesForecasting(Forecasting):
-    """What can be chosen of every net that forecasts such series."""
+    """Options of every net that forecasts such series."""
 
     batch_size: Annotated[int, "series in one update", Range(1, SIZES["train"])] = 32
     window: Annotated[int, "values that are known", Range(4)] = 50
@@ -41,7 +41,7 @@ class SeriesForecasting(Forecasting):
 
 @dataclass(frozen=True)
 class RecurrentForecasting(SeriesForecasting):
-    """What can be chosen of recurrent layers."""
+    """Options of recurrent layers."""
 
     units: Annotated[int, "units of each recurrent layer", COUNT] = 20
     layers: Annotated[int, "recurrent layers", DEPTH] = 2
@@ -58,7 +58,7 @@ class RecurrentForecasting(SeriesForecasting):
 
 @dataclass(frozen=True)
 class ConvolutionForecasting(RecurrentForecasting):
-    """What can be chosen of a convolution with recurrent layers after it."""
+    """Options of a convolution with recurrent layers after it."""
 
     filters: Annotated[int, "of the convolution", COUNT] = 20
     stride: Annotated[int, "steps between two places of the convolution", FIXED] = 2
@@ -70,7 +70,7 @@ class ConvolutionForecasting(RecurrentForecasting):
 
 @dataclass(frozen=True)
 class WaveForecasting(SeriesForecasting):
-    """What can be chosen of a WaveNet."""
+    """Options of a WaveNet."""
 
     filters: Annotated[int, "features of every layer", COUNT] = 20
     dilations: Annotated[tuple[int, ...], "steps between the two that a layer sees", COUNT] = (

@@ -61,7 +61,7 @@ def make_dates(seed: int = 42) -> tuple[Pair, dict[str, ArraySource]]:
 
 @dataclass(frozen=True)
 class DateTranslation(Translation):
-    """What can be chosen of LSTMs that read and write dates, by an attention of the second."""
+    """Options of LSTMs that read and write dates, by an attention of the second."""
 
     attention: ClassVar[AttentionName] = "none"
 

@@ -13,12 +13,12 @@ import jax.numpy as jnp
 
 from research.data.text import END, PADDING, START
 from research.engine.experiment import Key
-from research.sequence.characters.writing import Taste, choose
+from research.sequence.characters.writing import Sampling, choose
 
 Read: TypeAlias = Callable[[Any, Any, jax.Array, jax.Array], tuple[Any, jax.Array]]
-"""(what stays, memory, int32 `[rows]` tokens, int32 scalar how many came before) -> the memory
-afterwards, and float32 `[rows, vocabulary]` logits of what follows. Leaves of what stays and of the
-memory are `[rows, ...]`: what stays is that of a text, the memory is that of what was read."""
+"""(encoded source, memory, int32 `[rows]` tokens, int32 scalar how many came before) -> the memory
+afterwards, and float32 `[rows, vocabulary]` logits of what follows. Leaves are `[rows, ...]`; the
+encoded source stays as it is, the memory is that of the tokens read so far."""
 
 
 class Decoded(NamedTuple):
@@ -35,12 +35,12 @@ class Decoded(NamedTuple):
     score: jax.Array
 
 
-def greedy(read: Read, stays: Any, memory: Any, length: int) -> Decoded:
+def greedy(read: Read, encoded: Any, memory: Any, length: int) -> Decoded:
     """The likeliest token after each, the first of equals.
 
     Args:
         read: what follows.
-        stays: leaves `[batch, ...]`.
+        encoded: the source, leaves `[batch, ...]`.
         memory: before the first token, leaves `[batch, ...]`.
         length: tokens at most.
     """
@@ -49,23 +49,23 @@ def greedy(read: Read, stays: Any, memory: Any, length: int) -> Decoded:
         # As a beam finds it: to `argmax`, -0 and 0 would be equals.
         return jax.lax.top_k(logits, 1)[1][:, 0]
 
-    return _one_by_one(read, stays, memory, length, likeliest)
+    return _one_by_one(read, encoded, memory, length, likeliest)
 
 
 def sample(
-    read: Read, stays: Any, memory: Any, length: int, temperature: jax.Array | float, key: Key
+    read: Read, encoded: Any, memory: Any, length: int, temperature: jax.Array | float, key: Key
 ) -> Decoded:
     """Draws each token; as `greedy`, with a temperature that divides logits."""
 
     def drawn(logits: jax.Array, place: jax.Array) -> jax.Array:
-        return choose(logits, Taste(temperature), jax.random.fold_in(key, place))
+        return choose(logits, Sampling(temperature), jax.random.fold_in(key, place))
 
-    return _one_by_one(read, stays, memory, length, drawn)
+    return _one_by_one(read, encoded, memory, length, drawn)
 
 
 def _one_by_one(
     read: Read,
-    stays: Any,
+    encoded: Any,
     memory: Any,
     length: int,
     pick: Callable[[jax.Array, jax.Array], jax.Array],
@@ -78,7 +78,7 @@ def _one_by_one(
 
     def turn(carry: tuple) -> tuple:
         place, memory, last, tokens, over, score = carry
-        memory, logits = read(stays, memory, last, place)
+        memory, logits = read(encoded, memory, last, place)
         chosen = jnp.where(over, PADDING, pick(logits, place).astype(jnp.int32))
         logs = jnp.take_along_axis(jax.nn.log_softmax(logits), chosen[:, None], axis=-1)[:, 0]
         score = score + jnp.where(over, 0.0, logs)
@@ -111,7 +111,7 @@ def length_penalty(length: jax.Array, strength: jax.Array | float) -> jax.Array:
 
 def beam_search(
     read: Read,
-    stays: Any,
+    encoded: Any,
     memory: Any,
     length: int,
     width: int,
@@ -124,7 +124,7 @@ def beam_search(
 
     Args:
         read: what follows.
-        stays: leaves `[batch, ...]`.
+        encoded: the source, leaves `[batch, ...]`.
         memory: before the first token, leaves `[batch, ...]`.
         length: tokens at most; a text that is not over then is ranked as it is.
         width: texts that are kept.
@@ -135,8 +135,8 @@ def beam_search(
         -inf where there are fewer texts than that.
     """
     batch = _rows(memory)
-    stays, memory = (
-        jax.tree.map(lambda leaf: jnp.repeat(leaf, width, 0), t) for t in (stays, memory)
+    encoded, memory = (
+        jax.tree.map(lambda leaf: jnp.repeat(leaf, width, 0), t) for t in (encoded, memory)
     )
 
     def more(carry: tuple) -> jax.Array:
@@ -145,7 +145,7 @@ def beam_search(
 
     def turn(carry: tuple) -> tuple:
         place, memory, tokens, over, log, size, last = carry
-        memory, logits = read(stays, memory, last.reshape(-1), place)
+        memory, logits = read(encoded, memory, last.reshape(-1), place)
         vocabulary = logits.shape[-1]
         logs = jax.nn.log_softmax(logits).reshape(batch, width, vocabulary)
         # By logits: two that differ may have the same rounded logarithms.

@@ -20,17 +20,17 @@ AttentionName: TypeAlias = Literal["none", "additive", "multiplicative"]
 of its input (Bahdanau); or by its state after one, on the way to the logits (Luong)."""
 
 
-class Source(NamedTuple):
-    """What stays of a sequence that was read.
+class Encoded(NamedTuple):
+    """An encoded sequence, as the decoder reads it.
 
     Attributes:
-        encoded: the encoder's outputs, float32 `[batch, keys, units]`.
-        offered: their share of the scores, `[batch, keys, any]`.
-        mask: bool `[batch, keys]`, which of them are there.
+        outputs: of the encoder, float32 `[batch, keys, units]`.
+        keys: of attention to them, `[batch, keys, any]`.
+        mask: bool `[batch, keys]`, False at padding.
     """
 
-    encoded: jax.Array
-    offered: jax.Array
+    outputs: jax.Array
+    keys: jax.Array
     mask: jax.Array
 
 
@@ -95,12 +95,12 @@ class EncoderDecoder(nn.Module):
             time, keys]`, None without any.
         """
         del training, dropout_rate
-        stays, states = self.encode(source)
+        encoded, states = self.encode(source)
         embedded, cell = self.embed_target(previous), CELLS[self.cell]
         if self.attention == "additive":
             # Each state depends on what the one before read: all of it is a loop.
             loop = nn.scan(
-                lambda module, states, token: module._attending_turn(stays, states, token),
+                lambda module, states, token: module._attending_turn(encoded, states, token),
                 variable_broadcast="params",
                 split_rngs={"params": False},
                 in_axes=1,
@@ -111,21 +111,21 @@ class EncoderDecoder(nn.Module):
         hidden, _ = recurrent(cell, self.decoder, embedded, states)
         if self.attention == "none":
             return self.logits(hidden), None
-        read, weights = self.attend.read(hidden, stays.encoded, stays.offered, stays.mask)
+        read, weights = self.attend.read(hidden, encoded.outputs, encoded.keys, encoded.mask)
         return self.logits(self._combined(read, hidden)), weights
 
-    def encode(self, source: jax.Array) -> tuple[Source, States]:
-        """What stays of a sequence, int `[batch, keys]`, and the decoder's states at the start."""
+    def encode(self, source: jax.Array) -> tuple[Encoded, States]:
+        """The encoded sequence, int `[batch, keys]`, and the decoder's states at the start."""
         mask = source != PADDING
-        encoded, last = self.encoder(self.embed_source(source), mask=mask)
+        outputs, last = self.encoder(self.embed_source(source), mask=mask)
         states = tuple(jnp.concatenate(leaves, axis=-1) for leaves in zip(*last, strict=True))
         if self.attention == "none":
             nothing = jnp.zeros((source.shape[0], 0, 0))
-            return Source(nothing, nothing, mask), states
-        return Source(encoded, self.attend.offer(encoded), mask), states
+            return Encoded(nothing, nothing, mask), states
+        return Encoded(outputs, self.attend.project_keys(outputs), mask), states
 
     def step(
-        self, stays: Source, states: States, token: jax.Array, place: jax.Array
+        self, encoded: Encoded, states: States, token: jax.Array, place: jax.Array
     ) -> tuple[States, jax.Array, jax.Array | None]:
         """One token of the target, int `[batch]`.
 
@@ -136,20 +136,20 @@ class EncoderDecoder(nn.Module):
         del place
         embedded = self.embed_target(token)
         if self.attention == "additive":
-            states, (hidden, read, weights) = self._attending_turn(stays, states, embedded)
+            states, (hidden, read, weights) = self._attending_turn(encoded, states, embedded)
             return states, self.logits(self._combined(read, hidden)), weights
         states = recurrent_step(CELLS[self.cell], self.decoder, embedded, states)
         if self.attention == "none":
             return states, self.logits(states[0]), None
         query = states[0][:, None]
-        read, weights = self.attend.read(query, stays.encoded, stays.offered, stays.mask)
+        read, weights = self.attend.read(query, encoded.outputs, encoded.keys, encoded.mask)
         return states, self.logits(self._combined(read[:, 0], states[0])), weights[:, 0]
 
     def _attending_turn(
-        self, stays: Source, states: States, embedded: jax.Array
+        self, encoded: Encoded, states: States, embedded: jax.Array
     ) -> tuple[States, Any]:
         query = states[0][:, None]
-        read, weights = self.attend.read(query, stays.encoded, stays.offered, stays.mask)
+        read, weights = self.attend.read(query, encoded.outputs, encoded.keys, encoded.mask)
         read, weights = read[:, 0], weights[:, 0]
         inputs = jnp.concatenate([embedded, read], axis=-1)
         states = recurrent_step(CELLS[self.cell], self.decoder, inputs, states)

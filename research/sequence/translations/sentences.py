@@ -97,7 +97,7 @@ def not_among(texts: Sequence[str], others: Sequence[str]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SentenceTranslation(Translation):
-    """What can be chosen of every net that translates sentences."""
+    """Options of every net that translates sentences."""
 
     training_pairs: Annotated[int, "pairs that are learned from", Range(1, PAIRS - 1)] = 100_000
     validation_pairs: Annotated[
@@ -159,7 +159,7 @@ class SentenceTranslation(Translation):
 
 @dataclass(frozen=True)
 class RecurrentTranslation(SentenceTranslation):
-    """What can be chosen of two LSTMs, of which the first reads and the second writes."""
+    """Options of two LSTMs, of which the first reads and the second writes."""
 
     attention: ClassVar[AttentionName] = "none"
     bidirectional: ClassVar[bool] = False
@@ -185,7 +185,7 @@ class RecurrentTranslation(SentenceTranslation):
 
 @dataclass(frozen=True)
 class TransformerTranslation(SentenceTranslation):
-    """What can be chosen of a transformer."""
+    """Options of a transformer."""
 
     features: Annotated[int, "width of a word's embedding and of every layer", COUNT] = 128
     heads: Annotated[int, "of every attention", COUNT, Divides(("features",))] = 8

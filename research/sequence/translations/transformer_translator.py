@@ -15,14 +15,14 @@ from research.layers.transformer import Block
 
 
 class Encoded(NamedTuple):
-    """What stays of a sequence that was read.
+    """An encoded sequence, as the decoder reads it.
 
     Attributes:
-        encoded: float32 `[batch, keys, width]`.
-        mask: bool `[batch, keys]`, which of them are there.
+        outputs: of the encoder, float32 `[batch, keys, width]`.
+        mask: bool `[batch, keys]`, False at padding.
     """
 
-    encoded: jax.Array
+    outputs: jax.Array
     mask: jax.Array
 
 
@@ -70,14 +70,14 @@ class TransformerTranslator(nn.Module):
 
         Dropped, by the stream "dropout": a share of what is embedded and of what each part adds.
         """
-        stays, _ = self.encode(source, training, dropout_rate)
+        encoded, _ = self.encode(source, training, dropout_rate)
         hidden = self._placed(self.embed_target(previous), jnp.int32(0))
         hidden = self._dropped(hidden, training, dropout_rate)
         for block in self.writers:
             hidden, _, weights = block(
                 hidden,
-                memory=stays.encoded,
-                memory_mask=stays.mask,
+                memory=encoded.outputs,
+                memory_mask=encoded.mask,
                 training=training,
                 dropout_rate=dropout_rate,
             )
@@ -101,7 +101,7 @@ class TransformerTranslator(nn.Module):
 
     def step(
         self,
-        stays: Encoded,
+        encoded: Encoded,
         memory: tuple[tuple[jax.Array, jax.Array], ...],
         token: jax.Array,
         place: jax.Array,
@@ -112,8 +112,8 @@ class TransformerTranslator(nn.Module):
             hidden, cache, weights = block(
                 hidden,
                 cache=Cache(keys, values, place),
-                memory=stays.encoded,
-                memory_mask=stays.mask,
+                memory=encoded.outputs,
+                memory_mask=encoded.mask,
             )
             after.append((cache.keys, cache.values))
         logits = self.logits(self.normalise_written(hidden[:, 0]))

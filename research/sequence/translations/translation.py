@@ -26,7 +26,7 @@ from research.sequence.translations.translator import Net, Translator, shift_rig
 
 @dataclass(frozen=True)
 class Translation(Config):
-    """What can be chosen of every translating net."""
+    """Options of every translating net."""
 
     epochs: Annotated[int, "passes over the training pairs", AMOUNT] = 10
     batch_size: Annotated[int, "pairs in one update", COUNT] = 32
@@ -60,7 +60,7 @@ def make_translation(
     `END` among them and padding not: `loss` in nats, and `accuracy`, given the true tokens before.
 
     Args:
-        config: what was chosen; where it has a `dropout_rate`, that counts too.
+        config: the options; where it has a `dropout_rate`, that counts too.
         net: reads and writes.
         pair: the languages.
         data: batches; None for a model that is only used.

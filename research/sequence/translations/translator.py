@@ -72,18 +72,20 @@ def write_targets(
         method: how they are chosen.
         key: for draws.
     """
-    stays, memory = net.apply(variables, source, method="encode")
+    encoded, memory = net.apply(variables, source, method="encode")
 
-    def read(stays: Any, memory: Any, token: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
-        memory, logits, _ = net.apply(variables, stays, memory, token, place, method="step")
+    def read(
+        encoded: Any, memory: Any, token: jax.Array, place: jax.Array
+    ) -> tuple[Any, jax.Array]:
+        memory, logits, _ = net.apply(variables, encoded, memory, token, place, method="step")
         # No target has these: a net that has learned nothing shall not write them either.
         return memory, logits.at[:, jnp.array([PADDING, START])].set(-jnp.inf)
 
     if method.beam > 1:
-        return beam_search(read, stays, memory, length, method.beam, method.strength)
+        return beam_search(read, encoded, memory, length, method.beam, method.strength)
     if key is not None:
-        return sample(read, stays, memory, length, method.temperature, key)
-    return greedy(read, stays, memory, length)
+        return sample(read, encoded, memory, length, method.temperature, key)
+    return greedy(read, encoded, memory, length)
 
 
 def translate(
