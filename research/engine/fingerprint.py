@@ -225,7 +225,7 @@ def code_digest(experiment_file: Path, root: Path = ROOT) -> dict[str, str]:
             continue
         source = file.read_bytes().replace(b"\r\n", b"\n")
         found[name] = hashlib.sha256(source).hexdigest()[:DIGITS]
-        for module in _imports(ast.parse(source, name), _package(name)) if follow else ():
+        for module in _imports(source, name) if follow else ():
             waiting.extend(_files(module, root))
     return dict(sorted(found.items()))
 
@@ -261,23 +261,21 @@ def _always() -> frozenset[str]:
     return frozenset(code_digest(Path(__file__)))
 
 
-def _imports(tree: ast.Module, package: str) -> Iterator[str]:
-    """Names that the imports of a module could load as modules."""
-    for node in ast.walk(tree):
+@functools.cache
+def _imports(source: bytes, name: str) -> frozenset[str]:
+    """Names that the imports of a file could load as modules."""
+    found = set()
+    for node in ast.walk(ast.parse(source, name)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
-                parents = package.split(".")
+                parents = Path(name).parent.parts
                 start = ".".join(parents[: len(parents) - node.level + 1])
                 base = f"{start}.{base}" if base else start
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
-
-
-def _package(name: str) -> str:
-    return ".".join(Path(name).parent.parts)
+            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return frozenset(found)
 
 
 def _files(module: str, root: Path) -> Iterator[Path]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from research.engine.identity import Identity
 from research.engine.selection import each_member
+
+if TYPE_CHECKING:
+    from research.engine.identity import Identity
 
 LEVEL = 0.95
 """The confidence of every interval, and what a difference has to reach to be shown."""

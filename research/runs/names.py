@@ -111,13 +111,13 @@ def find_meant(text: str, runs_dir: Path) -> list[Path]:
     path = Path(text)
     if (path / LEDGER_FILE).is_file():
         return [path]
-    runs = _by_name(runs_dir)
-    wanted = text.strip("/")
-    if path.is_dir() and not path.samefile(runs_dir):
+    if path.is_dir() and not (runs_dir.is_dir() and path.samefile(runs_dir)):
         # A folder of runs, as a shell completes it: `runs/vision/digits_cnn`.
-        below = [run for run in runs.values() if path.resolve() in run.resolve().parents]
+        below = _runs_below(path)
         if below:
             return [run for run in below if is_in_use(run.name)] or below
+    runs = _by_name(runs_dir)
+    wanted = text.strip("/")
     fitting = [name for name in runs if name == wanted] or _fitting(wanted, runs)
     fitting = [name for name in fitting if is_in_use(name)] or fitting
     return [runs[name] for name in fitting] if fitting else [find_run(text, runs_dir)]
@@ -155,6 +155,11 @@ def find_run(text: str, runs_dir: Path) -> Path:
     near = near or [name for name in runs if wanted in name][:3]
     hint = f"; did you mean {' or '.join(near)}?" if near else f"; see {runs_dir}"
     raise Mistake(f"there is no run {text} in {runs_dir}{hint}")
+
+
+def _runs_below(folder: Path) -> list[Path]:
+    """The runs in any folder, however deep, by name."""
+    return sorted(path.parent for path in folder.rglob(LEDGER_FILE))
 
 
 def _by_name(runs_dir: Path) -> dict[str, Path]:

@@ -14,6 +14,7 @@ from research.cli.display import Display
 from research.cli.main import main
 from research.engine.environment import POOL_SIZE
 from research.errors import Exit
+from tests.engine.verifying import forge
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = '''
@@ -268,3 +269,34 @@ def test_patience_needs_a_figure_that_is_known_to_be_better(tiny, capsys):
     code, told, _ = call(capsys, "run", "tiny", "--patience", "2")
     assert code == Exit.MISTAKE and "alpha/tiny evaluates nothing during a run" in told["error"]
     assert not Path("runs").exists()
+
+
+def test_many_runs_are_verified_by_one_command_and_each_has_its_verdict(tiny, capsys):
+    for seed in "0123":
+        assert main(["run", "tiny", "--smoke", "--seed", seed]) == 0
+    runs = {path.name[-1]: path for path in Path("runs/alpha/tiny").iterdir()}
+
+    def elsewhere(kind, line):
+        if kind == "header":
+            line["fingerprint"]["platform"] = "another"
+
+    def otherwise(kind, line):
+        if kind == "save":
+            line["digest"] = "0" * len(line["digest"])
+
+    code, report, _ = call(capsys, "verify", "runs/alpha")
+    assert code == 0 and report["verified"] and len(report["runs"]) == 4
+
+    forge(runs["1"], elsewhere)
+    (runs["2"] / "ledger.jsonl").write_text("nothing\n")
+    forge(runs["3"], otherwise)
+    assert main(["verify", "runs/alpha"]) == Exit.DIFFERENCE
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines[:3]] == [
+        "verified", "not comparable here", "damaged",
+    ]  # fmt: skip
+    assert lines[3].startswith("differs: runs/alpha/tiny/")
+    assert lines[4] == "4 runs: 1 verified, 1 not comparable here, 1 damaged, 1 differs"
+
+    assert main(["verify", "runs/alpha", "--interval", "0:8"]) == Exit.MISTAKE
+    assert "--interval is for one run, and these are 4" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 
 from research.cli.opening import named_of, opened_run
 from research.engine import ledger
+from research.engine.fingerprint import changed, code_digest
 from research.engine.identity import Identity, is_config_file_true, read_identity
 from research.engine.record import Silence
 from research.engine.verify import Judgement, verify
 from research.errors import Mistake
 from research.options.catalog import ROOT, catalog, load, resolve
 from research.options.config import config_fields
+from research.runs.files import read_header
 from tests.figures import differing, rows_of
 
 RECORDS = sorted(path.parent for path in (ROOT / "records").glob("*/*/*/ledger.jsonl"))
@@ -40,6 +43,38 @@ def test_a_record_is_whole_and_of_the_experiment_as_it_is_now(record: Path) -> N
     today = Identity(named.name, fields, identity.seed, population=identity.population)
     assert identity == today
     assert record == today.directory(ROOT / "records")
+
+
+def changed_since(record: Path) -> list[str]:
+    """The files that differ from those that the record was made by."""
+    header, _ = read_header(record)
+    return changed(header["code"], code_of(header["experiment"]))
+
+
+@functools.cache
+def code_of(experiment: str) -> dict[str, str]:
+    return code_digest(resolve(experiment, catalog()).path)
+
+
+def test_records_whose_code_has_changed_are_named(tmp_path: Path) -> None:
+    """Named in the reason of a skip: replaying them all takes hours (`verify records`)."""
+    record = tmp_path / "record"
+    record.mkdir()
+    chain = ledger.read(RECORDS[0] / "ledger.jsonl")
+    code = code_of(chain.header["experiment"])
+    header = {**chain.header, "code": code}
+    ledger.append(record / "ledger.jsonl", "header", header, ledger.FIRST)
+    assert changed_since(record) == [], "made by the code of today"
+    (record / "ledger.jsonl").unlink()
+    header["code"] = code | {"research/engine/program.py": "0" * 16}
+    ledger.append(record / "ledger.jsonl", "header", header, ledger.FIRST)
+    assert changed_since(record) == ["research/engine/program.py changed"]
+
+    stale = sorted(
+        {name.rsplit("/", 1)[0] for name in NAMES if changed_since(ROOT / "records" / name)}
+    )
+    if stale:
+        pytest.skip(f"made by other code than that of today: {', '.join(stale)}")
 
 
 @pytest.mark.slow

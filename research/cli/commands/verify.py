@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.display import Display
 from research.cli.opening import named_of, opened_run
 from research.cli.pace import AUTO, CORES, RUNS_DIR, TEXT, RunsDir, cores_mistakes, cores_wanted
 from research.cli.terminal import make_console
-from research.errors import Exit, Mistake
+from research.engine.directory import LEDGER_FILE
+from research.errors import EncoreError, Exit, Mistake, Stopped
 from research.options.configure import added_since
 from research.options.ranges import PATH
-from research.runs.names import find_run
+from research.runs.files import read_header
+from research.runs.names import find_meant, find_run
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity
@@ -55,6 +57,13 @@ CODES = {
     "INCOMPARABLE": Exit.INCOMPARABLE,
 }
 """Name of a judgement -> exit code."""
+WORDS = {
+    Exit.DONE: "verified",
+    Exit.INCOMPARABLE: "not comparable here",
+    Exit.DAMAGED: "damaged",
+    Exit.DIFFERENCE: "differs",
+}
+"""What each exit code says of one of several runs, the worst last."""
 
 
 def parse_interval(text: str) -> tuple[int, int] | None:
@@ -68,8 +77,89 @@ def parse_interval(text: str) -> tuple[int, int] | None:
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Replay, compare, and say what was found."""
-    (text,), options = parse(COMMAND, tokens)
-    run = find_run(text, Path(options.runs_dir))
+    texts, options = parse(COMMAND, tokens)
+    runs = list(dict.fromkeys(run for text in texts for run in meant(text, Path(options.runs_dir))))
+    if len(runs) == 1:
+        verdict = _replay(runs[0], options, context)
+        _print(verdict, runs[0], context.human)
+        report = report_of(runs[0], verdict)
+        return Outcome(report, Exit(report["exit_code"]))
+    for name in ("member", "interval", "text"):
+        if getattr(options, name) not in ("", None):
+            raise Mistake(f"--{name} is for one run, and these are {len(runs)}")
+    reports = []
+    for run in runs:
+        reports.append(_replay_of_many(run, options, context))
+        print(_line(reports[-1]), file=context.human, flush=True)
+    return _outcome(reports, context.human)
+
+
+def meant(text: str, runs_dir: Path) -> list[Path]:
+    """The runs in a folder of runs, or the one run that `text` stands for.
+
+    Raises:
+        Mistake: none fits, or several do and `text` is no folder.
+    """
+    path = Path(text)
+    if path.is_dir() and not (path / LEDGER_FILE).is_file():
+        return find_meant(text, runs_dir)
+    return [find_run(text, runs_dir)]
+
+
+def _replay_of_many(run: Path, options: Options, context: Context) -> dict[str, Any]:
+    """The report on one of several runs: what stops one does not stop the others."""
+    import jax
+
+    header, _ = read_header(run)
+    made_on = (header.get("fingerprint") or {}).get("platform")
+    try:
+        if made_on not in (None, jax.default_backend()):
+            # Chaos takes it out of any tolerance: hours would be spent to say nothing.
+            raise Mistake(f"made on another platform, {made_on}")
+        return report_of(run, _replay(run, options, context))
+    except Stopped:
+        raise
+    except EncoreError as error:
+        damaged = error.exit_code in (Exit.DAMAGED, Exit.DIFFERENCE)
+        code = error.exit_code if damaged else Exit.INCOMPARABLE
+        return {"run_dir": str(run), "verified": False, "error": str(error), "exit_code": int(code)}
+    finally:
+        jax.clear_caches()
+
+
+def _line(report: Mapping[str, Any]) -> str:
+    """One run among several: its verdict, its name, and the first reason."""
+    reasons = (report.get("error"), *report.get("findings", ()), *report.get("notes", ()))
+    reason = next((str(reason).splitlines()[0] for reason in reasons if reason), "")
+    explained = f": {reason}" if reason and not report["verified"] else ""
+    return f"{WORDS[Exit(report['exit_code'])]}: {report['run_dir']}{explained}"
+
+
+def _outcome(reports: Sequence[Mapping[str, Any]], file: TextIO) -> Outcome:
+    """The sum over several runs; the exit code is that of the worst verdict."""
+    codes = [Exit(report["exit_code"]) for report in reports]
+    counts = {words: codes.count(code) for code, words in WORDS.items() if code in codes}
+    summary = ", ".join(f"{count} {words}" for words, count in counts.items())
+    print(f"{len(reports)} runs: {summary}", file=file)
+    worst = next(code for code in reversed(WORDS) if code in codes)
+    return Outcome(
+        {"verified": worst is Exit.DONE, "runs": list(reports), "exit_code": int(worst)}, worst
+    )
+
+
+def report_of(run: Path, verdict: Verdict) -> dict[str, Any]:
+    """What `--json` prints of one run."""
+    code = CODES[verdict.judgement.name]
+    return {
+        "run_dir": str(run),
+        "verified": code == Exit.DONE,
+        **verdict._asdict(),
+        "judgement": verdict.judgement.value,
+        "exit_code": int(code),
+    }
+
+
+def _replay(run: Path, options: Options, context: Context) -> Verdict:
     from research.engine.environment import fix_devices
     from research.engine.identity import read_identity
     from research.engine.own_files import find
@@ -108,7 +198,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
                 "items": ready.experiment.items,
             }
         )
-        verdict = verify(
+        return verify(
             ready.program,
             identity,
             run,
@@ -118,16 +208,6 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
             members,
             cores_wanted(options.cores),
         )
-    _print(verdict, run, context.human)
-    code = CODES[verdict.judgement.name]
-    report = {
-        "run_dir": str(run),
-        "verified": code == Exit.DONE,
-        **verdict._asdict(),
-        "judgement": verdict.judgement.value,
-        "exit_code": int(code),
-    }
-    return Outcome(report, code)
 
 
 def block_of(identity: Identity, member: int) -> range:
@@ -173,12 +253,23 @@ COMMAND = Command(
     There are three verdicts. Verified: at least one step was made again, and every save that was is
     equal to the bit. Differs: something is not what the ledger says. Cannot be verified here:
     nothing could be compared to the bit, as on another CPU or with other versions; how far the run
-    agrees within a tolerance is said, and proves nothing.""",
-    arguments=(Argument("RUN", "a run's directory, or a part of its name that only one has"),),
+    agrees within a tolerance is said, and proves nothing.
+
+    Of several runs, each is replayed and has a line with its verdict. Those made on another
+    platform, and those whose data are missing, are named as not comparable here. The exit code is
+    that of the worst verdict.""",
+    arguments=(
+        Argument(
+            "RUN",
+            "a run's directory, a part of its name that only one has, or a folder of runs",
+            many=True,
+        ),
+    ),
     options=Options,
     examples=(
         ("verify digits_cnn", "the only run of that experiment, whole"),
         ("verify 3f2a --interval 1000:1500", "from the checkpoint of step 1000 to step 1500"),
+        ("verify records", "each recorded run: verified, differs, or not comparable here"),
     ),
     exits=(Exit.DIFFERENCE, Exit.DAMAGED, Exit.INCOMPARABLE),
     execute=execute,
