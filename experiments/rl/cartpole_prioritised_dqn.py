@@ -5,7 +5,7 @@ first with exponent .4, in the end with 1, when nothing of the bias is left (Sch
 arXiv 1511.05952). All else is as in rl/cartpole_dqn.
 
 Run: python launch.py run rl/cartpole_prioritised_dqn
-Expected: evaluation episode_return 499.6 over 8 seeds
+Expected: evaluation episode_return 500.0 over 8 seeds
 Time: 45 s
 """
 
