@@ -17,7 +17,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import numpy as np
@@ -102,25 +102,36 @@ def _write(content: Path, examples: int, parts: Iterator[Columns]) -> str:
     content.mkdir()
     digest = column_functions.Digest()
     kinds: dict[str, str] = {}
-    ends: dict[str, list[int]] = {}
+    lengths: dict[str, list[Any]] = {}
     with contextlib.ExitStack() as stack:
         files: dict[str, BinaryIO] = {}
         for part in parts:
             digest.update(part)
             for name, column in part.items():
-                text = column.dtype == object
                 if name not in files:
-                    kinds[name] = "text" if text else "array"
+                    kinds[name] = _kind(column)
                     files[name] = stack.enter_context(_path(content, name).open("wb"))
-                    if not text:
+                    if kinds[name] == "array":
                         _write_header(files[name], column.dtype, (examples, *column.shape[1:]))
-                if text:
-                    ends.setdefault(name, []).extend(map(len, column))
-                files[name].write(b"".join(column) if text else column.tobytes())
-    for name, lengths in ends.items():
-        np.save(_ends(content, name), np.cumsum([0, *lengths]))
+                if kinds[name] == "array":
+                    files[name].write(column.tobytes())
+                elif kinds[name] == "text":
+                    lengths.setdefault(name, []).extend(map(len, column))
+                    files[name].write(b"".join(column))
+                else:
+                    lengths.setdefault(name, []).extend(value.shape for value in column)
+                    files[name].write(b"".join(value.tobytes() for value in column))
+    for name, each in lengths.items():
+        np.save(_ends(content, name), np.cumsum([0, *each]) if kinds[name] == "text" else each)
     (content / "manifest.json").write_text(json.dumps({"columns": kinds}), encoding="utf-8")
     return digest.hexdigest()
+
+
+def _kind(column: np.ndarray) -> str:
+    """`array`, `text`, or of a ragged column the dtype of its elements."""
+    if column.dtype != object:
+        return "array"
+    return "text" if column_functions.is_text(column) else column[0].dtype.str
 
 
 def _write_header(file: BinaryIO, dtype: np.dtype, shape: tuple[int, ...]) -> None:
@@ -132,11 +143,19 @@ def _write_header(file: BinaryIO, dtype: np.dtype, shape: tuple[int, ...]) -> No
 def _open(content: Path, name: str, kind: str) -> np.ndarray:
     if kind == "array":
         return np.load(_path(content, name), mmap_mode="r", allow_pickle=False)
-    whole = _path(content, name).read_bytes()
-    ends = np.load(_ends(content, name), allow_pickle=False).tolist()
-    texts = np.empty(len(ends) - 1, object)
-    texts[:] = [whole[start:end] for start, end in itertools.pairwise(ends)]
-    return texts
+    lengths = np.load(_ends(content, name), allow_pickle=False)
+    if kind == "text":
+        text = _path(content, name).read_bytes()
+        return column_functions.as_objects(
+            [text[start:end] for start, end in itertools.pairwise(lengths.tolist())]
+        )
+    ends = np.cumsum([0, *np.prod(lengths, axis=1, dtype=int)]).tolist()
+    # An empty file cannot be mapped.
+    whole = np.memmap(_path(content, name), kind, "r") if ends[-1] else np.empty(0, kind)
+    pairs = zip(itertools.pairwise(ends), lengths.tolist(), strict=True)
+    return column_functions.as_objects(
+        [whole[start:end].reshape(shape).view(np.ndarray) for (start, end), shape in pairs]
+    )
 
 
 def _path(content: Path, name: str) -> Path:

@@ -1,14 +1,15 @@
-"""Decoded examples as columns: made from examples, joined, hashed.
+"""Decoded examples as columns: made from examples, padded, joined, hashed, fit for the device.
 
-A column is an array `[examples, ...]` of numbers, or of dtype object holding `bytes` (text).
+A column is an array `[examples, ...]` of numbers. Where examples differ in length it has dtype
+object `[examples]`, and holds `bytes` (text) or arrays of one dtype and rank (a ragged column).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -20,40 +21,114 @@ Columns = dict[str, np.ndarray]
 _CHUNK = 4096
 
 
-def from_examples(examples: Sequence[Mapping[str, Any]], whose: str) -> Columns:
-    """Columns of decoded examples; nested names are joined by `/`.
+class Form(NamedTuple):
+    """What the examples of a column have in common.
+
+    Attributes:
+        dtype: of their elements.
+        shape: of an example, None where it varies.
+    """
+
+    dtype: Any
+    shape: tuple[int | None, ...]
+
+
+def from_examples(examples: Sequence[Mapping[str, Any]], forms: Mapping[str, Form]) -> Columns:
+    """Columns of decoded examples, named as by `flatten`.
 
     Args:
         examples: at least one.
+        forms: of each column that is wanted.
+    """
+    flat = [flatten(example) for example in examples]
+    return {name: _column([each[name] for each in flat], forms[name]) for name in sorted(forms)}
+
+
+def flatten(nested: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a nested mapping, their names joined by `/`."""
+    flat = {}
+    for name, value in nested.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}/{inner}": each for inner, each in flatten(value).items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _column(values: list[Any], form: Form) -> np.ndarray:
+    if isinstance(values[0], bytes):
+        return as_objects(values)
+    if None not in form.shape:
+        return np.stack([np.asarray(value) for value in values])
+    # An example without elements does not know its other axes.
+    empty = np.zeros([size or 0 for size in form.shape], form.dtype)
+    return as_objects([np.asarray(value, form.dtype) if len(value) else empty for value in values])
+
+
+def as_objects(values: Sequence[Any]) -> np.ndarray:
+    """A column of dtype object `[examples]` with these values."""
+    column = np.empty(len(values), object)
+    for row, value in enumerate(values):  # At once, NumPy would stack arrays that are alike.
+        column[row] = value
+    return column
+
+
+def pad(examples: Sequence[Any], length: int, dtype: Any) -> np.ndarray:
+    """Examples of varying length as one array, with zeros after the elements of each.
+
+    Args:
+        examples: lists or arrays `[elements, ...]` of at most `length`, alike in their other axes.
+        length: elements that each has then.
+        dtype: of the array.
+
+    Returns:
+        `[examples, length, ...]`.
+    """
+    rest = np.shape(examples[0])[1:] if len(examples) else ()
+    padded = np.zeros((len(examples), length, *rest), dtype)
+    for row, example in zip(padded, examples, strict=True):
+        row[: len(example)] = example
+    return padded
+
+
+def pad_column(columns: Columns, name: str, length: int, whose: str) -> Columns:
+    """The columns, a ragged one padded, with a column `<name>/count` beside it.
+
+    Args:
+        columns: decoded examples.
+        name: of the ragged one.
+        length: elements that each of its examples has then.
         whose: what a message calls them.
 
+    Returns:
+        `name` as `[examples, length, ...]`, padded with zeros; its count as int32 `[examples]`: how
+        many elements are real.
+
     Raises:
-        Mistake: if a column's examples differ in shape.
+        Mistake: if it is not ragged, an example is longer, or examples differ in other axes.
     """
-    flat = [dict(_flat(example)) for example in examples]
-    return {name: _column(name, [each[name] for each in flat], whose) for name in sorted(flat[0])}
-
-
-def _flat(example: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in example.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}/")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def _column(name: str, values: list[Any], whose: str) -> np.ndarray:
-    if isinstance(values[0], bytes):
-        column = np.empty(len(values), object)
-        column[:] = values
-        return column
-    try:
-        return np.stack([np.asarray(value) for value in values])
-    except ValueError:
+    column = columns[name]
+    if is_text(column) or column.dtype != object:
+        what = "is text" if column.dtype == object else f"has examples of shape {column.shape[1:]}"
+        raise Mistake(f"{whose}: column {name!r} {what}; only columns of varying length are padded")
+    counts = np.fromiter(map(len, column), np.int32, len(column))
+    if len(column) and counts.max() > length:
         raise Mistake(
-            f"{whose}: the examples of column {name!r} differ in shape, so they cannot be one "
-            "array. Choose other columns (features=...), or write a Source that pads them."
-        ) from None
+            f"{whose}: an example of column {name!r} has {counts.max()} elements, more than the "
+            f"{length} that it is padded to; name a larger number"
+        )
+    if len({example.shape[1:] for example in column}) > 1:
+        raise Mistake(
+            f"{whose}: the examples of column {name!r} differ in more than their length; make them "
+            "alike by a function (Mapped)"
+        )
+    dtype = column[0].dtype if len(column) else np.float32
+    return {**columns, name: pad(column, length, dtype), f"{name}/count": counts}
+
+
+def is_text(column: np.ndarray) -> bool:
+    """Whether a column holds texts."""
+    return column.dtype == object and not (len(column) and isinstance(column[0], np.ndarray))
 
 
 def join(parts: Sequence[Columns]) -> Columns:
@@ -79,16 +154,20 @@ class Digest:
             ValueError: if columns are not of the form of those before.
         """
         names = sorted(columns)
+        count = len(columns[names[0]])
+        if self._form and not count:
+            return  # No example tells what a ragged column holds.
         form = {name: _form(columns[name]) for name in names}
-        if self._form and form != self._form:
+        if self._examples and form != self._form:
             raise ValueError(f"columns are {form}, and were {self._form}")
-        self._form, self._examples = form, self._examples + len(columns[names[0]])
-        for start in range(0, len(columns[names[0]]), _CHUNK):
+        self._form, self._examples = form, self._examples + count
+        for start in range(0, count, _CHUNK):
             chunk = {name: columns[name][start : start + _CHUNK] for name in names}
             for name in names:
                 if chunk[name].dtype == object:
-                    lengths = np.fromiter(map(len, chunk[name]), "<i8", len(chunk[name]))
-                    self._lengths.setdefault(name, hashlib.sha256()).update(lengths.data)
+                    lengths = [_lengths(value) for value in chunk[name]]
+                    state = self._lengths.setdefault(name, hashlib.sha256())
+                    state.update(np.array(lengths, "<i8").data)
             parts = [_as_bytes(column) for column in chunk.values()]
             if all(isinstance(part, np.ndarray) for part in parts):
                 self._content.update(np.concatenate(parts, axis=1).data)
@@ -109,25 +188,44 @@ def digest(columns: Mapping[str, np.ndarray]) -> str:
     Content: the bytes of each example in order, within an example column by column sorted by name:
     a number's bytes little-endian in C order in the dtype it has when decoded, a text's own bytes.
     So it does not depend on how or where the files were written. Form: how many examples there
-    are, and of each column its name, dtype, shape, and how long each text is, without which the
-    same bytes could be other content. (Ledgers of before there was a form have the first alone.)
+    are, and of each column its name, dtype, shape, and how long each text or ragged example is,
+    without which the same bytes could be other content. (Ledgers of before there was a form have
+    the first alone.)
     """
     state = Digest()
     state.update(columns)
     return state.hexdigest()
 
 
+def with_meaning(whole: str, meaning: str) -> str:
+    """A digest as `digest` gives it, its content's half hashed with what the content means."""
+    content, form = whole.split("-")
+    return f"{hashlib.sha256(f'{content}{meaning}'.encode()).hexdigest()}-{form}"
+
+
 def _form(column: np.ndarray) -> str:
     """The dtype and the shape of an example."""
-    dtype = "text" if column.dtype == object else column.dtype.newbyteorder("<").str
-    return f"{dtype} {list(column.shape[1:])}"
+    if is_text(column):
+        return "text []"
+    if column.dtype == object:
+        return f"{column[0].dtype.newbyteorder('<').str} ragged, {column[0].ndim} axes"
+    return f"{column.dtype.newbyteorder('<').str} {list(column.shape[1:])}"
+
+
+def _lengths(value: bytes | np.ndarray) -> int | tuple[int, ...]:
+    return len(value) if isinstance(value, bytes) else value.shape
 
 
 def _as_bytes(column: np.ndarray) -> np.ndarray | list[bytes]:
-    if column.dtype == object:
+    if is_text(column):
         return list(column)
-    little = np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("<"))
-    return little.reshape(len(column), -1).view(np.uint8)
+    if column.dtype == object:
+        return [_little(value).tobytes() for value in column]
+    return _little(column).reshape(len(column), -1).view(np.uint8)
+
+
+def _little(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
 
 
 def for_device(columns: Mapping[str, np.ndarray], whose: str) -> dict[str, np.ndarray]:
@@ -138,7 +236,7 @@ def for_device(columns: Mapping[str, np.ndarray], whose: str) -> dict[str, np.nd
         whose: what a message calls them.
 
     Raises:
-        Mistake: if a column is text, is called `weight`, or holds integers past int32.
+        Mistake: if a column is text or ragged, is called `weight`, or holds integers past int32.
     """
     return {name: _device_column(name, column, whose) for name, column in columns.items()}
 
@@ -146,10 +244,16 @@ def for_device(columns: Mapping[str, np.ndarray], whose: str) -> dict[str, np.nd
 def _device_column(name: str, column: np.ndarray, whose: str) -> np.ndarray:
     if name == "weight":
         raise Mistake(f"{whose}: a column may not be called 'weight', which a batch adds")
-    if column.dtype == object:
+    if is_text(column):
         raise Mistake(
             f"{whose}: column {name!r} is text, which cannot lie on a device. Choose other "
-            "columns (features=...), or turn it into numbers first (ArraySource)."
+            "columns (features=...), or turn it into numbers first (Mapped)."
+        )
+    if column.dtype == object:
+        raise Mistake(
+            f"{whose}: the examples of column {name!r} differ in length, and cannot lie on a "
+            f"device. Pad them (padded={{{name!r}: ...}}), choose other columns (features=...), or "
+            "make them alike first (Mapped)."
         )
     dtype = jax.dtypes.canonicalize_dtype(column.dtype)
     if dtype.itemsize < column.dtype.itemsize and dtype.kind in "iu" and column.size:

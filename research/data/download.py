@@ -16,6 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 
 from research.data import builders
 from research.data.prepared import Prepared, find, missing, parse, tfds_module
+from research.data.sources import Mapped
 from research.data.storage import exclusive, tfds_directory
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Source
@@ -36,9 +37,12 @@ def prepare(sources: Iterable[Source], console: Console) -> None:
         Mistake: if there is no such data set, no network, or TensorFlow is needed and missing.
         Damaged: if what was downloaded or prepared is not what it should be.
     """
-    names = list(
-        dict.fromkeys(source.dataset for source in sources if isinstance(source, TfdsSplit))
-    )
+    names: dict[str, None] = {}
+    for source in sources:
+        while isinstance(source, Mapped):
+            source = source.source
+        if isinstance(source, TfdsSplit):
+            names[source.dataset] = None
     if not names:
         console.print("Nothing to prepare: the data is made, not read.")
     for name in names:

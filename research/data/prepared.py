@@ -15,8 +15,7 @@ import numpy as np
 
 from research.data import builders
 from research.data import cache as decoded_cache
-from research.data import columns as column_functions
-from research.data.columns import Columns
+from research.data.columns import Columns, Form, flatten, from_examples
 from research.data.storage import data_directories
 from research.errors import Damaged, Mistake
 from research.places import cache_directory
@@ -194,7 +193,17 @@ class Prepared:
             examples = self._reader(split).__getitems__(index.tolist())
         except Exception as error:
             raise self._damaged(split, index, error) from error
-        return column_functions.from_examples(examples, f"{self.name} {split}")
+        return from_examples(examples, self._forms)
+
+    @functools.cached_property
+    def _forms(self) -> dict[str, Form]:
+        """Of each column but lists of texts and lists of lists, which are not read."""
+        known = flatten(self.builder.info.features.get_tensor_info())
+        return {
+            name: Form(form.np_dtype, form.shape)
+            for name, form in known.items()
+            if not form.sequence_rank or (form.sequence_rank == 1 and form.np_dtype != np.object_)
+        }
 
     def cached(self, split: str) -> Columns | None:
         """All of a split, decoded and memory-mapped, from the cache or else into it.

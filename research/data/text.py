@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from research.data.columns import pad
 from research.data.tfds_split import TfdsSplit
 from research.engine.own_files import read_bytes
 from research.errors import Mistake
@@ -233,10 +234,7 @@ class Tokens:
 
     def _padded(self, numbers: Sequence[Sequence[int]], length: int) -> np.ndarray:
         dtype = np.uint16 if len(self) <= 2**16 else np.int32
-        rows = np.full((len(numbers), max(1, length)), PADDING, dtype)
-        for row, some in zip(rows, numbers, strict=True):
-            row[: len(some)] = some
-        return rows
+        return pad(numbers, max(1, length), dtype)
 
 
 def cut(text: str, unit: Unit) -> list[str]:

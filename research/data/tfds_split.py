@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -26,12 +27,16 @@ class TfdsSplit:
     Attributes:
         dataset: `mnist`, `mnist:3.0.1`, `imdb_reviews/plain_text`; `encore_digits` prepares itself.
         split: `train`, `train[:55000]`, `train[10%:]`, `train[:1000]+test`.
-        features: the columns wanted, by name; all where empty.
+        features: the columns wanted, by name; all where empty. Lists of texts are never read, nor
+            are lists of lists.
+        padded: ragged column (`objects/bbox`) -> elements that each example is padded to, as
+            `research.data.columns.pad_column` does it; a column `objects/bbox/count` is added.
     """
 
     dataset: str
     split: str
     features: tuple[str, ...] = ()
+    padded: Mapping[str, int] = dataclasses.field(default_factory=dict, hash=False)
 
     @functools.cached_property
     def _prepared(self) -> Prepared:
@@ -44,8 +49,8 @@ class TfdsSplit:
     @property
     def name(self) -> str:
         """`fashion_mnist/3.0.1 train[:55000]`."""
-        chosen = f" ({', '.join(self.features)})" if self.features else ""
-        return f"{self._prepared.name} {self.split}{chosen}"
+        chosen = [*self.features, *(f"{name} padded to {n}" for name, n in self.padded.items())]
+        return f"{self._prepared.name} {self.split}" + (f" ({', '.join(chosen)})" if chosen else "")
 
     def __len__(self) -> int:
         """The number of examples."""
@@ -53,8 +58,13 @@ class TfdsSplit:
 
     def class_names(self, column: str) -> tuple[str, ...]:
         """What tfds calls the classes of a column of class numbers; empty where it has no names."""
-        features = dict(self._prepared.builder.info.features.items())
-        return tuple(getattr(features.get(column), "names", None) or ())
+        feature: Any = self._prepared.builder.info.features
+        try:
+            for name in column.split("/"):
+                feature = feature[name]
+        except (KeyError, TypeError):
+            return ()
+        return tuple(getattr(feature, "names", None) or ())
 
     @functools.cached_property
     def _decoded(self) -> list[Columns] | None:
@@ -74,7 +84,7 @@ class TfdsSplit:
         object that holds `bytes`.
         """
         decoded = self._decoded if self._decoded is not None else [*self._parts()]
-        if not decoded:
+        if not len(self):
             return self.read(np.arange(0))
         return self._chosen(column_functions.join(decoded))
 
@@ -110,7 +120,7 @@ class TfdsSplit:
             )
         if not parts:
             some = self._prepared.read(self._slices[0].split, np.array([0]))
-            return self._chosen({name: column[:0] for name, column in some.items()})
+            return {name: column[:0] for name, column in self._chosen(some).items()}
         back = np.argsort(np.concatenate(order))
         joined = column_functions.join(parts)
         return self._chosen({name: column[back] for name, column in joined.items()})
@@ -123,14 +133,16 @@ class TfdsSplit:
         return state.hexdigest()
 
     def _chosen(self, columns: Columns) -> Columns:
-        if not self.features:
-            return columns
-        if unknown := [name for name in self.features if name not in columns]:
+        if unknown := [name for name in (*self.features, *self.padded) if name not in columns]:
             raise Mistake(
                 f"{self._prepared.name} has no column {', '.join(unknown)}; "
                 f"it has {', '.join(sorted(columns))}"
             )
-        return {name: columns[name] for name in self.features}
+        chosen = dict.fromkeys((*self.features, *self.padded)) if self.features else columns
+        columns = {name: columns[name] for name in chosen}
+        for name, length in self.padded.items():
+            columns = column_functions.pad_column(columns, name, length, self._prepared.name)
+        return columns
 
 
 def class_names(source: Source, column: str, classes: int) -> tuple[str, ...]:

@@ -373,6 +373,8 @@ def test_a_cache_folder_that_cannot_be_made_is_told(folders, tmp_path, monkeypat
         ("cta_ridership", "train", "cf8f8849f255ecca"),
         ("tiny_shakespeare", "train", "a9e24e23a1ec7774"),
         ("spa_eng", "train", "e0c2df56f5246d4a"),
+        ("bccd", "test", "cf5d4ee279eb566a"),
+        ("jsb_chorales", "train", "2792eb6db2d26bd7"),
     ],
 )
 def test_real_data_sets_have_their_known_digests(dataset, split, expected, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from research.data.columns import pad
 from research.data.sources import ArraySource
 
 Grammar: TypeAlias = tuple[tuple[tuple[str, int], ...], ...]
@@ -82,10 +83,8 @@ def draw_corrupted(generator: np.random.Generator) -> str:
 
 def encode(texts: list[str]) -> np.ndarray:
     """Strings as tokens, int32 `[strings, LONGEST]`, padded with 0."""
-    tokens = np.zeros((len(texts), LONGEST), np.int32)
-    for row, text in enumerate(texts):
-        tokens[row, : len(text)] = [1 + LETTERS.index(letter) for letter in text]
-    return tokens
+    tokens = [[1 + LETTERS.index(letter) for letter in text] for text in texts]
+    return pad(tokens, LONGEST, np.int32)
 
 
 def make_strings(seed: int = 42) -> dict[str, ArraySource]:
