@@ -46,7 +46,7 @@ def from_examples(examples: Sequence[Mapping[str, Any]], forms: Mapping[str, For
 
 def flatten(nested: Mapping[str, Any]) -> dict[str, Any]:
     """Values of a nested mapping, their names joined by `/`."""
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, value in nested.items():
         if isinstance(value, Mapping):
             flat |= {f"{name}/{inner}": each for inner, each in flatten(value).items()}
@@ -123,7 +123,7 @@ def pad_column(columns: Columns, name: str, length: int, whose: str) -> Columns:
             "alike by a function (Mapped)"
         )
     dtype = column[0].dtype if len(column) else np.float32
-    return {**columns, name: pad(column, length, dtype), f"{name}/count": counts}
+    return {**columns, name: pad(list(column), length, dtype), f"{name}/count": counts}
 
 
 def is_text(column: np.ndarray) -> bool:
