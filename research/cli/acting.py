@@ -22,7 +22,7 @@ from research.runs.names import find_run
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment
     from research.engine.identity import Identity, Member
-    from research.rl.agent import Agent
+    from research.rl.policy import Agent
 
 
 class Reported(NamedTuple):

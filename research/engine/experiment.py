@@ -118,7 +118,7 @@ class Experiment(NamedTuple):
         glimpse: (state, key) -> words that show what a state can do, kept for the report at each
             evaluation.
         offers: name -> what commands take of a state of it. The engine never looks into them:
-            `agent`, which `play` and `evaluate` take, is a `research.rl.agent.Agent`; `writer`,
+            `agent`, which `play` and `evaluate` take, is a `research.rl.policy.Agent`; `writer`,
             which `sample` takes, a `research.sequence.characters.writing.Writer`; `translator`,
             which `translate` takes, a `research.sequence.translations.translator.Translator`.
         needs: what `make` reads of the data and whoever uses a state needs again; kept by the run.

@@ -18,9 +18,9 @@ from research.engine.experiment import (
     State,
 )
 from research.engine.metrics import Metrics, merge_all
-from research.rl.agent import Agent
 from research.rl.evaluation import evaluate_policy
-from research.rl.pictures import show_policy
+from research.rl.playing import show_policy
+from research.rl.policy import Agent
 
 Report: TypeAlias = Literal["last", "evaluation/episode_return"]
 """Which checkpoint is reported: the last, or the best by an evaluation's mean return."""

@@ -12,8 +12,8 @@ import optax
 
 from research.engine.experiment import Key
 from research.rl.descent import step_down
-from research.rl.environments.actions import bounds
 from research.rl.environments.environment import Environment
+from research.rl.environments.wrappers import bounds
 from research.rl.replay import Transition
 
 

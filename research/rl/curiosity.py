@@ -19,6 +19,7 @@ import optax
 
 from research.engine.experiment import Key
 from research.engine.metrics import Mean, mean
+from research.rl.action_values import features
 from research.rl.advantages import generalised_advantages
 from research.rl.descent import descend_over_minibatches, shuffled_minibatches
 from research.rl.environments.environment import Environment
@@ -32,7 +33,6 @@ from research.rl.normalisation import (
     normalise_observations,
     scale_rewards,
 )
-from research.rl.q_network import features
 
 LARGEST_INPUT = 5.0
 """Bound on the size of both networks' inputs; section 2.4."""

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from research.engine.experiment import Hyperparameters, Key
 from research.rl.actor_critic import Critics, Perceptron, Trained, descend, init_actor_and_critics
 from research.rl.distributions import Gaussian
-from research.rl.environments.actions import bounds
 from research.rl.environments.environment import Environment
+from research.rl.environments.wrappers import bounds
 from research.rl.targets import polyak
 
 

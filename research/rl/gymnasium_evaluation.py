@@ -9,10 +9,9 @@ import numpy as np
 
 from research.engine import keys
 from research.engine.experiment import State
-from research.rl.agent import Agent
 from research.rl.environments.environment import Box
 from research.rl.evaluation import EpisodeReturns, half_greedy
-from research.rl.policy import Memory, blank
+from research.rl.policy import Agent, Memory, blank
 
 NAMES = (
     "Acrobot-v1",

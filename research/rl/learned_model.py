@@ -1,12 +1,23 @@
-"""A learned model of an environment: it predicts rewards, values and policies, no observations."""
+"""A learned model of an environment, its examples and its loss over several imagined steps.
+
+It predicts rewards, values and policies, no observations.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import optax
+
+from research.engine.experiment import Hyperparameters
+from research.rl.action_values import features
+from research.rl.advantages import generalised_advantages
+from research.rl.environments.environment import Environment
+from research.rl.rollout import Trajectory
 
 
 class Prediction(NamedTuple):
@@ -103,3 +114,160 @@ def _scaled(latent: jax.Array) -> jax.Array:
     low = jnp.min(latent, axis=-1, keepdims=True)
     high = jnp.max(latent, axis=-1, keepdims=True)
     return (latent - low) / (high - low + 1e-5)
+
+
+class Unrolled(NamedTuple):
+    """A state and what followed it for K steps; leaves `[batch, ...]`.
+
+    Where the process has ended, an absorbing state follows: rewards and values of 0, and no policy
+    to learn. What follows a time limit or the end of the rollout is not known, and weighs nothing.
+
+    Attributes:
+        observation: `[batch, *observation_shape]`, of the first state.
+        action: int32 `[batch, K]`, what was done.
+        reward: float32 `[batch, K]`.
+        reward_weight: float32 `[batch, K]`, 1 where it is known.
+        z: float32 `[batch, K + 1]`, the return that follows.
+        z_weight: float32 `[batch, K + 1]`.
+        pi: float32 `[batch, K + 1, actions]`, the probabilities π that searches came to.
+        pi_weight: float32 `[batch, K + 1]`.
+    """
+
+    observation: jax.Array
+    action: jax.Array
+    reward: jax.Array
+    reward_weight: jax.Array
+    z: jax.Array
+    z_weight: jax.Array
+    pi: jax.Array
+    pi_weight: jax.Array
+
+
+def search_returns(
+    trajectory: Trajectory,
+    nu: jax.Array,
+    cut_value: jax.Array,
+    discount: jax.Array | float,
+    return_lambda: jax.Array | float,
+) -> jax.Array:
+    """TD(λ) returns z, bootstrapped by the values ν that searches found on the way.
+
+    Args:
+        trajectory: leaves `[time, environments, ...]`.
+        nu: float32 `[time, environments]`, of what was acted on.
+        cut_value: float32 `[time, environments]`, of `final_observation`; looked at only where a
+            time limit cut an episode, and in the last step.
+        discount: γ.
+        return_lambda: λ.
+
+    Returns:
+        float32 `[time, environments]`.
+    """
+    last = jnp.zeros(nu.shape, bool).at[-1].set(True)
+    following = jnp.roll(nu, -1, axis=0)
+    final_value = jnp.where(last | trajectory.truncated, cut_value, following)
+    advantage = generalised_advantages(
+        trajectory.reward,
+        nu,
+        final_value,
+        trajectory.terminated,
+        trajectory.truncated,
+        discount,
+        return_lambda,
+    )
+    return advantage + nu
+
+
+def unroll(trajectory: Trajectory, pi: jax.Array, z: jax.Array, steps: int) -> Unrolled:
+    """Each state of a rollout with the K steps after it.
+
+    Args:
+        trajectory: leaves `[time, environments, ...]`.
+        pi: float32 `[time, environments, actions]`, the policies that searches came to.
+        z: float32 `[time, environments]`, returns.
+        steps: K.
+
+    Returns:
+        Leaves `[time * environments, ...]`.
+
+    Source: Schrittwieser et al. 2020 (arXiv 1911.08265), appendix G, and its pseudocode for
+        absorbing states.
+    """
+    time = jnp.arange(z.shape[0])
+
+    def later(leaf: jax.Array, step: int) -> jax.Array:
+        return leaf[jnp.minimum(time + step, time[-1])]
+
+    going, absorbed = jnp.ones(z.shape, bool), jnp.zeros(z.shape, bool)
+    ahead, transitions = [], []
+    for step in range(steps + 1):
+        going &= (time + step <= time[-1])[:, None]
+        known = (going | absorbed).astype(jnp.float32)
+        following = jnp.where(going, later(z, step), 0.0)
+        ahead.append((following, known, later(pi, step), going.astype(jnp.float32)))
+        reward = jnp.where(going, later(trajectory.reward, step), 0.0)
+        # Of a state that is over, any action leads to itself.
+        transitions.append((later(trajectory.action, step), reward, known))
+        absorbed |= going & later(trajectory.terminated, step)
+        going &= ~later(trajectory.terminated | trajectory.truncated, step)
+
+    def stacked(parts: Sequence[tuple[jax.Array, ...]]) -> list[jax.Array]:
+        whole = [jnp.stack(part, axis=2) for part in zip(*parts, strict=True)]
+        return [leaf.reshape(-1, *leaf.shape[2:]) for leaf in whole]
+
+    observation = trajectory.observation.reshape(-1, *trajectory.observation.shape[2:])
+    return Unrolled(observation, *stacked(transitions[:-1]), *stacked(ahead))
+
+
+def model_loss(
+    environment: Environment,
+    model: LearnedModel,
+    params: Any,
+    examples: Unrolled,
+    values: Hyperparameters,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """How far the values v are from z, the policies p from π, and rewards: mean over examples.
+
+    In each example K steps are imagined by g, from what h makes of the first observation.
+
+    The first state's loss counts whole, those of the K after it 1/K each; a gradient is halved
+    where a step is imagined. Values and rewards by half their squared errors, policies by
+    cross-entropy.
+
+    Args:
+        environment: to act in.
+        model: what learns.
+        params: its parameters.
+        examples: leaves `[batch, ...]`.
+        values: `value_weight`, of the errors of values and rewards beside those of policies.
+
+    Returns:
+        The loss, and its three parts by name, float32 scalars.
+
+    Source: Schrittwieser et al. 2020 (arXiv 1911.08265), eq. 1 and appendix G.
+    """
+    steps = examples.action.shape[1]
+    inputs = features(environment, examples.observation)
+    first = model.apply(params, inputs, method="initial_inference")
+
+    def imagine(latent: jax.Array, action: jax.Array) -> tuple[jax.Array, tuple]:
+        halved = 0.5 * latent + jax.lax.stop_gradient(0.5 * latent)
+        reward, then = model.apply(params, halved, action, method="recurrent_inference")
+        return then.latent, (reward, then.value, then.logits)
+
+    _, (reward, value, logits) = jax.lax.scan(imagine, first.latent, examples.action.T)
+    value = jnp.concatenate([first.value[:, None], value.T], axis=1)
+    logits = jnp.concatenate([first.logits[:, None], logits.swapaxes(0, 1)], axis=1)
+
+    weight = jnp.ones(steps + 1).at[1:].set(1.0 / steps)
+    value_error = optax.losses.l2_loss(value, examples.z) * examples.z_weight
+    policy_error = optax.losses.softmax_cross_entropy(logits, examples.pi) * examples.pi_weight
+    reward_error = optax.losses.l2_loss(reward.T, examples.reward) * examples.reward_weight
+    parts = {
+        "value_loss": jnp.mean(value_error @ weight),
+        "policy_loss": jnp.mean(policy_error @ weight),
+        "reward_loss": jnp.mean(reward_error @ weight[1:]),
+    }
+    errors = parts["value_loss"] + parts["reward_loss"]
+    loss = parts["policy_loss"] + values["value_weight"] * errors
+    return loss, parts | {"loss": loss}

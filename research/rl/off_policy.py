@@ -16,12 +16,12 @@ from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Divides, Range
 from research.rl import replay
 from research.rl.acting import make_acting, scan_updates
-from research.rl.agent import reactive
-from research.rl.correlated_noise import correlate
 from research.rl.distributions import Distribution, draw_noise
-from research.rl.environments.actions import bounds, scale_actions
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
+from research.rl.environments.wrappers import bounds, scale_actions
+from research.rl.exploration import correlate
+from research.rl.policy import reactive
 from research.rl.replay import Replay, Step, Transition
 from research.rl.rollout import Episodes, start, step_all
 

@@ -21,7 +21,6 @@ from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides, Range, undivided
 from research.rl.acting import make_acting
 from research.rl.advantages import Examples, make_examples
-from research.rl.agent import Agent
 from research.rl.descent import descend_over_minibatches, shuffled_minibatches
 from research.rl.distributions import Distribution
 from research.rl.environments.environment import Environment
@@ -38,7 +37,7 @@ from research.rl.normalisation import (
     statistics_of,
     up_to_rollout,
 )
-from research.rl.policy import Memory, Policy
+from research.rl.policy import Agent, Memory, Policy
 from research.rl.rollout import Episodes, Trajectory, collect, episode_metrics, start
 
 

@@ -1,4 +1,7 @@
-"""Policies: pure functions from (memory, observation) to (memory, action distribution)."""
+"""Policies: pure functions from (memory, observation) to (memory, action distribution).
+
+An agent is an environment with the policy that a trained state has in it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from research.engine.experiment import State
 from research.rl.distributions import Distribution
+from research.rl.environments.environment import Environment
 
 Memory: TypeAlias = Any
 """A pytree, leaves `[environments, ...]`: what is carried from one step of an episode to the next.
@@ -62,3 +67,27 @@ def forget(memory: Memory, initial: Memory, ended: jax.Array) -> Memory:
         return jnp.where(ended.reshape(*ended.shape, *[1] * first.ndim), first, leaf)
 
     return jax.tree.map(choose, memory, initial)
+
+
+class Agent(NamedTuple):
+    """Where an experiment acts, and how: `Experiment.offers["agent"]` of reinforcement learning.
+
+    Attributes:
+        environment: where, wrapped as the policy knows it: what its actions mean is part of that.
+        policy: a state of the experiment -> what it does.
+    """
+
+    environment: Environment
+    policy: Callable[[State], Policy]
+
+
+def reactive(environment: Environment, act: Callable[[State, jax.Array], Distribution]) -> Agent:
+    """An agent without memory.
+
+    Args:
+        environment: to act in.
+        act: (state, observations `[..., *observation_shape]`) -> distributions of actions.
+    """
+    return Agent(
+        environment, lambda state: memoryless(lambda observations: act(state, observations))
+    )

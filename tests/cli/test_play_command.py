@@ -29,7 +29,7 @@ ACTOR = '''
     from research.engine.experiment import Experiment
     from research.engine.metrics import mean
     from research.options.config import Config
-    from research.rl.agent import reactive
+    from research.rl.policy import reactive
     from research.rl.distributions import Categorical
     from research.rl.environments.environment import Discrete, Environment, Renderer, TimeStep
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.rl.environments.actions import clip_actions, scale_actions
 from research.rl.environments.environment import Box, Discrete, Environment, TimeStep
+from research.rl.environments.wrappers import clip_actions, scale_actions
 
 
 def echo(space=Box(np.array([-2.0, 0.0], np.float32), np.array([2.0, 10.0], np.float32))):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.rl import distributional
+from research.rl import action_values
 
 LOW, HIGH, ATOMS = -2.0, 6.0, 9
 
@@ -29,30 +29,30 @@ def by_the_loop(probability: np.ndarray, moved: np.ndarray) -> np.ndarray:
 def test_projection_is_the_papers() -> None:
     random = np.random.default_rng(0)
     probability = random.dirichlet(np.ones(ATOMS), 50)
-    values = np.asarray(distributional.support(LOW, HIGH, ATOMS))
+    values = np.asarray(action_values.support(LOW, HIGH, ATOMS))
     reward, discount = random.normal(size=(50, 1)) * 3, random.choice([0.0, 0.5, 0.9], (50, 1))
     moved = reward + discount * values
-    made = distributional.project(jnp.asarray(probability), jnp.asarray(moved), LOW, HIGH)
+    made = action_values.project(jnp.asarray(probability), jnp.asarray(moved), LOW, HIGH)
     wanted = [by_the_loop(*one) for one in zip(probability, moved, strict=True)]
     np.testing.assert_allclose(made, wanted, atol=1e-6)
     np.testing.assert_allclose(np.sum(made, axis=1), 1.0, atol=1e-6)
 
 
 def test_projection_keeps_the_mean_of_what_lies_inside() -> None:
-    values = distributional.support(LOW, HIGH, ATOMS)
+    values = action_values.support(LOW, HIGH, ATOMS)
     probability = jax.nn.softmax(jax.random.normal(jax.random.key(0), (20, ATOMS)))
     inside = 1.3 + 0.4 * values[None] + jnp.zeros((20, 1))
-    made = distributional.project(probability, inside, LOW, HIGH)
+    made = action_values.project(probability, inside, LOW, HIGH)
     before = np.sum(probability * inside, axis=1)
     np.testing.assert_allclose(np.sum(made * values, axis=1), before, atol=1e-5)
-    outside = distributional.project(probability, inside + 9.0, LOW, HIGH)
+    outside = action_values.project(probability, inside + 9.0, LOW, HIGH)
     assert np.all(np.sum(outside * values, axis=1) < before + 8.0)
 
 
 def test_a_certain_return_is_its_own_mean() -> None:
-    values = distributional.support(LOW, HIGH, ATOMS)
+    values = action_values.support(LOW, HIGH, ATOMS)
     logits = jnp.where(jnp.arange(ATOMS) == 3, 50.0, 0.0)
-    assert float(distributional.expectation(logits, values)) == pytest.approx(float(values[3]))
+    assert float(action_values.expectation(logits, values)) == pytest.approx(float(values[3]))
     target = jax.nn.one_hot(3, ATOMS)
-    assert float(distributional.cross_entropy(logits, target)) == pytest.approx(0.0, abs=1e-6)
-    assert float(distributional.cross_entropy(logits, jax.nn.one_hot(4, ATOMS))) > 40
+    assert float(action_values.cross_entropy(logits, target)) == pytest.approx(0.0, abs=1e-6)
+    assert float(action_values.cross_entropy(logits, jax.nn.one_hot(4, ATOMS))) > 40

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from research.rl.environments.finite import solve
+from research.rl.environments.grid_drawings import CELL, MAZE_PALETTE, maze_renderer
 from research.rl.environments.maze import (
     CLASSIC,
     MOVES,
@@ -17,7 +18,6 @@ from research.rl.environments.maze import (
     random_maze,
     read_maze,
 )
-from research.rl.environments.maze_drawing import CELL, PALETTE, maze_renderer
 
 
 def _shortest(maze):
@@ -86,7 +86,9 @@ def test_it_is_drawn_where_it_is():
     maze = read_maze(CLASSIC)
     renderer = maze_renderer(maze)
     frames = renderer.draw(np.arange(len(maze.cells)))
-    assert frames.shape == (len(maze.cells), 8 * CELL, 8 * CELL) and frames.max() < len(PALETTE)
+    assert frames.shape == (len(maze.cells), 8 * CELL, 8 * CELL) and frames.max() < len(
+        MAZE_PALETTE
+    )
     for frame, (row, column) in zip(frames, maze.cells * CELL, strict=True):
         rows, columns = np.nonzero(frame == 4)
         assert (rows // CELL * CELL == row).all() and (columns // CELL * CELL == column).all()

@@ -11,15 +11,13 @@ import numpy as np
 import pytest
 
 from research.engine.metrics import read
-from research.rl.agent import Agent, reactive
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Renderer
 from research.rl.environments.registered import make_environment
 from research.rl.evaluation import evaluate_policy
 from research.rl.gymnasium_evaluation import play_in_gymnasium
-from research.rl.pictures import first_episode, play_episode, show_policy
-from research.rl.playing import count, play
-from research.rl.policy import Policy, forget, memoryless
+from research.rl.playing import count, first_episode, play, play_episode, show_policy
+from research.rl.policy import Agent, Policy, forget, memoryless, reactive
 from research.rl.rollout import collect, start
 
 

@@ -11,11 +11,10 @@ from experiments.rl import cartpole_dqn, cartpole_ppo, maze_q_learning
 from research.engine import metrics
 from research.engine.experiment import traced
 from research.options.config import make_experiment
-from research.rl.agent import reactive
 from research.rl.distributions import Categorical, Gaussian
 from research.rl.environments.environment import Renderer
-from research.rl.pictures import animate
-from research.rl.playing import Greedy, count, film, play
+from research.rl.playing import Greedy, animate, count, film, play
+from research.rl.policy import reactive
 
 QUARTERS = jnp.log(jnp.array([0.25, 0.75]))
 

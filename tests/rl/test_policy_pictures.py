@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.rl.agent import reactive
 from research.rl.distributions import Categorical
 from research.rl.environments import cartpole_drawing
 from research.rl.environments.environment import Renderer
-from research.rl.pictures import animate, first_episode, play_episode, show_policy
-from research.rl.policy import memoryless
+from research.rl.playing import animate, first_episode, play_episode, show_policy
+from research.rl.policy import memoryless, reactive
 
 STILL = memoryless(lambda seen: Categorical(jnp.array([1.0, 0.0])))
 CART, POLE = 2, 3

@@ -22,12 +22,16 @@ from research.engine.experiment import Experiment
 from research.engine.metrics import read
 from research.options.config import problems_of
 from research.rl.algorithms.fixed_policy import make_fixed_policy
-from research.rl.algorithms.policy_search import PolicySearchState, make_policy_search
+from research.rl.algorithms.policy_search import (
+    PolicySearchState,
+    make_policy_search,
+    make_vector_policy,
+    play,
+)
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Discrete, Environment, TimeStep
 from research.rl.evaluation import run_episodes
 from research.rl.policy import memoryless
-from research.rl.vector_policy import make_vector_policy, play
 from tests.rl.searches import SEARCHES, traced
 
 

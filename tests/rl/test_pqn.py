@@ -13,9 +13,8 @@ import pytest
 from research.engine.groups import split
 from research.engine.metrics import read
 from research.options.config import problems_of
+from research.rl.action_values import QLearner, QNetwork
 from research.rl.algorithms.pqn import PQN, Valued, learn, make_pqn, make_valued, pqn_loss
-from research.rl.q_learner import QLearner
-from research.rl.q_network import QNetwork
 from research.rl.rollout import Trajectory
 from tests.rl.making import experiment_in, run, traced
 

@@ -15,11 +15,16 @@ from research.engine.keys import stream
 from research.engine.metrics import read
 from research.options.config import problems_of
 from research.rl.algorithms.ppo import learn
-from research.rl.algorithms.recurrent_ppo import RecurrentPPO, make_recurrent_ppo, make_sequences
+from research.rl.algorithms.recurrent_ppo import (
+    RecurrentPolicyAndValue,
+    RecurrentPPO,
+    make_recurrent_network,
+    make_recurrent_ppo,
+    make_sequences,
+)
 from research.rl.distributions import Gaussian
 from research.rl.environments.environment import Box
 from research.rl.policy import Policy
-from research.rl.recurrent_network import RecurrentPolicyAndValue, make_recurrent_network
 from research.rl.rollout import collect, start
 from tests.rl.making import experiment_in, run, traced
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from research.rl.distributions import Gaussian, draw_noise
-from research.rl.squashed_gaussian import SquashedGaussian, log_slope
+from research.rl.distributions import Gaussian, SquashedGaussian, draw_noise, log_slope
 from tests.rl.continuous import UNIT
 
 CASES = [(0.0, 0.5), (1.2, 0.3), (-0.7, 1.0), (0.4, 2.0)]

@@ -11,10 +11,8 @@ import pytest
 
 from research.options.config import floats, make_experiment, problems_of
 from research.rl.algorithms.tabular import Tabular, make_tabular
-from research.rl.algorithms.temporal_difference import start_prediction, td_zero
 from research.rl.environments.finite import (
     LAKES,
-    exact_value,
     frozen_lake,
     make_finite,
     solve,
@@ -162,22 +160,6 @@ def test_episodes_are_counted_in_training():
     returns = np.asarray(metrics["episode_return"].total).sum() / ended
     assert ended > 20 * 500 / 10
     assert 0 < returns < 0.1  # at random the goal is reached in about one of a hundred episodes
-
-
-def test_td_zero_is_the_linear_systems_answer():
-    mdp = frozen_lake(LAKES["4x4"])
-    environment = make_finite_environment(mdp, "lake", 100)
-    policy = np.full((16, 4), 0.25)
-    prediction = start_prediction(environment, jax.random.key(0))
-    learn = jax.jit(td_zero, static_argnums=(0, 4))
-    prediction = learn(
-        environment, jnp.asarray(policy), prediction, jax.random.key(1), 400_000, 0.9, 1.0, 0.05
-    )
-    expected = exact_value(mdp, policy, 0.9)
-    often = np.asarray(prediction.visits) > 3000
-    assert often.sum() >= 9
-    np.testing.assert_allclose(np.asarray(prediction.value)[often], expected[often], atol=0.02)
-    assert expected.max() > 0.1
 
 
 @pytest.mark.parametrize(

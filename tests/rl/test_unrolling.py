@@ -9,9 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.rl.learned_model import LearnedModel
+from research.rl.learned_model import LearnedModel, Unrolled, model_loss, search_returns, unroll
 from research.rl.rollout import Trajectory
-from research.rl.unrolling import Unrolled, model_loss, search_returns, unroll
 
 TIME, NUMBER, ACTIONS, STEPS = 10, 6, 3, 3
 MODEL = LearnedModel(ACTIONS, units=8, latent_units=5)

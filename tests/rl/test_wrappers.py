@@ -13,9 +13,7 @@ from gymnasium.wrappers import FrameStackObservation
 
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Box, Discrete, Environment, Renderer, TimeStep
-from research.rl.environments.frame_stacking import stack_frames
-from research.rl.environments.sticky_actions import stick_actions
-from research.rl.environments.time_limit import limit_episodes
+from research.rl.environments.wrappers import limit_episodes, stack_frames, stick_actions
 from research.rl.evaluation import run_episodes
 from research.rl.policy import memoryless
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import pytest
 
 from research.rl.environments.registered import GYMNAX, make_environment, unfit
-from research.rl.environments.wrapping import WRAPPERS, parse_name
+from research.rl.environments.wrappers import WRAPPERS, parse_name
 
 
 def test_a_name_says_what_is_made():

@@ -18,7 +18,7 @@ from research.options.ranges import ANY_SEED, PATH
 from research.runs.spelling import spell_figure
 
 if TYPE_CHECKING:
-    from research.rl.pictures import Played
+    from research.rl.playing import Played
 
 FILM = "play.gif"
 """The film's name in a run's directory."""

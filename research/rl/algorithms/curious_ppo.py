@@ -18,7 +18,6 @@ from research.engine.groups import join
 from research.engine.metrics import Metrics, mean
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range
 from research.rl.advantages import Examples, make_examples
-from research.rl.agent import Agent
 from research.rl.algorithms.ppo import PPO, begin_ppo, learn
 from research.rl.curiosity import (
     Curiosity,
@@ -29,9 +28,9 @@ from research.rl.curiosity import (
     start_curiosity,
     update_moments,
 )
-from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment
+from research.rl.environments.wrappers import clip_actions
 from research.rl.network import PolicyAndTwoValues, spaces
 from research.rl.normalisation import Statistics, normalise_observations
 from research.rl.on_policy import (
@@ -43,7 +42,7 @@ from research.rl.on_policy import (
     play,
     policy_of,
 )
-from research.rl.policy import Policy
+from research.rl.policy import Agent, Policy
 from research.rl.rollout import Episodes, Trajectory, collect
 
 

@@ -18,16 +18,15 @@ from research.engine.metrics import Metrics, count, mean
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range, Since
 from research.rl import priorities, replay
 from research.rl.acting import Report, make_acting, scan_updates, select_reported
-from research.rl.agent import reactive
+from research.rl.action_values import EpsilonGreedy, QLearner, QNetwork, features
 from research.rl.descent import step_down
 from research.rl.distributions import draw_noise
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.exploration import exploration_rate
 from research.rl.off_policy import OffPolicy
+from research.rl.policy import reactive
 from research.rl.priorities import Priorities
-from research.rl.q_learner import EpsilonGreedy, QLearner
-from research.rl.q_network import QNetwork, features
 from research.rl.replay import Replay, Step
 from research.rl.rollout import Episodes, start, step_all
 

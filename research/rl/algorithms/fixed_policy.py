@@ -10,11 +10,11 @@ import jax.numpy as jnp
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, maximum, mean
-from research.rl.agent import reactive
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
 from research.rl.evaluation import run_episodes
-from research.rl.pictures import show_policy
+from research.rl.playing import show_policy
+from research.rl.policy import reactive
 
 
 def make_fixed_policy(

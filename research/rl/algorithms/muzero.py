@@ -24,11 +24,18 @@ from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
 from research.options.ranges import COUNT, FRACTION, POSITIVE, Range
-from research.rl.agent import Agent
+from research.rl.action_values import features
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.exploration import exploration_rate
-from research.rl.learned_model import LearnedModel, Prediction
+from research.rl.learned_model import (
+    LearnedModel,
+    Prediction,
+    Unrolled,
+    model_loss,
+    search_returns,
+    unroll,
+)
 from research.rl.on_policy import (
     Minibatches,
     OnPolicyState,
@@ -36,11 +43,9 @@ from research.rl.on_policy import (
     learn_in_minibatches,
     make_on_policy,
 )
-from research.rl.policy import Memory, Policy
-from research.rl.q_network import features
+from research.rl.policy import Agent, Memory, Policy
 from research.rl.rollout import Episodes, Trajectory, episode_metrics, step_all
 from research.rl.search import SearchResult, search
-from research.rl.unrolling import Unrolled, model_loss, search_returns, unroll
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.engine.artifacts import Artifact
+from research.engine.artifacts import Artifact, Lines
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, maximum
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, FRACTION
-from research.rl.environments.finite import FiniteMDP, exact_sum, known_figures
+from research.rl.environments.finite import FiniteMDP, exact_sum, exact_value, known_figures, solve
 from research.rl.environments.registered import FINITE, unfit
-from research.rl.tabular_pictures import compare_values
 
 IMPOSSIBLE = -jnp.inf
 """The value of an action that is not possible: no maximum is ever there."""
@@ -248,4 +247,27 @@ def make_planner(mdp: FiniteMDP, sweep: Sweep, sweeps: int, backups: int = 1) ->
         final=("evaluation",),
         measure=measure,
         artifacts=artifacts,
+    )
+
+
+def compare_values(mdp: FiniteMDP, q_value: np.ndarray, discount: float) -> Lines:
+    """Believed and exact values of the best action in each state that does not end an episode.
+
+    Args:
+        mdp: the process.
+        q_value: float `[states, actions]`, what is believed.
+        discount: γ, below 1.
+    """
+    best = solve(mdp, discount)
+    greedy = np.where(mdp.possible, q_value, -np.inf)
+    going = np.flatnonzero(~mdp.terminal)
+    followed = exact_value(mdp, greedy.argmax(-1), discount)
+    lines = np.stack([greedy[going].max(-1), followed[going], best[going].max(-1)])
+    return Lines(
+        "Values of states",
+        going.astype(np.float64),
+        lines[None],
+        ("believed", "of the policy that follows from it", "of the best policy"),
+        "state",
+        note=f"Discount {discount:g}; the last two in closed form.",
     )

@@ -23,11 +23,10 @@ from research.engine.metrics import Metrics, mean
 from research.options.ranges import POSITIVE, Since
 from research.rl import losses
 from research.rl.advantages import Examples
-from research.rl.agent import Agent
 from research.rl.descent import descend_over_minibatches, shuffled_minibatches
-from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment
+from research.rl.environments.wrappers import clip_actions
 from research.rl.network import ActingNetwork, make_network
 from research.rl.on_policy import (
     ActorCritic,
@@ -43,7 +42,7 @@ from research.rl.on_policy import (
     policy_of,
     remaining,
 )
-from research.rl.policy import Policy
+from research.rl.policy import Agent, Policy
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, merge
 from research.options.ranges import FRACTION, POSITIVE, Range, Since
 from research.rl.acting import Report, select_reported
+from research.rl.action_values import EpsilonGreedy, QLearner, QNetwork, features
 from research.rl.advantages import generalised_advantages
-from research.rl.agent import reactive
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.exploration import exploration_rate
@@ -39,9 +39,7 @@ from research.rl.on_policy import (
     learn_in_minibatches,
     make_on_policy,
 )
-from research.rl.policy import memoryless
-from research.rl.q_learner import EpsilonGreedy, QLearner
-from research.rl.q_network import QNetwork, features
+from research.rl.policy import memoryless, reactive
 from research.rl.rollout import Episodes, Trajectory, collect, episode_metrics
 
 

@@ -30,15 +30,14 @@ from research.options.ranges import AMOUNT
 from research.rl import losses
 from research.rl.acting import make_acting
 from research.rl.advantages import generalised_advantages
-from research.rl.agent import reactive
 from research.rl.descent import descend_over_groups
 from research.rl.distributions import Distribution
-from research.rl.environments.actions import clip_actions
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
+from research.rl.environments.wrappers import clip_actions
 from research.rl.network import HiddenLayers, PolicyAndValue, make_network
 from research.rl.on_policy import OnPolicy
-from research.rl.policy import memoryless
+from research.rl.policy import memoryless, reactive
 from research.rl.rollout import Episodes, Trajectory, collect, start
 
 

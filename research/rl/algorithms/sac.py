@@ -25,11 +25,11 @@ from research.rl.actor_critic import (
     smallest,
     trained,
 )
-from research.rl.environments.actions import bounds
+from research.rl.distributions import SquashedGaussian
 from research.rl.environments.environment import Environment
+from research.rl.environments.wrappers import bounds
 from research.rl.off_policy import ActorCritic, Algorithm
 from research.rl.replay import Transition
-from research.rl.squashed_gaussian import SquashedGaussian
 from research.rl.targets import polyak
 
 

@@ -14,19 +14,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.engine.artifacts import Artifact
-from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key, State
 from research.engine.metrics import Metrics, count, mean
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range
 from research.rl import exploration
 from research.rl.acting import scan_updates
-from research.rl.agent import reactive
+from research.rl.algorithms.planning import compare_values
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment, EnvironmentState
 from research.rl.environments.finite import FiniteMDP, known_figures
 from research.rl.environments.registered import FINITE, make_environment, unfit
 from research.rl.evaluation import run_episodes
-from research.rl.tabular_pictures import show_table
+from research.rl.playing import animate, first_episode, play_episode
+from research.rl.policy import Agent, reactive
 
 Method = Literal["q_learning", "sarsa", "expected_sarsa"]
 Exploration = Literal["uniform", "epsilon_greedy", "softmax", "count_based"]
@@ -274,3 +275,30 @@ def make_tabular(
         artifacts=artifacts,
         offers={"agent": agent},
     )
+
+
+def show_table(
+    agent: Agent, state: State, key: Key, mdp: FiniteMDP | None, discount: float
+) -> dict[str, Artifact]:
+    """An episode, where the environment can be drawn, and values beside the exact ones.
+
+    Args:
+        agent: an environment and a policy in it.
+        state: holds `q_value`, float32 `[states, actions]`.
+        key: for the episode.
+        mdp: the model, where it is known.
+        discount: γ of the values.
+    """
+    made: dict[str, Artifact] = {}
+    environment = agent.environment
+    if environment.renderer:
+
+        def play(state: State, key: Key) -> tuple:
+            longest = environment.longest_episode
+            return play_episode(environment, agent.policy(state), key, longest)
+
+        played = first_episode(*jax.device_get(jax.jit(play)(state, key)))
+        made["episode"] = animate(played, environment.renderer)
+    if mdp is not None:
+        made["values"] = compare_values(mdp, np.asarray(state.q_value), discount)
+    return made

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from research.rl.environments.environment import Renderer
-from research.rl.environments.painting import BLUE, DARK, GREY, ORANGE, PAPER
-from research.rl.environments.tiles import enlarge, square
+from research.rl.environments.painting import BLUE, DARK, GREY, ORANGE, PAPER, enlarge, square
 
 RED, ROSE, GOLD = [176, 58, 46], [226, 160, 148], [222, 178, 58]
 GREEN, SKY, PURPLE = [96, 150, 92], [130, 170, 205], [120, 40, 80]

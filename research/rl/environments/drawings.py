@@ -1,4 +1,4 @@
-"""Which of gymnax's environments are drawn, and how."""
+"""The renderers of gymnax's environments, by name."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from research.rl.environments import (
     acrobot_drawing,
     cartpole_drawing,
     channel_drawing,
-    grid_drawing,
     mountain_car_drawing,
     pendulum_drawing,
 )
 from research.rl.environments.channel_drawing import channel_renderer
 from research.rl.environments.environment import Renderer
 from research.rl.environments.finite import LAKES
-from research.rl.environments.lake_drawing import lake_renderer
+from research.rl.environments.grid_drawings import CATCH, DEEP_SEA, ROOMS, lake_renderer
 
 
 def _mountain_car(goal: float) -> Renderer:
@@ -31,9 +30,9 @@ RENDERERS: dict[str, Renderer] = {
     "CartPole-v1": Renderer(
         cartpole_drawing.draw, cartpole_drawing.PALETTE, cartpole_drawing.SECONDS
     ),
-    "Catch-bsuite": grid_drawing.CATCH,
-    "DeepSea-bsuite": grid_drawing.DEEP_SEA,
-    "FourRooms-misc": grid_drawing.ROOMS,
+    "Catch-bsuite": CATCH,
+    "DeepSea-bsuite": DEEP_SEA,
+    "FourRooms-misc": ROOMS,
     "Freeway-MinAtar": channel_renderer(channel_drawing.FREEWAY, 20),
     "FrozenLake-misc": lake_renderer(LAKES["4x4"]),
     # The goals are those of the two environments' parameters.

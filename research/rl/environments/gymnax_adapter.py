@@ -1,7 +1,15 @@
-"""Environments of gymnax as Encore's: fixed dtypes and shapes, and one meaning of an ending."""
+"""Environments of gymnax as Encore's: fixed dtypes and shapes, and one meaning of an ending.
+
+gymnax is imported without its plotting libraries, until it draws something.
+"""
 
 from __future__ import annotations
 
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -21,6 +29,29 @@ from research.rl.environments.environment import (
 
 if TYPE_CHECKING:
     from gymnax.environments.environment import Environment as GymnaxEnvironment
+
+PLOTTING = ("matplotlib.pyplot", "seaborn")
+"""What gymnax draws with. They take most of the two seconds that its import takes (seaborn brings
+SciPy's statistics and pandas), and no run needs them."""
+
+
+class _Deferred(ModuleType):
+    """Stands for a module, which is imported when it is first looked into."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextmanager
+def defer_plots() -> Iterator[None]:
+    """What is imported within gets stand-ins for `PLOTTING`; what comes after does not."""
+    stand_ins = {name: _Deferred(name) for name in PLOTTING if name not in sys.modules}
+    sys.modules.update(stand_ins)
+    try:
+        yield
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
 
 
 def adapt(

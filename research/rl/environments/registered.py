@@ -10,10 +10,9 @@ from typing import NamedTuple
 from research.rl.environments.drawings import RENDERERS
 from research.rl.environments.environment import Environment, Renderer
 from research.rl.environments.finite import LAKES, FiniteMDP, frozen_lake, three_states
-from research.rl.environments.lake_drawing import lake_renderer
+from research.rl.environments.grid_drawings import lake_renderer, maze_renderer
 from research.rl.environments.maze import CLASSIC, Maze, maze_mdp, random_maze, read_maze
-from research.rl.environments.maze_drawing import maze_renderer
-from research.rl.environments.wrapping import parse_name, wrap_environment
+from research.rl.environments.wrappers import parse_name, wrap_environment
 
 
 class Kind(NamedTuple):
@@ -166,9 +165,9 @@ def make_environment(name: str) -> Environment:
 
 def _make_bare(name: str) -> Environment:
     # gymnax takes a second to import: only for those who ask for an environment.
-    from research.rl.environments.lazy_plots import plots_put_off
+    from research.rl.environments.gymnax_adapter import defer_plots
 
-    with plots_put_off():
+    with defer_plots():
         import gymnax
     if name in FINITE:
         from research.rl.environments.finite_environment import make_finite_environment

@@ -1,12 +1,25 @@
-"""Small worlds on a grid drawn for people: Catch, the deep sea, and four rooms."""
+"""Drawings of worlds on a grid: Catch, the deep sea, four rooms, frozen lakes and mazes."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from research.rl.environments.environment import Renderer
-from research.rl.environments.painting import BLUE, DARK, GREY, ORANGE, PAPER
-from research.rl.environments.tiles import CELL, SECONDS, disc, enlarge, repeat, square, stamp
+from research.rl.environments.maze import GOAL, START, Maze
+from research.rl.environments.painting import (
+    BLUE,
+    CELL,
+    DARK,
+    GREY,
+    ORANGE,
+    PAPER,
+    SECONDS,
+    disc,
+    enlarge,
+    repeat,
+    square,
+    stamp,
+)
 
 CATCH_PALETTE = np.array([PAPER, DARK, ORANGE], np.uint8)
 """uint8 `[colours, 3]`: nothing, paddle, ball."""
@@ -82,3 +95,52 @@ def _draw_rooms(observations: np.ndarray) -> np.ndarray:
 CATCH = Renderer(_draw_catch, CATCH_PALETTE, SECONDS)
 DEEP_SEA = Renderer(_draw_sea, SEA_PALETTE, SECONDS)
 ROOMS = Renderer(_draw_rooms, ROOMS_PALETTE, SECONDS)
+
+
+LAKE_CELL = 2 * CELL
+"""Pixels of a cell's side."""
+LAKE_PALETTE = np.array(
+    [[170, 190, 205], [222, 234, 242], BLUE, [190, 205, 190], [120, 170, 110], ORANGE], np.uint8
+)
+"""uint8 `[colours, 3]`: between cells, ice, hole, start, goal, agent."""
+
+
+def lake_renderer(rows: tuple[str, ...]) -> Renderer:
+    """Draws indices of states, which are counted along the rows.
+
+    Args:
+        rows: of the map, letters S, F, H and G.
+    """
+    tiles = np.array([list(row) for row in rows])
+    ground = np.select([tiles == "S", tiles == "G"], [3, 4], 1).astype(np.uint8)
+    holes = enlarge(tiles == "H", disc(LAKE_CELL, 0.8))
+    floor = np.where(holes, np.uint8(2), enlarge(ground, square(LAKE_CELL, 0.96)))
+
+    def draw(observations: np.ndarray) -> np.ndarray:
+        frames = repeat(floor, len(observations))
+        cells = np.stack(np.divmod(observations, tiles.shape[1]), -1)
+        stamp(frames, cells, disc(LAKE_CELL, 0.5), 5)
+        return frames
+
+    return Renderer(draw, LAKE_PALETTE, SECONDS)
+
+
+MAZE_PALETTE = np.array([PAPER, BLUE, [190, 205, 190], [120, 170, 110], ORANGE], np.uint8)
+"""uint8 `[colours, 3]`: floor, wall, start, goal, agent."""
+
+
+def maze_renderer(maze: Maze) -> Renderer:
+    """Draws states of `maze`."""
+    height, width = len(maze.rows), len(maze.rows[0])
+    ground = np.ones((height, width), np.uint8)
+    ground[tuple(maze.cells.T)] = 0
+    ground[tuple(maze.cells[maze.tiles(START)].T)] = 2
+    ground[tuple(maze.cells[maze.tiles(GOAL)].T)] = 3
+    floor = enlarge(ground, square(CELL, 1))
+
+    def draw(observations: np.ndarray) -> np.ndarray:
+        frames = repeat(floor, len(observations))
+        stamp(frames, maze.cells[observations], disc(CELL, 2 / 3), 4)
+        return frames
+
+    return Renderer(draw, MAZE_PALETTE, SECONDS)

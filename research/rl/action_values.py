@@ -1,19 +1,121 @@
-"""Q-learning with a network: action values or distributions of returns, and their losses."""
+"""Networks of action values, as means or distributions of returns (C51), and Q-learning losses."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 
 from research.engine.experiment import Hyperparameters
-from research.rl import distributional, exploration
+from research.layers.patches import valid_convolution
+from research.rl import exploration
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
-from research.rl.q_network import QNetwork, features
 from research.rl.replay import Transition
+
+
+class QNetwork(nn.Module):
+    """Action values by a multilayer perceptron; for small images, convolutions come first.
+
+    Attributes:
+        actions: the number of actions.
+        units: units of each hidden layer.
+        atoms: values of each action; 1 is its mean alone, more are logits of a distribution.
+        duelling: whether the values are V(s) + A(s, a) - mean_a A(s, a) (Wang et al. 2016,
+            arXiv 1511.06581, eq. 9), with a stream each.
+        channels: of a 3 × 3 convolution before all else; 0 for none.
+        layer_normalisation: whether what each hidden layer computes has mean 0 and deviation 1,
+            before scale, offset and relu (Ba et al. 2016, arXiv 1607.06450); that of a convolution
+            at each place of the image, over its channels.
+    """
+
+    actions: int
+    units: tuple[int, ...]
+    atoms: int = 1
+    duelling: bool = False
+    channels: int = 0
+    layer_normalisation: bool = False
+
+    @nn.compact
+    def __call__(self, observation: jax.Array) -> jax.Array:
+        """float32 `[batch, actions, atoms]` for observations `[batch, *observation_shape]`."""
+        hidden = observation
+        if self.channels:
+            hidden = self._rectified(
+                nn.Conv(
+                    self.channels, (3, 3), padding="VALID", conv_general_dilated=valid_convolution
+                )(hidden)
+            )
+        hidden = hidden.reshape(hidden.shape[0], -1)
+        for units in self.units[:-1] if self.duelling else self.units:
+            hidden = self._rectified(nn.Dense(units)(hidden))
+        if not self.duelling:
+            return nn.Dense(self.actions * self.atoms)(hidden).reshape(-1, self.actions, self.atoms)
+
+        def stream(outputs: int) -> jax.Array:
+            own = self._rectified(nn.Dense(self.units[-1])(hidden))
+            return nn.Dense(outputs * self.atoms)(own).reshape(-1, outputs, self.atoms)
+
+        value, advantage = stream(1), stream(self.actions)
+        return value + advantage - jnp.mean(advantage, axis=1, keepdims=True)
+
+    def _rectified(self, hidden: jax.Array) -> jax.Array:
+        if self.layer_normalisation:
+            # Deviations by squares of differences: those of large means would cancel otherwise.
+            hidden = nn.LayerNorm(use_fast_variance=False)(hidden)
+        return nn.relu(hidden)
+
+
+def features(environment: Environment, observation: jax.Array) -> jax.Array:
+    """Inputs of a network: indices of states become unit vectors, all else stays."""
+    if environment.states is not None:
+        return jax.nn.one_hot(observation, environment.states)
+    return observation
+
+
+def support(low: jax.Array | float, high: jax.Array | float, atoms: int) -> jax.Array:
+    """The returns that a distribution can give, evenly spaced, float32 `[atoms]`."""
+    return low + (high - low) * jnp.arange(atoms, dtype=jnp.float32) / (atoms - 1)
+
+
+def expectation(logits: jax.Array, returns: jax.Array) -> jax.Array:
+    """Mean return, float32 `[...]`, of distributions with logits `[..., atoms]`."""
+    return jnp.sum(jax.nn.softmax(logits) * returns, axis=-1)
+
+
+def project(
+    probability: jax.Array, moved: jax.Array, low: jax.Array | float, high: jax.Array | float
+) -> jax.Array:
+    """A distribution over other values, put on the fixed ones.
+
+    Each value is shared by its two neighbours in proportion to nearness; what lies outside is put
+    on the edge.
+
+    Args:
+        probability: float32 `[batch, atoms]`.
+        moved: float32 `[batch, atoms]`, the values that have these probabilities.
+        low: the smallest fixed value.
+        high: the largest.
+
+    Returns:
+        float32 `[batch, atoms]`.
+
+    Source: Bellemare et al. 2017 (arXiv 1707.06887), eq. 7.
+    """
+    atoms = probability.shape[-1]
+    gap = (high - low) / (atoms - 1)
+    place = (jnp.clip(moved, low, high) - low) / gap
+    # The triangle of eq. 7 for every pair: a product instead of a scatter.
+    near = jnp.clip(1.0 - jnp.abs(place[:, None, :] - jnp.arange(atoms)[None, :, None]), 0.0, 1.0)
+    return jnp.sum(near * probability[:, None, :], axis=-1)
+
+
+def cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
+    """-Σ p log q, float32 `[batch]`, of logits and target probabilities `[batch, atoms]`."""
+    return -jnp.sum(target * jax.nn.log_softmax(logits), axis=-1)
 
 
 class QLearner(NamedTuple):
@@ -42,14 +144,14 @@ class QLearner(NamedTuple):
     def support(self, values: Hyperparameters) -> jax.Array:
         """The returns that a distribution can give, float32 `[atoms]`."""
         low, high = values["smallest_return"], values["largest_return"]
-        return distributional.support(low, high, self.network.atoms)
+        return support(low, high, self.network.atoms)
 
     def q_value(self, params: Any, observations: jax.Array, values: Hyperparameters) -> jax.Array:
         """Q(s, a), float32 `[..., actions]`, for observations `[..., *observation_shape]`."""
         outputs = self.outputs(params, observations)
         if self.network.atoms == 1:
             return outputs[..., 0]
-        return distributional.expectation(outputs, self.support(values))
+        return expectation(outputs, self.support(values))
 
     def losses(
         self, params: Any, target_params: Any, batch: Transition, values: Hyperparameters
@@ -73,8 +175,8 @@ class QLearner(NamedTuple):
         ahead = jax.nn.softmax(jnp.take_along_axis(following, best, axis=1)[:, 0])
         moved = batch.reward[:, None] + batch.discount[:, None] * self.support(values)
         low, high = values["smallest_return"], values["largest_return"]
-        target = jax.lax.stop_gradient(distributional.project(ahead, moved, low, high))
-        loss = distributional.cross_entropy(chosen, target)
+        target = jax.lax.stop_gradient(project(ahead, moved, low, high))
+        loss = cross_entropy(chosen, target)
         return loss, loss
 
     def explore(
