@@ -20,9 +20,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from research.layers.convolution import Padding, Pair, convolve
+from research.layers.convolution import Padding, Pair, convolve, pads_of
 from research.layers.winograd import TAPS, make_tiling
-from research.layers.winograd_block import Pads, outputs_of, winograd_block
+from research.layers.winograd_block import outputs_of, winograd_block
 
 
 def convolution_block(
@@ -57,7 +57,7 @@ def convolution_block(
     plain = partial(_plain, strides=strides, padding=padding, relu=relu)
     if not winograd_pays(x, kernel, strides, padding, images):
         return plain(x, kernel, bias)
-    pads = _pads(x, padding)
+    pads = pads_of(x.shape[1:3], (TAPS, TAPS), (1, 1), padding)
     return lax.platform_dependent(
         x,
         kernel,
@@ -94,7 +94,7 @@ def winograd_pays(
         return False
     if isinstance(padding, str) and padding not in ("SAME", "VALID"):
         return False
-    pads = _pads(x, padding)
+    pads = pads_of(x.shape[1:3], (TAPS, TAPS), (1, 1), padding)
     rows, columns = outputs_of(x, pads)
     if min(rows, columns) < 1 or min(low for pad in pads for low in pad) < 0:
         return False
@@ -125,13 +125,6 @@ def _plain(
 ) -> jax.Array:
     y = convolve(x, kernel, strides, padding) + bias.reshape(1, 1, 1, -1)
     return nn.relu(y) if relu else y
-
-
-def _pads(x: jax.Array | jax.ShapeDtypeStruct, padding: Padding) -> Pads:
-    if not isinstance(padding, str):
-        return padding
-    rows, columns = lax.padtype_to_pads(x.shape[1:3], (TAPS, TAPS), (1, 1), padding)
-    return (rows[0], rows[1]), (columns[0], columns[1])
 
 
 class Convolution(nn.Module):

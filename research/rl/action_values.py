@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from research.engine.experiment import Hyperparameters
-from research.layers.patches import valid_convolution
+from research.layers.convolution import valid_convolution
 from research.rl import exploration
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment

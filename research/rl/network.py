@@ -11,8 +11,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from research.layers.orthogonal import orthogonal
-from research.layers.patches import valid_convolution
+from research.layers.convolution import valid_convolution
+from research.layers.factorisation import orthogonal
 from research.options.ranges import AMOUNT, COUNT, DEPTH
 from research.rl.distributions import Categorical, Distribution, Gaussian
 from research.rl.environments.environment import Box, Environment

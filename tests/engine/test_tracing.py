@@ -19,7 +19,7 @@ from research.engine.groups import AXIS, materialised, over_groups, traced_once
 from research.engine.mesh import MEMBERS, over
 from research.engine.program import Program
 from research.layers import winograd_block as winograd
-from research.layers.stages import opaque_true, stage
+from research.layers.winograd_block import opaque_true, stage
 from tests.engine.toy import ToyFeed
 
 

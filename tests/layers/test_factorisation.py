@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.layers.factorisation import eigh, orthonormal_columns
-from research.layers.orthogonal import orthogonal
+from research.layers.factorisation import eigh, orthogonal, orthonormal_columns
 
 shapes = st.tuples(st.sampled_from([1, 2, 3, 5, 8, 13]), st.sampled_from([0, 1, 7])).map(
     lambda drawn: (drawn[0] + drawn[1], drawn[0])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.layers.patches import convolve_patches
+from research.layers.convolution import convolve_patches
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

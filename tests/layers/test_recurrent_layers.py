@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from research.layers.cells import CELLS
-from research.layers.recurrent import recurrent
-from research.layers.recurrent_layers import RecurrentLayers
+from research.layers.recurrent import RecurrentLayers, recurrent
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.layers.stages import opaque_true, stage
+from research.layers.winograd_block import opaque_true, stage
 
 VALUES = [0.0, -0.0, 1.0, -1.0, 1e-45, np.inf, -np.inf, np.nan]
 

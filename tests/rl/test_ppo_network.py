@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.layers.orthogonal import orthogonal
+from research.layers.factorisation import orthogonal
 from research.rl.network import PolicyAndValue
 
 

@@ -12,8 +12,7 @@ from research.layers.attention import Cache, empty_cache
 from research.layers.cells import CELLS
 from research.layers.dropout import dropout
 from research.layers.recurrence import States
-from research.layers.recurrent import resting
-from research.layers.recurrent_layers import RecurrentLayers
+from research.layers.recurrent import RecurrentLayers, resting
 from research.layers.transformer import Block
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from research.data.text import PADDING, UNKNOWN
 from research.engine.experiment import Key
 from research.layers.dropout import dropout
-from research.layers.recurrent_layers import RecurrentLayers
+from research.layers.recurrent import RecurrentLayers
 from research.layers.transformer import Block
 
 

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from research.layers.recurrent_layers import RecurrentLayers
+from research.layers.recurrent import RecurrentLayers
 from research.layers.time_convolution import TimeConvolution, WaveNet
 
 QUANTILES = (0.05, 0.95)

@@ -12,8 +12,7 @@ from research.data.text import PADDING
 from research.layers.attention import AdditiveAttention, MultiplicativeAttention
 from research.layers.cells import CELLS
 from research.layers.recurrence import States
-from research.layers.recurrent import init_recurrent, recurrent, recurrent_step
-from research.layers.recurrent_layers import RecurrentLayers
+from research.layers.recurrent import RecurrentLayers, init_recurrent, recurrent, recurrent_step
 
 AttentionName: TypeAlias = Literal["none", "additive", "multiplicative"]
 """How the decoder reads the encoder's outputs: not at all; by its state before a token, as a part
