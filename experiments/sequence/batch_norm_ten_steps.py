@@ -10,6 +10,6 @@ Time: 3 s
 """
 
 from research.sequence.forecasts.forecast_net import Recurrent
-from research.sequence.forecasts.synthetic import RecurrentForecasting
+from research.sequence.forecasts.series import RecurrentForecasting
 
 config = RecurrentForecasting(Recurrent(every_step=True, batch_normalisation=True), horizon=10)

@@ -9,6 +9,6 @@ Time: 4 s
 """
 
 from research.sequence.forecasts.forecast_net import Recurrent
-from research.sequence.forecasts.synthetic import ConvolutionForecasting
+from research.sequence.forecasts.series import ConvolutionForecasting
 
 config = ConvolutionForecasting(Recurrent("gru", every_step=True), horizon=10)

@@ -8,6 +8,6 @@ Time: 1 s
 """
 
 from research.sequence.forecasts.forecast_net import Linear
-from research.sequence.forecasts.synthetic import SeriesForecasting
+from research.sequence.forecasts.series import SeriesForecasting
 
 config = SeriesForecasting(Linear(), horizon=10, learning_rate=2e-3)

@@ -9,6 +9,6 @@ Time: 1 s
 """
 
 from research.sequence.forecasts.forecast_net import Recurrent
-from research.sequence.forecasts.synthetic import SeriesForecasting
+from research.sequence.forecasts.series import SeriesForecasting
 
 config = SeriesForecasting(Recurrent(direct=True))

@@ -11,6 +11,6 @@ Expected: validation mae 31,166 (32,041 in Géron, 3rd edition, chapter 15), tes
 Time: 10 s
 """
 
-from research.sequence.forecasts.ridership_sarima import RidershipSarima
+from research.sequence.forecasts.sarima import RidershipSarima
 
 config = RidershipSarima()

@@ -9,6 +9,6 @@ Time: 3 s
 """
 
 from research.sequence.forecasts.forecast_net import Recurrent
-from research.sequence.forecasts.synthetic import RecurrentForecasting
+from research.sequence.forecasts.series import RecurrentForecasting
 
 config = RecurrentForecasting(Recurrent(every_step=True), horizon=10)

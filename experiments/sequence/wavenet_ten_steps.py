@@ -9,6 +9,6 @@ Time: 5 s
 """
 
 from research.sequence.forecasts.forecast_net import Waves
-from research.sequence.forecasts.synthetic import WaveForecasting
+from research.sequence.forecasts.series import WaveForecasting
 
 config = WaveForecasting(Waves(), horizon=10, learning_rate=5e-3)

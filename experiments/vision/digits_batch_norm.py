@@ -20,7 +20,7 @@ import flax.linen as nn
 
 from research.optimization.optimizers import OptimizerName
 from research.options.ranges import POSITIVE
-from research.vision.digits import TRAIN, DigitClassification
+from research.vision.data_sets import DIGITS, DigitClassification
 from research.vision.models import SmallCNN
 
 
@@ -39,7 +39,7 @@ class DigitsBatchNorm(DigitClassification):
             stages=((self.channels,) * 4, (2 * self.channels,) * 4),
             dense=(),
             batch_norm=self.batch_norm,
-            images=self.epochs * TRAIN,
+            images=self.epochs * DIGITS,
         )
 
 

@@ -20,7 +20,7 @@ import flax.linen as nn
 
 from research.optimization.optimizers import OptimizerName
 from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range
-from research.vision.digits import TRAIN, DigitClassification
+from research.vision.data_sets import DIGITS, DigitClassification
 from research.vision.models import SmallCNN
 
 
@@ -28,7 +28,7 @@ from research.vision.models import SmallCNN
 class DigitsCNN(DigitClassification):
     """Options."""
 
-    batch_size: Annotated[int, "images in one update", Range(1, TRAIN)] = 64
+    batch_size: Annotated[int, "images in one update", Range(1, DIGITS)] = 64
     channels: Annotated[
         int, "channels of the first two convolutions; the next two have twice", COUNT
     ] = 32
@@ -45,7 +45,7 @@ class DigitsCNN(DigitClassification):
         return SmallCNN(
             stages=((self.channels,) * 2, (2 * self.channels,) * 2),
             dense=(4 * self.channels,),
-            images=self.epochs * TRAIN,
+            images=self.epochs * DIGITS,
         )
 
 

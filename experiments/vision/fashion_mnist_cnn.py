@@ -19,7 +19,7 @@ import flax.linen as nn
 
 from research.optimization.optimizers import OptimizerName
 from research.options.ranges import COUNT, FRACTION, POSITIVE, Range
-from research.vision.mnist import MNISTClassification
+from research.vision.data_sets import MNISTClassification
 from research.vision.models import chapter_14_cnn
 
 

@@ -22,7 +22,7 @@ from research.engine.experiment import Hyperparameters, Key
 from research.optimization.optimizers import OptimizerName
 from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range
 from research.vision.classification import Augmentation
-from research.vision.mnist import MNISTClassification
+from research.vision.data_sets import MNISTClassification
 from research.vision.models import SmallCNN
 
 

@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar, Self
 import flax.linen as nn
 
 from research.options.ranges import COUNT, FRACTION, POSITIVE
-from research.vision.mnist import MNISTClassification
+from research.vision.data_sets import MNISTClassification
 from research.vision.models import MultilayerPerceptron
 
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from research.sequence.forecasts.forecast_pictures import continue_alone, show_stream_forecasts
 from research.sequence.forecasts.forecaster import forecast, init_forecaster
-from research.sequence.forecasts.forecaster_pictures import continue_alone, show_forecasts
 
 UNITS, WINDOW = 5, 8
 
@@ -38,7 +38,7 @@ def test_what_is_continued_alone_is_what_feeding_forecasts_back_gives(params, ba
 
 
 def test_the_lines_are_the_series_and_its_forecasts(params, batch):
-    lines = show_forecasts(forecast, params, batch, UNITS, WINDOW)["forecasts"]
+    lines = show_stream_forecasts(forecast, params, batch, UNITS, WINDOW)["forecasts"]
     assert lines.y.shape == (3, 4, 3 * WINDOW), "padding is not shown"
     end = 3 * WINDOW
     np.testing.assert_array_equal(lines.y[:, 0], batch["series"][:3, :end])
@@ -51,7 +51,7 @@ def test_the_lines_are_the_series_and_its_forecasts(params, batch):
 
 def test_the_last_line_sees_nothing_past_what_it_is_said_to_see(params, batch):
     def lines(series):
-        made = show_forecasts(forecast, params, {**batch, "series": series}, UNITS, WINDOW)
+        made = show_stream_forecasts(forecast, params, {**batch, "series": series}, UNITS, WINDOW)
         return made["forecasts"].y
 
     later = batch["series"].at[:, 2 * WINDOW :].add(1.0)

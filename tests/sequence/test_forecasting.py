@@ -25,8 +25,8 @@ from research.sequence.forecasts.forecast_net import (
     Waves,
 )
 from research.sequence.forecasts.forecasting import following, interval_loss, make_forecasting
-from research.sequence.forecasts.series import NOISE_VARIANCE
-from research.sequence.forecasts.synthetic import (
+from research.sequence.forecasts.series import (
+    NOISE_VARIANCE,
     SIZES,
     RecurrentForecasting,
     SeriesForecasting,

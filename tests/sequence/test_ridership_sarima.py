@@ -12,7 +12,7 @@ from experiments.sequence.ridership_sarima import config
 from research.data.tfds_split import TfdsSplit
 from research.errors import Mistake
 from research.options.config import make_experiment, problems_of
-from research.sequence.forecasts import ridership_sarima
+from research.sequence.forecasts import sarima
 from research.sequence.forecasts.ridership import DATASET
 
 
@@ -31,7 +31,7 @@ def test_its_error_is_that_of_statsmodels_own_forecasts(rail, monkeypatch):
     """The last five days of validation, fitted before the first of them, and the days before."""
     from statsmodels.tsa.arima.model import ARIMA
 
-    monkeypatch.setattr(ridership_sarima, "SHOWN", ("validation",))
+    monkeypatch.setattr(sarima, "SPLITS", ("validation",))
     experiment = make_experiment(replace(config, window=146, history=0, refit=100, unit=100_000))
     measured = experiment.measure(jax.jit(experiment.init)(jax.random.key(0), {}))
     scaled = rail / 100_000
@@ -53,7 +53,7 @@ def test_history_is_the_days_right_before_a_split(rail, monkeypatch):
         seen.append((values, known))
         return values[known:]
 
-    monkeypatch.setattr(ridership_sarima, "one_step_forecasts", note)
+    monkeypatch.setattr(sarima, "one_step_forecasts", note)
     for cut in ("published", "gaps"):
         experiment = make_experiment(replace(config, cut=cut, history=30, window=60))
         assert experiment.measure(None)["validation/mae"] == 0

@@ -15,7 +15,7 @@ from research.engine.experiment import traced
 from research.options.config import make_experiment, problems_of
 from research.sequence.translations import sentences
 from research.sequence.translations.sentences import RecurrentTranslation, read_sentences
-from research.sequence.translations.translation_scores import scores
+from research.sequence.translations.translator import scores
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

@@ -26,7 +26,7 @@ from research.layers.recurrent import Recurrent, init_uniform, recurrent
 from research.optimization.optimizers import make_optimizer
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides, Range
-from research.sequence.forecasts.forecaster_pictures import show_forecasts
+from research.sequence.forecasts.forecast_pictures import show_stream_forecasts
 from research.sequence.forecasts.series import held_out, make_streams
 
 
@@ -172,7 +172,7 @@ class StreamForecasting(Config):
             state: ForecasterState, evaluation: Evaluation, key: Key
         ) -> dict[str, Artifact]:
             del key
-            return show_forecasts(
+            return show_stream_forecasts(
                 forecast, state.params, next(evaluation("test")), self.units, self.window
             )
 

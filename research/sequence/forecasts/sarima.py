@@ -1,10 +1,22 @@
-"""SARIMA: seasonal autoregression and moving averages, one step ahead, by statsmodels."""
+"""SARIMA by statsmodels, one step ahead: an experiment without steps on ridership, on the host."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from dataclasses import dataclass, replace
+from typing import Annotated, NamedTuple, Self
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+
+from research.engine.artifacts import Artifact, Lines
+from research.engine.experiment import Batch, Data, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.metrics import Metrics
+from research.options.config import Config
+from research.options.ranges import AMOUNT, COUNT, Range
+from research.sequence.forecasts.ridership import UNIT, WEEK, Cut, read_ridership, ridership_sources
+from research.sequence.forecasts.stationarity import show_stationarity
 
 
 class Orders(NamedTuple):
@@ -61,3 +73,147 @@ def one_step_forecasts(
             # Of each value from those before it: `predict` within the sample is a step ahead.
             forecasts.append(fitted.append(coming).predict(start, start + len(coming) - 1))
     return unit * np.concatenate(forecasts)
+
+
+SPLITS = ("validation", "test")
+FEW = Range(0, 2)
+
+
+class Untrained(NamedTuple):
+    """A state that nothing depends on.
+
+    Attributes:
+        step: int32 scalar, 0.
+    """
+
+    step: jax.Array
+
+
+class Forecasts(NamedTuple):
+    """Forecasts of a split's days, and what came, in boardings.
+
+    Attributes:
+        truth: float64 `[days]`.
+        forecast: float64 `[days]`.
+        naive: float64 `[days]`, the values of a week before.
+    """
+
+    truth: np.ndarray
+    forecast: np.ndarray
+    naive: np.ndarray
+
+
+@dataclass(frozen=True)
+class RidershipSarima(Config):
+    """Options of the model and of when it is fitted."""
+
+    cut: Annotated[Cut, "the book's splits, or all days with gaps between the splits"] = "published"
+    window: Annotated[int, "days of a split before the first that is forecast", Range(4 * WEEK)] = (
+        59
+    )
+    history: Annotated[int, "days before a split that the model is fitted to, too", AMOUNT] = 365
+    refit: Annotated[int, "days between two fits", COUNT] = 91
+    unit: Annotated[int, "boardings that are 1 to the optimiser; 0 for their deviation", AMOUNT] = 0
+    autoregressive: Annotated[int, "days before that a value depends on", Range(0, WEEK - 1)] = 1
+    differences: Annotated[int, "how often neighbouring values are subtracted", FEW] = 0
+    moving_average: Annotated[
+        int, "days before whose forecast errors a value depends on", Range(0, WEEK - 1)
+    ] = 0
+    seasonal_autoregressive: Annotated[int, "weeks before that a value depends on", FEW] = 0
+    seasonal_differences: Annotated[
+        int, "how often values a week apart are subtracted", Range(0, 1)
+    ] = 1
+    seasonal_moving_average: Annotated[int, "weeks before whose forecast errors count", FEW] = 1
+
+    @property
+    def headline(self) -> str:
+        """That of the book; the test years hold an epidemic."""
+        return "validation/mae"
+
+    @property
+    def orders(self) -> Orders:
+        """Of the model."""
+        return Orders(
+            (self.autoregressive, self.differences, self.moving_average),
+            (
+                self.seasonal_autoregressive,
+                self.seasonal_differences,
+                self.seasonal_moving_average,
+            ),
+            WEEK,
+        )
+
+    def smoke(self) -> Self:
+        """One fit to few days."""
+        return replace(self, window=80, history=0, refit=10_000)
+
+    def make(self) -> Experiment:
+        """An experiment that fits on the host, at the end of a run without steps.
+
+        A fit is a search of statsmodels' optimiser in float64, no step of a compiled program: what
+        the contract has for that is `measure`, whose figures `verify` makes again.
+
+        Raises:
+            Mistake: the data is not prepared, or a split is too short.
+        """
+        days = read_ridership(self.cut, self.window + 1)
+        rail = UNIT * days.values[:, 0].astype(np.float64)
+        unit = float(self.unit) or None
+
+        @functools.cache
+        def forecasts(split: str) -> Forecasts:
+            start, stop = days.spans[split]
+            first = max(0, start - self.history)
+            values, known = rail[first:stop], start - first + self.window
+            forecast = one_step_forecasts(values, known, self.orders, self.refit, unit)
+            return Forecasts(values[known:], forecast, values[known - WEEK : -WEEK])
+
+        def init(key: Key, hyperparameters: Hyperparameters) -> Untrained:
+            del key, hyperparameters
+            return Untrained(jnp.int32(0))
+
+        def update(state: Untrained, batch: Batch, key: Key) -> tuple[Untrained, Metrics]:
+            del batch, key
+            return state, {}
+
+        def evaluate(state: Untrained, batch: Batch, key: Key) -> Metrics:
+            del state, batch, key
+            return {}
+
+        def measure(state: Untrained) -> dict[str, float]:
+            del state
+            figures = {}
+            for split in SPLITS:
+                truth, forecast, naive = forecasts(split)
+                figures[f"{split}/mae"] = float(np.mean(np.abs(forecast - truth)))
+                figures[f"{split}/naive_mae"] = float(np.mean(np.abs(naive - truth)))
+            return figures
+
+        def artifacts(state: Untrained, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
+            del state, evaluation, key
+            truth, forecast, naive = forecasts("validation")
+            lines = Lines(
+                "A day ahead in the validation set",
+                np.arange(len(truth), dtype=np.float32),
+                np.stack([truth, forecast, naive])[None].astype(np.float32),
+                ("boardings", "forecast", "a week before"),
+                f"days after {days.dates[days.spans['validation'].start + self.window]}",
+            )
+            stationarity = show_stationarity(
+                "Rail boardings in training", rail[slice(*days.spans["train"])], WEEK, "days"
+            )
+            return {"forecasts": lines, "stationarity": stationarity}
+
+        return Experiment(
+            init=init,
+            update=update,
+            evaluate=evaluate,
+            steps=0,
+            items_per_step=1,
+            items="fits",
+            data=Data(ridership_sources(days, self.window + 1, 1)),
+            watched=(),
+            final=(),
+            measure=measure,
+            artifacts=artifacts,
+        )

@@ -20,8 +20,7 @@ from research.sequence.translations.encoder_decoder import AttentionName, Encode
 from research.sequence.translations.pairs import Pair, pair_from, pair_of, pair_sources
 from research.sequence.translations.transformer_translator import TransformerTranslator
 from research.sequence.translations.translation import Translation, make_translation
-from research.sequence.translations.translation_scores import make_measure
-from research.sequence.translations.translator import Net
+from research.sequence.translations.translator import Net, make_measure
 
 DATASET = "spa_eng"
 """English and Spanish sentences of tatoeba.org, columns `en` and `es`."""

@@ -1,4 +1,8 @@
-"""Scikit-learn's 1,797 handwritten digits, split by writers: data and options."""
+"""Data sets of images, with their options: scikit-learn's digits, MNIST and its like.
+
+Scikit-learn's 1,797 digits are split by writers; MNIST and Fashion-MNIST are 70,000 images of
+28 x 28 pixels each.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from research.engine.experiment import Data, Hyperparameters, Key
 from research.options.ranges import COUNT, Range
 from research.vision.classification import Augmentation, ImageClassification, Images
 
-TRAIN = 1280
+DIGITS = 1280
 """Images to train on. The file keeps a writer's digits together and is split in its order, so that
 the 360 to test, and most of the 157 to choose by, are by other hands."""
 
@@ -27,7 +31,7 @@ class DigitClassification(ImageClassification):
     warmup_epochs: Annotated[
         int, "of these, passes in which the learning rate rises", Range(0, "epochs")
     ] = 6
-    batch_size: Annotated[int, "images in one update", Range(1, TRAIN)] = 128
+    batch_size: Annotated[int, "images in one update", Range(1, DIGITS)] = 128
     channels: Annotated[
         int, "channels of the first half of the convolutions; the others have twice", COUNT
     ] = 16
@@ -49,14 +53,14 @@ class DigitClassification(ImageClassification):
         """The three splits; batches are shuffled anew in each epoch."""
         data = Data(
             splits={
-                "train": TfdsSplit("encore_digits", f"train[:{TRAIN}]"),
-                "validation": TfdsSplit("encore_digits", f"train[{TRAIN}:]"),
+                "train": TfdsSplit("encore_digits", f"train[:{DIGITS}]"),
+                "validation": TfdsSplit("encore_digits", f"train[{DIGITS}:]"),
                 "test": TfdsSplit("encore_digits", "test"),
             },
-            rows=shuffled_rows(TRAIN, self.batch_size),
+            rows=shuffled_rows(DIGITS, self.batch_size),
             evaluation_batch_size=180,
         )
-        return Images(data, TRAIN, (8, 8, 1), white=16)
+        return Images(data, DIGITS, (8, 8, 1), white=16)
 
     def augmentation(self) -> Augmentation:
         """Turned, enlarged and shifted a little."""
@@ -66,3 +70,31 @@ class DigitClassification(ImageClassification):
 def move_a_little(image: jax.Array, key: Key, values: Hyperparameters) -> jax.Array:
     """The image turned, enlarged and shifted by at most `rotation`, `scale` and `shift`."""
     return rotate_scale_and_shift(image, key, values["rotation"], values["scale"], values["shift"])
+
+
+MNIST = 55_000
+"""Images to train on at most; the other 5,000 of the training file are there to choose by."""
+
+
+@dataclass(frozen=True)
+class MNISTClassification(ImageClassification):
+    """Options of classifiers of such images."""
+
+    batch_size: Annotated[int, "images in one update", Range(1, "examples")] = 128
+    examples: Annotated[int, "training images, the first of the file", Range(1, MNIST)] = MNIST
+
+    data_set: ClassVar[str] = "fashion_mnist"
+    evaluation_batch_size: ClassVar[int] = 500
+
+    def images(self) -> Images:
+        """The splits of the data set; batches are shuffled anew in each epoch."""
+        data = Data(
+            splits={
+                "train": TfdsSplit(self.data_set, f"train[:{self.examples}]"),
+                "validation": TfdsSplit(self.data_set, f"train[{MNIST}:]"),
+                "test": TfdsSplit(self.data_set, "test"),
+            },
+            rows=shuffled_rows(self.examples, self.batch_size),
+            evaluation_batch_size=self.evaluation_batch_size,
+        )
+        return Images(data, self.examples, (28, 28, 1), white=255)
