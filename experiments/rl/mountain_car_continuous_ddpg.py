@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from research.rl.algorithms.ddpg import DDPG
-from research.rl.off_policy import CorrelatedNoise
+from research.rl.off_policy import MOUNTAIN_CAR_CONTINUOUS, CorrelatedNoise
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,4 @@ class CorrelatedDDPG(CorrelatedNoise, DDPG):
     """Options."""
 
 
-config = CorrelatedDDPG(
-    environment="MountainCarContinuous-v0",
-    environment_steps=50_000,
-    environments=8,
-    batch_size=128,
-    replay_size=50_000,
-    learning_starts=10_000,
-    learning_rate=3e-4,
-    target_rate=0.02,
-    noise_correlation=0.97,
-    exploration_deviation=0.5,
-)
+config = CorrelatedDDPG(**MOUNTAIN_CAR_CONTINUOUS)

@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from research.rl.algorithms.td3 import TD3
-from research.rl.off_policy import CorrelatedNoise
+from research.rl.off_policy import MOUNTAIN_CAR_CONTINUOUS, CorrelatedNoise
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,4 @@ class CorrelatedTD3(CorrelatedNoise, TD3):
     """Options."""
 
 
-config = CorrelatedTD3(
-    environment="MountainCarContinuous-v0",
-    environment_steps=50_000,
-    environments=8,
-    batch_size=128,
-    replay_size=50_000,
-    learning_starts=10_000,
-    learning_rate=3e-4,
-    target_rate=0.02,
-    noise_correlation=0.97,
-    exploration_deviation=0.5,
-)
+config = CorrelatedTD3(**MOUNTAIN_CAR_CONTINUOUS)

@@ -117,6 +117,21 @@ class CorrelatedNoise(ActorCritic):
     ] = 0.9
 
 
+MOUNTAIN_CAR_CONTINUOUS: dict[str, Any] = {
+    "environment": "MountainCarContinuous-v0",
+    "environment_steps": 50_000,
+    "environments": 8,
+    "batch_size": 128,
+    "replay_size": 50_000,
+    "learning_starts": 10_000,
+    "learning_rate": 3e-4,
+    "target_rate": 0.02,
+    "noise_correlation": 0.97,
+    "exploration_deviation": 0.5,
+}
+"""Settings of actors with correlated noise, the same for DDPG and TD3."""
+
+
 class Algorithm(NamedTuple):
     """An algorithm as three pure functions; its actions are from -1 to 1.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -90,32 +92,26 @@ class WordReader(nn.Module):
             tokens = _forget(tokens, mask, word_dropout_rate, self.make_rng("dropout"))
         start = nn.initializers.normal(self.deviation)
         embedded = dropped(nn.Embed(self.vocabulary, self.embedding, embedding_init=start)(tokens))
-        features = self.read(embedded, mask, training, dropout_rate)
+        features = self.read(embedded, mask, training=training, dropout_rate=dropout_rate)
         return nn.Dense(1, name="logit")(dropped(features))[:, 0]
 
-    def read(
-        self,
-        embedded: jax.Array,
-        mask: jax.Array,
-        training: bool,
-        dropout_rate: jax.Array | float,
-    ) -> jax.Array:
-        """Features float32 `[batch, any]` of words float32 `[batch, length, embedding]`."""
+    def read(self, embedded: jax.Array, mask: jax.Array, **dropping: Any) -> jax.Array:
+        """Features float32 `[batch, any]` of words float32 `[batch, length, embedding]`.
+
+        Args:
+            embedded: the words.
+            mask: bool `[batch, length]`, False at padding.
+            **dropping: `training` and `dropout_rate`, for layers within.
+        """
         raise NotImplementedError
 
 
 class MeanEmbedding(WordReader):
     """The mean of the embedded words."""
 
-    def read(
-        self,
-        embedded: jax.Array,
-        mask: jax.Array,
-        training: bool,
-        dropout_rate: jax.Array | float,
-    ) -> jax.Array:
+    def read(self, embedded: jax.Array, mask: jax.Array, **dropping: Any) -> jax.Array:
         """The mean over words, without padding."""
-        del training, dropout_rate
+        del dropping
         return masked_mean(embedded, mask)
 
 
@@ -134,21 +130,10 @@ class RecurrentReader(WordReader):
     bidirectional: bool = False
     masked: bool = True
 
-    def read(
-        self,
-        embedded: jax.Array,
-        mask: jax.Array,
-        training: bool,
-        dropout_rate: jax.Array | float,
-    ) -> jax.Array:
+    def read(self, embedded: jax.Array, mask: jax.Array, **dropping: Any) -> jax.Array:
         """The hidden states of the last layer after the last word that each direction reads."""
         layers = RecurrentLayers(self.cell, self.units, self.bidirectional)
-        _, states = layers(
-            embedded,
-            mask=mask if self.masked else None,
-            training=training,
-            dropout_rate=dropout_rate,
-        )
+        _, states = layers(embedded, mask=mask if self.masked else None, **dropping)
         directions = 2 if self.bidirectional else 1
         return jnp.concatenate([state[0] for state in states[-directions:]], axis=-1)
 
@@ -164,17 +149,11 @@ class TransformerReader(WordReader):
     layers: int = 1
     heads: int = 2
 
-    def read(
-        self,
-        embedded: jax.Array,
-        mask: jax.Array,
-        training: bool,
-        dropout_rate: jax.Array | float,
-    ) -> jax.Array:
+    def read(self, embedded: jax.Array, mask: jax.Array, **dropping: Any) -> jax.Array:
         """The mean over words, without padding, after a layer normalisation."""
         for _ in range(self.layers):
             block = Block(self.heads, 4 * self.embedding, rotary=True)
-            embedded, _, _ = block(embedded, mask, training=training, dropout_rate=dropout_rate)
+            embedded, _, _ = block(embedded, mask, **dropping)
         return masked_mean(nn.LayerNorm()(embedded), mask)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -33,8 +33,8 @@ class WindowNet(nn.Module):
     """A kind of net, which `forecaster` makes whole.
 
     Unless `forecaster` is overridden, it makes features of a window at some of its places, the last
-    of which is the window's end: (values `[batch, time, features]`, `training`, `dropout_rate`) ->
-    float32 `[batch, places, width]`.
+    of which is the window's end: (values `[batch, time, features]`, **dropping) -> float32
+    `[batch, places, width]`, with `training` and `dropout_rate` for layers that drop.
     """
 
     @nn.nowrap
@@ -62,11 +62,9 @@ class ForecastNet(nn.Module):
     interval: bool = True
 
     @nn.compact
-    def __call__(
-        self, values: jax.Array, training: bool = False, dropout_rate: jax.Array | float = 0.0
-    ) -> Forecast:
-        """What follows each place."""
-        features = self.body(values, training=training, dropout_rate=dropout_rate)
+    def __call__(self, values: jax.Array, **dropping: Any) -> Forecast:
+        """What follows each place; `training` and `dropout_rate` are the body's."""
+        features = self.body(values, **dropping)
         # Rows of one matrix: a kernel's gradient over two axes takes twice as long on CPU.
         rows, places = features.reshape(-1, features.shape[-1]), features.shape[:2]
         mean = rows if self.direct else nn.Dense(self.horizon, name="mean")(rows)
@@ -96,11 +94,9 @@ class Naive(WindowNet):
         del interval
         return self.clone(horizon=horizon)
 
-    def __call__(
-        self, values: jax.Array, training: bool = False, dropout_rate: jax.Array | float = 0.0
-    ) -> Forecast:
+    def __call__(self, values: jax.Array, **dropping: Any) -> Forecast:
         """What follows the window."""
-        del training, dropout_rate
+        del dropping
         ahead = jnp.arange(self.horizon) % self.season - self.season
         return Forecast(values[:, None, ahead, 0])
 
@@ -108,11 +104,9 @@ class Naive(WindowNet):
 class Linear(WindowNet):
     """All of the window's values side by side, for a linear forecast from them."""
 
-    def __call__(
-        self, values: jax.Array, training: bool = False, dropout_rate: jax.Array | float = 0.0
-    ) -> jax.Array:
+    def __call__(self, values: jax.Array, **dropping: Any) -> jax.Array:
         """float32 `[batch, 1, time * features]`."""
-        del training, dropout_rate
+        del dropping
         return values.reshape(values.shape[0], 1, -1)
 
 
@@ -144,16 +138,14 @@ class Recurrent(WindowNet):
         return ForecastNet(self.clone(units=units), horizon, self.direct, interval)
 
     @nn.compact
-    def __call__(
-        self, values: jax.Array, training: bool = False, dropout_rate: jax.Array | float = 0.0
-    ) -> jax.Array:
+    def __call__(self, values: jax.Array, **dropping: Any) -> jax.Array:
         """float32 `[batch, places, units]`."""
         if self.filters:
             values = TimeConvolution(self.filters, size=4, stride=self.stride)(values)
         layers = RecurrentLayers(
             self.cell, self.units, batch_normalisation=self.batch_normalisation
         )
-        outputs, _ = layers(values, training=training, dropout_rate=dropout_rate)
+        outputs, _ = layers(values, **dropping)
         return outputs if self.every_step else outputs[:, -1:]
 
 
@@ -171,9 +163,7 @@ class Waves(WindowNet):
     dilations: tuple[int, ...] = (1, 2, 4, 8)
 
     @nn.compact
-    def __call__(
-        self, values: jax.Array, training: bool = False, dropout_rate: jax.Array | float = 0.0
-    ) -> jax.Array:
+    def __call__(self, values: jax.Array, **dropping: Any) -> jax.Array:
         """float32 `[batch, time, features]`."""
-        del training, dropout_rate
+        del dropping
         return WaveNet(self.filters, self.dilations, self.gated, name="net")(values)
