@@ -7,17 +7,20 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
 
 
-def attention_weights(scores: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+def attention_weights(
+    scores: Float[Array, "*batch queries keys"], mask: Bool[Array, " ..."] | None = None
+) -> Float[Array, "*batch queries keys"]:
     """The weight of each value for a query: a softmax over the keys that it may attend to.
 
     Args:
-        scores: float `[..., queries, keys]`.
-        mask: bool, broadcastable to `scores`, which keys a query may attend to; all if None.
+        scores: how well each key fits each query.
+        mask: broadcastable to `scores`, which keys a query may attend to; all if None.
 
     Returns:
-        float `[..., queries, keys]`, of sum 1 for each query; 0 where there is none.
+        Weights, of sum 1 for each query; 0 where there is none.
     """
     if mask is None:
         return jax.nn.softmax(scores)
@@ -27,18 +30,18 @@ def attention_weights(scores: jax.Array, mask: jax.Array | None = None) -> jax.A
 
 
 def dot_product_attention(
-    query: jax.Array, key: jax.Array, value: jax.Array, mask: jax.Array | None = None
-) -> tuple[jax.Array, jax.Array]:
-    """Σ_k softmax_k(q·k / √depth) v_k.
+    query: Float[Array, "*batch queries depth"],
+    key: Float[Array, "*batch keys depth"],
+    value: Float[Array, "*batch keys width"],
+    mask: Bool[Array, " ..."] | None = None,
+) -> tuple[Float[Array, "*batch queries width"], Float[Array, "*batch queries keys"]]:
+    """Σ_k softmax_k(q·k / √depth) v_k, and the weights.
 
     Args:
-        query: float `[..., queries, depth]`.
-        key: float `[..., keys, depth]`.
-        value: float `[..., keys, width]`.
+        query: q.
+        key: k.
+        value: v.
         mask: as `attention_weights` has it.
-
-    Returns:
-        float `[..., queries, width]`, and the weights `[..., queries, keys]`.
 
     Source: Vaswani et al. 2017 (arXiv 1706.03762), eq. 1.
     """
@@ -151,14 +154,16 @@ def empty_cache(batch: int, heads: int, context: int, depth: int) -> Cache:
     return Cache(jnp.zeros(shape), jnp.zeros(shape), jnp.int32(0))
 
 
-def rotate(vectors: jax.Array, position: jax.Array) -> jax.Array:
+def rotate(
+    vectors: Float[Array, "*batch time depth"], position: Int[Array, " time"]
+) -> Float[Array, "*batch time depth"]:
     """Rotary positions: each pair of coordinates turned by an angle that grows with the position.
 
     Products of two rotated vectors depend on how far apart they are alone.
 
     Args:
-        vectors: float `[..., time, depth]`, an even depth.
-        position: int `[time]`.
+        vectors: of an even depth.
+        position: of each.
 
     Source: Su et al. 2021 (arXiv 2104.09864), eq. 34, its halves side by side.
     """
@@ -171,8 +176,8 @@ def rotate(vectors: jax.Array, position: jax.Array) -> jax.Array:
     return jnp.concatenate(turned, axis=-1)
 
 
-def sinusoids(time: int, width: int) -> jax.Array:
-    """Sinusoidal positions, float32 `[time, width]`: sines of falling frequency, then cosines.
+def sinusoids(time: int, width: int) -> Float[Array, "time width"]:
+    """Sinusoidal positions: sines of falling frequency, then cosines.
 
     Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.5, its halves side by side.
     """

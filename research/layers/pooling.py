@@ -6,9 +6,12 @@ import functools
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Inexact
 
 
-def max_pool(x: jax.Array, window: int = 2) -> jax.Array:
+def max_pool(
+    x: Inexact[Array, "batch height width channels"], window: int = 2
+) -> Inexact[Array, "batch height//{window} width//{window} channels"]:
     """The largest value of each window, by strided slices and `maximum`.
 
     The gradient of `lax.reduce_window` scatters, which is tens of times slower on CPU. Where
@@ -16,12 +19,9 @@ def max_pool(x: jax.Array, window: int = 2) -> jax.Array:
     four equal values get a quarter each); PyTorch gives it all to the first. The sum is the same.
 
     Args:
-        x: `[batch, height, width, channels]`.
+        x: images.
         window: height, width and stride of the windows. Rows and columns that do not fill a
             window are dropped, as "VALID" does.
-
-    Returns:
-        `[batch, height // window, width // window, channels]`.
     """
     # A tree, not a chain: with four equal values a chain would give 1/8, 1/8, 1/4, 1/2.
     slices = _slices(x, window)
@@ -31,13 +31,17 @@ def max_pool(x: jax.Array, window: int = 2) -> jax.Array:
     return slices[0]
 
 
-def average_pool(x: jax.Array, window: int = 2) -> jax.Array:
-    """The mean of each window; shapes as `max_pool` has them."""
+def average_pool(
+    x: Inexact[Array, "batch height width channels"], window: int = 2
+) -> Inexact[Array, "batch height//{window} width//{window} channels"]:
+    """The mean of each window, as `max_pool` has them."""
     return functools.reduce(jnp.add, _slices(x, window)) / window**2
 
 
-def global_average_pool(x: jax.Array) -> jax.Array:
-    """The mean of each channel: `[batch, height, width, channels]` -> `[batch, channels]`."""
+def global_average_pool(
+    x: Inexact[Array, "batch height width channels"],
+) -> Inexact[Array, "batch channels"]:
+    """The mean of each channel."""
     return jnp.mean(x, axis=(1, 2))
 
 

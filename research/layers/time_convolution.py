@@ -5,15 +5,20 @@ from __future__ import annotations
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 
 def time_patches(
-    inputs: jax.Array, size: int, stride: int = 1, dilation: int = 1, causal: bool = False
-) -> jax.Array:
+    inputs: Float[Array, "batch time features"],
+    size: int,
+    stride: int = 1,
+    dilation: int = 1,
+    causal: bool = False,
+) -> Float[Array, "batch places {size}*features"]:
     """The time steps under a convolution's kernel at each of its places.
 
     Args:
-        inputs: float `[batch, time, features]`.
+        inputs: a sequence each.
         size: time steps under the kernel.
         stride: steps between two places.
         dilation: steps between two of these.
@@ -21,7 +26,7 @@ def time_patches(
             (before the stride) for it and those before it; otherwise no zeros are added.
 
     Returns:
-        float `[batch, places, size * features]`, the earliest step first.
+        For each place its steps side by side, the earliest first.
 
     Raises:
         ValueError: there is no place, because the kernel reaches over more than the sequence.

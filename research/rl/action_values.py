@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float
 
 from research.engine.experiment import Hyperparameters
 from research.layers.convolution import valid_convolution
@@ -76,32 +77,34 @@ def features(environment: Environment, observation: jax.Array) -> jax.Array:
     return observation
 
 
-def support(low: jax.Array | float, high: jax.Array | float, atoms: int) -> jax.Array:
-    """The returns that a distribution can give, evenly spaced, float32 `[atoms]`."""
+def support(low: Array | float, high: Array | float, atoms: int) -> Float[Array, " atoms"]:
+    """The returns that a distribution can give, evenly spaced."""
     return low + (high - low) * jnp.arange(atoms, dtype=jnp.float32) / (atoms - 1)
 
 
-def expectation(logits: jax.Array, returns: jax.Array) -> jax.Array:
-    """Mean return, float32 `[...]`, of distributions with logits `[..., atoms]`."""
+def expectation(
+    logits: Float[Array, "*batch atoms"], returns: Float[Array, " atoms"]
+) -> Float[Array, "*batch"]:
+    """The mean return of each distribution."""
     return jnp.sum(jax.nn.softmax(logits) * returns, axis=-1)
 
 
 def project(
-    probability: jax.Array, moved: jax.Array, low: jax.Array | float, high: jax.Array | float
-) -> jax.Array:
+    probability: Float[Array, "batch atoms"],
+    moved: Float[Array, "batch atoms"],
+    low: Array | float,
+    high: Array | float,
+) -> Float[Array, "batch atoms"]:
     """A distribution over other values, put on the fixed ones.
 
     Each value is shared by its two neighbours in proportion to nearness; what lies outside is put
     on the edge.
 
     Args:
-        probability: float32 `[batch, atoms]`.
-        moved: float32 `[batch, atoms]`, the values that have these probabilities.
+        probability: of the other values.
+        moved: the values that have these probabilities.
         low: the smallest fixed value.
         high: the largest.
-
-    Returns:
-        float32 `[batch, atoms]`.
 
     Source: Bellemare et al. 2017 (arXiv 1707.06887), eq. 7.
     """
@@ -113,8 +116,10 @@ def project(
     return jnp.sum(near * probability[:, None, :], axis=-1)
 
 
-def cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
-    """-Σ p log q, float32 `[batch]`, of logits and target probabilities `[batch, atoms]`."""
+def cross_entropy(
+    logits: Float[Array, "batch atoms"], target: Float[Array, "batch atoms"]
+) -> Float[Array, " batch"]:
+    """-Σ p log q, of target probabilities p and logits of q."""
     return -jnp.sum(target * jax.nn.log_softmax(logits), axis=-1)
 
 
@@ -218,15 +223,18 @@ class EpsilonGreedy(NamedTuple):
 
 
 def bootstrap_target(
-    reward: jax.Array, discount: jax.Array, following: jax.Array, choosing: jax.Array
-) -> jax.Array:
-    """The value to learn, r + γ Q'(s', argmax_a Q(s', a)), float32 `[batch]`.
+    reward: Float[Array, " batch"],
+    discount: Float[Array, " batch"],
+    following: Float[Array, "batch actions"],
+    choosing: Float[Array, "batch actions"],
+) -> Float[Array, " batch"]:
+    """The value to learn, r + γ Q'(s', argmax_a Q(s', a)).
 
     Args:
-        reward: float32 `[batch]`.
-        discount: float32 `[batch]`, 0 where nothing follows.
-        following: Q', float32 `[batch, actions]`, of the target network.
-        choosing: Q, float32 `[batch, actions]`: of the network that learns for double Q-learning
+        reward: r.
+        discount: γ, 0 where nothing follows.
+        following: Q' of the target network.
+        choosing: Q, of the network that learns for double Q-learning
             (van Hasselt et al. 2016, arXiv 1509.06461, eq. 4), of the target network otherwise
             (Mnih et al. 2015, doi 10.1038/nature14236, eq. 1).
     """

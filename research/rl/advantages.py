@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
 
 from research.engine.experiment import Hyperparameters
 from research.rl.distributions import Distribution
@@ -14,14 +15,14 @@ from research.rl.rollout import Trajectory
 
 
 def generalised_advantages(
-    reward: jax.Array,
-    value: jax.Array,
-    final_value: jax.Array,
-    terminated: jax.Array,
-    truncated: jax.Array,
-    discount: jax.Array | float,
-    gae_lambda: jax.Array | float,
-) -> jax.Array:
+    reward: Float[Array, " time *batch"],
+    value: Float[Array, " time *batch"],
+    final_value: Float[Array, " time *batch"],
+    terminated: Bool[Array, " time *batch"],
+    truncated: Bool[Array, " time *batch"],
+    discount: Array | float,
+    gae_lambda: Array | float,
+) -> Float[Array, " time *batch"]:
     """Generalised advantage estimates over a piece of trajectory.
 
     With δ_t = r_t + γ V(s'_t) - V(s_t), the estimate is A_t = δ_t + γλ A_{t+1} within an episode.
@@ -30,17 +31,16 @@ def generalised_advantages(
     the piece, where V(s'_t) stands for all that follows.
 
     Args:
-        reward: float32 `[time, ...]`.
-        value: float32 `[time, ...]`, V of the observation acted on.
-        final_value: float32 `[time, ...]`, V of the observation that the action led to, before
-            any reset.
-        terminated: bool `[time, ...]`.
-        truncated: bool `[time, ...]`.
-        discount: γ, scalar.
-        gae_lambda: λ, scalar.
+        reward: r.
+        value: V of the observation acted on.
+        final_value: V of the observation that the action led to, before any reset.
+        terminated: whether the process ended with the step.
+        truncated: whether a time limit cut the episode there.
+        discount: γ.
+        gae_lambda: λ.
 
     Returns:
-        Advantages, float32 `[time, ...]`. Added to `value` they are the TD(λ) returns.
+        Advantages. Added to `value` they are the TD(λ) returns.
 
     Source: Schulman et al. 2016 (arXiv 1506.02438), eqs 11-16; Pardo et al. 2018
         (arXiv 1712.00378), section 3, for time limits.

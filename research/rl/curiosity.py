@@ -16,6 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float
 
 from research.engine.experiment import Key
 from research.engine.metrics import Mean, mean
@@ -195,24 +196,21 @@ def measure_novelty(
 
 
 def endless_advantages(
-    reward: jax.Array,
-    value: jax.Array,
-    discount: jax.Array | float,
-    gae_lambda: jax.Array | float,
-) -> jax.Array:
+    reward: Float[Array, " time *batch"],
+    value: Float[Array, " time+1 *batch"],
+    discount: Array | float,
+    gae_lambda: Array | float,
+) -> Float[Array, " time *batch"]:
     """Generalised advantages where no episode ends: what follows an end is the next one's start.
 
     What is new in the next episode is worth as much as what is new in this one. Were returns cut,
     an end would cost all curiosity, and no risk would be taken.
 
     Args:
-        reward: float32 `[time, ...]`.
-        value: float32 `[time + 1, ...]`, V of what was acted on, and of what is acted on next.
-        discount: γ_I, scalar.
-        gae_lambda: λ, scalar.
-
-    Returns:
-        float32 `[time, ...]`.
+        reward: r.
+        value: V of what was acted on, and of what is acted on next.
+        discount: γ_I.
+        gae_lambda: λ.
 
     Source: section 2.3.
     """

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
 
 from research.engine.experiment import Hyperparameters
 
 
-def uniform(possible: jax.Array) -> jax.Array:
-    """The same probability for each action that is possible, float32 `[..., actions]`."""
+def uniform(possible: Bool[Array, "*batch actions"]) -> Float[Array, "*batch actions"]:
+    """The same probability for each action that is possible."""
     allowed = possible.astype(jnp.float32)
     return allowed / jnp.sum(allowed, axis=-1, keepdims=True)
 
 
 def epsilon_greedy(
-    q_value: jax.Array, possible: jax.Array, epsilon: jax.Array | float
-) -> jax.Array:
-    """With probability ε any action, otherwise the best; of equals each alike.
+    q_value: Float[Array, "*batch actions"],
+    possible: Bool[Array, "*batch actions"],
+    epsilon: Array | float,
+) -> Float[Array, "*batch actions"]:
+    """Probabilities: with probability ε any possible action, otherwise the best; equals alike.
 
     Args:
-        q_value: float32 `[..., actions]`.
-        possible: bool `[..., actions]`.
+        q_value: Q(s, ·).
+        possible: which actions are.
         epsilon: ε, from 0 to 1.
-
-    Returns:
-        Probabilities, float32 `[..., actions]`.
 
     Source: Sutton & Barto 2018, section 2.2.
     """
@@ -34,32 +34,34 @@ def epsilon_greedy(
     return (1.0 - epsilon) * uniform(best) + epsilon * uniform(possible)
 
 
-def softmax(q_value: jax.Array, possible: jax.Array, temperature: jax.Array | float) -> jax.Array:
+def softmax(
+    q_value: Float[Array, "*batch actions"],
+    possible: Bool[Array, "*batch actions"],
+    temperature: Array | float,
+) -> Float[Array, "*batch actions"]:
     """Probabilities in proportion to exp(Q / τ): the better, the more often.
 
     Args:
-        q_value: float32 `[..., actions]`.
-        possible: bool `[..., actions]`.
+        q_value: Q(s, ·).
+        possible: which actions are.
         temperature: τ, above 0.
-
-    Returns:
-        Probabilities, float32 `[..., actions]`.
 
     Source: Sutton & Barto 2018, section 2.8 (with preferences Q / τ).
     """
     return jax.nn.softmax(jnp.where(possible, q_value / temperature, -jnp.inf), axis=-1)
 
 
-def with_bonus(q_value: jax.Array, visits: jax.Array, curiosity: jax.Array | float) -> jax.Array:
+def with_bonus(
+    q_value: Float[Array, "*batch actions"],
+    visits: Int[Array, "*batch actions"],
+    curiosity: Array | float,
+) -> Float[Array, "*batch actions"]:
     """Q(s, a) + κ / (1 + N(s, a)): what has rarely been tried is taken for better than it looks.
 
     Args:
-        q_value: float32 `[..., actions]`.
-        visits: N, int32 `[..., actions]`, how often each action was taken.
+        q_value: Q(s, ·).
+        visits: N, how often each action was taken.
         curiosity: κ.
-
-    Returns:
-        float32 `[..., actions]`.
 
     Source: Géron, *Hands-On Machine Learning*, 2nd edition, eq. 18-6.
     """
@@ -93,8 +95,11 @@ def exploration_rate(done: jax.Array, values: Hyperparameters) -> jax.Array:
 
 
 def correlate(
-    before: jax.Array, drawn: jax.Array, begins: jax.Array, correlation: jax.Array | float
-) -> jax.Array:
+    before: Float[Array, "environments dimensions"],
+    drawn: Float[Array, "environments dimensions"],
+    begins: Bool[Array, " environments"],
+    correlation: Array | float,
+) -> Float[Array, "environments dimensions"]:
     """The next noise, n' = ρ n + √(1 - ρ²) ε; where an episode begins, n' = ε.
 
     Each n is standard normal, whatever ρ is, and k steps of one episode are correlated by ρᵏ. With
@@ -102,10 +107,10 @@ def correlate(
     its standard deviation in the long run, σ / √(1 - ρ²), which it has from the first step on.
 
     Args:
-        before: n, float32 `[environments, dimensions]`.
-        drawn: ε, standard normal, of the same shape.
-        begins: bool `[environments]`, whether the step is an episode's first.
-        correlation: ρ, scalar from 0 to less than 1; with 0 it is ε itself.
+        before: n.
+        drawn: ε, standard normal.
+        begins: whether the step is an episode's first.
+        correlation: ρ, from 0 to less than 1; with 0 it is ε itself.
 
     Source: Lillicrap et al. 2016 (arXiv 1509.02971), section 3, where θ = .15.
     """

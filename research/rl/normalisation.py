@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
 
 from research.rl.rollout import Trajectory
 
@@ -183,20 +184,23 @@ def normalise(trajectory: Trajectory, statistics: Statistics) -> Trajectory:
 
 
 def discounted_sums(
-    reward: jax.Array, ended: jax.Array, running: jax.Array, discount: jax.Array | float
-) -> tuple[jax.Array, jax.Array]:
+    reward: Float[Array, "time environments"],
+    ended: Bool[Array, "time environments"],
+    running: Float[Array, " environments"],
+    discount: Array | float,
+) -> tuple[Float[Array, "time environments"], Float[Array, " environments"]]:
     """Discounted rewards since each episode began, D_t = γ D_{t-1} + r_t.
 
     A new episode starts at 0: the last rewards of one do not reach into the next.
 
     Args:
-        reward: float32 `[time, environments]`.
-        ended: bool `[time, environments]`, whether the episode ended with that step.
-        running: float32 `[environments]`, D before the first step; 0 in a new episode.
-        discount: γ, scalar.
+        reward: r.
+        ended: whether the episode ended with that step.
+        running: D before the first step; 0 in a new episode.
+        discount: γ.
 
     Returns:
-        D float32 `[time, environments]`, and `running` for the steps that follow.
+        D, and `running` for the steps that follow.
     """
 
     def add(running: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
