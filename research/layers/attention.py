@@ -75,7 +75,7 @@ class AdditiveAttention(nn.Module):
         Args:
             query: float32 `[batch, queries, features]`.
             memory: float32 `[batch, keys, width]`, keys and values in one.
-            mask: bool `[batch, keys]`, which of them are there; all if None.
+            mask: bool `[batch, keys]`, False at padding; None for none.
         """
         return self.read(query, memory, self.project_keys(memory), mask)
 
@@ -214,8 +214,8 @@ class MultiHeadAttention(nn.Module):
 
         Args:
             inputs: float32 `[batch, queries, width]`.
-            memory: float32 `[batch, keys, any]`, what is attended to; the inputs if None.
-            mask: bool `[batch, keys]`, which of that is there; all if None.
+            memory: float32 `[batch, keys, any]`, attended to; the inputs if None.
+            mask: bool `[batch, keys]`, False at its padding; None for none.
             cache: of the steps before, which are attended to as well; none if None. The oldest are
                 forgotten.
         """
@@ -243,8 +243,8 @@ class MultiHeadAttention(nn.Module):
             value = jnp.concatenate([cache.values, value], axis=2)
             keys_place = steps - context + jnp.arange(context + queries)
             cache = Cache(key[:, :, -context:], value[:, :, -context:], steps + queries)
-            there = keys_place >= 0
-            allowed = there if allowed is None else there & allowed
+            filled = keys_place >= 0
+            allowed = filled if allowed is None else filled & allowed
         if self.causal:
             past = keys_place <= place[:, None]
             allowed = past if allowed is None else past & allowed

@@ -25,8 +25,8 @@ class Cell(NamedTuple):
 
     Attributes:
         gates: how many.
-        states: arrays that are remembered; the first is the output.
-        step: what is computed in a time step beside the two products.
+        states: how many arrays are carried; the first is the output.
+        step: one time step, given the two products.
         prepare: (others, W x + b) -> the inputs' shares as `step` is given them; for all steps at
             once.
         init_bias: units -> b at the start, float32 `[gates * units]`.

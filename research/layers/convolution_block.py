@@ -138,7 +138,7 @@ class Convolution(nn.Module):
         use_bias: whether a bias is added.
         relu: whether negative values become 0.
         images: that it is trained on in the run; see `winograd_pays`.
-        dtype: what is computed in; None means the promotion of input and parameters.
+        dtype: of the computation; None means the promotion of input and parameters.
         kernel_init: initialiser of the kernel, `[height, width, inputs, outputs]` float32.
         bias_init: initialiser of the bias, `[outputs]` float32.
     """

@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 
 States = tuple[jax.Array, ...]
-"""What a layer remembers, each `[batch, units]`; the first is the hidden state, its output."""
+"""A layer's states, each `[batch, units]`; the first is the hidden state, its output."""
 
 Shares = tuple[jax.Array, ...]
-"""A product's share of what each gate is given, a gate an array `[..., units]`. Apart, they and the
-states are of one shape, and what a step computes is one vectorised loop: three times faster on CPU
+"""A product's share of each gate's input, a gate an array `[..., units]`. Apart, they and the
+states are of one shape, and a step is one vectorised loop: three times faster on CPU
 than with slices of one array."""
 
 Step = Callable[[Any, Shares, Shares, States], States]
@@ -22,22 +22,23 @@ Step = Callable[[Any, Shares, Shares, States], States]
 units]`, states) -> states: all that a layer computes in a time step but products."""
 
 Pull = Callable[[States], tuple[Any, Shares, Shares, States]]
-"""A gradient by a step's states -> those by what the step was given, in its order; a pytree."""
+"""A gradient by a step's states -> those by its arguments, in their order; a pytree."""
 
 Slope = Callable[[States], Pull]
 """The states after a step -> its derivative there, of a cell where it follows from these alone."""
 
 WIDE = 64
-"""Units from which on a step's products with several kernels are worth being products of their own,
-and worth being kept for the loop backwards. Narrower ones cost what it costs to start them: there
-all kernels are one, and the products are made once more, those of all steps at once."""
+"""Units from which on each gate has a product of its own, kept for the loop backwards.
+
+The products of narrower layers cost little more than starting them: there all kernels are one, and
+the products are made once more, those of all steps at once."""
 
 
 class Interruptions(NamedTuple):
     """Where the loop does not simply go on.
 
     Attributes:
-        held: bool `[time, batch]`, steps at which the states stay what they are, as where a
+        held: bool `[time, batch]`, steps at which the states stay as they are, as where a
             sequence is padded; nowhere if None.
         fresh: bool `[time, batch]`, steps before which the states are 0, whatever came earlier;
             nowhere if None.
@@ -59,12 +60,12 @@ def recur(
 ) -> tuple[jax.Array, States]:
     """The hidden states over a stretch of time.
 
-    Reverse mode alone. The loop backwards holds what is linear in the gradient and nothing else,
+    Reverse mode alone. The loop backwards holds operations linear in the gradient and no others,
     and the kernels' gradients are one product each over all steps after it, where automatic
     differentiation would compute tanh and σ in the loop and add one product a step.
 
     Args:
-        step: what is computed in one time step.
+        step: one time step.
         slope: its derivative, where it need not be computed again for that; else None.
         kernels: float `[units, units]` each, by which the hidden state's shares are found.
         others: a pytree, parameters that `step` is given.
@@ -159,7 +160,7 @@ def _backwards(
         return _begun(of_before, interruptions.fresh), moving
 
     of_states, moving = jax.lax.scan(one, of_last, (of_hidden, pull, interruptions), reverse=True)
-    # So are the gradients of what the loop was given.
+    # So are the gradients of the loop's arguments.
     of_others, of_projected, of_recurrent, _ = jax.vmap(lambda pull, of: pull(of))(pull, moving)
     of_others = jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), of_others)
     of_kernels = _of_kernels(hidden, of_recurrent)
@@ -209,7 +210,7 @@ def _of_kernels(hidden: jax.Array, shares: Shares) -> Shares:
 
 
 def _back(shares: Shares, kernels: Shares) -> jax.Array:
-    """The gradient of what the kernels were applied to, from those of the shares."""
+    """The gradient of the kernels' input, from those of the shares."""
     if is_wide(kernels[0].shape[0]):
         products = (share @ kernel.T for share, kernel in zip(shares, kernels, strict=True))
         return reduce(jnp.add, products)

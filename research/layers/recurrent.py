@@ -69,7 +69,7 @@ def init_uniform(key: Key, cell: Cell, features: int, units: int) -> Recurrent:
 
 
 def resting(cell: Cell, batch: tuple[int, ...], units: int) -> States:
-    """States that remember nothing: 0, float32 `[*batch, units]` each."""
+    """Initial states: 0, float32 `[*batch, units]` each."""
     return tuple(jnp.zeros((*batch, units)) for _ in range(cell.states))
 
 
@@ -115,20 +115,20 @@ def recurrent(
         inputs: float32 `[batch, time, features]`; or int `[batch, time]`, tokens, each of
             which stands for a unit vector, whose product is a row of the kernel.
         states: before the first input, float32 `[batch, units]` each; 0 if None.
-        mask: bool `[batch, time]`, which inputs are there; all if None. Where one is not, the
-            states stay what they are, so that a padded sequence ends as it would alone.
+        mask: bool `[batch, time]`, False at padding; None for none. There the states stay as
+            they are, so that a padded sequence ends as it would alone.
         fresh: bool `[batch, time]`, whether the states before an input are 0, whatever came
             earlier; nowhere if None.
         dropped: as `research.layers.recurrence.recur` has it.
         reverse: from the last input to the first.
-        segment: steps after which the states are kept for the gradient, which computes what lies
-            between once more: memory for a layer's inner values of so many steps alone, at about
+        segment: steps after which the states are kept for the gradient, which recomputes those
+            between: memory for a layer's inner values of so many steps alone, at about
             a third more time (Chen et al. 2016, arXiv 1604.06174). It divides the steps; 0 keeps
             all.
 
     Returns:
         Hidden states after each input, float32 `[batch, time, units]`, each at its input's place,
-        and the states after the last that is there. Passed as `states`, these continue the
+        and the states after the last that is not padding. Passed as `states`, these continue the
         sequence as if uncut.
     """
     if states is None:
@@ -200,9 +200,9 @@ class RecurrentLayers(nn.Module):
             their outputs stand side by side, and so do their states.
         vocabulary: where inputs are tokens, how many different ones there are.
         segment: as `recurrent` has it.
-        batch_normalisation: whether what comes to a layer from another has mean 0 and deviation 1
-            over batch and time, before scale and offset (Laurent et al. 2016, arXiv 1510.01378;
-            "batch_stats" holds the running averages).
+        batch_normalisation: whether the inputs of each layer but the first are normalised over
+            batch and time (Laurent et al. 2016, arXiv 1510.01378; "batch_stats" holds the running
+            averages).
     """
 
     cell: str
@@ -230,7 +230,8 @@ class RecurrentLayers(nn.Module):
             states: of each layer (of each direction), as they are returned; 0 if None.
             mask: as `recurrent` has it.
             training: whether to drop units, by the stream "dropout", and to normalise by the batch.
-            dropout_rate: share of what a layer gives the next that is dropped, anew at each step.
+            dropout_rate: share of each layer's inputs but the first's that is dropped, anew at each
+                step.
             recurrent_dropout_rate: share of the hidden state that is dropped on its way to the next
                 step, the same units at each step.
 

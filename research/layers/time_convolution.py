@@ -70,8 +70,8 @@ class WaveNet(nn.Module):
     Attributes:
         features: of every layer.
         dilations: of each layer.
-        gated: whether a layer is tanh(W x) σ(V x), with a sum over layers of what each skips to the
-            end and residual connections; else relu(W x) after one another.
+        gated: whether a layer is tanh(W x) σ(V x), with skip connections of each layer to the end
+            and residual connections; else relu(W x) after one another.
 
     Source: van den Oord et al. 2016 (arXiv 1609.03499), sections 2.1, 2.3 and 2.4.
     """

@@ -44,12 +44,12 @@ class Block(nn.Module):
 
         Args:
             inputs: float32 `[batch, time, width]`.
-            mask: bool `[batch, time]`, which of them are there; all if None.
+            mask: bool `[batch, time]`, False at padding; None for none.
             cache: of the steps before; none if None.
             memory: float32 `[batch, keys, any]`, of an encoder; none if None.
-            memory_mask: bool `[batch, keys]`, which of that is there.
+            memory_mask: bool `[batch, keys]`, False at its padding.
             training: whether to drop, by the stream "dropout".
-            dropout_rate: share of what each part adds that is dropped.
+            dropout_rate: share of each residual branch that is dropped.
         """
 
         def added(outputs: jax.Array) -> jax.Array:
@@ -61,9 +61,9 @@ class Block(nn.Module):
         read, _, cache = attention(nn.LayerNorm()(inputs), mask=mask, cache=cache)
         inputs, weights = inputs + added(read), None
         if memory is not None:
-            asked = nn.LayerNorm()(inputs)
+            query = nn.LayerNorm()(inputs)
             read, weights, _ = MultiHeadAttention(self.heads, name="memory")(
-                asked, memory, memory_mask
+                query, memory, memory_mask
             )
             inputs = inputs + added(read)
         hidden = nn.Dense(self.hidden)(nn.LayerNorm()(inputs))

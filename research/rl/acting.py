@@ -50,7 +50,7 @@ def make_acting(
         updates: in a whole run.
         items_per_update: how many `items` an update takes.
         evaluation_episodes: episodes of either kind in one evaluation.
-        items: what is counted.
+        items: the unit of `items_per_update`.
         groups: as `Experiment.groups`.
         more: state -> metrics of an evaluation beside returns.
     """
@@ -81,11 +81,11 @@ def make_acting(
 
 
 def select_reported(experiment: Experiment, report: Report) -> Experiment:
-    """The experiment with a choice of what it reports.
+    """The experiment, reporting its last checkpoint or its best.
 
-    What is chosen by an evaluation, the first of equals, is then evaluated anew, in other episodes.
-    To report the best is what is done where a policy is good long before it is steady
-    (rl-baselines3-zoo saves its `best_model` so).
+    The best by an evaluation, the first of equals, is then evaluated anew, in other episodes. That
+    suits policies that are good long before they are steady (rl-baselines3-zoo saves its
+    `best_model` so).
 
     Args:
         experiment: that acts.

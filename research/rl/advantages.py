@@ -58,17 +58,17 @@ def generalised_advantages(
 
 
 class Examples(NamedTuple):
-    """What the gradient steps learn from, leaves `[batch, ...]`.
+    """Examples for the gradient steps, leaves `[batch, ...]`.
 
     A policy with a memory learns from whole pieces of time: leaves are `[batch, time, ...]` then.
 
     Attributes:
-        observation: what the network is given: `[batch, *observation_shape]`, or a pytree.
+        observation: the network's input: `[batch, *observation_shape]`, or a pytree.
         action: int32 `[batch]`, or float32 `[batch, dimensions]`.
         log_probability: float32 `[batch]`, of the action under the policy that took it.
         advantage: float32 `[batch]`.
-        target: float32 `[batch]`, what the value function should be.
-        value: float32 `[batch]`, what it was; None where nothing needs it.
+        target: float32 `[batch]`, for the value function.
+        value: float32 `[batch]`, V before the update; None where nothing needs it.
     """
 
     observation: Any

@@ -60,7 +60,7 @@ class Curiosity(NamedTuple):
         target: the target's parameters, as they began.
         predictor: the predictor's parameters.
         opt_state: of the predictor's optimiser.
-        observations: moments of what was observed, leaves `[*shape]`.
+        observations: moments of observations, leaves `[*shape]`.
         returns: moments of discounted errors, scalars.
         running: float32 `[environments]`, discounted errors so far.
     """
@@ -79,7 +79,7 @@ class Novelty(NamedTuple):
     Attributes:
         inputs: float32 `[time, environments, *shape]`, what the networks were given.
         reward: float32 `[time, environments]`, the intrinsic reward.
-        observations: moments of what was observed.
+        observations: moments of observations.
         returns: moments of discounted errors.
         running: float32 `[environments]`, discounted errors after the rollout.
     """
@@ -94,7 +94,7 @@ class Novelty(NamedTuple):
 def make_distillation(
     environment: Environment, units: tuple[int, ...], outputs: int, channels: int = 0
 ) -> Distillation:
-    """The two networks for what is observed in an environment.
+    """The two networks for the observations of an environment.
 
     Args:
         environment: to act in.
@@ -167,7 +167,7 @@ def measure_novelty(
     observation: jax.Array,
     discount: jax.Array | float,
 ) -> Novelty:
-    """The intrinsic reward of each step: the error about what it led to.
+    """The intrinsic reward of each step: the prediction error of the observation that it led to.
 
     Observations and errors are normalised by those before this rollout. Discounted errors go on
     over ends of episodes, as their returns do.
@@ -176,7 +176,7 @@ def measure_novelty(
         networks: target and predictor.
         curiosity: before the rollout.
         running: float32 `[environments]`, the part of `curiosity.running` that this is about.
-        observation: `[time, environments, *observation_shape]`, what each step led to, before any
+        observation: `[time, environments, *observation_shape]`, that each step led to, before any
             reset.
         discount: γ_I, scalar.
 
@@ -201,14 +201,14 @@ def endless_advantages(
     discount: Array | float,
     gae_lambda: Array | float,
 ) -> Float[Array, " time *batch"]:
-    """Generalised advantages where no episode ends: what follows an end is the next one's start.
+    """Generalised advantages where no episode ends: an episode is followed by the next one's start.
 
-    What is new in the next episode is worth as much as what is new in this one. Were returns cut,
+    Novelty in the next episode is worth as much as in this one. Were returns cut,
     an end would cost all curiosity, and no risk would be taken.
 
     Args:
         reward: r.
-        value: V of what was acted on, and of what is acted on next.
+        value: V of the observations acted on, and of the next one.
         discount: γ_I.
         gae_lambda: λ.
 
@@ -226,14 +226,14 @@ def learn_to_predict(
     minibatch_size: int,
     key: Key,
 ) -> tuple[Curiosity, Mean]:
-    """One pass over what was observed in a rollout.
+    """One pass over the observations of a rollout.
 
     Args:
         networks: target and predictor.
         curiosity: whose predictor learns.
         inputs: float32 `[groups, batch / groups, *shape]`, of `Novelty.inputs`.
         learning_rate: scalar.
-        minibatch_size: how many are learned from at once, over all groups.
+        minibatch_size: observations in a gradient step, over all groups.
         key: for the order of the minibatches.
 
     Returns:

@@ -123,7 +123,7 @@ class SquashedGaussian(NamedTuple):
     log_deviation: jax.Array
 
     def mode(self) -> jax.Array:
-        """Tanh of u's mode, float32 `[..., dimensions]`: what is played greedily."""
+        """Tanh of u's mode, float32 `[..., dimensions]`: the greedy action."""
         return jnp.tanh(self.mean)
 
     def sample(self, noise: jax.Array) -> jax.Array:

@@ -55,13 +55,13 @@ def run_episodes(
 
     Args:
         environment: to act in.
-        policy: what acts.
+        policy: to evaluate.
         key: for resets, steps and actions.
         episodes: how many.
         choose: which of a distribution's actions is taken.
         rivals: policies that are compared. All start in the same states, and chance deals them
             the same in each step, so that equal ones come out equal. Observations, actions,
-            memory and what is returned are then `[rivals, episodes, ...]`.
+            memory and results are then `[rivals, episodes, ...]`.
     """
     reset_key, loop_key = jax.random.split(key)
     states, observations = jax.vmap(environment.reset)(jax.random.split(reset_key, episodes))
@@ -83,7 +83,7 @@ def run_episodes(
     def play(carry: tuple) -> tuple:
         step, states, observations, memory, sums = carry
         action_key, environment_key = jax.random.split(jax.random.fold_in(loop_key, step))
-        # Never blank again: what follows an environment's first episode is not counted.
+        # Never blank again: an environment's later episodes are not counted.
         memory, dist = policy.act(memory, observations)
         actions = choose(dist, action_key)
         keys = jax.random.split(environment_key, episodes)
@@ -125,7 +125,7 @@ def evaluate_policy(environment: Environment, policy: Policy, key: Key, episodes
 
     Args:
         environment: to act in.
-        policy: what acts.
+        policy: to evaluate.
         key: for everything that is drawn.
         episodes: how many of either kind.
 

@@ -21,7 +21,7 @@ from research.rl.rollout import Trajectory
 
 
 class Prediction(NamedTuple):
-    """Some states, real or imagined, and what is predicted of them.
+    """Latent states, real or imagined, and their predictions.
 
     Attributes:
         latent: float32 `[batch, latent_units]`, the states s; or a pytree of leaves `[batch, ...]`.
@@ -37,9 +37,8 @@ class Prediction(NamedTuple):
 class LearnedModel(nn.Module):
     """Representation h, dynamics g and prediction f, a hidden layer each.
 
-    The hidden layer of the dynamics has weights of its own for each action. Of an action that
-    comes in as one more input, beside many, what it does differently in each state is hardly
-    learned.
+    The hidden layer of the dynamics has weights of its own for each action. Where an
+    action comes in as one more input, beside many, its effect in each state is hardly learned.
 
     Source: Schrittwieser et al. 2020 (arXiv 1911.08265), section 3 and appendix G.
 
@@ -54,7 +53,7 @@ class LearnedModel(nn.Module):
     latent_units: int
 
     def setup(self) -> None:
-        """All layers; what is predicted is 0 at first, and every action alike."""
+        """All layers; predictions are 0 at first, and every action alike."""
         self.represent_hidden = nn.Dense(self.units)
         self.represent_latent = nn.Dense(self.latent_units)
         self.imagine_hidden = nn.Dense(self.actions * self.units)
@@ -120,11 +119,11 @@ class Unrolled(NamedTuple):
     """A state and what followed it for K steps; leaves `[batch, ...]`.
 
     Where the process has ended, an absorbing state follows: rewards and values of 0, and no policy
-    to learn. What follows a time limit or the end of the rollout is not known, and weighs nothing.
+    to learn. After a time limit or the end of the rollout nothing is known, and nothing weighs.
 
     Attributes:
         observation: `[batch, *observation_shape]`, of the first state.
-        action: int32 `[batch, K]`, what was done.
+        action: int32 `[batch, K]`, taken.
         reward: float32 `[batch, K]`.
         reward_weight: float32 `[batch, K]`, 1 where it is known.
         z: float32 `[batch, K + 1]`, the return that follows.
@@ -154,7 +153,7 @@ def search_returns(
 
     Args:
         trajectory: leaves `[time, environments, ...]`.
-        nu: float32 `[time, environments]`, of what was acted on.
+        nu: float32 `[time, environments]`, of the observations acted on.
         cut_value: float32 `[time, environments]`, of `final_observation`; looked at only where a
             time limit cut an episode, and in the last step.
         discount: γ.

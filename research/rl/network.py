@@ -44,7 +44,7 @@ class Tower(nn.Module):
         channels: of a 3 × 3 convolution before all else, with relu, for images (Young and Tian
             2019, arXiv 1903.03176, section 4); 0 for none.
         dimensions: axes of one input; more than one are made one before the dense layers.
-        activation: what comes between dense layers.
+        activation: between dense layers.
     """
 
     units: tuple[int, ...]
@@ -127,8 +127,8 @@ class PolicyAndValue(ActingNetwork):
     """A policy and a value function that share nothing.
 
     Scales as in Andrychowicz et al. 2021 (arXiv 2006.05990), section 3.2: the last layer of the
-    policy starts a hundred times smaller, so that the first actions do not depend on what is
-    observed.
+    policy starts a hundred times smaller, so that the first actions do not depend on the
+    observation.
     """
 
     def setup(self) -> None:
@@ -163,7 +163,7 @@ class PolicyAndTwoValues(PolicyAndValue):
         super().setup()
 
     def intrinsic_value(self, observation: jax.Array) -> jax.Array:
-        """Values of what is new, float32 `[...]`, for observations `[..., *observation_shape]`."""
+        """Intrinsic values, float32 `[...]`, for observations `[..., *observation_shape]`."""
         return self.intrinsic_tower(self.features(observation))[..., 0]
 
     def __call__(self, observation: jax.Array) -> tuple[Distribution, jax.Array]:

@@ -125,11 +125,11 @@ def statistics_of(
 
 
 def up_to_rollout(earlier: Statistics, rollout: Statistics) -> Statistics:
-    """What a rollout is normalised by where it is learned from.
+    """The statistics that a rollout is normalised by for its examples.
 
     Observations as they were when they were acted on; rewards by this rollout as well, as
     gymnasium's `NormalizeReward` and Stable-Baselines3's `VecNormalize` count a reward before they
-    scale it: those of the first rollout would otherwise be learned from as they are.
+    scale it: those of the first rollout would otherwise stay as they are.
 
     Args:
         earlier: of earlier rollouts.

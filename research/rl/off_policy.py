@@ -38,7 +38,7 @@ class OffPolicy(Config):
     steps_per_update: Annotated[int, "steps in each environment between learning", COUNT] = 4
     gradient_steps: Annotated[int, "minibatches in one update", COUNT] = 16
     batch_size: Annotated[int, "transitions in a minibatch", Range(1, "replay_size")] = 256
-    replay_size: Annotated[int, "environment steps that are remembered", COUNT] = 20_000
+    replay_size: Annotated[int, "environment steps in the replay", COUNT] = 20_000
     learning_starts: Annotated[int, "environment steps before the first learning", AMOUNT] = 400
     units: Annotated[int, "units of each hidden layer of every network", COUNT] = 64
     layers: Annotated[int, "hidden layers of every network", DEPTH] = 2
@@ -238,7 +238,7 @@ def act(
 
     Args:
         environment: with actions from -1 to 1.
-        algorithm: what acts.
+        algorithm: its policy acts.
         config: how many environments and steps.
         state: the parameters, and where the environments stand.
         warmup: bool scalar, whether actions are drawn uniformly instead of by the policy.
@@ -265,7 +265,7 @@ def act(
             spread = low + (high - low) * jax.scipy.stats.norm.cdf(step_noise)
             step_uniform = jnp.where(correlation > 0, spread, step_uniform)
         dist = algorithm.policy(state.learned, episodes.observations, state.hyperparameters)
-        # Clipped before it is remembered: what is learned from is what was done.
+        # Clipped before it is kept: the replay holds the actions carried out.
         action = jnp.where(warmup, step_uniform, jnp.clip(dist.sample(step_noise), low, high))
         episodes, transition = step_all(environment, episodes, action, step_keys)
         kept = Step(*(getattr(transition, name) for name in Step._fields))
@@ -286,7 +286,7 @@ def learn(
 ) -> tuple[Any, Metrics]:
     """The algorithm's parameters after an update's minibatches, drawn from all that is kept.
 
-    What follows an end counts nothing; what follows a time limit's cut counts in full.
+    After an end the next value counts nothing; after a time limit's cut it counts in full.
     """
     values = state.hyperparameters
 

@@ -1,7 +1,7 @@
 """On-policy learning: options, state and rollouts of algorithms that learn from fresh experience.
 
-Environments are played for some steps, group by group. What an algorithm makes of that, examples,
-is learned from by gradient steps; then the next rollout begins where this one ended.
+Environments are played for some steps, group by group. Gradient steps learn from the examples that
+an algorithm makes of them; then the next rollout begins where this one ended.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from research.rl.rollout import Episodes, Trajectory, collect, episode_metrics, 
 
 @dataclass(frozen=True)
 class OnPolicy(Config):
-    """Options of each of them."""
+    """Options of every on-policy algorithm."""
 
     environment: Annotated[str, "where"] = "CartPole-v1"
     environments: Annotated[int, "environments stepped together", COUNT] = 8
@@ -61,7 +61,7 @@ class OnPolicy(Config):
 
 @dataclass(frozen=True)
 class Rollouts(OnPolicy):
-    """Options where every update is of as many steps of each environment."""
+    """Options of rollouts of a fixed number of steps."""
 
     environment_steps: Annotated[int, "steps in all environments together", AMOUNT] = 200_000
     rollout_steps: Annotated[int, "steps in each environment between two updates", COUNT] = 32
@@ -80,7 +80,7 @@ class Rollouts(OnPolicy):
 
 @dataclass(frozen=True)
 class Minibatches(Rollouts):
-    """Options where a rollout is learned from in minibatches, several times over."""
+    """Options of several passes over each rollout, in minibatches."""
 
     epochs: Annotated[int, "passes over each rollout", COUNT] = 4
     minibatch_size: Annotated[int, "examples in one gradient step", COUNT] = 256
@@ -130,7 +130,7 @@ def make_on_policy(
     init: Callable[[Key, Hyperparameters], State],
     update: Callable[[State, Batch, Key], tuple[State, Metrics]],
 ) -> Experiment:
-    """The experiment of an algorithm whose update is one rollout and what is learned from it."""
+    """The experiment of an algorithm whose update is one rollout and the learning from it."""
     return make_acting(
         agent,
         init,
@@ -236,7 +236,7 @@ class Learner(NamedTuple):
 
 
 def memoryless_learner(network: PolicyAndValue) -> Learner:
-    """What acts and is valued by what is observed now."""
+    """A learner of the present observation alone."""
 
     def act(params: Any, memory: None, observations: jax.Array) -> tuple[None, Distribution]:
         return memory, network.apply(params, observations, method="policy")
@@ -311,7 +311,7 @@ def policy_of(learner: Learner, state: ActorCriticState) -> Policy:
 
 
 class Rollout(NamedTuple):
-    """What one group has played.
+    """The rollout of one group.
 
     Attributes:
         before: its environments before the first step.
@@ -330,12 +330,12 @@ class Rollout(NamedTuple):
 
 
 class Experience(NamedTuple):
-    """What an algorithm makes of a rollout.
+    """What an algorithm learns from, made of a rollout.
 
     Attributes:
-        examples: what is learned from.
+        examples: for the gradient steps.
         metrics: figures of it; those of groups are merged.
-        moments: of what else is normalised; those of groups are merged, each with its like.
+        moments: for further normalisation; those of groups are merged, each with its like.
         kept: anything else, of each group.
     """
 
@@ -354,19 +354,19 @@ def play(
     key: Key,
     carried: Any = None,
 ) -> tuple[ActorCriticState, Experience]:
-    """One rollout, group by group, and what is made of it.
+    """One rollout, group by group, and the experience made of it.
 
     Args:
         environment: to act in.
         config: the options.
-        policy: what acts.
+        policy: to act with.
         state: before the rollout.
-        learn_from: a group's rollout -> what is made of it.
+        learn_from: a group's rollout -> its experience.
         key: for all that is drawn.
         carried: leaves `[environments, ...]`, what `learn_from` needs of each environment.
 
     Returns:
-        The state with episodes and statistics as they are afterwards; examples and what is kept
+        The state with episodes and statistics as they are afterwards; examples and `kept`
         of each group, leaves `[groups, ...]`, with metrics and moments of all of them.
     """
     observed = state.statistics.observations is not None

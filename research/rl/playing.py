@@ -51,7 +51,7 @@ def play_episode(
 
     Args:
         environment: to act in.
-        policy: what acts.
+        policy: to play.
         key: for the reset and the steps.
         longest: how many steps.
 

@@ -16,7 +16,7 @@ from research.rl.distributions import Distribution
 from research.rl.environments.environment import Environment
 
 Memory: TypeAlias = Any
-"""A pytree, leaves `[environments, ...]`: what is carried from one step of an episode to the next.
+"""A pytree, leaves `[environments, ...]`: carried from one step of an episode to the next.
 
 None where nothing is carried.
 """
@@ -70,11 +70,11 @@ def forget(memory: Memory, initial: Memory, ended: jax.Array) -> Memory:
 
 
 class Agent(NamedTuple):
-    """Where an experiment acts, and how: `Experiment.offers["agent"]` of reinforcement learning.
+    """An environment and a policy in it: `Experiment.offers["agent"]` of reinforcement learning.
 
     Attributes:
-        environment: where, wrapped as the policy knows it: what its actions mean is part of that.
-        policy: a state of the experiment -> what it does.
+        environment: in the wrappers that the policy learned with, which define its actions.
+        policy: a state of the experiment -> its policy.
     """
 
     environment: Environment

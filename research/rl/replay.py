@@ -15,10 +15,10 @@ class Transition(NamedTuple):
     """One step, or several, as Q-learning needs it; leaves `[..., *shape]`.
 
     Attributes:
-        observation: what was acted on.
+        observation: acted on.
         action: int32 `[...]`, or float32 `[..., dimensions]`.
         reward: float32 `[...]`; over several steps, their discounted sum.
-        discount: float32 `[...]`, the weight of what follows `final_observation`: 0 where the
+        discount: float32 `[...]`, the weight of the value of `final_observation`: 0 where the
             process ended, γⁿ after n steps, also where a time limit cut the episode.
         final_observation: as `observation`: where the action led, before any reset.
     """
@@ -34,8 +34,8 @@ class Step(NamedTuple):
     """What is kept of one step of each of several environments; leaves `[environments, ...]`.
 
     Attributes:
-        observation: what was acted on.
-        action: the action taken.
+        observation: acted on.
+        action: taken.
         reward: float32 `[environments]`.
         terminated: bool `[environments]`.
         truncated: bool `[environments]`.
@@ -144,8 +144,8 @@ def read(
 ) -> Transition:
     """Transitions over up to `lookahead` steps that begin at some places.
 
-    The reward is Σ_k γᵏ r_{t+k} up to where the episode ended or the lookahead did; what follows
-    is weighed by γⁿ after n steps, and by 0 where the process ended.
+    The reward is Σ_k γᵏ r_{t+k} up to where the episode ended or the lookahead did; the value
+    that follows is weighed by γⁿ after n steps, and by 0 where the process ended.
 
     Args:
         replay: the ring.

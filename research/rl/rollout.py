@@ -19,10 +19,10 @@ class Episodes(NamedTuple):
 
     Attributes:
         states: the environments' states, leaves `[environments, ...]`.
-        observations: float32 `[environments, *observation_shape]`, what is acted on next.
+        observations: float32 `[environments, *observation_shape]`, acted on next.
         episode_return: float32 `[environments]`, rewards of the running episode so far.
         episode_length: int32 `[environments]`, its steps so far.
-        memory: what the policy remembers of the running episode, leaves `[environments, ...]`;
+        memory: of the policy in the running episode, leaves `[environments, ...]`;
             None where it has no memory.
     """
 
@@ -34,10 +34,10 @@ class Episodes(NamedTuple):
 
 
 class Trajectory(NamedTuple):
-    """What happened in `[time, environments]` steps.
+    """A rollout of `[time, environments]` steps.
 
     Attributes:
-        observation: float32 `[time, environments, *observation_shape]`, what was acted on.
+        observation: float32 `[time, environments, *observation_shape]`, acted on.
         action: int32 `[time, environments]`, or float32 `[time, environments, dimensions]`.
         reward: float32 `[time, environments]`.
         terminated: bool `[time, environments]`.
@@ -77,7 +77,7 @@ def collect(
     """Acts for `steps` steps with actions drawn from the policy, which forgets where one ends.
 
     Returns:
-        The environments as they stand afterwards, and what happened.
+        The environments afterwards, and the trajectory.
     """
     environments = episodes.episode_return.shape[0]
     action_key, environment_key = jax.random.split(key)
@@ -107,7 +107,7 @@ def step_all(
         keys: a key for each, `[environments]`.
 
     Returns:
-        The environments afterwards, but for what a policy remembers, and what happened: leaves
+        The environments afterwards, with the policy's memory as before, and the step: leaves
         `[environments, ...]`.
     """
     states, step = jax.vmap(environment.step)(keys, episodes.states, action)

@@ -19,7 +19,8 @@ from research.rl.distributions import Categorical
 from research.rl.learned_model import Prediction
 
 Model = Callable[[jax.Array, jax.Array], tuple[jax.Array, Prediction]]
-"""(latent `[batch, ...]`, action int32 `[batch]`) -> rewards `[batch]`, and what is predicted then.
+"""(latent `[batch, ...]`, action int32 `[batch]`) -> rewards `[batch]`, and the prediction
+for the next states.
 
 Where a process has ended, it goes on with rewards and values of 0.
 """
@@ -67,7 +68,7 @@ def search(
     """Grows a tree from each of several states.
 
     Args:
-        root: what is predicted of these states.
+        root: the prediction for these states.
         model: predicts what their actions lead to.
         key: for Gumbel's noise; nothing else is drawn.
         discount: weight of the next state's value.

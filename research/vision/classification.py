@@ -125,7 +125,7 @@ def make_classifier(config: ImageClassification) -> Experiment:
 
     Beside those of `make_optimizer` these hyper-parameters count where the config has them:
     `dropout_rate`, `label_smoothing` (Szegedy et al. 2016, section 7), `average_decay` (then the
-    moving average of the parameters is what is evaluated), and what the augmentation reads.
+    moving average of the parameters is evaluated), and those of the augmentation.
 
     Batch normalisation sees one group of a batch at a time (Hoffer et al. 2017, "ghost batch
     normalization"); its running averages are the mean over groups.

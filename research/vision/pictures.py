@@ -24,7 +24,7 @@ MAPS = 16
 
 
 class Predictions(NamedTuple):
-    """Examples with what was made of them.
+    """Examples with their predictions.
 
     Attributes:
         image: `[examples, height, width, channels]`, as in the data.
@@ -123,10 +123,10 @@ def make_pictures(
         variables: of the model, its `params` among them.
         batches: of the split, with `image`, `label` and `weight`.
         key: chooses the examples.
-        split: what the split is called.
+        split: its name.
         classes: names of the classes.
         white: the pixel value drawn as white.
-        scaled: image as in the data -> what the model is called with.
+        scaled: image as in the data -> the model's input.
     """
     predict = jax.jit(probabilities)
     found = survey(lambda image: predict(variables, image), batches)
@@ -163,7 +163,7 @@ def make_pictures(
 def show(
     title: str, chosen: Predictions, classes: Sequence[str], white: int, note: str = ""
 ) -> Images:
-    """Examples with their classes: what each was taken for, and how surely."""
+    """Examples with their predicted classes and probabilities."""
     captions, wrong = [], []
     for label, probability in zip(chosen.label, chosen.probability, strict=True):
         best = int(probability.argmax())

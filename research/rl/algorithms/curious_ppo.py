@@ -93,7 +93,7 @@ class CuriousPPOState(NamedTuple):
         updates: as `ActorCriticState`.
         statistics: as `ActorCriticState`.
         running: as `ActorCriticState`.
-        curiosity: what is no longer new.
+        curiosity: networks and moments.
     """
 
     params: Any
@@ -112,7 +112,7 @@ class CuriousPPOState(NamedTuple):
 
 
 def make_curious_ppo(environment: Environment, config: CuriousPPO) -> Experiment:
-    """PPO in `environment`, drawn to what it cannot predict.
+    """PPO in `environment`, rewarded for what it cannot predict.
 
     At first observations are normalised by those of `warmup_steps` steps of a policy that has
     learned nothing (section 2.4).
@@ -206,7 +206,7 @@ def make_curious_examples(
         network: policy and both values.
         params: its parameters, those that acted.
         trajectory: leaves `[time, environments, ...]`.
-        following: `[environments, *observation_shape]`, what is acted on after it.
+        following: `[environments, *observation_shape]`, acted on after it.
         intrinsic_reward: float32 `[time, environments]`.
         hyperparameters: `discount`, `intrinsic_discount`, `gae_lambda`, `extrinsic_weight` and
             `intrinsic_weight`.

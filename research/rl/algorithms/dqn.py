@@ -131,7 +131,7 @@ class DQNState(NamedTuple):
 
     Attributes:
         params: of the network that learns.
-        target_params: of the one that values what follows.
+        target_params: of the target network.
         opt_state: optax's state.
         episodes: the environments in mid-episode.
         replay: the newest steps.

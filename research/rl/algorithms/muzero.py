@@ -93,7 +93,7 @@ class Planner(NamedTuple):
 
     Attributes:
         environment: where it acts.
-        model: what is learned.
+        model: the learned model.
         simulations: nodes of a tree.
     """
 
@@ -132,7 +132,7 @@ class Planner(NamedTuple):
         def act(memory: Memory, observations: jax.Array) -> tuple[Memory, SearchResult]:
             leading = observations.shape[: observations.ndim - dimensions]
             flat = observations.reshape(-1, *self.environment.observation_shape)
-            # Of no consequence: what is drawn with it is multiplied by 0.
+            # Of no consequence: the noise drawn with it is multiplied by 0.
             key = jax.random.key(0)
             result = self.search(params, flat, key, values, gumbel_scale=0.0)
             return memory, jax.tree.map(
@@ -202,7 +202,7 @@ def self_play(
     Random actions keep the model right where its policy no longer goes.
 
     Args:
-        planner: what is searched.
+        planner: its model is searched.
         params: of its model.
         episodes: the environments as they stand.
         key: for everything that is drawn.

@@ -43,7 +43,7 @@ class Planning(Config):
 
     @property
     def headline(self) -> str:
-        """What the policy is worth; of three states the value that the book prints."""
+        """The policy's value; of three states the value that the book prints."""
         return "q_s0_a0" if self.environment.startswith("ThreeStates") else "start_value"
 
     def problems(self) -> list[str]:
@@ -85,7 +85,7 @@ class Model(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What is believed so far.
+    """The estimate so far.
 
     Attributes:
         q_value: float32 `[states, actions]`; -inf where an action is not possible.
@@ -251,11 +251,11 @@ def make_planner(mdp: FiniteMDP, sweep: Sweep, sweeps: int, backups: int = 1) ->
 
 
 def compare_values(mdp: FiniteMDP, q_value: np.ndarray, discount: float) -> Lines:
-    """Believed and exact values of the best action in each state that does not end an episode.
+    """Estimated and exact values of the best action in each state that does not end an episode.
 
     Args:
         mdp: the process.
-        q_value: float `[states, actions]`, what is believed.
+        q_value: float `[states, actions]`, the estimate.
         discount: γ, below 1.
     """
     best = solve(mdp, discount)
@@ -267,7 +267,7 @@ def compare_values(mdp: FiniteMDP, q_value: np.ndarray, discount: float) -> Line
         "Values of states",
         going.astype(np.float64),
         lines[None],
-        ("believed", "of the policy that follows from it", "of the best policy"),
+        ("estimated", "of the greedy policy", "of the best policy"),
         "state",
         note=f"Discount {discount:g}; the last two in closed form.",
     )

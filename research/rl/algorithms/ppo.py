@@ -92,7 +92,7 @@ def make_proximal(environment: Environment, config: PPO, learner: Learner) -> Ex
     Args:
         environment: to act in.
         config: the options.
-        learner: what acts and learns.
+        learner: the policy and value function.
     """
     environment = clip_actions(environment)
 

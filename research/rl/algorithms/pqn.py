@@ -78,11 +78,11 @@ class PQN(HiddenLayers, Minibatches):
 
 
 class Valued(NamedTuple):
-    """What the gradient steps learn from, leaves `[batch, ...]`.
+    """Examples, leaves `[batch, ...]`.
 
     Attributes:
         observation: `[batch, *observation_shape]`.
-        action: int32 `[batch]`, what was done.
+        action: int32 `[batch]`, taken.
         target: float32 `[batch]`, the return that Q should be.
     """
 
@@ -179,7 +179,7 @@ def make_valued(
 def pqn_loss(
     learner: QLearner, params: Any, examples: Valued, values: Hyperparameters
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Half the mean squared error of what was done, and float32 scalars by name.
+    """Half the mean squared error of the actions taken, and float32 scalars by name.
 
     Args:
         learner: of action values.

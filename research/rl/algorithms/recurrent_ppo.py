@@ -1,8 +1,8 @@
 """PPO (Schulman et al. 2017, arXiv 1707.06347) of a policy with a memory: a GRU.
 
 Memory is carried from step to step and from rollout to rollout, and is blank where an episode
-begins. What is learned from is whole rollouts of environments, replayed from what was remembered
-before their first step, blank in the same places; gradients end at a rollout's start. A minibatch
+begins. Examples are whole rollouts of environments, replayed from the memory before their
+first step, blank in the same places; gradients end at a rollout's start. A minibatch
 is some of the environments: order within a sequence is never shuffled. All else is `ppo.py`'s.
 """
 
@@ -31,7 +31,7 @@ from research.rl.rollout import Trajectory
 
 
 class Memory(NamedTuple):
-    """What is remembered of an episode; all 0 where one begins.
+    """The memory of an episode; all 0 where one begins.
 
     Attributes:
         policy: float32 `[..., memory_units]`, the hidden state of the policy's GRU.
@@ -169,7 +169,7 @@ class RecurrentPolicyAndValue(ActingNetwork):
 def make_recurrent_network(
     environment: Environment, units: tuple[int, ...], memory_units: int, channels: int = 0
 ) -> RecurrentPolicyAndValue:
-    """Policy and value that remember, for the observations and actions of an environment."""
+    """Recurrent policy and value for the observations and actions of an environment."""
     return RecurrentPolicyAndValue(
         units=units, memory_units=memory_units, channels=channels, **spaces(environment)
     )
@@ -240,13 +240,13 @@ def make_sequences(
 ) -> Examples:
     """Turns `[time, environments]` steps into one example an environment.
 
-    V(final_observation) is that of what was remembered of the episode that the observation ends,
-    never of the one that follows.
+    V(final_observation) is with the memory of the episode that the observation ends, never of the
+    one that follows.
 
     Args:
         network: policy and value function.
         params: its parameters, those that acted.
-        memory: what it remembered before the first step, leaves `[environments, ...]`.
+        memory: before the first step, leaves `[environments, ...]`.
         trajectory: leaves `[time, environments, ...]`.
         hyperparameters: `discount` and `gae_lambda`.
 

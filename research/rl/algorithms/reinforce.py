@@ -85,7 +85,7 @@ class ReinforceState(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What the gradient is made of, leaves `[batch, ...]`.
+    """Examples, leaves `[batch, ...]`.
 
     Attributes:
         observation: `[batch, *observation_shape]`.
@@ -115,7 +115,7 @@ def make_reinforce(environment: Environment, config: Reinforce) -> Experiment:
     def init(key: Key, hyperparameters: Hyperparameters) -> ReinforceState:
         observation = jax.eval_shape(environment.reset, key)[1]
         zeros = jnp.zeros(observation.shape, observation.dtype)
-        # Without a baseline the value function has no parameters: it is never asked.
+        # Without a baseline the value function has no parameters: it is never used.
         params = network.init(key, zeros, method=None if config.baseline else "policy")
         return ReinforceState(
             params=params,
@@ -207,7 +207,7 @@ def make_steps(
     trajectory: Trajectory,
     hyperparameters: Hyperparameters,
 ) -> Steps:
-    """Turns `[time, environments]` steps, from fresh episodes on, into what is learned from.
+    """Turns `[time, environments]` steps, from fresh episodes on, into examples.
 
     Args:
         network: policy and value function.
@@ -270,7 +270,7 @@ def reinforce_loss(
 
 
 def _played(trajectory: Trajectory, first: jax.Array) -> Metrics:
-    """What the first episodes came to."""
+    """Metrics of the first episodes."""
     last = first & (trajectory.terminated | trajectory.truncated)
     return {
         "episode_return": mean(trajectory.episode_return, last),

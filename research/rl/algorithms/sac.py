@@ -53,7 +53,7 @@ class SACParams(NamedTuple):
     Attributes:
         actor: gives mean and log deviation before tanh.
         critics: two.
-        target_critics: parameters of those that value what follows.
+        target_critics: parameters of the target networks.
         log_temperature: log α, float32 scalar.
     """
 
@@ -87,7 +87,7 @@ class SACNetworks(NamedTuple):
         """R + γ (min_i Q'_i(s', a') - α log π(a'|s')), float32 `[batch]` (eqs. 3 and 5).
 
         Args:
-            params: what has been learned.
+            params: of the networks.
             batch: leaves `[batch, ...]`; the discount is 0 where the process ended.
             temperature: α.
             noise: normal `[batch, dimensions]`, for a'.

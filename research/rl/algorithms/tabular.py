@@ -1,6 +1,6 @@
 """Learning action values in a table, step by step: SARSA, expected SARSA and Q-learning.
 
-All three move Q(s, a) by α [r + γ · (what follows) - Q(s, a)]; they differ in what follows.
+All three move Q(s, a) by α [r + γ V(s') - Q(s, a)]; they differ in V(s').
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Choice(NamedTuple):
     """How actions are chosen in a state.
 
     Attributes:
-        value: float32 `[actions]`, what they are taken to be worth.
+        value: float32 `[actions]`, with a bonus where exploration gives one.
         probability: float32 `[actions]`.
     """
 

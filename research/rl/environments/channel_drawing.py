@@ -91,7 +91,7 @@ def channel_renderer(layers: tuple[Layer, ...], side: int) -> Renderer:
     """Draws images float32 `[rows, columns, channels]` in which a thing is there or not.
 
     Args:
-        layers: what is painted, each over those before it.
+        layers: painted in this order, each over those before it.
         side: of a cell, pixels.
     """
     palette = np.array([PAPER, *(layer.colour for layer in layers)], np.uint8)

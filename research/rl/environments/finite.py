@@ -167,7 +167,7 @@ def exact_value(mdp: FiniteMDP, policy: np.ndarray, discount: float) -> np.ndarr
         float64 `[states]`; 0 where the process has ended.
 
     Raises:
-        ValueError: the policy chooses what is not possible.
+        ValueError: the policy chooses an action that is not possible.
 
     Source: Sutton & Barto 2018, section 4.1 (the Bellman equations as a linear system).
     """
@@ -257,11 +257,11 @@ def solve(mdp: FiniteMDP, discount: float) -> np.ndarray:
 
 
 def known_figures(mdp: FiniteMDP, q_value: np.ndarray, discount: float) -> dict[str, float]:
-    """How near action values are to the truth, which is known in closed form.
+    """Figures of action values against the exact ones, in closed form.
 
     Args:
         mdp: the process.
-        q_value: float `[states, actions]`, what is believed.
+        q_value: float `[states, actions]`, the estimate.
         discount: γ, below 1.
 
     Returns:

@@ -44,7 +44,7 @@ class _Deferred(ModuleType):
 
 @contextmanager
 def defer_plots() -> Iterator[None]:
-    """What is imported within gets stand-ins for `PLOTTING`; what comes after does not."""
+    """Modules imported within get stand-ins for `PLOTTING`; later ones do not."""
     stand_ins = {name: _Deferred(name) for name in PLOTTING if name not in sys.modules}
     sys.modules.update(stand_ins)
     try:

@@ -16,7 +16,7 @@ from research.rl.environments.wrappers import parse_name, wrap_environment
 
 
 class Kind(NamedTuple):
-    """What must be known of an environment before anything is imported or compiled.
+    """Facts of an environment, for checks before anything is imported or compiled.
 
     Attributes:
         longest_episode: the steps after which every episode has ended.
@@ -61,7 +61,7 @@ GYMNAX: dict[str, Kind] = {
     "Swimmer-misc": Kind(500, continuous=True),
     "UmbrellaChain-bsuite": Kind(100),
 }
-"""Name in gymnax 1.0 -> what it is."""
+"""Name in gymnax 1.0 -> its facts."""
 
 
 class Variant(NamedTuple):
@@ -105,7 +105,7 @@ VARIANTS: dict[str, Variant] = {
     "MemoryChain30-bsuite": _memory_chain(30),
     "MemoryChain100-bsuite": _memory_chain(100),
 }
-"""Name -> an environment of gymnax, and what is other about it."""
+"""Name -> an environment of gymnax with other parameters."""
 
 
 class Finite(NamedTuple):
@@ -192,7 +192,7 @@ def unfit(
     """One message where no environment of that name fits an algorithm; nothing is imported.
 
     Args:
-        name: what a person asked for.
+        name: as a person typed it.
         continuous: whether the algorithm's actions are vectors; None where both will do.
         tabular: whether it needs indices of states; None where either will do.
         known: whether it needs the model itself.

@@ -72,7 +72,7 @@ class StackState(NamedTuple):
 
     Attributes:
         inner: the state of the environment itself.
-        stack: what is acted on next, float32 `[*observation_shape]` of the stacked environment.
+        stack: acted on next, float32 `[*observation_shape]` of the stacked environment.
     """
 
     inner: EnvironmentState
@@ -257,7 +257,7 @@ class Wrapper(NamedTuple):
         wrap: (environment, value) -> environment.
         kind: `int` or `float`, of its value.
         allowed: which values.
-        help: what it does with its value.
+        help: its effect, with its value.
     """
 
     wrap: Callable[[Environment, Any], Environment]
@@ -281,7 +281,7 @@ def parse_name(text: str) -> tuple[str, dict[str, int | float]]:
         text: `NAME`, or `NAME:wrapper=value:wrapper=value`. (On a command line commas part runs.)
 
     Raises:
-        ValueError: what follows the name is not that; with what could be meant.
+        ValueError: the text is not of this form; with what could be meant.
     """
     name, *parts = text.split(":")
     values: dict[str, int | float] = {}

@@ -58,7 +58,7 @@ class CharacterNet(nn.Module):
         return nn.Dense(self.vocabulary, name="logits")(outputs), after
 
     def resting(self, batch: int) -> tuple[States, ...]:
-        """States of all layers that remember nothing, for so many texts."""
+        """Initial states of all layers, 0, for so many texts."""
         return tuple(resting(CELLS[self.cell], (batch,), units) for units in self.units)
 
 
@@ -73,7 +73,7 @@ class CharacterTransformer(nn.Module):
         layers: blocks.
         width: of every layer.
         heads: of every attention.
-        context: steps that are remembered when it writes.
+        context: steps in the cache when it writes.
     """
 
     vocabulary: int
@@ -90,13 +90,13 @@ class CharacterTransformer(nn.Module):
         training: bool = False,
         dropout_rate: jax.Array | float = 0.0,
     ) -> tuple[jax.Array, tuple[Cache, ...]]:
-        """Logits float32 `[batch, time, vocabulary]`, and what is remembered afterwards.
+        """Logits float32 `[batch, time, vocabulary]`, and the caches afterwards.
 
         Args:
             tokens: int `[batch, time]`, characters.
             states: of each layer, of the characters before; none if None, and none afterwards.
             training: whether to drop, by the stream "dropout".
-            dropout_rate: share dropped of what is embedded, and of what each part of a block adds.
+            dropout_rate: share dropped of the embeddings, and of each residual branch of a block.
         """
         embed = nn.Embed(self.vocabulary, self.width, embedding_init=nn.initializers.normal(0.02))
         hidden = embed(tokens)

@@ -63,7 +63,7 @@ class LanguageModelState(NamedTuple):
 
     @property
     def learned(self) -> SupervisedState:
-        """All but what is carried."""
+        """All but the carried states."""
         return SupervisedState(*self[:-1])
 
 
@@ -77,7 +77,9 @@ class LanguageModel(TextConfig):
     ] = 1
     learning_rate: Annotated[float, "the largest step size, falling by cosine", POSITIVE] = 2e-3
     gradient_norm: Annotated[float, "global norm that gradients are clipped to", POSITIVE] = 1.0
-    dropout_rate: Annotated[float, "share dropped of what a layer gives the next", FRACTION] = 0.0
+    dropout_rate: Annotated[
+        float, "share dropped of each layer's inputs but the first's", FRACTION
+    ] = 0.0
 
     @property
     def headline(self) -> str:
@@ -171,7 +173,7 @@ class TransformerLanguageModel(LanguageModel):
     heads: Annotated[int, "of every attention", COUNT] = 4
     weight_decay: Annotated[float, "AdamW's, of every matrix", AMOUNT] = 0.1
     second_moment_decay: Annotated[float, "of AdamW's mean of squared gradients", FRACTION] = 0.99
-    policy: Annotated[PolicyName, "what is computed in"] = "float32"
+    policy: Annotated[PolicyName, "of the computation: float32 or bfloat16"] = "float32"
 
     def problems(self) -> list[str]:
         """Heads are of pairs of coordinates; a run that trains has time for its warm-up."""
@@ -234,16 +236,16 @@ def make_language_model(
     A batch holds `symbol`, int `[batch, time + 1]`: characters, each but the first being the target
     of the one before; and `weight`. Its metrics are means over characters: `loss` in nats, `bits`
     of the same, and `accuracy`. Each row of an evaluated split is read from its beginning, without
-    dropout, with states that remember nothing. The checkpoint with the lowest validation loss is
+    dropout, from states of 0. The checkpoint with the lowest validation loss is
     reported.
 
     Args:
         config: the options.
-        net: predicts what comes next.
+        net: predicts the next character.
         vocabulary: of the characters.
         data: batches; None for a model that is only used.
         fitting: how it learns.
-        windows: after how many windows the rows begin anew, and what is carried with them; None
+        windows: after how many windows the rows, and their carried states, begin anew; None
             where every window begins anew. Gradients end at a window's start.
         evaluate_every: updates between evaluations.
     """

@@ -17,7 +17,7 @@ CHUNK = 128
 """Characters that are written by one compiled call: more are faster, fewer come sooner."""
 
 GLIMPSE = 300
-"""Characters of what a run shows of itself at each evaluation."""
+"""Characters of the sample that a run displays at each evaluation."""
 
 
 class Writer(NamedTuple):
@@ -25,7 +25,7 @@ class Writer(NamedTuple):
 
     Attributes:
         vocabulary: of its characters.
-        resting: how many texts -> a memory that knows nothing.
+        resting: how many texts -> their blank memory.
         read: (state, memory, int `[texts, time]`) -> the memory afterwards, and logits of what
             follows the last character, float32 `[texts, vocabulary]`.
     """
@@ -96,8 +96,8 @@ def write(
 ) -> Iterator[np.ndarray]:
     """What follows a prompt, a few characters at a time; the same for the same key.
 
-    One compiled program writes `CHUNK` characters; what a text comes to depends neither on that
-    nor on its length.
+    One compiled program writes `CHUNK` characters; a text depends neither on that nor on its
+    length.
 
     Args:
         writer: how the state writes.
@@ -167,7 +167,7 @@ def go_on_with(
 
 
 def make_glimpse(writer: Writer) -> Callable[[Any, Key], str]:
-    """(state, key) -> a short text that begins anew, compiled once: what a run shows of itself."""
+    """(state, key) -> a short text that begins anew, compiled once."""
     opening = "\n" if "\n" in writer.vocabulary.symbols else writer.vocabulary.symbols[0]
     prompt = writer.vocabulary.encode(opening).astype(np.int32)[None]
 

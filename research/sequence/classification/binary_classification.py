@@ -35,8 +35,8 @@ from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides
 
 Show = Callable[[Callable[[Batch], jax.Array], Variables, Evaluation], Mapping[str, Artifact]]
-"""(batch -> probabilities of being positive, float32 `[batch]`; variables; evaluation) -> what a
-report shows."""
+"""(batch -> probabilities of being positive, float32 `[batch]`; variables; evaluation) -> pictures
+for a report."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def make_binary_classifier(
         optimizer: see `make_optimizer`.
         epoch: updates in a pass over the training sequences.
         items: what these are called.
-        show: what a report shows.
+        show: makes pictures for a report.
     """
 
     def init_model(key: Key) -> Variables:

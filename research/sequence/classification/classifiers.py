@@ -18,7 +18,7 @@ from research.layers.transformer import Block
 class BagOfWords(nn.Module):
     """A weight for each token that a text holds, added up.
 
-    A product with a vector as long as the vocabulary, of which only what is not 0 is computed.
+    A product with a vector as long as the vocabulary, of which only the entries of 1 are computed.
 
     Attributes:
         vocabulary: how many different tokens there are.

@@ -72,7 +72,7 @@ def split_reviews(train: Reviews, test: Reviews) -> dict[str, Reviews]:
     """Every tenth training review for validation, the others to train on.
 
     Raises:
-        Mistake: there are fewer than ten, so that none is left for validation.
+        Mistake: there are fewer than ten, so that validation would have none.
     """
     if len(train.texts) < HELD_OUT:
         raise Mistake(

@@ -82,7 +82,7 @@ def show_strongest(
     """The tokens that count most for either class, with their weights.
 
     Args:
-        weight: float32 `[vocabulary]`, what each adds to the logit of being positive.
+        weight: float32 `[vocabulary]`, what each token adds to the logit.
         vocabulary: of the tokens.
         classes: names of the labels 0 and 1.
     """

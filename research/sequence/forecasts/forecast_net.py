@@ -46,14 +46,14 @@ class WindowNet(nn.Module):
 class ForecastNet(nn.Module):
     """A linear forecast from the features of a window.
 
-    The interval is read from the same features, which do not learn from it: the mean is what it
-    would be without, but for the norm that all gradients together are clipped to.
+    The interval comes from the same features, without a gradient to them: the mean is as it would
+    be without, but for the norm that all gradients together are clipped to.
 
     Attributes:
         body: what makes the features.
         horizon: values that are forecast from each place.
         direct: whether the features are the forecast, with no layer after them.
-        interval: whether there is one.
+        interval: whether the forecast has one.
     """
 
     body: WindowNet
@@ -118,7 +118,7 @@ class Recurrent(WindowNet):
         units: of each layer.
         every_step: whether each step is a place, or the last alone.
         batch_normalisation: between layers, as `RecurrentLayers` has it.
-        direct: whether the forecast is what a last recurrent layer gives, with no layer after it.
+        direct: whether the forecast is the output of a last recurrent layer itself.
         filters: of a convolution of four steps before the layers; 0 for none.
         stride: of the convolution.
     """

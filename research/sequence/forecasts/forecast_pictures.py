@@ -29,7 +29,7 @@ def show_forecast(
         forecast: at the window's end, leaves `[batch, horizon]`.
         window: values that were known.
         unit: of the values.
-        split: what the batch is of.
+        split: of the batch.
     """
     real = np.asarray(batch["weight"]) > 0
     values = unit * np.asarray(batch["values"])[real, :, 0]
@@ -89,7 +89,7 @@ def continue_alone(
     Args:
         forecast: one step ahead.
         params: its parameters.
-        values: float32 `[batch, time]`, what is known.
+        values: float32 `[batch, time]`.
         hidden: float32 `[batch, units]`, before the first of them.
         steps: how many to make.
 

@@ -199,7 +199,7 @@ class StreamForecasting(Config):
 
 
 def measure_forecasts(params: Forecaster, batch: Mapping[str, jax.Array], window: int) -> Metrics:
-    """Errors of one-step forecasts, beside what they should be compared with.
+    """Errors of one-step forecasts, and those of baselines.
 
     Counted from the second window on: by then the past determines the two sines.
 

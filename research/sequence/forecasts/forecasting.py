@@ -89,7 +89,7 @@ def make_forecasting(
 
     Args:
         config: the options; with `one_by_one` there is a single feature.
-        data: what is fed.
+        data: batches, of these splits.
         steps: updates in the run.
         features: of each value.
         unit: what `mse` (squared) and `mae` are multiplied by, so that they are in its unit.

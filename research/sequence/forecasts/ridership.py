@@ -45,7 +45,7 @@ class RidershipForecasting(Forecasting):
 
     cut: Annotated[Cut, "the book's splits, or all days with gaps between the splits"] = "published"
     epochs: Annotated[int, "passes over the training windows", AMOUNT] = 200
-    window: Annotated[int, "days that are known", Range(WEEK)] = 56
+    window: Annotated[int, "days before the first that is forecast", Range(WEEK)] = 56
     learning_rate: Annotated[
         float, "Adam's step size at the start, falling by cosine", POSITIVE
     ] = 3e-3
@@ -69,7 +69,7 @@ class RidershipForecasting(Forecasting):
         """A forecaster of ridership; its best checkpoint is that of the least validation error.
 
         Raises:
-            Mistake: the data is not prepared, or too short for what was chosen.
+            Mistake: the data is not prepared, or too short for the options.
         """
         length, features = self.window + self.horizon, len(FEATURES) if self.calendar else 1
         days = read_ridership(self.cut, length)
@@ -169,13 +169,13 @@ def read_ridership(cut: Cut, length: int) -> Ridership:
 
 
 def next_day_type(day_type: np.ndarray) -> np.ndarray:
-    """What kind of day comes next, which is known beforehand.
+    """The kind of the next day, one-hot: it is known beforehand.
 
     Args:
         day_type: int `[days]`, indices of `DAY_TYPES`.
 
     Returns:
-        float64 `[days, 3]`, one of them 1; none on the last day, after which nothing is known.
+        float64 `[days, 3]`; all 0 on the last day.
     """
     types = np.zeros((len(day_type), len(DAY_TYPES)))
     types[np.arange(len(day_type) - 1), day_type[1:]] = 1.0

@@ -186,7 +186,7 @@ class WaveForecasting(SeriesForecasting):
     )
 
     def problems(self) -> list[str]:
-        """That there is no layer."""
+        """No layer at all."""
         none = [] if self.dilations else ["--dilations must be one number or more"]
         return super().problems() + none
 

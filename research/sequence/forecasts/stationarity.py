@@ -119,10 +119,10 @@ def verdict(whose: str, test: UnitRoot, season: Season, step: str) -> str:
     week passes it.
 
     Args:
-        whose: what the series is called, as a sentence begins with it.
+        whose: the series, as the beginning of a sentence.
         test: of it.
         season: a season of it.
-        step: what steps are called, in the plural.
+        step: the unit of time, in the plural.
     """
     figures = (
         f"augmented Dickey-Fuller {test.statistic:.2f}, p = {test.p_value:.2g}, {test.lags} lags"
@@ -146,10 +146,10 @@ def show_stationarity(title: str, values: np.ndarray, period: int, step: str) ->
     """A series and its difference over a season, with rolling mean and deviation, and the tests.
 
     Args:
-        title: what the series is.
+        title: of the series.
         values: float `[time]`, of more than `ROLLING_SEASONS + 1` seasons.
         period: steps after which the series comes again.
-        step: what steps are called, in the plural.
+        step: the unit of time, in the plural.
     """
     values = values.astype(np.float64)
     difference = values[period:] - values[:-period]

@@ -47,9 +47,9 @@ def make_dates(seed: int = 42) -> tuple[Pair, dict[str, ArraySource]]:
     drawn = generator.choice(days, sum(SIZES.values()), replace=False) + FIRST.toordinal()
     texts = (spell(datetime.date.fromordinal(int(day))) for day in drawn)
     human, machine = map(list, zip(*texts, strict=True))
-    known = slice(SIZES["train"])
+    train = slice(SIZES["train"])
     lengths = (LONGEST, len("2019-04-22") + 1)
-    pair = pair_of(human[known], machine[known], "characters", lengths)
+    pair = pair_of(human[train], machine[train], "characters", lengths)
     ends = np.cumsum([*SIZES.values()]).tolist()
     splits = {
         split: slice(end - count, end)

@@ -1,6 +1,6 @@
 """Decoding: texts from a model of the next token, greedily, by draws or by beam search.
 
-All of a text is made by one loop on the device, over whatever pytree the model remembers.
+All of a text is made by one loop on the device, over the model's memory, any pytree.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def greedy(read: Read, encoded: Any, memory: Any, length: int) -> Decoded:
     """The likeliest token after each, the first of equals.
 
     Args:
-        read: what follows.
+        read: gives the logits of what follows.
         encoded: the source, leaves `[batch, ...]`.
         memory: before the first token, leaves `[batch, ...]`.
         length: tokens at most.
@@ -98,7 +98,7 @@ def _one_by_one(
 
 
 def length_penalty(length: jax.Array, strength: jax.Array | float) -> jax.Array:
-    """(5 + |Y|)^α / 6^α, what the logarithm of a text's probability is divided by.
+    """(5 + |Y|)^α / 6^α, the divisor of a text's log-probability.
 
     Args:
         length: |Y|, its tokens, its `END` among them.
@@ -120,10 +120,10 @@ def beam_search(
     """The best texts that are found by keeping so many at each token.
 
     A text that is over stays among them as it is, and all are ranked by their penalised scores. So
-    a beam of 1 is `greedy`, and one that has room for every text finds the best there is.
+    a beam of 1 is `greedy`, and one that has room for every text finds the best of all.
 
     Args:
-        read: what follows.
+        read: gives the logits of what follows.
         encoded: the source, leaves `[batch, ...]`.
         memory: before the first token, leaves `[batch, ...]`.
         length: tokens at most; a text that is not over then is ranked as it is.

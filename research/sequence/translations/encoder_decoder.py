@@ -97,7 +97,7 @@ class EncoderDecoder(nn.Module):
         encoded, states = self.encode(source)
         embedded, cell = self.embed_target(previous), CELLS[self.cell]
         if self.attention == "additive":
-            # Each state depends on what the one before read: all of it is a loop.
+            # Each state depends on the attention of the one before: all of it is a loop.
             loop = nn.scan(
                 lambda module, states, token: module._attending_turn(encoded, states, token),
                 variable_broadcast="params",

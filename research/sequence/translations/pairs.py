@@ -17,8 +17,8 @@ class Pair(NamedTuple):
     """Two languages, and how long their texts are.
 
     Attributes:
-        source: vocabulary of what is read.
-        target: vocabulary of what is written.
+        source: vocabulary of the source language.
+        target: vocabulary of the target language.
         source_length: tokens of the longest source.
         target_length: tokens of the longest target, its `END` among them.
     """
@@ -66,8 +66,8 @@ def pair_of(
 
     Args:
         read: texts.
-        written: what each is in the other language.
-        unit: what both are cut into.
+        written: the translation of each.
+        unit: of both, words or characters.
         lengths: of rows, as `Pair` has them.
         most: tokens of each language at most; no limit if None.
     """
@@ -88,9 +88,9 @@ def pair_sources(
 
     Args:
         pair: the languages; their digests are part of that of the data.
-        name: what a person calls them; `{count}` and `{split}` are filled in.
+        name: of the data; `{count}` and `{split}` are filled in.
         read: texts.
-        written: what each is in the other language.
+        written: the translation of each.
         splits: where each is, or the indices of its texts.
     """
     rows = {"source": pair.sources(read), "target": pair.targets(written)}

@@ -36,7 +36,7 @@ SCORED = 1_000
 
 
 class Sentences(NamedTuple):
-    """What is learned from.
+    """Pairs of sentences, split and cut into tokens.
 
     Attributes:
         pair: the vocabularies, those of the training pairs.
@@ -98,7 +98,7 @@ def not_among(texts: Sequence[str], others: Sequence[str]) -> np.ndarray:
 class SentenceTranslation(Translation):
     """Options of every net that translates sentences."""
 
-    training_pairs: Annotated[int, "pairs that are learned from", Range(1, PAIRS - 1)] = 100_000
+    training_pairs: Annotated[int, "pairs in the training split", Range(1, PAIRS - 1)] = 100_000
     validation_pairs: Annotated[
         int, "pairs after these that are validated on", Range(1, PAIRS - 1)
     ] = 18_964
@@ -191,7 +191,7 @@ class TransformerTranslation(SentenceTranslation):
     hidden: Annotated[int, "units of the first of a block's two dense layers", COUNT] = 128
     blocks: Annotated[int, "that read, and that write", COUNT] = 2
     warmup_steps: Annotated[int, "updates in which the step size rises", AMOUNT] = 100
-    dropout_rate: Annotated[float, "share dropped of what each part adds", FRACTION] = 0.1
+    dropout_rate: Annotated[float, "share dropped of each residual branch", FRACTION] = 0.1
 
     def problems(self) -> list[str]:
         """There is time for the warm-up, and positions are sines and cosines."""

@@ -68,7 +68,7 @@ class TransformerTranslator(nn.Module):
     ) -> tuple[jax.Array, jax.Array]:
         """As `EncoderDecoder`; weights are those of the last block, the mean over its heads.
 
-        Dropped, by the stream "dropout": a share of what is embedded and of what each part adds.
+        Dropped, by the stream "dropout": a share of the embeddings and of each residual branch.
         """
         encoded, _ = self.encode(source, training, dropout_rate)
         hidden = self._placed(self.embed_target(previous), jnp.int32(0))
@@ -122,9 +122,9 @@ class TransformerTranslator(nn.Module):
     def _placed(self, embedded: jax.Array, place: jax.Array) -> jax.Array:
         """Embeddings scaled to the size of the positions (section 3.4), which are added."""
         time = embedded.shape[1]
-        known = sinusoids(max(self.context, time), self.width)
-        there = jax.lax.dynamic_slice_in_dim(known, place, time)
-        return embedded * self.width**0.5 + there
+        positions = sinusoids(max(self.context, time), self.width)
+        shift = jax.lax.dynamic_slice_in_dim(positions, place, time)
+        return embedded * self.width**0.5 + shift
 
     def _dropped(
         self, hidden: jax.Array, training: bool, dropout_rate: jax.Array | float

@@ -64,7 +64,7 @@ def make_translation(
         net: reads and writes.
         pair: the languages.
         data: batches; None for a model that is only used.
-        pairs: how many are learned from.
+        pairs: in the training split.
         final: splits evaluated once, at the end.
         written: whether evaluated sources are also written by the net alone, each token the
             likeliest: `whole`, the share of targets that are right from end to end, and

@@ -22,13 +22,13 @@ MAPS = 6
 
 
 def make_pictures(translator: Translator) -> Artifacts:
-    """Makes validation texts with what is written for them, and maps of attention if any."""
+    """Makes pictures of validation texts: their translations, and maps of attention if any."""
     pair, net = translator.pair, translator.net
 
     @jax.jit
     def written(variables: Any, source: jax.Array) -> tuple[jax.Array, jax.Array | None]:
         made = write_targets(net, variables, source, pair.target_length).tokens
-        # Given what it wrote itself, it looks as it did while it wrote.
+        # With its own output as input, attention is what it was in decoding.
         _, weights = net.apply(variables, source, shift_right(made))
         return made, weights
 
@@ -80,7 +80,7 @@ def show_attention(
     pair = translator.pair
     columns = int((source != PADDING).sum(1).max())
     rows = int((made != PADDING).sum(1).max())
-    there = (made != PADDING)[:, :rows, None]
+    written = (made != PADDING)[:, :rows, None]
     captions = []
     for read, wrote in zip(source, made, strict=True):
         parts = pair.target.spell(wrote) + [SIGNS[END]] * (END in wrote)
@@ -88,7 +88,7 @@ def show_attention(
         captions.append(f"across: {joint.join(pair.source.spell(read))}\ndown: {joint.join(parts)}")
     return Images(
         "Where it looks as it writes",
-        np.where(there, weights[:, :rows, :columns], 0.0).astype(np.float32),
+        np.where(written, weights[:, :rows, :columns], 0.0).astype(np.float32),
         0.0,
         1.0,
         tuple(captions),

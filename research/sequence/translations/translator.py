@@ -91,7 +91,7 @@ def write_targets(
 def translate(
     translator: Translator, state: Any, texts: Sequence[str], method: Method, key: Key
 ) -> list[list[tuple[str, float]]]:
-    """For each text what it may be in the other language, with its score, the best first.
+    """The translations of each text with their scores, the best first.
 
     Args:
         translator: how the state translates.
@@ -140,7 +140,7 @@ def scores(made: Sequence[str], true: Sequence[str]) -> dict[str, float]:
 
     Args:
         made: translations.
-        true: what a person wrote for each.
+        true: a person's translation of each.
 
     Sources: Papineni et al. 2002, "BLEU"; Popović 2015, "chrF"; Post 2018 (arXiv 1804.08771), whose
         tokeniser "none" is used: both sides are words already, with a space between two.
@@ -159,14 +159,14 @@ def make_measure(
 ) -> Callable[[Translator, Any], Mapping[str, float]]:
     """(translator, state) -> `scores` of what it writes for sentences, each word the likeliest.
 
-    And `unseen_bleu` and `unseen_chrf`, of those whose English was not learned from.
+    And `unseen_bleu` and `unseen_chrf`, of those whose English is in no training pair.
 
     What people wrote is cut into words as the net's own texts are: lower-case and without
     punctuation. It is neither cut to a length nor to a vocabulary.
 
     Args:
-        english: what is translated.
-        spanish: what a person wrote for each.
+        english: sources.
+        spanish: a person's translation of each.
         unseen: bool `[sentences]`.
     """
     true = [" ".join(cut(text, "words")) for text in spanish]
