@@ -136,6 +136,49 @@ class Passages(NamedTuple):
     note: str = ""
 
 
+def as_images(values: np.ndarray, title: str) -> Images:
+    """One picture, or several of one size, from bare pixels.
+
+    Args:
+        values: uint8 from 0 to 255, or floats from 0 to 1, what lies outside being cut off and
+            NaN black: `[height, width]`, `[height, width, channels]`, `[pictures, height, width]`
+            or `[pictures, height, width, channels]`, with 1 or 3 channels. In three axes the last
+            are channels where there are 1 or 3 of them.
+        title: what they are.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    whole = values.dtype == np.uint8 or values.dtype.kind == "f"
+    if not whole or not 2 <= values.ndim <= 4 or not values.size:
+        raise ValueError(
+            f"{values.dtype} {list(values.shape)} is no picture: that is uint8 or float32, "
+            "[height, width], [height, width, channels], [pictures, height, width] or "
+            "[pictures, height, width, channels]"
+        )
+    if values.dtype != np.uint8:
+        values = np.rint(255 * np.clip(np.nan_to_num(values, nan=0.0), 0, 1)).astype(np.uint8)
+    one = values.ndim == 2 or (values.ndim == 3 and values.shape[-1] in (1, 3))
+    images = values[None] if one else values
+    images = images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
+    return check(Images(title, images, 0.0, 255.0))
+
+
+def check(artifact: Images) -> Images:
+    """The same images.
+
+    Raises:
+        ValueError: their array has not the axes of images.
+    """
+    shape = artifact.images.shape
+    if len(shape) != 3 and not (len(shape) == 4 and shape[-1] == 3):
+        raise ValueError(
+            f"{artifact.images.dtype} {list(shape)} are no images: these are "
+            "[images, height, width] or [images, height, width, 3]"
+        )
+    return artifact
+
+
 Artifact: TypeAlias = Images | Confusion | Lines | Histogram | Animation | Passages
 KINDS: dict[str, Any] = {
     kind.__name__: kind for kind in (Images, Confusion, Lines, Histogram, Animation, Passages)

@@ -20,6 +20,8 @@ LEDGER_FILE = "ledger.jsonl"
 METRICS_FILE = "metrics.jsonl"
 RESULT_FILE = "result.json"
 CHECKPOINTS = "checkpoints"
+GLIMPSES = "glimpses"
+"""`<step>.txt` for a text, `<step>.npz` for an artifact."""
 NONFINITE = "nonfinite"
 """One folder for each step whose metrics were not finite."""
 
@@ -48,6 +50,11 @@ class Directories(NamedTuple):
     def initial(self) -> Path:
         """The parameters that the run started from, where it started from another's."""
         return self.run / "initial"
+
+    @property
+    def glimpses(self) -> Path:
+        """One file for each glimpse that is kept."""
+        return self.run / GLIMPSES
 
     @property
     def result(self) -> Path:

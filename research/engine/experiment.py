@@ -86,6 +86,33 @@ class Data(NamedTuple):
     evaluation_batch_size: int = 1000
 
 
+class Glimpse(NamedTuple):
+    """Something that shows a person how far training has come, kept at each evaluation.
+
+    It lies in the run's `glimpses/` and is shown by its report: text as passages, everything else
+    as frames with a slider. It proves nothing and changes no bit: no part of a run's identity or
+    ledger. Of a population it is that of the first member.
+
+        glimpse=Glimpse(lambda state, key: sample(state.generator, CODES))  # 64 pictures
+        glimpse=Glimpse(write_tokens, vocabulary.decode)  # a text
+
+    Attributes:
+        make: (state, key) -> an array, or a pytree of them. Pure, compiled once like the three
+            functions, and run where the state lies: only what it gives comes to the host. The key
+            follows from seed and step; for the same codes at every step take constants, or a key
+            of one's own.
+        show: the same as NumPy arrays -> a text, any kind of `research.engine.artifacts` (a table
+            is a `Confusion`), or an array that is a picture or a grid of pictures, as
+            `artifacts.as_images` has it: uint8, or floats from 0 to 1, `[height, width]`,
+            `[height, width, channels]`, or several of them along a first axis. Left out, what
+            `make` gives is such an array. It is tried on zeros before training begins, so that a
+            wrong type or shape is told then.
+    """
+
+    make: Callable[[State, Key], Any]
+    show: Callable[[Any], str | Artifact | np.ndarray] = np.asarray
+
+
 class Experiment(NamedTuple):
     """Three pure functions over one pytree, and the facts that the engine needs beside them.
 
@@ -115,8 +142,7 @@ class Experiment(NamedTuple):
         measure: (host state) -> figures computed on the host at the end.
         artifacts: (host state, evaluation, key) -> name -> what a report shows, made once at the
             end of a complete run; `evaluation` gives the batches of a split, as `Feed.evaluation`.
-        glimpse: (state, key) -> words that show what a state can do, kept for the report at each
-            evaluation.
+        glimpse: what a person is shown of a state at each evaluation: a text, a picture or a table.
         offers: name -> what commands take of a state of it. The engine never looks into them:
             `agent`, which `play` and `evaluate` take, is a `research.rl.policy.Agent`; `writer`,
             which `sample` takes, a `research.sequence.characters.writing.Writer`; `translator`,
@@ -142,7 +168,7 @@ class Experiment(NamedTuple):
     headline: str = ""
     measure: Callable[[State], Mapping[str, float]] | None = None
     artifacts: Artifacts | None = None
-    glimpse: Callable[[State, Key], str] | None = None
+    glimpse: Glimpse | None = None
     offers: Mapping[str, Any] = MappingProxyType({})
     needs: Needs | None = None
 

@@ -287,7 +287,9 @@ def train(
                     observer.evaluated(step, evaluated)
                     bests = better(bests, step, evaluated, experiment.selection)
                     over = is_over(bests, experiment.selection)
-                record.keep_glimpse(places.run, program, carry, step, reader, observer)
+                record.keep_glimpse(
+                    places.run, program, carry, step, reader, observer, saver.beside
+                )
             if due_figures:
                 saver.report(step, due_figures)
 

@@ -237,6 +237,9 @@ class Population(Program):
             (step, index),
         )
 
+    def _first(self, tree: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf[0], tree)
+
     def read(self, tree: Any, reader: Reader) -> Any:
         """As `Program.read`, each leaf `[members, ...]`."""
         return jax.tree.map(lambda leaf: leaf[: self.layout.members], super().read(tree, reader))

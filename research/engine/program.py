@@ -141,6 +141,17 @@ def make_evaluate(experiment: Experiment) -> Callable[..., Metrics]:
     return evaluate
 
 
+def make_glimpse(experiment: Experiment) -> Callable[..., Any]:
+    """`(seed, state, step) -> arrays` that a person is shown of the state of a step."""
+    glimpse = experiment.glimpse
+    assert glimpse is not None
+
+    def make(seed: jax.Array, state: State, step: jax.Array) -> Any:
+        return glimpse.make(state, keys.at_step(keys.stream(seed, "sample"), step))
+
+    return make
+
+
 _ONCE = {"xla_backend_optimization_level": 1}
 """Compiler options of what is computed once, at the start of a run: LLVM's costly passes are left
 out. They take three quarters of the compiler's time there and save some milliseconds. The initial
@@ -173,6 +184,9 @@ class Program:
         self, experiment: Experiment, feed: Feed, devices: Sequence[jax.Device] | None = None
     ) -> None:
         self.experiment = experiment._replace(update=traced_once(experiment.update))
+        if experiment.glimpse is not None:
+            glimpse = experiment.glimpse._replace(make=traced_once(experiment.glimpse.make))
+            self.experiment = self.experiment._replace(glimpse=glimpse)
         self.feed = feed
         devices = jax.local_devices()[:1] if devices is None else list(devices)
         shape = mesh.shape_of(len(devices), self._blocks, experiment.groups)
@@ -311,6 +325,23 @@ class Program:
         jitted = jax.jit(make_evaluate(self.experiment))
         seed, state = mesh.here((carry.seed, carry.state))
         return self._call("evaluate", jitted, seed, state, batch, step, index)
+
+    def glimpse(self, carry: Carry, step: int) -> Any:
+        """What the experiment's glimpse makes of the state of a step, on the device.
+
+        Of a population, that is its first member.
+        """
+        one = make_glimpse(self.experiment)
+
+        def of_first(seed: jax.Array, state: State, step: jax.Array) -> Any:
+            return one(*self._first((seed, state)), step)
+
+        seed, state = mesh.here((carry.seed, carry.state))
+        return self._call("glimpse", jax.jit(of_first), seed, state, np.int32(step))
+
+    def _first(self, tree: Any) -> Any:
+        """The first member's part of what lies on the first device."""
+        return tree
 
     def memory(self) -> dict[str, int]:
         """Bytes that the compiled loop needs on the device; empty before it is compiled."""

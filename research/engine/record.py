@@ -1,20 +1,30 @@
 """What a run writes beside its ledger, figures and glimpses, and what it tells an observer.
 
 A report stands once in `metrics.jsonl`, none twice and none missing after a resume. Glimpses show
-what a state can do, and prove nothing: no part of the run's identity, its bits or its ledger. A
-step that is made again after a kill gives the same glimpse again. Needs no JAX.
+what a state can do, and prove nothing: no part of the run's identity, its bits or its ledger. Each
+is a file of its own, and a step that is made again after a kill makes the same file again. Needs no
+JAX.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+import numpy as np
+
+from research.engine import artifacts
+from research.engine.artifacts import Artifact
+from research.engine.directory import GLIMPSES
 from research.engine.durable import named, write_file
+from research.errors import Damaged, Mistake
 
 if TYPE_CHECKING:
+    from research.engine.experiment import Experiment
     from research.engine.leaves import Reader
     from research.engine.program import Carry, Program
 
@@ -139,8 +149,33 @@ def unlike(left: Any, right: Any, tolerance: float) -> bool:
     return not abs(left - right) <= tolerance * max(abs(left), abs(right))
 
 
-GLIMPSES = "glimpses.jsonl"
-"""In a run's directory."""
+KEPT = 32
+"""Parts of a run of which a glimpse is kept each."""
+TITLE = "As it learned"
+"""Of what has no title of its own."""
+
+
+def check_glimpse(program: Program) -> None:
+    """Make sure that what the experiment gives as a glimpse can be shown; nothing is computed.
+
+    Raises:
+        Mistake: it cannot.
+    """
+    import jax
+
+    glimpse = program.experiment.glimpse
+    if glimpse is None:
+        return
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    try:
+        made = jax.eval_shape(glimpse.make, program.member_shapes.state, key)
+        zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), made)
+        spell_glimpse(glimpse.show(zeros))
+    except Exception as error:
+        # Whatever is wrong in code of the experiment's own: told before hours are spent.
+        raise Mistake(
+            f"the experiment's glimpse cannot be shown: {type(error).__name__}: {error}"
+        ) from error
 
 
 def keep_glimpse(
@@ -150,33 +185,106 @@ def keep_glimpse(
     step: int,
     reader: Reader,
     observer: Observer,
+    beside: Callable[[Callable[[], None]], None],
 ) -> None:
-    """Add what the state of a step says; what cannot be said is only noted.
+    """Keep what is shown of the state of a step; what cannot be shown or kept is only noted.
 
-    Of a population, that is its first member.
+    A run is cut into `KEPT` equal parts: the newest glimpse of each part stays, and the very first
+    of all. What stays follows from the steps alone, so that a run that is resumed keeps the same.
+
+    Args:
+        directory: of the run.
+        program: the compiled experiment.
+        carry: where it stands.
+        step: whose state that is.
+        reader: the counted way from the device.
+        observer: is told where the first one lies, where that is no text.
+        beside: has a file written while the loop goes on.
     """
-    say = program.experiment.glimpse
-    if say is None:
+    glimpse = program.experiment.glimpse
+    if glimpse is None:
         return
-    from research.engine import keys
+    with _only_noted(step, observer):
+        made = reader(program.glimpse(carry, step))
+        beside(partial(_write_glimpse, directory, program.experiment, step, made, observer))
 
+
+@contextmanager
+def _only_noted(step: int, observer: Observer) -> Iterator[None]:
     try:
-        seed, state = program.each(program.read((carry.seed, carry.state), reader))[0]
-        said = say(state, keys.at_step(keys.stream(seed, "sample"), step))
-        with (directory / GLIMPSES).open("a") as file:
-            file.write(json.dumps({"step": step, "said": said}) + "\n")
+        yield
     except Exception as error:
-        # Words that cannot be said are no reason to lose a run.
+        # What cannot be shown is no reason to lose a run.
         observer.note(f"step {step:,} shows nothing of itself: {type(error).__name__}: {error}")
 
 
-def read_glimpses(directory: Path) -> dict[int, str]:
-    """Step -> what was said then, ascending; lines that cannot be read_glimpses are left out."""
-    path, found = directory / GLIMPSES, {}
-    for text in path.read_text(errors="replace").splitlines() if path.is_file() else ():
+def _write_glimpse(
+    directory: Path, experiment: Experiment, step: int, made: Any, observer: Observer
+) -> None:
+    folder = directory / GLIMPSES
+    with _only_noted(step, observer):
+        assert experiment.glimpse is not None
+        suffix, content = spell_glimpse(experiment.glimpse.show(made))
+        folder.mkdir(exist_ok=True)
+        if suffix != _TEXT and not any(folder.iterdir()):
+            observer.note(f"what it makes is kept at each evaluation in {folder}, for the report")
+        write_file(folder / f"{step}{suffix}", content)
+        found = _glimpse_files(directory)
+        for superseded in found.keys() - kept_of(found, experiment.steps):
+            found[superseded].unlink()
+
+
+def kept_of(made: Iterable[int], steps: int) -> set[int]:
+    """The steps whose glimpses stay: the first, and the newest of each part of the run.
+
+    Args:
+        made: steps from 1 on, in any order.
+        steps: of the whole run.
+    """
+    ascending = sorted(made)
+    newest = {(step - 1) * KEPT // steps: step for step in ascending}
+    return {*ascending[:1], *newest.values()}
+
+
+def spell_glimpse(shown: str | Artifact | np.ndarray) -> tuple[str, bytes]:
+    """The suffix and the bytes of a glimpse's file.
+
+    Raises:
+        TypeError, ValueError: it is neither a text nor an artifact nor a picture.
+    """
+    if isinstance(shown, str):
+        return _TEXT, shown.encode()
+    if isinstance(shown, np.ndarray):
+        shown = artifacts.as_images(shown, TITLE)
+    if type(shown) not in artifacts.KINDS.values():
+        kinds = ", ".join(artifacts.KINDS)
+        raise TypeError(
+            f"it gives {type(shown).__name__}, not a text, an array that is a picture, or one of "
+            f"{kinds}"
+        )
+    if isinstance(shown, artifacts.Images):
+        artifacts.check(shown)
+    return _ARTIFACT, artifacts.spell(shown)
+
+
+_TEXT, _ARTIFACT = ".txt", ".npz"
+
+
+def _glimpse_files(directory: Path) -> dict[int, Path]:
+    """Step -> the file of its glimpse, ascending."""
+    found = (directory / GLIMPSES).glob("*")
+    files = {int(path.stem): path for path in found if path.stem.isdecimal()}
+    return dict(sorted(files.items()))
+
+
+def read_glimpses(directory: Path) -> tuple[dict[int, str | Artifact], list[str]]:
+    """Step -> what was shown then, ascending, and a sentence on each that cannot be read."""
+    found: dict[int, str | Artifact] = {}
+    problems = []
+    for step, path in _glimpse_files(directory).items():
         try:
-            line = json.loads(text)
-            found[int(line["step"])] = str(line["said"])
-        except (ValueError, KeyError, TypeError):
-            continue
-    return dict(sorted(found.items()))
+            content = path.read_bytes()
+            found[step] = content.decode() if path.suffix == _TEXT else artifacts.parse(content)[1]
+        except (Damaged, OSError, UnicodeDecodeError) as error:
+            problems.append(f"{GLIMPSES}/{path.name} cannot be read: {error}")
+    return found, problems

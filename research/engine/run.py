@@ -22,7 +22,7 @@ from research.engine.loop import Cadence, Position, Trained, train
 from research.engine.opening import Surroundings, newest_good, open_ledger
 from research.engine.population import Population
 from research.engine.program import Program
-from research.engine.record import Observer, restore_metrics
+from research.engine.record import Observer, check_glimpse, restore_metrics
 from research.engine.result import vouched
 from research.engine.saver import Saver
 from research.engine.stored import Initial, apply_initial, check_fit
@@ -82,10 +82,11 @@ def launch(
     """
     if initial is not None:
         check_fit(program.member_shapes, initial)
+    check_glimpse(program)
     places = Directories(directory)
     places.checkpoints.mkdir(parents=True, exist_ok=True)
     with hold(directory) as held:
-        for place in (places.run, places.checkpoints, places.initial):
+        for place in (places.run, places.checkpoints, places.initial, places.glimpses):
             checkpoint.remove_parts(place)
         experiment = program.experiment
         opened = open_ledger(places, identity, surroundings, observer, initial, experiment)

@@ -97,6 +97,10 @@ class Saver:
         reports, self._reports = self._reports, {}
         self._pending = self._thread.submit(self._save, step, leaves, facts, reports)
 
+    def beside(self, work: Callable[[], None]) -> None:
+        """Have something done in the thread, before what is saved from now on; it must not fail."""
+        self._thread.submit(work)
+
     def wait(self) -> str:
         """Wait until all is durable; returns the digest of the last state saved, or ""."""
         pending, self._pending = self._pending, None

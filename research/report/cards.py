@@ -18,6 +18,7 @@ from research.engine.artifacts import (
 from research.report import pictures, plots
 from research.report.curve_plots import Key
 from research.report.plots import Line
+from research.runs.run import Frames
 from research.runs.spelling import spell_figure
 
 
@@ -51,13 +52,15 @@ class Card(NamedTuple):
     content: dict[str, Any]
 
 
-def draw(artifact: Artifact, salt: str) -> Card:
+def draw(artifact: Artifact | Frames, salt: str) -> Card:
     """An artifact as a card. What cannot be drawn, being damaged, is a card that says so.
 
     Args:
         artifact: what to draw.
         salt: tells its plots' ids from those of others on the page.
     """
+    if isinstance(artifact, Frames):
+        return draw(artifact.frames[-1], salt)
     makers: dict[type, Any] = {
         Images: _images,
         Confusion: _confusion,

@@ -212,7 +212,7 @@ def make_sections(found: Sequence[Group]) -> list[Section]:
         if run is None:
             continue
         salt = f"{len(sections)}-"
-        drawn = [cards.draw(artifact, f"{salt}{name}") for name, artifact in run.artifacts.items()]
+        drawn = [cards.draw(shown, f"{salt}{name}") for name, shown in run.artifacts.items()]
         whose = ""
         if len(found) > 1 or len(group.members) > 1:
             whose = f"seed {run.seeds[0]}"

@@ -16,11 +16,11 @@ from research.errors import Damaged, Mistake
 from research.runs.files import Reports, read_json, read_lines, read_result
 from research.runs.members import curves_of
 from research.runs.provenance import provenance_of
-from research.runs.run import Chain, Run
+from research.runs.run import Chain, Frames, Run
 from research.runs.summary import make_run
 
-GLIMPSES = 6
-"""Of those that a run kept, so many are shown."""
+TEXTS = 6
+"""Of the texts that a run kept as it learned, so many are shown."""
 
 
 def read_run(directory: Path) -> Run:
@@ -85,20 +85,28 @@ def read_reports(opened: ledger.Ledger, directory: Path) -> tuple[Reports, bool]
     return dict(sorted({**vouched, **later}.items())), changed
 
 
-def read_artifacts(directory: Path) -> tuple[dict[str, Artifact], list[str]]:
+def read_artifacts(directory: Path) -> tuple[dict[str, Artifact | Frames], list[str]]:
     """What a run has to show, by name, its glimpses first; and what cannot be read of it."""
     found, problems = artifacts.read(directory / artifacts.DIRECTORY)
-    words = record.read_glimpses(directory)
-    return ({"glimpses": _passages(words), **found} if words else found), problems
+    glimpses, unread = record.read_glimpses(directory)
+    course = {"glimpses": _course(glimpses)} if glimpses else {}
+    return {**course, **found}, unread + problems
 
 
-def _passages(words: Mapping[int, str]) -> Passages:
-    """Glimpses, the first and the last and some between."""
-    steps = list(words)
-    chosen = sorted({round(at) for at in np.linspace(0, len(steps) - 1, GLIMPSES)})
+def _course(glimpses: Mapping[int, str | Artifact]) -> Passages | Frames:
+    """Texts, the first and the last and some between; else all as frames."""
+    texts = {step: shown for step, shown in glimpses.items() if isinstance(shown, str)}
+    steps = list(glimpses)
+    if len(texts) < len(steps):
+        frames = [
+            Passages("", (shown,)) if isinstance(shown, str) else shown
+            for shown in glimpses.values()
+        ]
+        return Frames(frames[-1].title, tuple(steps), tuple(frames))
+    chosen = sorted({round(at) for at in np.linspace(0, len(steps) - 1, TEXTS)})
     return Passages(
-        "As it learned",
-        tuple(words[steps[at]] for at in chosen),
+        record.TITLE,
+        tuple(texts[steps[at]] for at in chosen),
         tuple(f"step {steps[at]:,}" for at in chosen),
     )
 

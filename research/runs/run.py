@@ -55,6 +55,20 @@ class Member(NamedTuple):
     curves: Mapping[str, Curve] = {}
 
 
+class Frames(NamedTuple):
+    """What a run gave of one kind as its training went on.
+
+    Attributes:
+        title: what it is.
+        steps: of each frame, ascending.
+        frames: at least one.
+    """
+
+    title: str
+    steps: tuple[int, ...]
+    frames: tuple[Artifact, ...]
+
+
 class Chain(NamedTuple):
     """What a ledger comes to.
 
@@ -127,7 +141,7 @@ class Run(NamedTuple):
     data: Mapping[str, str] = {}
     made_by: Provenance = Provenance()
     chain: Chain | None = None
-    artifacts: Mapping[str, Artifact] = {}
+    artifacts: Mapping[str, Artifact | Frames] = {}
     notes: tuple[str, ...] = ()
 
     @property

@@ -1,6 +1,7 @@
 """The toy in a process of its own: `python runner.py TASK DIRECTORY`; one JSON value a line.
 
 run        a run, slow enough to be killed; says `started` first
+glimpses   the same, which keeps pictures as it goes
 limits     a run a limit on the size of files, each first refused by it and then without it
 read-only  a run in a directory that cannot be written to
 """
@@ -22,6 +23,7 @@ from research.engine.environment import settle_environment
 settle_environment()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+from research.engine.experiment import Glimpse  # noqa: E402
 from research.engine.loop import Cadence  # noqa: E402
 from research.engine.program import Program  # noqa: E402
 from research.engine.record import Silence  # noqa: E402
@@ -54,8 +56,9 @@ def attempt(directory: Path, program: Program) -> str:
 
 
 def main(task: str, directory: Path) -> None:
-    program = Program(make_toy(), ToyFeed())
-    if task == "run":
+    glimpse = Glimpse(lambda state, _: state.params["w"]) if task == "glimpses" else None
+    program = Program(make_toy()._replace(glimpse=glimpse), ToyFeed())
+    if task in ("run", "glimpses"):
         say(run_toy(directory, program, cadence=SLOW, observer=Slow()))
     if task == "limits":
         hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.data.text import Vocabulary
-from research.engine.experiment import Key
+from research.engine.experiment import Glimpse, Key
 
 CHUNK = 128
 """Characters that are written by one compiled call: more are faster, fewer come sooner."""
@@ -166,14 +166,13 @@ def go_on_with(
     return memory, chosen.T
 
 
-def make_glimpse(writer: Writer) -> Callable[[Any, Key], str]:
-    """(state, key) -> a short text that begins anew, compiled once."""
+def make_glimpse(writer: Writer) -> Glimpse:
+    """A short text that begins anew."""
     opening = "\n" if "\n" in writer.vocabulary.symbols else writer.vocabulary.symbols[0]
     prompt = writer.vocabulary.encode(opening).astype(np.int32)[None]
 
-    @jax.jit
     def write_glimpse(state: Any, key: Key) -> jax.Array:
         memory = begin_text(writer, state, jnp.asarray(prompt))
         return go_on_with(writer, GLIMPSE, state, memory, 0, Sampling(0.8), key)[1][0]
 
-    return lambda state, key: writer.vocabulary.decode(write_glimpse(state, key))
+    return Glimpse(write_glimpse, writer.vocabulary.decode)
