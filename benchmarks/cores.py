@@ -24,11 +24,11 @@ from benchmarks.loop import LONG
 from benchmarks.ppo import settings
 from benchmarks.spread import median_and_range, ratios
 from benchmarks.table import machine, table
-from research.cli.opening import opened
 from research.engine import compilation_cache, ledger
 from research.engine.environment import settle_environment
 from research.engine.program import Program
 from research.options.catalog import ROOT, catalog, load, resolve
+from research.options.opening import opened
 
 PROGRAMS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "PPO 4 × 128": ("rl/cartpole_ppo", settings(4)),

@@ -28,7 +28,6 @@ import jax.numpy as jnp
 from benchmarks.launched import timed
 from benchmarks.spread import median_and_range, ratios, verdict
 from benchmarks.table import machine, table
-from research.cli.opening import opened
 from research.data.feed import open_feed
 from research.engine import keys
 from research.engine.environment import settle_environment
@@ -38,6 +37,7 @@ from research.engine.metrics import Metrics, mean
 from research.engine.opening import Surroundings
 from research.engine.program import Program
 from research.options.catalog import ROOT, catalog, load, resolve
+from research.options.opening import opened
 
 REPORT_EVERY = 100
 SAVE_SECONDS = 10.0

@@ -30,9 +30,9 @@ def main() -> None:
 
     from benchmarks.launched import RAMP_SECONDS, timed
     from benchmarks.peers.serving import serve_rounds
-    from research.cli.opening import opened
     from research.engine.finish import peak_memory_bytes
     from research.options.catalog import ROOT, catalog, load, resolve
+    from research.options.opening import opened
 
     named = load(resolve(options.name, catalog()))
     with (

@@ -6,9 +6,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from research.cli.table import Column, print_table
-from research.cli.terminal import make_console, width
 from research.options.convert import spell
+from research.options.terminal import Column, make_console, print_table, width
 from research.runs.bounds import bounds_of, ends_of
 from research.runs.comparison import Comparison
 from research.runs.grouping import Group
@@ -80,7 +79,7 @@ def print_comparison(
     if len(groups) > 1:
         console.print()
         question = f"Do they differ in {spell_name(chosen.metric)}?"
-        console.print(question, style="bold", markup=False)
+        console.print(question, style="bold")
         for pair in chosen.main_pairs:
             _wrap(pair.sentence, file, "green" if pair.test.significant else "")
         others_left = len(chosen.pairs) - len(chosen.main_pairs)
@@ -98,7 +97,7 @@ def print_comparison(
 def _wrap(text: str, file: TextIO, style: str = "") -> None:
     console = make_console(file)
     for at, line in enumerate(textwrap.wrap(text, max(min(width(file), 100) - 4, 30))):
-        console.print(f"  {'' if at == 0 else '  '}{line}", style=style or None, markup=False)
+        console.print(f"  {'' if at == 0 else '  '}{line}", style=style or None)
 
 
 def _group_columns(groups: Sequence[Group], differing: Mapping[str, Sequence[Any]]) -> list[Column]:

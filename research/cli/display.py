@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from research.cli.terminal import is_terminal, make_console
 from research.engine.result import variants_of
 from research.engine.selection import rank
+from research.options.terminal import is_terminal, make_console
 from research.runs.spelling import spell_field, spell_figure, spell_name
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Display:
 
     def _say(self, text: str, style: str | None = None) -> None:
         # A running bar moves down below what its console prints.
-        self._console.print(text, style=style, markup=False)
+        self._console.print(text, style=style)
 
     def _seconds_left(self, step: int, steps: int, now: float) -> float | None:
         if self._begun is None or step <= self._begun[1]:
@@ -167,10 +167,10 @@ def print_result(result: Mapping[str, Any], file: TextIO) -> None:
     left = max((len(name) for name in metrics), default=0)
     for values, figures, spreads in _variants(result):
         if figures:
-            console.print(f"Figures{values}", style="bold", markup=False)
+            console.print(f"Figures{values}", style="bold")
         for name, value in figures.items():
             between = _spell_interval(spreads.get(name) or {})
-            console.print(f"  {name:{left}}  {spell_figure(value):>10}{between}", markup=False)
+            console.print(f"  {name:{left}}  {spell_figure(value):>10}{between}")
     state = "complete" if result.get("complete") else "not complete"
     console.print("Run", style="bold")
     rows = [
@@ -183,7 +183,7 @@ def print_result(result: Mapping[str, Any], file: TextIO) -> None:
         ("directory", str(result.get("run_dir"))),
     ]  # fmt: skip
     for name, text in rows:
-        console.print(f"  {name:9}  {text}", markup=False, soft_wrap=True)
+        console.print(f"  {name:9}  {text}", soft_wrap=True)
 
 
 def _variants(

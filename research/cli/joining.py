@@ -6,11 +6,11 @@ import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from research.cli.command import Context, Outcome
-from research.cli.opening import named_of, opened_run
-from research.cli.pace import Pace
 from research.engine.interrupts import SIGNALS
 from research.errors import Exit
+from research.options.command import Context, Outcome
+from research.options.opening import named_of, opened_run
+from research.options.pace import Pace
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity

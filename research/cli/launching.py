@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from research.cli.command import Context
 from research.cli.display import Display
-from research.cli.opening import opened_run
-from research.cli.pace import Pace, slicing
 from research.cli.reporting import keep_report
 from research.cli.tensorboard import with_events
 from research.options.catalog import Named
+from research.options.command import Context
+from research.options.opening import opened_run
+from research.options.pace import Pace, slicing
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity

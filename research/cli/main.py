@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-import importlib
 import os
+import pkgutil
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from research.cli.command import Command, Context, Outcome, spell_json
 from research.cli.failures import explain
 from research.cli.streams import ReaderLeft, keep_output_to_ourselves, need_reader
 from research.engine import interrupts
 from research.errors import EncoreError, Exit, Mistake
 from research.options.catalog import ROOT
+from research.options.command import Command, Context, Outcome, spell_json
 from research.options.convert import did_you_mean
 
-COMMANDS = (
-    "list",
-    "run",
-    "resume",
-    "sweep",
-    "show",
-    "runs",
-    "compare",
-    "report",
-    "play",
-    "evaluate",
-    "sample",
-    "translate",
-    "verify",
-    "diff",
-    "prepare",
-    "explain",
-    "doctor",
-    "remove",
-    "compact",
-)
+COMMANDS = {
+    "list": "research.cli.commands.list:COMMAND",
+    "run": "research.cli.commands.run:COMMAND",
+    "resume": "research.cli.commands.resume:COMMAND",
+    "sweep": "research.sweep.commands:COMMAND",
+    "show": "research.cli.commands.show:COMMAND",
+    "runs": "research.cli.commands.runs:COMMAND",
+    "compare": "research.cli.commands.compare:COMMAND",
+    "report": "research.cli.commands.report:COMMAND",
+    "play": "research.rl.commands:PLAY",
+    "evaluate": "research.rl.commands:EVALUATE",
+    "sample": "research.sequence.commands:SAMPLE",
+    "translate": "research.sequence.commands:TRANSLATE",
+    "verify": "research.cli.commands.verify:COMMAND",
+    "diff": "research.cli.commands.diff:COMMAND",
+    "prepare": "research.cli.commands.prepare:COMMAND",
+    "explain": "research.cli.commands.explain:COMMAND",
+    "doctor": "research.cli.commands.doctor:COMMAND",
+    "remove": "research.cli.commands.remove:COMMAND",
+    "compact": "research.cli.commands.compact:COMMAND",
+}
+"""Name -> where it stands: a module, and a name in it; the commands of a field beside the field."""
 
 
 def main(tokens: Sequence[str], note: str | None = None) -> int:
@@ -75,11 +76,12 @@ def main(tokens: Sequence[str], note: str | None = None) -> int:
 
 def load_command(name: str) -> Command:
     """The command of that name; imports its module only, and never JAX."""
-    return importlib.import_module(f"research.cli.commands.{name}").COMMAND
+    command: Command = pkgutil.resolve_name(COMMANDS[name])
+    return command
 
 
 def _dispatch(tokens: Sequence[str], context: Context) -> Outcome | None:
-    from research.cli.help import print_help, print_overview
+    from research.options.help import print_help, print_overview
 
     need_reader(True)
     words = [token for token in tokens if not token.startswith("-")]

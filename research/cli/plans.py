@@ -6,11 +6,11 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from research.cli.pace import MOST_MEMBERS, RunOptions
 from research.options.catalog import Named
 from research.options.config import traced_floats
 from research.options.configure import configure
 from research.options.options import Scan, Several
+from research.options.pace import MOST_MEMBERS, RunOptions
 
 if TYPE_CHECKING:
     from research.engine.identity import Many

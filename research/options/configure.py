@@ -1,18 +1,101 @@
-"""From an experiment and the options given to a config that is right in every field."""
+"""The experiment named on a command line, and its config of the options given."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 import typing
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from research.errors import Mistake
-from research.options.catalog import Named
+from research.options.catalog import Entry, Named, catalog, load, resolve
+from research.options.command import Argument, Command, Context, Section, help_hint, own_options
 from research.options.config import fields_of, neutral_values, problems_of
-from research.options.convert import optional
-from research.options.options import Option, Scan, clashes, options_of
+from research.options.convert import is_bool, optional
+from research.options.options import Option, Scan, clashes, options_of, refuse, scan
 from research.options.ranges import flag
+
+NAME = Argument("NAME", "an experiment; its last part is enough where only one has it")
+
+
+def find_name(
+    tokens: Sequence[str],
+    own: Sequence[Option],
+    entries: Sequence[Entry],
+    skip: Callable[[str], bool] | None = None,
+) -> int | None:
+    """The position of NAME: a word that is an experiment, else one that is no option's value.
+
+    Args:
+        tokens: a command line.
+        own: the command's options.
+        entries: the experiments that there are.
+        skip: whether a word is never NAME, whatever stands before it.
+    """
+    names = {word for e in entries for word in (e.name, e.name.rpartition("/")[2])}
+    kinds = {option.name: option.kind for option in own}
+    loose: list[int] = []
+    unsure: list[int] = []
+    value_of = ""
+    for position, token in enumerate(tokens):
+        if token.startswith("-") or (skip and skip(token)):
+            name = token.lstrip("-").replace("_", "-")
+            value_of = "" if "=" in token or name.startswith("no-") else name
+            continue
+        taken = value_of in kinds and (kinds[value_of] is not bool or is_bool(token))
+        if not taken:
+            (unsure if value_of and value_of not in kinds else loose).append(position)
+        value_of = ""
+    candidates = [*loose, *unsure]
+    return next(
+        (p for p in candidates if tokens[p] in names), candidates[0] if candidates else None
+    )
+
+
+def read_name(
+    command: Command,
+    tokens: Sequence[str],
+    context: Context,
+    skip: Callable[[str], bool] | None = None,
+) -> tuple[Named, list[str]]:
+    """The experiment that a command line names, and the other words of it.
+
+    Raises:
+        Mistake: it names none, with all that is wrong with the command's own options.
+    """
+    own = options_of(command.options)
+    entries = catalog(context.root)
+    at = find_name(tokens, own, entries, skip)
+    rest = [token for position, token in enumerate(tokens) if position != at]
+    try:
+        if at is None:
+            raise Mistake("NAME is missing (`python launch.py list` shows all)")
+        entry = resolve(tokens[at], entries)
+    except Mistake as mistake:
+        # Which fields there are is not known without the experiment; the command's own are.
+        found = scan(rest, own)
+        known = [message for message in found.mistakes if "no such option" not in message]
+        known += own_options(command, found)[1]
+        refuse(command.name, [str(mistake), *known], help_hint(command))
+        raise
+    return load(entry), rest
+
+
+def name_section(
+    command: Command,
+    title: str,
+    tokens: Sequence[str],
+    context: Context,
+    skip: Callable[[str], bool] | None = None,
+) -> Section | None:
+    """The options of the experiment named, for help; `title` has a `{}` for its name."""
+    entries, own = catalog(context.root), options_of(command.options)
+    at = find_name(tokens, own, entries, skip)
+    if at is None:
+        return None
+    named = load(resolve(tokens[at], entries))
+    return Section(title.format(named.name), config_options(named, own))
 
 
 def config_options(named: Named, others: tuple[Option, ...]) -> tuple[Option, ...]:

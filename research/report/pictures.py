@@ -1,19 +1,26 @@
-"""Images, sheets of images and animations as data URIs."""
+"""Images, sheets of images and animations: as data URIs, and an animation as a file."""
 
 from __future__ import annotations
 
 import base64
 import io
 import math
+import shutil
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from research.engine.artifacts import Animation, Images
+from research.engine.durable import write_file
+from research.errors import Mistake
 
 NEGATIVE, NEUTRAL, POSITIVE = (33, 102, 172), (247, 247, 247), (178, 24, 43)
 """Blue, white, red: the ends and the middle of ColorBrewer's RdBu, which the colour-blind see."""
+FILMS = (".gif", ".mp4")
+_ENCODER = "ffmpeg"
 
 
 class Picture(NamedTuple):
@@ -138,3 +145,48 @@ def shades(counts: Sequence[Sequence[int]]) -> list[list[int]]:
     rows = np.asarray(counts, np.float64)
     share = rows / np.maximum(rows.sum(axis=1, keepdims=True), 1.0)
     return np.rint(100 * share).astype(int).tolist()
+
+
+def film_problems(text: str) -> list[str]:
+    """Why no film can be written to `--to`, a message each; none where nothing was asked for."""
+    path = Path(text)
+    if not text:
+        return []
+    if path.suffix.lower() not in FILMS:
+        return [f"--to {text}: {' and '.join(FILMS)} can be written"]
+    if not path.parent.is_dir():
+        return [f"--to {text}: there is no folder {path.parent}"]
+    if path.suffix.lower() == ".mp4" and shutil.which(_ENCODER) is None:
+        gif = path.with_suffix(".gif")
+        return [
+            f"--to {text}: an MP4 needs the program {_ENCODER}, which is not there; {gif} works"
+        ]
+    return []
+
+
+def write_film(path: Path, animation: Animation) -> None:
+    """Write an animation; the file's ending says how.
+
+    Raises:
+        Mistake: ffmpeg refuses.
+    """
+    if path.suffix.lower() == ".mp4":
+        _encode(path, animation)
+        return
+    write_file(path, spell_gif(animation))
+
+
+def _encode(path: Path, animation: Animation) -> None:
+    _, height, width = animation.frames.shape
+    # H.264 with halved colours, which every player knows, has even sides.
+    command = [
+        _ENCODER, "-y", "-loglevel", "error",
+        "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}",
+        "-r", f"{1 / animation.seconds:g}", "-i", "-",
+        "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p", str(path),
+    ]  # fmt: skip
+    pixels = animation.palette.astype("uint8")[animation.frames].tobytes()
+    done = subprocess.run(command, input=pixels, capture_output=True)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise Mistake(f"{_ENCODER} could not write {path}: {said[-1] if said else 'no reason'}")

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 from research.engine.directory import LEDGER_FILE
 from research.errors import Mistake
+from research.options.command import RUNS_DIR, Argument
 from research.options.convert import nearest
+from research.options.options import Scan
 from research.runs.files import read_header
 
 _IN_USE = re.compile(r"(^|/)[0-9a-f]+-s\d+(\+\d+-w\d+)?$")
@@ -242,3 +244,25 @@ def _first_line(run: Path) -> bytes:
             return file.readline()
     except OSError:
         return b""
+
+
+def options_of_run(read: Scan) -> dict[str, str]:
+    """Names of the options that made the run on a command line, and why they are none here."""
+    chosen = {"seed", "seeds", "width", "exact", "smoke", "initialize-from", "restart"}
+    fields: set[str] = set()
+    for word in read.arguments:
+        try:
+            run = find_run(word, Path(read.values.get("runs_dir", RUNS_DIR)))
+        except Mistake:
+            continue
+        fields = set(read_header(run)[0].get("config") or {})
+        break
+    config = {name.replace("_", "-") for name in fields}
+    return dict.fromkeys(
+        chosen, "it says which run it is; another one is started by `run`"
+    ) | dict.fromkeys(config, "it is part of the run's config; another run is started by `run`")
+
+
+RUN = Argument(
+    "RUN", "a run's directory, or a part of its name that only one has", foreign=options_of_run
+)

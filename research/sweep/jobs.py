@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from research.options.command import RUNS_DIR
 from research.sweep.space import Point, point_options
 
 
@@ -72,8 +73,6 @@ def jobs_of(recipe: Recipe, trial: int, point: Point, config: Any) -> tuple[Job,
 
 def run_words(recipe: Recipe, point: Point, seed: int) -> tuple[str, ...]:
     """What a person types after `python launch.py` to make, or show again, one run of a point."""
-    from research.cli.pace import RUNS_DIR
-
     where = () if recipe.runs_dir == Path(RUNS_DIR) else (f"--runs-dir={recipe.runs_dir}",)
     chosen = (f"--seed={seed}",) if seed else ()
     return ("run", recipe.experiment, *recipe.fixed, *point_options(point), *chosen, *where)

@@ -47,8 +47,8 @@ def measures_of(named: Named, config: Any, root: Path) -> Measures:
     Raises:
         Mistake: the data are not there.
     """
-    from research.cli.opening import opened
     from research.engine.selection import figure_names
+    from research.options.opening import opened
 
     with opened(named, config, "auto", root) as ready:
         experiment, shapes = ready.experiment, ready.program.shapes

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from research.cli.pace import AUTO, RUNS_DIR, SEEDS, Pace
+from research.options.command import RUNS_DIR, Common
+from research.options.pace import AUTO, SEEDS, Pace
 from research.options.ranges import ANY_SEED, PATH
 from research.sweep.plan import direction_of
 
@@ -33,7 +34,7 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Place:
+class Place(Common):
     """Where the runs are made."""
 
     jobs: Annotated[int, "runs at a time; with --optimize, trials at a time"] = 1
@@ -58,7 +59,6 @@ class Place:
     ] = "auto"
     cores: Annotated[str, "of each run, as `run` has it"] = AUTO
     runs_dir: Annotated[str, "where runs and sweeps are kept", PATH] = RUNS_DIR
-    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from research.cli.command import Command, Context, help_hint, own_options
-from research.errors import Mistake
-from research.options.catalog import Entry, Named, catalog, load, resolve
-from research.options.configure import config_options, configure
+from research.options.catalog import Named
+from research.options.command import Command, Context, help_hint, own_options
+from research.options.configure import config_options, configure, read_name
 from research.options.options import options_of, refuse, scan
 from research.sweep.options import SweepOptions
 from research.sweep.points import draw_fresh, grid_points, grid_size, random_points
@@ -88,23 +87,7 @@ def read(
         Mistake: all that is wrong with it.
     """
     own = options_of(SweepOptions)
-    entries = catalog(context.root)
-    tokens = _part_grid(tokens)
-    at = find_experiment(tokens, entries)
-    rest = [token for position, token in enumerate(tokens) if position != at]
-    problem = "NAME is missing (`python launch.py list` shows all)"
-    try:
-        if at is None:
-            raise Mistake(problem)
-        entry = resolve(tokens[at], entries)
-    except Mistake as mistake:
-        # Which fields there are is not known without the experiment; the sweep's own can be told.
-        found = scan(rest, own)
-        told = [message for message in found.mistakes if "no such option" not in message]
-        told += own_options(command, found)[1]
-        refuse("sweep", [str(mistake), *told], help_hint(command))
-        raise
-    named = load(entry)
+    named, rest = read_name(command, _part_grid(tokens), context, is_axis)
     theirs = config_options(named, own)
     found = scan(rest, (*own, *theirs))
     options, messages = own_options(command, found)
@@ -210,13 +193,3 @@ def _part_grid(tokens: Sequence[str]) -> list[str]:
         first, _, rest = token.partition("=")
         parted += [first, rest] if first == "--grid" and is_axis(rest) else [token]
     return parted
-
-
-def find_experiment(tokens: Sequence[str], entries: Sequence[Entry]) -> int | None:
-    """The position of NAME on a command line, or None."""
-    from research.cli.commands.run import find_name
-
-    names = {word for e in entries for word in (e.name, e.name.rpartition("/")[2])}
-    # A field's values are never the experiment, whatever stands before them.
-    masked = ["--_=" if is_axis(token) else token for token in tokens]
-    return find_name(masked, options_of(SweepOptions), names)

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from research.cli.terminal import is_terminal, make_console
 from research.options.convert import spell
+from research.options.terminal import is_terminal, make_console
 from research.runs.spelling import spell_figure
 from research.sweep.jobs import Job
 from research.sweep.space import spell_point
@@ -44,7 +44,7 @@ class Progress:
 
     def say(self, text: str, style: str | None = None) -> None:
         """A line."""
-        self._console.print(text, style=style, markup=False, soft_wrap=True)
+        self._console.print(text, style=style, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """A sentence that stands out."""
@@ -60,7 +60,7 @@ class Progress:
             progress.TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
             progress.BarColumn(bar_width=None),
             progress.TimeElapsedColumn(),
-            progress.TextColumn("{task.description}", style="cyan", markup=False),
+            progress.TextColumn("{task.description}", style="cyan"),
             console=self._console,
             refresh_per_second=4,
             transient=True,
@@ -141,8 +141,6 @@ def print_table(report: Mapping[str, Any], command: Sequence[str], file: TextIO)
         console.print(f"  and {len(trials) - ROWS} more in {report['sweep_dir']}/table.csv")
     if command:
         console.print("Best", style="bold")
-        console.print(
-            f"  python launch.py {shlex.join(command)}", markup=False, soft_wrap=True, style="cyan"
-        )
+        console.print(f"  python launch.py {shlex.join(command)}", soft_wrap=True, style="cyan")
     console.print("Sweep", style="bold")
-    console.print(f"  {report['sweep_dir']}", markup=False, soft_wrap=True)
+    console.print(f"  {report['sweep_dir']}", soft_wrap=True)

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from research.cli.pace import RunOptions
 from research.errors import Mistake
 from research.options.catalog import catalog, load
 from research.options.config import config_fields
 from research.options.configure import added_since, config_from, config_options, configure
 from research.options.options import options_of, scan
+from research.options.pace import RunOptions
 
 OWN = options_of(RunOptions)
 

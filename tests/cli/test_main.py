@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from research.cli import main as main_module
-from research.cli.command import Command, Outcome
 from research.cli.commands import list as list_command
 from research.cli.main import COMMANDS, load_command, main
 from research.errors import Damaged, Difference, Exit, Stopped
+from research.options.command import Command, Outcome
 from research.options.options import options_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from research.cli.main import main
-from research.cli.opening import _check_memory
 from research.errors import Exit, Mistake
 from research.options.catalog import catalog, load, resolve
+from research.options.opening import _check_memory
 from tests.cli.test_run_commands import call, tiny  # noqa: F401, a fixture
 
 

@@ -207,8 +207,8 @@ def test_no_runs_at_all(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.parametrize("columns", [200, 120, 100, 80, 60, 40])
 def test_no_line_is_wider_than_the_terminal(runs, capsys, monkeypatch, columns):
-    monkeypatch.setattr("research.cli.table.is_terminal", lambda file: True)
-    monkeypatch.setattr("research.cli.table.width", lambda file: columns)
+    monkeypatch.setattr("research.options.terminal.is_terminal", lambda file: True)
+    monkeypatch.setattr("research.options.terminal.width", lambda file: columns)
     assert main(["runs"]) == 0
     lines = capsys.readouterr().out.splitlines()[:7]
     assert max(map(len, lines)) <= columns

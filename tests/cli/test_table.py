@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.cli.table import Column, fit, print_table
+from research.options.terminal import Column, fit, print_table
 
 words = st.text("abcdef", min_size=1, max_size=24)
 

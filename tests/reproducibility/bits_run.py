@@ -36,9 +36,9 @@ def main(size: str, steps: int, names: Sequence[str]) -> dict[str, str]:
 
 
 def _trained(size: str, steps: int, name: str) -> Mapping[str, Any]:
-    from research.cli.opening import opened
     from research.engine.leaves import Reader
     from research.options.catalog import ROOT, catalog, load, resolve
+    from research.options.opening import opened
 
     named = load(resolve(name, catalog()))
     config = named.config.smoke() if size == "smoke" else named.config

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from research.cli.opening import Opened, opened
 from research.engine.identity import Identity
 from research.engine.loop import Cadence, default_cadence
 from research.engine.record import Silence
@@ -17,6 +16,7 @@ from research.engine.run import Slicing, StoppedRun, launch
 from research.errors import Mistake
 from research.options.catalog import ROOT, Named, catalog, load
 from research.options.config import Config, config_fields
+from research.options.opening import Opened, opened
 
 
 def maker(config: Any) -> type:

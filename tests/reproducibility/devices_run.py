@@ -22,11 +22,11 @@ def main(name: str, fields: dict[str, Any], counts: list[int]) -> dict[str, str]
     """Digest after some steps: of each number of devices, and of 4 and 1 that take turns."""
     import jax
 
-    from research.cli.opening import opened
     from research.engine.digests import record_leaves, state_digest
     from research.engine.leaves import Reader
     from research.engine.program import Program
     from research.options.catalog import ROOT, catalog, load, resolve
+    from research.options.opening import opened
 
     named = load(resolve(name, catalog()))
     config = dataclasses.replace(named.config.smoke(), **fields)

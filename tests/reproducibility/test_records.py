@@ -9,7 +9,6 @@ from pathlib import Path
 import jax
 import pytest
 
-from research.cli.opening import named_of, opened_run
 from research.engine import ledger
 from research.engine.fingerprint import changed, code_digest
 from research.engine.identity import Identity, is_config_file_true, read_identity
@@ -18,6 +17,7 @@ from research.engine.verify import Judgement, verify
 from research.errors import Mistake
 from research.options.catalog import ROOT, catalog, load, resolve
 from research.options.config import config_fields
+from research.options.opening import named_of, opened_run
 from research.runs.files import read_header
 from tests.figures import differing, rows_of
 

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.commands.runs import spell_size
-from research.cli.pace import RUNS_DIR, RunsDir
-from research.cli.terminal import make_console
 from research.errors import Exit
-from research.runs.names import find_meant
-
-
-@dataclass(frozen=True)
-class Options:
-    """Options of `compact`."""
-
-    runs_dir: RunsDir = RUNS_DIR
-    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
+from research.options.command import Command, Context, OnRuns, Outcome, parse
+from research.options.terminal import make_console
+from research.runs.names import RUN, find_meant
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -34,7 +23,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     for run in dict.fromkeys(found):
         before, after = sizes[str(run)] = compact(run)
         what = "is compact" if before == after else f"{spell_size(before)} are {spell_size(after)}"
-        console.print(f"{run}: {what}", markup=False, soft_wrap=True)
+        console.print(f"{run}: {what}", soft_wrap=True)
     return Outcome({"runs": {run: size._asdict() for run, size in sizes.items()}})
 
 
@@ -46,8 +35,8 @@ COMMAND = Command(
     it against the old chain, line by line, before it takes its place: digests of states and
     members, figures and results are the same. The chain is another one; its first line has the last
     digest of the old one.""",
-    arguments=(Argument("RUN", "runs, by directory or a part of their names", many=True),),
-    options=Options,
+    arguments=(RUN._replace(help="runs, by directory or a part of their names", many=True),),
+    options=OnRuns,
     examples=(
         ("compact digits_cnn", "all runs of an experiment"),
         ("compact records/*/*/*", "what the shell names"),

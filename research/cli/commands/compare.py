@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.comparison_text import print_comparison
-from research.cli.pace import RUNS_DIR, RunsDir
 from research.engine.directory import LEDGER_FILE
 from research.engine.selection import larger_is_better, matching
 from research.errors import Mistake
+from research.options.command import Command, Context, OnRuns, Outcome, parse
 from research.options.convert import did_you_mean
 from research.options.ranges import PATH
 from research.runs.comparison import Comparison, compare
@@ -24,14 +23,14 @@ from research.runs.grouping import (
     metric_names,
     notes_on,
 )
-from research.runs.names import find_meant
+from research.runs.names import RUN, find_meant
 from research.runs.provenance import read_provenance
 from research.runs.run import Run
 from research.runs.summary import summarize
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnRuns):
     """Options of `compare`."""
 
     metric: Annotated[str, "what to compare by [the figure that matters most]"] = ""
@@ -40,8 +39,6 @@ class Options:
     )
     unfinished: Annotated[bool, "count runs that are not complete, by their last figures"] = False
     output: Annotated[str, "write a picture: FILE.png, .svg or .pdf; -o says the same", PATH] = ""
-    runs_dir: RunsDir = RUNS_DIR
-    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -245,7 +242,7 @@ COMMAND = Command(
 
     RUN may stand for several runs: `compare digits_cnn` compares all of that experiment. The metric
     is the one that `runs` shows, or --metric: `test/accuracy`, or just `accuracy`.""",
-    arguments=(Argument("RUN", "a run, a part of its name, or an experiment's name", many=True),),
+    arguments=(RUN._replace(help="a run, a part of its name, or an experiment's name", many=True),),
     options=Options,
     examples=(
         ("compare digits_cnn", "all runs of an experiment, by config"),

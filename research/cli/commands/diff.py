@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.pace import RUNS_DIR, RunsDir
-from research.cli.terminal import make_console
 from research.errors import Exit
-from research.runs.names import find_run
+from research.options.command import Argument, Command, Context, OnRuns, Outcome, parse
+from research.options.terminal import make_console
+from research.runs.names import RUN, find_run
 
 if TYPE_CHECKING:
     from research.engine.diff import Parting
-
-
-@dataclass(frozen=True)
-class Options:
-    """Options of `diff`."""
-
-    runs_dir: RunsDir = RUNS_DIR
-    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -42,7 +32,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
 def _print(parting: Parting, file: TextIO) -> None:
     console = make_console(file)
     for sentence in parting.differences:
-        console.print(f"  {sentence}", markup=False)
+        console.print(f"  {sentence}")
     if not parting.common:
         console.print("the two runs have no save at the same step: nothing can be compared")
     elif parting.step is None:
@@ -52,7 +42,7 @@ def _print(parting: Parting, file: TextIO) -> None:
     else:
         before = f"after step {parting.last_equal}" if parting.last_equal is not None else "at once"
         console.print(f"they part {before}: at step {parting.step}, {parting.leaves}",
-                      style="bold red", markup=False)  # fmt: skip
+                      style="bold red")  # fmt: skip
 
 
 COMMAND = Command(
@@ -62,10 +52,10 @@ COMMAND = Command(
     environment, the first save at which the states differ, and the leaves that do. Nothing is
     computed again.""",
     arguments=(
-        Argument("RUN", "a run's directory, or a part of its name that only one has"),
+        RUN,
         Argument("OTHER", "another run"),
     ),
-    options=Options,
+    options=OnRuns,
     examples=(("diff runs/vision/digits_cnn/3f2a9c01d2e4-s0 other/3f2a9c01d2e4-s0", "by path"),),
     exits=(Exit.DIFFERENCE, Exit.DAMAGED),
     execute=execute,

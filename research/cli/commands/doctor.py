@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from research.cli.command import Command, Context, Outcome, parse
 from research.cli.failures import explain
-from research.cli.pace import RUNS_DIR, RunsDir
-from research.cli.terminal import make_console
 from research.engine.environment import POOL_SIZE, PORTABLE_FLAGS, SETTINGS, quiet_libraries
 from research.engine.fingerprint import fingerprint, usable_cores, version
 from research.errors import EncoreError, Exit
+from research.options.command import Command, Context, OnRuns, Outcome, parse
+from research.options.terminal import make_console
 
 _PACKAGES = (
     "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "array-record",
@@ -27,12 +26,10 @@ _DETERMINISTIC = ("--xla_gpu_deterministic_ops=true", "--xla_gpu_exclude_nondete
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnRuns):
     """Options of `doctor`."""
 
     clear_cache: Annotated[bool, "first remove the compiled programs that are kept"] = False
-    runs_dir: RunsDir = RUNS_DIR
-    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -56,15 +53,15 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     for title, rows in sections.items():
         console.print(title, style="bold")
         for name, text in rows.items():
-            console.print(f"  {name:20}  {text}", markup=False, soft_wrap=True)
+            console.print(f"  {name:20}  {text}", soft_wrap=True)
         console.print()
     for problem in problems:
         console.print("What is wrong here", style="bold")
-        console.print(f"  {problem}", style="red", markup=False, soft_wrap=True)
+        console.print(f"  {problem}", style="red", soft_wrap=True)
         console.print()
     console.print("What could change the bits here", style="bold")
     for finding in findings:
-        console.print(f"  {finding}", style="yellow", markup=False, soft_wrap=True)
+        console.print(f"  {finding}", style="yellow", soft_wrap=True)
     if not findings:
         console.print("  nothing that is not as Encore expects it", style="green")
     report = {"sections": sections, "fingerprint": prints, "findings": findings}

@@ -6,21 +6,23 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from research.cli.command import Argument, Command, Context, Outcome, Section
-from research.cli.commands import run as run_command
-from research.cli.opening import opened
-from research.cli.terminal import make_console
+from research.cli.commands.run import more, read
 from research.errors import Mistake
+from research.options.command import Command, Context, Outcome
+from research.options.configure import NAME
 from research.options.convert import spell
+from research.options.opening import opened
+from research.options.pace import RunOptions
+from research.options.terminal import make_console
 
 if TYPE_CHECKING:
     from research.cli.cost import Cost
-    from research.cli.opening import Opened
+    from research.options.opening import Opened
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Compile one update of the experiment, and show its parts."""
-    named, plans, options = run_command.read(tokens, context)
+    named, plans, options = read(COMMAND, tokens, context)
     if len(plans) > 1 or plans[0].varied:
         raise Mistake(f"explain {named.name}: one value of each option: one config at a time")
     config = plans[0].config
@@ -107,7 +109,7 @@ def _print(report: Mapping[str, Any], file: TextIO) -> None:
     console.print(str(report["experiment"]), style="bold")
     items = report["items_per_step"] * report["steps"]
     console.print(f"  {report['steps']:,} steps of {report['items_per_step']:,} {report['items']}: "
-                  f"{items:,} in all", markup=False)  # fmt: skip
+                  f"{items:,} in all")  # fmt: skip
     _table("Config", ("option", "value", ""), [
         (f"--{name.replace('_', '-')}", spell(value),
          "traced" if name in report["hyperparameters"] else "")
@@ -192,11 +194,7 @@ def _table(
             for cell, w, r in zip(line, widths, right, strict=True)
         ]
         style = "dim" if number == 0 and any(headings) else None
-        console.print("  " + "  ".join(cells).rstrip(), style=style, markup=False, soft_wrap=True)
-
-
-def _more(tokens: Sequence[str], context: Context) -> Section | None:
-    return run_command.more(tokens, context)
+        console.print("  " + "  ".join(cells).rstrip(), style=style, soft_wrap=True)
 
 
 COMMAND = Command(
@@ -206,13 +204,13 @@ COMMAND = Command(
     state, the batch, floating-point operations, bytes and memory. It takes the options of `run`, so
     that a variant can be weighed before it is run. Options marked traced change nothing in the
     compiled program.""",
-    arguments=(Argument("NAME", "an experiment; its last part is enough where only one has it"),),
-    options=run_command.RunOptions,
+    arguments=(NAME,),
+    options=RunOptions,
     examples=(
         ("explain digits_cnn", "as it is"),
         ("explain digits_cnn --batch-size 256 --json", "a variant, for a program"),
     ),
     exits=(),
     execute=execute,
-    more=_more,
+    more=more,
 )

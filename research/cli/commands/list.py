@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, TextIO
+from typing import TextIO
 
-from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.terminal import cut, is_terminal, make_console, width
 from research.errors import Mistake
 from research.options.catalog import Entry, catalog
+from research.options.command import Argument, Command, Common, Context, Outcome, parse
 from research.options.convert import did_you_mean
+from research.options.terminal import cut, is_terminal, make_console, width
 
 _GAP = 2
-
-
-@dataclass(frozen=True)
-class Options:
-    """Options of `list`."""
-
-    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -66,8 +58,8 @@ def _print(entries: Sequence[Entry], file: TextIO) -> None:
         if on_terminal:
             time, expected = cut(time, time_width), cut(expected, left)
         console.print(f"{name:{name_width}}", style="bold cyan", end=" " * _GAP)
-        console.print(f"{time:{time_width}}", style="dim", end=" " * _GAP, markup=False)
-        console.print(expected, markup=False)
+        console.print(f"{time:{time_width}}", style="dim", end=" " * _GAP)
+        console.print(expected)
 
 
 def _print_broken(entries: Sequence[Entry], context: Context) -> None:
@@ -84,7 +76,7 @@ COMMAND = Command(
     text="""Every file experiments/FIELD/NAME.py is a named experiment. Its docstring says what it
     shows; the time and the expected figure below are the docstring's own.""",
     arguments=(Argument("TEXT", "only those whose name or docstring holds this", required=False),),
-    options=Options,
+    options=Common,
     examples=(("list", "all"), ("list ppo", "those about PPO"), ("list --json", "for a program")),
     exits=(),
     execute=execute,

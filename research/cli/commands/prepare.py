@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated
 
-from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.terminal import make_console
 from research.errors import Exit, Mistake
 from research.options.catalog import Entry, catalog, load, resolve
+from research.options.command import Argument, Command, Common, Context, Outcome, parse
 from research.options.convert import did_you_mean
-
-
-@dataclass(frozen=True)
-class Options:
-    """Options of `prepare`."""
-
-    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
+from research.options.terminal import make_console
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -71,7 +62,7 @@ COMMAND = Command(
     into TFDS_DATA_DIR (~/tensorflow_datasets where that is not set), with checksums verified. What
     is already there is verified by decoding it. Data that come with Encore need no network.""",
     arguments=(Argument("NAME", "an experiment, or a data set as tfds spells it"),),
-    options=Options,
+    options=Common,
     examples=(
         ("prepare fashion_mnist_cnn", "what this experiment needs"),
         ("prepare mnist", "one data set"),

@@ -9,19 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.pace import RUNS_DIR, RunsDir
 from research.errors import Mistake
-from research.runs.names import find_run
+from research.options.command import Command, Context, OnRuns, Outcome, parse
+from research.runs.names import RUN, find_run
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnRuns):
     """Options of `remove`."""
 
     yes: Annotated[bool, "do not ask; RUN must then be a whole path"] = False
-    runs_dir: RunsDir = RUNS_DIR
-    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -66,7 +63,7 @@ COMMAND = Command(
     summary="delete a run",
     text="""Deletes one run's directory: its checkpoints, ledger and results. It asks first. A
     directory that is not a run, and a run that a process is at work in, are refused.""",
-    arguments=(Argument("RUN", "a run's directory, or a part of its name that only one has"),),
+    arguments=(RUN,),
     options=Options,
     examples=(
         ("remove runs/vision/digits_cnn/3f2a9c01d2e4-s0", "by its path, after asking"),

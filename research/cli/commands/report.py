@@ -7,24 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.pace import RUNS_DIR, RunsDir
 from research.cli.reporting import REPORT, about_experiments
-from research.cli.terminal import make_console
 from research.errors import Exit, Mistake
+from research.options.command import Command, Context, OnRuns, Outcome, parse
 from research.options.ranges import PATH
-from research.runs.names import find_run
+from research.options.terminal import make_console
+from research.runs.names import RUN, find_run
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnRuns):
     """Options of `report`."""
 
     output: Annotated[
         str, "or -o FILE: the page [report.html, in the directory of a single run]", PATH
     ] = ""
-    runs_dir: RunsDir = RUNS_DIR
-    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -39,8 +36,8 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     console = make_console(context.human)
     for run in runs:
         for note in run.notes:
-            console.print(f"note: {run.directory}: {note}", style="yellow", markup=False)
-    console.print(f"report: {path}", markup=False, soft_wrap=True)
+            console.print(f"note: {run.directory}: {note}", style="yellow")
+    console.print(f"report: {path}", soft_wrap=True)
     return Outcome(
         {
             "report": str(path),
@@ -85,9 +82,7 @@ COMMAND = Command(
 
     The runs are read as they are: a damaged ledger or missing pictures make a poorer page that
     says so. Nothing is replayed; `verify` does that.""",
-    arguments=(
-        Argument("RUN", "a run's directory, or a part of its name that only one has", many=True),
-    ),
+    arguments=(RUN._replace(many=True),),
     options=Options,
     examples=(
         ("report digits_cnn", "the only run of that experiment, into its own directory"),

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.display import Display
 from research.cli.joining import follow_run
 from research.cli.launching import launched, settle
-from research.cli.opening import named_of
-from research.cli.pace import TEXT, Pace
 from research.cli.together import run_together
 from research.errors import Exit
+from research.options.command import Argument, Command, Context, Outcome, parse
 from research.options.configure import added_since
+from research.options.opening import named_of
+from research.options.pace import TEXT, Pace
 from research.options.ranges import PATH
 from research.runs.names import find_run
 

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from research.cli.acting import experiment_of
-from research.cli.command import (
-    Argument,
+from research.cli.display import Display
+from research.cli.joining import follow_run
+from research.cli.launching import launched, settle
+from research.cli.plans import Plan, plans_of, population_of
+from research.cli.together import run_together
+from research.errors import EncoreError, Exit
+from research.options.catalog import Named
+from research.options.command import (
     Command,
     Context,
     Outcome,
@@ -17,19 +22,12 @@ from research.cli.command import (
     own_options,
     wrong_count,
 )
-from research.cli.display import Display
-from research.cli.joining import follow_run
-from research.cli.launching import launched, settle
-from research.cli.opening import named_of
-from research.cli.pace import RunOptions
-from research.cli.plans import Plan, plans_of, population_of
-from research.cli.together import run_together
-from research.errors import EncoreError, Exit, Mistake
-from research.options.catalog import Named, catalog, load, resolve
-from research.options.configure import config_options
-from research.options.convert import is_bool
-from research.options.options import Option, options_of, refuse, scan
+from research.options.configure import NAME, config_options, name_section, read_name
+from research.options.opening import named_of
+from research.options.options import options_of, refuse, scan
+from research.options.pace import RunOptions
 from research.runs.names import find_run
+from research.runs.reported import experiment_of
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Launch what the command line names: a run, a population, or several one after the other."""
-    named, plans, options = read(tokens, context)
+    named, plans, options = read(COMMAND, tokens, context)
     if options.processes > 1:
         raise SystemExit(run_together("run", tokens, options.processes))
     channel = settle(options)
@@ -162,78 +160,29 @@ def _launch(
     return launched(named, identity, directory, options, context, channel, initial, files, before)
 
 
-def read(tokens: Sequence[str], context: Context) -> tuple[Named, list[Plan], RunOptions]:
+def read(
+    command: Command, tokens: Sequence[str], context: Context
+) -> tuple[Named, list[Plan], RunOptions]:
     """The experiment, the runs of it that are asked for, and the options of all of them.
 
     Raises:
         Mistake: all that is wrong with the command line.
     """
+    named, rest = read_name(command, tokens, context)
     own = options_of(RunOptions)
-    entries = catalog(context.root)
-    at = find_name(tokens, own, {word for entry in entries for word in _names(entry.name)})
-    if at is None:
-        read_without = scan(tokens, own)
-        messages = own_options(COMMAND, read_without)[1]
-        known_wrong = [m for m in read_without.mistakes if "no such option" not in m]
-        missing = "NAME is missing (`python launch.py list` shows all)"
-        refuse("run", [missing, *known_wrong, *messages], help_hint(COMMAND))
-    assert at is not None
-    rest = [*tokens[:at], *tokens[at + 1 :]]
-    try:
-        entry = resolve(tokens[at], entries)
-    except Mistake as mistake:
-        # Which options there are is not known without the experiment; the run's own can be told.
-        found = scan(rest, own)
-        known_wrong = [m for m in found.mistakes if "no such option" not in m]
-        refuse("run", [str(mistake), *known_wrong, *own_options(COMMAND, found)[1]])
-        raise
-    named = load(entry)
     theirs = config_options(named, own)
-    fields = {option.field for option in theirs}
-    found = scan(rest, (*(option for option in own if option.field not in fields), *theirs))
-    ours = {name: value for name, value in found.values.items() if name not in fields}
-    options, messages = own_options(COMMAND, found._replace(values=ours))
+    found = scan(rest, (*own, *theirs))
+    options, messages = own_options(command, found)
     plans, refused = plans_of(named, found, smoke=options.smoke)
-    extra = wrong_count(COMMAND._replace(arguments=()), found)
+    extra = wrong_count(command._replace(arguments=()), found)
     mistakes = [*found.mistakes, *messages, *refused, *extra]
-    refuse(f"run {named.name}", mistakes, help_hint(COMMAND, named.name))
+    refuse(f"{command.name} {named.name}", mistakes, help_hint(command, named.name))
     return named, plans, options
-
-
-def find_name(tokens: Sequence[str], own: Sequence[Option], names: set[str]) -> int | None:
-    """The position of NAME: a word that is an experiment, else one that is no option's value."""
-    kinds = {option.name: option.kind for option in own}
-    loose: list[int] = []
-    unsure: list[int] = []
-    value_of = ""
-    for position, token in enumerate(tokens):
-        if token.startswith("-"):
-            name = token.lstrip("-").replace("_", "-")
-            value_of = "" if "=" in token or name.startswith("no-") else name
-            continue
-        taken = value_of in kinds and (kinds[value_of] is not bool or is_bool(token))
-        if not taken:
-            (unsure if value_of and value_of not in kinds else loose).append(position)
-        value_of = ""
-    candidates = [*loose, *unsure]
-    return next(
-        (p for p in candidates if tokens[p] in names), candidates[0] if candidates else None
-    )
-
-
-def _names(full: str) -> tuple[str, str]:
-    return full, full.rpartition("/")[2]
 
 
 def more(tokens: Sequence[str], context: Context) -> Section | None:
     """The options of the experiment named, for help."""
-    entries = catalog(context.root)
-    names = {word for entry in entries for word in _names(entry.name)}
-    at = find_name(tokens, options_of(RunOptions), names)
-    if at is None:
-        return None
-    named = load(resolve(tokens[at], entries))
-    return Section(f"Options of {named.name}", config_options(named, options_of(RunOptions)))
+    return name_section(COMMAND, "Options of {}", tokens, context)
 
 
 COMMAND = Command(
@@ -260,7 +209,7 @@ COMMAND = Command(
 
     Ctrl-C, SIGTERM, or the loss of the terminal (SIGHUP) saves and stops; a second Ctrl-C stops at
     once and loses nothing saved.""",
-    arguments=(Argument("NAME", "an experiment; its last part is enough where only one has it"),),
+    arguments=(NAME,),
     options=RunOptions,
     examples=(
         ("run digits_cnn", "train it, continue it, or report it"),

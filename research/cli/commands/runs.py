@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from research.cli.command import Argument, Command, Context, Outcome, parse
-from research.cli.pace import RUNS_DIR, RunsDir
-from research.cli.table import Column, print_table
-from research.cli.terminal import make_console
 from research.errors import Mistake
+from research.options.command import Argument, Command, Context, OnRuns, Outcome, parse
 from research.options.convert import did_you_mean
+from research.options.terminal import Column, make_console, print_table
 from research.runs.filters import check_terms, holds, read_terms
 from research.runs.names import is_aside, look
 from research.runs.rows import (
@@ -42,15 +40,13 @@ STYLES = {
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnRuns):
     """Options of `runs`."""
 
     sort: Annotated[str, "name, seed, state, step, figure, age, size, or a config field"] = "name"
     reverse: Annotated[bool, "the other way round"] = False
     filter: Annotated[str, "states, texts and conditions with commas between; all must hold"] = ""
     all: Annotated[bool, "those too that --restart keeps aside"] = False
-    runs_dir: RunsDir = RUNS_DIR
-    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -87,24 +83,24 @@ def _print(rows: Sequence[Row], total: int, hidden: int, runs_dir: Path, context
     console = make_console(context.human)
     if not total:
         aside = f" in use ({hidden} kept aside: --all)" if hidden else ""
-        console.print(f"{runs_dir} holds no runs{aside}", markup=False)
-        console.print("python launch.py run digits_cnn   makes one", style="dim", markup=False)
+        console.print(f"{runs_dir} holds no runs{aside}")
+        console.print("python launch.py run digits_cnn   makes one", style="dim")
         return
     if not rows:
-        console.print(f"none of {total} runs is meant by this", markup=False)
+        console.print(f"none of {total} runs is meant by this")
         return
     print_table(_columns(rows), context.human)
     for row in rows:
         if row.run.problem:
-            console.print(f"{row.name}: {row.run.problem}", style="red", markup=False)
+            console.print(f"{row.name}: {row.run.problem}", style="red")
         if row.standing.words:
-            console.print(f"{row.name}: {row.standing.words}", style="yellow", markup=False)
+            console.print(f"{row.name}: {row.standing.words}", style="yellow")
     rows = [row for row in rows if not row.standing.again]
     size = spell_size(sum(row.size for row in rows))
     of = f"{len(rows)} of {total} runs" if len(rows) < total else f"{total} runs"
     of = "1 run" if of == "1 runs" else of
     aside = f"; {hidden} kept aside by --restart: --all shows them" if hidden else ""
-    console.print(f"{of}, {size}{aside}", style="dim", markup=False)
+    console.print(f"{of}, {size}{aside}", style="dim")
 
 
 def _columns(rows: Sequence[Row]) -> list[Column]:

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.display import print_result, spell_figures
-from research.cli.pace import RUNS_DIR, RunsDir
-from research.cli.terminal import make_console
 from research.engine.directory import CHECKPOINTS, RESULT_FILE
+from research.options.command import Command, Context, OnRuns, Outcome, parse
 from research.options.convert import spell
+from research.options.terminal import make_console
 from research.runs.files import numbered, read_json, recent_lines
-from research.runs.names import find_run, standing_of
+from research.runs.names import RUN, find_run, standing_of
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity
-
-
-@dataclass(frozen=True)
-class Options:
-    """Options of `show`."""
-
-    runs_dir: RunsDir = RUNS_DIR
-    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -43,7 +33,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     running = is_held(run)
     standing = standing_of(run, Path(options.runs_dir)).words
     if standing:
-        make_console(context.human).print(f"{run}: {standing}", style="yellow", markup=False)
+        make_console(context.human).print(f"{run}: {standing}", style="yellow")
     _print(identity, steps, reported, result, running, run, context.human)
     return Outcome(
         {
@@ -73,7 +63,7 @@ def _print(
     console.print("Config", style="bold")
     left = max((len(name) for name in identity.config), default=0)
     for name, value in identity.config.items():
-        console.print(f"  {name.replace('_', '-'):{left}}  {spell(value)}", markup=False)
+        console.print(f"  {name.replace('_', '-'):{left}}  {spell(value)}")
     if identity.initial:
         console.print(f"  starts from parameters of digest {identity.initial[:12]}")
     console.print("Checkpoints", style="bold")
@@ -86,8 +76,8 @@ def _print(
     console.print("Not finished", style="bold")
     if reported:
         figures = {name: value for name, value in reported.items() if name != "step"}
-        console.print(f"  step {reported['step']:,}: {spell_figures(figures)}", markup=False)
-    console.print(f"  python launch.py resume {run}   continues it", markup=False, soft_wrap=True)
+        console.print(f"  step {reported['step']:,}: {spell_figures(figures)}")
+    console.print(f"  python launch.py resume {run}   continues it", soft_wrap=True)
 
 
 def _seeds(identity: Identity) -> str:
@@ -104,8 +94,8 @@ COMMAND = Command(
     text="""Shows what a run is (experiment, config, seed), which checkpoints it has, and its
     figures: the result of a finished run, or the last report of one that is not. Nothing is
     checked; `verify` does that.""",
-    arguments=(Argument("RUN", "a run's directory, or a part of its name that only one has"),),
-    options=Options,
+    arguments=(RUN,),
+    options=OnRuns,
     examples=(
         ("show digits_cnn", "the only run of that experiment"),
         ("show runs/vision/digits_cnn/3f2a9c01d2e4-s0 --json", "by its path, for a program"),

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
-from research.cli.command import Argument, Command, Context, Outcome, parse
 from research.cli.display import Display
-from research.cli.opening import named_of, opened_run
-from research.cli.pace import AUTO, CORES, RUNS_DIR, TEXT, RunsDir, cores_mistakes, cores_wanted
-from research.cli.terminal import make_console
 from research.engine.directory import LEDGER_FILE
 from research.errors import EncoreError, Exit, Mistake, Stopped
+from research.options.command import Command, Context, OnRuns, Outcome, parse
 from research.options.configure import added_since
+from research.options.opening import named_of, opened_run
+from research.options.pace import AUTO, CORES, TEXT, cores_mistakes, cores_wanted
 from research.options.ranges import PATH
+from research.options.terminal import make_console
 from research.runs.files import read_header
-from research.runs.names import find_meant, find_run
+from research.runs.names import RUN, find_meant, find_run
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(OnRuns):
     """Options of `verify`."""
 
     member: Annotated[int | None, "a member of a population, counted from 0, and its block"] = None
@@ -38,8 +38,6 @@ class Options:
     ] = "auto"
     cores: Annotated[str, CORES] = AUTO
     text: Annotated[str, TEXT, PATH] = ""
-    runs_dir: RunsDir = RUNS_DIR
-    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
     def validate(self) -> list[str]:
         """What is out of range, a message each."""
@@ -228,19 +226,17 @@ def block_of(identity: Identity, member: int) -> range:
 def _print(verdict: Verdict, run: Path, file: TextIO) -> None:
     console = make_console(file)
     for note in verdict.notes:
-        console.print(f"note: {note}", style="yellow", markup=False)
+        console.print(f"note: {note}", style="yellow")
     for finding in verdict.findings:
-        console.print(f"difference: {finding}", style="bold red", markup=False)
+        console.print(f"difference: {finding}", style="bold red")
     saves = f"{verdict.equal} of {verdict.compared} saves are equal to the bit"
     if verdict.near:
         saves += f", {verdict.near} within the tolerance of another platform"
     style = {"VERIFIED": "bold green", "INCOMPARABLE": "bold yellow"}.get(verdict.judgement.name)
-    console.print(
-        f"{verdict.judgement.value}: {saves} in {run}", style=style, markup=False, soft_wrap=True
-    )
+    console.print(f"{verdict.judgement.value}: {saves} in {run}", style=style, soft_wrap=True)
     if verdict.judgement.name == "INCOMPARABLE":
         console.print("  This is neither a proof nor a difference: an environment like that of the "
-                      "run can say more.", markup=False, soft_wrap=True)  # fmt: skip
+                      "run can say more.", soft_wrap=True)  # fmt: skip
 
 
 COMMAND = Command(
@@ -259,9 +255,8 @@ COMMAND = Command(
     platform, and those whose data are missing, are named as not comparable here. The exit code is
     that of the worst verdict.""",
     arguments=(
-        Argument(
-            "RUN",
-            "a run's directory, a part of its name that only one has, or a folder of runs",
+        RUN._replace(
+            help="a run's directory, a part of its name that only one has, or a folder of runs",
             many=True,
         ),
     ),

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from research.errors import Mistake
+from research.options.command import OnRuns
 from research.options.ranges import ANY_SEED, PATH
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment
     from research.engine.run import Slicing
 
-RUNS_DIR = "runs"
-RunsDir: TypeAlias = Annotated[str, "where runs are kept", PATH]
 MOST_MEMBERS = 100_000
 """Members of one population that a command line may ask for: more is a slip of the keyboard."""
 SEEDS = 2**32
-CHECKPOINT = "best, last, or a step [what the run reports]"
 TEXT = "where the text file lies that the run learned from [where it lay before]"
 AUTO = "auto"
 """What is best here: found out, or told by the surroundings."""
@@ -35,6 +33,11 @@ def choice_problems(which: str, option: str = "--checkpoint") -> list[str]:
     return [f"{option} must be best, last, or a step, not {which}"]
 
 
+def seed_problems(seed: int) -> list[str]:
+    """What is wrong with a seed, a message at most."""
+    return [] if 0 <= seed < SEEDS else [f"--seed must lie in 0 to {SEEDS - 1}, not {seed}"]
+
+
 def cores_mistakes(text: str) -> list[str]:
     """What is wrong with the value of `--cores`."""
     if text == AUTO or (text.isdecimal() and int(text)):
@@ -48,7 +51,7 @@ def cores_wanted(text: str) -> int | None:
 
 
 @dataclass(frozen=True)
-class Pace:
+class Pace(OnRuns):
     """How far to go, how often to stop on the way, and what to keep."""
 
     until: Annotated[int | None, "stop, saved, before this step"] = None
@@ -77,8 +80,6 @@ class Pace:
     process_index: Annotated[int | None, "which of them this is, from 0"] = None
     process_count: Annotated[int | None, "how many there are"] = None
     no_report: Annotated[bool, "write no report.html when the run is complete"] = False
-    runs_dir: RunsDir = RUNS_DIR
-    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
 
     def validate(self) -> list[str]:
         """What is out of range, a message each."""

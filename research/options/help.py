@@ -6,13 +6,15 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from research.cli.command import Command, Context, Section
-from research.cli.terminal import make_console, width
 from research.errors import Exit
+from research.options.command import Command, Context, Section
 from research.options.convert import describe, spell
 from research.options.options import Option, options_of
+from research.options.terminal import make_console, width
 
 PROGRAM = "python launch.py"
+COMMON = ("checkpoint", "member", "seed", "runs_dir", "json")
+"""Options of many commands: they stand behind those of one."""
 _LEFT = 26
 
 EXITS = {
@@ -60,7 +62,8 @@ def print_help(command: Command, context: Context, tokens: Sequence[str]) -> Non
         pages += ["# Arguments", *_rows((a.name, a.help) for a in command.arguments)]
     if section:
         pages += _section(section)
-    pages += _section(Section("Options", options_of(command.options)))
+    own = sorted(options_of(command.options), key=lambda option: option.field in COMMON)
+    pages += _section(Section("Options", tuple(own)))
     pages += ["# Examples", *_examples(command.examples)]
     codes = (Exit.DONE, Exit.MISTAKE, *command.exits)
     pages += ["# Exit codes", *_rows((str(int(code)), EXITS[code]) for code in codes)]
@@ -105,18 +108,18 @@ def _print(pages: Iterable[str], file: TextIO) -> None:
         if page.startswith("# "):
             if not first:
                 console.print()
-            console.print(page[2:], style="bold", markup=False)
+            console.print(page[2:], style="bold")
         elif page.startswith("| "):
             for line in _two_columns(left, right, columns):
-                console.print(line, markup=False)
+                console.print(line)
         elif page.startswith("> "):
-            console.print(f"  {left}", style="cyan", markup=False)
-            console.print(f"      {right}", style="dim", markup=False)
+            console.print(f"  {left}", style="cyan")
+            console.print(f"      {right}", style="dim")
         else:
             if not first:
                 console.print()
             for line in textwrap.wrap(page, columns, break_on_hyphens=False):
-                console.print(line, markup=False)
+                console.print(line)
         first = False
 
 

@@ -1,28 +1,53 @@
-"""What a run reports, ready to act or to write: what `play`, `evaluate` and `sample` begin with."""
+"""What a run reports, ready to be used: what `play`, `sample` and their like begin with."""
 
 from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from research.cli.command import Context
-from research.cli.help import PROGRAM
-from research.cli.opening import named_of
-from research.cli.pace import SEEDS, choice_problems
 from research.errors import Mistake
 from research.options.catalog import Named
+from research.options.command import Context, OnRuns
 from research.options.configure import config_from
 from research.options.convert import spell
-from research.options.ranges import flag
+from research.options.help import PROGRAM
+from research.options.opening import named_of
+from research.options.pace import choice_problems, seed_problems
+from research.options.ranges import ANY_SEED, flag
 from research.runs.names import find_run
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment
     from research.engine.identity import Identity, Member
-    from research.rl.policy import Agent
+
+
+@dataclass(frozen=True)
+class StateOptions(OnRuns):
+    """The options of a command that uses a state which a run has made."""
+
+    checkpoint: Annotated[str, "best, last, or a step [what the run reports]"] = ""
+    member: Annotated[int | None, "of a population, counted from 0 [the first]"] = None
+
+    def validate(self) -> list[str]:
+        """What is out of range, a message each."""
+        return choice_problems(self.checkpoint)
+
+
+@dataclass(frozen=True)
+class DrawOptions(StateOptions):
+    """The options of a command that draws with such a state."""
+
+    seed: Annotated[
+        int, "of all that is drawn: the same seed gives the same; the run's own has no part in it",
+        ANY_SEED,
+    ] = 0  # fmt: skip
+
+    def validate(self) -> list[str]:
+        """What is out of range, a message each."""
+        return super().validate() + seed_problems(self.seed)
 
 
 class Reported(NamedTuple):
@@ -31,7 +56,7 @@ class Reported(NamedTuple):
     Attributes:
         run: the run's directory.
         name: what a person calls it: `rl/cartpole_ppo, seed 0`.
-        experiment: of the run, with its config.
+        offer: what its experiment offers for the command: an agent, a writer, a translator.
         state: of the experiment, on the device.
         step: the update that made it.
         facts: the same in JSON values, for `--json`.
@@ -39,35 +64,29 @@ class Reported(NamedTuple):
 
     run: Path
     name: str
-    experiment: Experiment
+    offer: Any
     state: Any
     step: int
     facts: dict[str, Any]
 
 
 def open_reported(
-    text: str,
-    runs_dir: str,
-    member: int | None,
-    context: Context,
-    unfit: Callable[[Experiment], str],
-    which: str = "",
+    text: str, options: StateOptions, context: Context, offer: str, lack: str
 ) -> Reported:
-    """The state that a run reports, or that of another checkpoint.
+    """The state that a run reports, or that of another checkpoint, and what it is good for.
 
     Args:
         text: the run, as a person names it.
-        runs_dir: where runs are kept.
-        member: one of a population, counted from 0; None for the first.
+        options: which checkpoint and which member, and where runs are kept.
         context: of the command.
-        unfit: experiment -> what it lacks for the command, or "".
-        which: the checkpoint, as `research.engine.stored.read_checkpoint` has it.
+        offer: what the command takes of `Experiment.offers`.
+        lack: what is wrong with an experiment that does not offer it, as the end of a sentence.
 
     Raises:
         Mistake: there is no such run or member, it lacks something, or has no checkpoint.
         Damaged: its ledger or its checkpoint.
     """
-    run = find_run(text, Path(runs_dir))
+    run = find_run(text, Path(options.runs_dir))
     from research.engine import compilation_cache
     from research.engine.environment import quiet_libraries
     from research.engine.identity import read_identity
@@ -77,12 +96,12 @@ def open_reported(
     compilation_cache.enable(lambda text: print(f"note: {text}", file=context.human))
     identity = read_identity(run)
     named = named_of(identity, context.root)
-    number = member_number(identity, member)
+    number = member_number(identity, options.member)
     chosen = identity.members[number or 0]
     experiment = experiment_of(run, identity, named, chosen)
-    if lacking := unfit(experiment):
-        raise Mistake(f"{identity.experiment} {lacking}")
-    found = read_state(run, experiment, number, which)
+    if offer not in experiment.offers:
+        raise Mistake(f"{identity.experiment} {lack}")
+    found = read_state(run, experiment, number, options.checkpoint)
     if found is None:
         raise Mistake(
             f"{run} holds no whole checkpoint, as a recorded run does not: run it again, and name "
@@ -99,7 +118,7 @@ def open_reported(
         facts |= {"member": number, "hyperparameters": chosen.varied}
     of = "" if number is None else f", member {number} of {len(identity.members)}"
     name = f"{identity.experiment}, seed {chosen.seed}{of}"
-    return Reported(run, name, experiment, state, step, facts)
+    return Reported(run, name, experiment.offers[offer], state, step, facts)
 
 
 def experiment_of(run: Path, identity: Identity, named: Named, member: Member) -> Experiment:
@@ -120,40 +139,6 @@ def experiment_of(run: Path, identity: Identity, named: Named, member: Member) -
     experiment = named.make(config, kept)
     names = {name for figures in opened.reports().values() for name in figures}
     return with_patience(experiment, names, identity.patience)
-
-
-class Actor(NamedTuple):
-    """What acts.
-
-    Attributes:
-        run, name, state, step, facts: as `Reported` has them.
-        agent: where it acts, and how.
-    """
-
-    run: Path
-    name: str
-    agent: Agent
-    state: Any
-    step: int
-    facts: dict[str, Any]
-
-
-def open_actor(
-    text: str, runs_dir: str, member: int | None, context: Context, which: str = ""
-) -> Actor:
-    """The state that a run reports, with what it does in its environment; see `open_reported`."""
-
-    def unfit(experiment: Experiment) -> str:
-        if "agent" in experiment.offers:
-            return ""
-        return "has no policy: it does not act in an environment"
-
-    run, name, experiment, state, step, facts = open_reported(
-        text, runs_dir, member, context, unfit, which
-    )
-    agent = experiment.offers["agent"]
-    facts["environment"] = agent.environment.name
-    return Actor(run, name, agent, state, step, facts)
 
 
 def member_number(identity: Identity, member: int | None) -> int | None:
@@ -188,13 +173,3 @@ def command_of(named: Named, identity: Identity, run: Path) -> str:
         if value != getattr(named.config, field.name):
             words += [flag(field.name), spell(value)]
     return shlex.join(words)
-
-
-def out_of_range(seed: int, episodes: int, which: str) -> list[str]:
-    """What both commands refuse, a message each."""
-    problems = choice_problems(which)
-    if not 0 <= seed < SEEDS:
-        problems.append(f"--seed must lie in 0 to {SEEDS - 1}, not {seed}")
-    if episodes < 1:
-        problems.append(f"--episodes must be at least 1, not {episodes}")
-    return problems

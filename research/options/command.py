@@ -5,13 +5,30 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Annotated, Any, NamedTuple, TextIO
 
-from research.cli.pace import RUNS_DIR
-from research.errors import Exit, Mistake
+from research.errors import Exit
 from research.options.catalog import ROOT
 from research.options.options import Option, Scan, options_of, refuse, scan
+from research.options.ranges import PATH
+
+RUNS_DIR = "runs"
+
+
+@dataclass(frozen=True)
+class Common:
+    """The option of every command."""
+
+    json: Annotated[bool, "print one JSON object, text goes to stderr"] = False
+
+
+@dataclass(frozen=True)
+class OnRuns(Common):
+    """The options of every command that reads or makes runs."""
+
+    runs_dir: Annotated[str, "where runs are kept", PATH] = RUNS_DIR
 
 
 class Argument(NamedTuple):
@@ -22,12 +39,15 @@ class Argument(NamedTuple):
         help: one sentence.
         required: whether the command needs it.
         many: whether it may be given several times; only the last argument may.
+        foreign: what was read of a command line -> names of options of what this word stands for,
+            and why they are none of the command's.
     """
 
     name: str
     help: str
     required: bool = True
     many: bool = False
+    foreign: Callable[[Scan], Mapping[str, str]] | None = None
 
 
 class Context(NamedTuple):
@@ -99,33 +119,13 @@ def parse(command: Command, tokens: Sequence[str]) -> tuple[list[str], Any]:
     """
     own = options_of(command.options)
     read = scan(tokens, own)
-    if read.mistakes and command.arguments and command.arguments[0].name == "RUN":
-        # Some may be options of the run itself, which its files know.
-        read = scan(tokens, own, options_of_run(read))
+    foreign = command.arguments[0].foreign if command.arguments else None
+    if read.mistakes and foreign:
+        read = scan(tokens, own, foreign(read))
     options, messages = own_options(command, read)
     mistakes = read.mistakes + messages + wrong_count(command, read)
     refuse(command.name, mistakes, help_hint(command))
     return read.arguments, options
-
-
-def options_of_run(read: Scan) -> dict[str, str]:
-    """Names of the options that made the run on a command line, and why they are none here."""
-    from research.runs.files import read_header
-    from research.runs.names import find_run
-
-    chosen = {"seed", "seeds", "width", "exact", "smoke", "initialize-from", "restart"}
-    fields: set[str] = set()
-    for word in read.arguments:
-        try:
-            run = find_run(word, Path(read.values.get("runs_dir", RUNS_DIR)))
-        except Mistake:
-            continue
-        fields = set(read_header(run)[0].get("config") or {})
-        break
-    config = {name.replace("_", "-") for name in fields}
-    return dict.fromkeys(
-        chosen, "it says which run it is; another one is started by `run`"
-    ) | dict.fromkeys(config, "it is part of the run's config; another run is started by `run`")
 
 
 def own_options(command: Command, read: Scan) -> tuple[Any, list[str]]:

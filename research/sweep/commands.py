@@ -1,19 +1,21 @@
-"""A sweep from its command line to its table."""
+"""The command `sweep`: many runs of one experiment, over a grid, at random, or guided."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
-from research.cli.command import Command, Context, Outcome
-from research.cli.pace import Pace, slicing
 from research.engine.directory import RESULT_FILE, hold
 from research.engine.durable import write_file
 from research.engine.interrupts import stop_on_signals
 from research.errors import Exit, Mistake, Stopped
 from research.options.catalog import Named
+from research.options.command import Argument, Command, Context, Outcome, Section
+from research.options.configure import NAME, name_section
+from research.options.pace import Pace, slicing
 from research.sweep import measures, plan, table
 from research.sweep.cluster import ClusterLauncher, Resources, quiet_submitit, require_submitit
 from research.sweep.drive import drive
@@ -25,7 +27,7 @@ from research.sweep.plan import Plan
 from research.sweep.request import Request, read
 from research.sweep.search import Guided, Listed, Search, best_of, counts, ranked
 from research.sweep.show import Progress, print_table, spell_ended
-from research.sweep.space import Point, spell_space
+from research.sweep.space import Point, is_axis, spell_space
 from research.sweep.study import Study, require_optuna
 from research.sweep.trial import Outcome as Ended
 from research.sweep.trial import Trial
@@ -40,14 +42,8 @@ class Aim(NamedTuple):
     maximize: bool
 
 
-def sweep(command: Command, tokens: Sequence[str], context: Context, progress: TextIO) -> Outcome:
-    """Make, continue or report a sweep.
-
-    Args:
-        command: `sweep`.
-        tokens: its command line.
-        context: where the experiments lie, and where text for people goes.
-        progress: where lines of progress go.
+def sweep(tokens: Sequence[str], context: Context) -> Outcome:
+    """Make, continue or report the sweep that the command line names.
 
     Raises:
         Mistake: all that is wrong with the command line; nothing was created.
@@ -64,7 +60,7 @@ def sweep(command: Command, tokens: Sequence[str], context: Context, progress: T
         wrong = measures.metric_mistake(options.objective, found)
         return [wrong] if wrong else []
 
-    request = read(command, tokens, context, check)
+    request = read(COMMAND, tokens, context, check)
     options = request.options
     if options.method == "optimize":
         require_optuna()
@@ -76,7 +72,7 @@ def sweep(command: Command, tokens: Sequence[str], context: Context, progress: T
     planned = _plan(request, aim)
     directory = planned.directory(Path(options.runs_dir))
     directory.mkdir(parents=True, exist_ok=True)
-    with hold(directory), Progress(progress) as shown:
+    with hold(directory), Progress(sys.stderr) as shown:
         for text in (context.note, _exhausted(request), _warning(aim.metric)):
             if text:
                 shown.note(text)
@@ -321,3 +317,61 @@ def _report(
         "best": {**rows[0], "command": ["python", "launch.py", *words]} if words else None,
         "trials": rows,
     }, words
+
+
+def more(tokens: Sequence[str], context: Context) -> Section | None:
+    """The fields of the experiment named, for help."""
+    title = "What can vary in {}, or be fixed as an option"
+    return name_section(COMMAND, title, tokens, context, is_axis)
+
+
+COMMAND = Command(
+    name="sweep",
+    summary="many runs over values of the config: a grid, at random, or guided",
+    text="""Runs the named experiment at many points of its config and ranks them. What varies is
+    written field=VALUES, as a list (1e-3,3e-3) or, where points are drawn, as a range: 0:0.5, or
+    log:1e-4:1e-1 where factors count alike. In a grid a range has a number of values,
+    log:1e-4:1e-1:4. Lists of lists are parted by /: widths=32,64/64,64. Every other field keeps its
+    default, or what an option fixes: --epochs 20.
+
+    --grid tries every combination. --random N draws N points. --optimize METRIC --trials N lets
+    Optuna choose each point by the figures of those before (TPE), and stops trials that are worse
+    than the median of the others at the same share of their way. Choose by validation figures: a
+    test set that was chosen by no longer tells how good the choice is.
+
+    Each trial is an ordinary run, in the directory that `run` would give it: show, verify, diff and
+    resume take it, and a run that is there already costs nothing. The same command continues a
+    sweep that was stopped or killed, and reports one that is finished; with a larger N it goes
+    on. A trial whose loss is not finite is a failed trial, and the sweep goes on; one that crashed
+    is tried again by the same command (then the exit code is 1). Ctrl-C, SIGTERM or SIGHUP
+    lets the runs save and stops them.""",
+    arguments=(
+        NAME,
+        Argument("FIELD=VALUES...", "what varies"),
+    ),
+    options=SweepOptions,
+    examples=(
+        (
+            "sweep digits_cnn --grid learning-rate=1e-3,2e-3,4e-3 width=16,32 --seeds 3",
+            "six points, three seeds each",
+        ),
+        (
+            "sweep digits_cnn --random 20 learning-rate=log:1e-4:1e-1 dropout-rate=0:0.5 --jobs 4",
+            "twenty points, four runs at a time",
+        ),
+        (
+            "sweep digits_cnn --optimize validation/accuracy --trials 30 scale=1:1.3 width=8:64",
+            "guided by validation accuracy",
+        ),
+        ("sweep digits_cnn --smoke --grid width=4,8", "a sweep of a minute, to see that it works"),
+        (
+            "sweep digits_cnn --grid width=16,32 --slurm --slurm-partition gpu --slurm-gpus 1",
+            "each run a SLURM job",
+        ),
+        ("sweep digits_cnn --help", "what can vary in this experiment"),
+    ),
+    exits=(Exit.DIVERGED, Exit.DAMAGED, Exit.STOPPED),
+    execute=sweep,
+    more=more,
+    works=True,
+)

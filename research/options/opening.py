@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from research.cli.pace import ONE_PROCESS
 from research.errors import Mistake
 from research.options.catalog import Named, catalog, load, resolve
 from research.options.configure import config_from
 from research.options.making import told_as_mistakes
+from research.options.pace import ONE_PROCESS
 
 if TYPE_CHECKING:
     import jax
