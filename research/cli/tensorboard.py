@@ -1,26 +1,33 @@
 """A run's metrics as TensorBoard events, below `events/` in its directory.
 
 The events follow `metrics.jsonl`, which the engine keeps free of lost and doubled lines. At each
-launch they are made anew from what the ledger vouches for; then each line that is added to the
-file is added to them. So they hold every line once, whatever happened to the process before.
+launch they are made anew from what the ledger vouches for, in files that begin by purging what
+TensorBoard has of older ones; then each line that is added to `metrics.jsonl` is added to them. So
+TensorBoard shows every line once, whatever happened to the process before.
+
+`tensorboardX.SummaryWriter(purge_step=0)` begins its files in the same way. It writes them in a
+thread, whose end on a full disk leaves the run waiting for ever: what it writes with is used here.
 """
 
 from __future__ import annotations
 
+import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
-from research.cli.event_files import PART, Writer, event_files, read_times
 from research.engine.directory import CHECKPOINTS, CONFIG_FILE, LEDGER_FILE, METRICS_FILE
+from research.engine.record import Silence
 from research.engine.result import Spread, spread
 from research.errors import Mistake
 from research.runs.files import lines_after, numbered, read_json
 from research.runs.members import figures_of
 
 if TYPE_CHECKING:
+    from tensorboardX.event_file_writer import EventsWriter
+
     from research.engine.record import Figures, Observer
 
 DIRECTORY = "events"
@@ -68,22 +75,33 @@ def with_events(observer: Observer, *, wanted: bool) -> Iterator[Observer]:
     if not wanted:
         yield observer
         return
-    from research.cli.observers import Together
-
     check_package()
     with Events() as events:
-        yield Together(observer, events)
+        yield cast("Observer", Together(observer, events))
 
 
-class Events:
-    """An observer (see `research.engine.record`) that writes TensorBoard events."""
+class Together:
+    """An observer that passes on to several, in order."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def pass_on(*arguments: Any) -> None:
+            for observer in self._observers:
+                getattr(observer, name)(*arguments)
+
+        return pass_on
+
+
+class Events(Silence):
+    """An observer that writes TensorBoard events."""
 
     def __init__(self) -> None:
         self._run: Path | None = None
-        self._writers: dict[str, Writer] = {}
+        self._writers: dict[str, EventsWriter] = {}
         self._read = 0
         self._names: set[str] = set()
-        self._published = False
         self._flushed = 0.0
         self._seeds = (0, 1)
 
@@ -105,15 +123,6 @@ class Events:
     def progress(self, step: int, steps: int, items_per_second: float, metrics: Figures) -> None:
         """Add the lines that the file has got."""
         self._follow()
-
-    def evaluated(self, step: int, metrics: Figures) -> None:
-        """Nothing: what is evaluated comes as a line."""
-
-    def saved(self, step: int) -> None:
-        """Nothing."""
-
-    def note(self, text: str) -> None:
-        """Nothing."""
 
     def finished(self, result: Mapping[str, Any]) -> None:
         """Add the figures that only the end has; of a run found finished, make everything."""
@@ -142,30 +151,25 @@ class Events:
         self._run, self._names, self._seeds = run, set(), seeds_of(run)
         path = run / METRICS_FILE
         self._read = path.stat().st_size if path.exists() else 0
-        place = run / DIRECTORY
-        known = {at: when for file in event_files(place) for at, when in read_times(file).items()}
+        old = event_files(run / DIRECTORY)
+        known = {at: when for file in old for at, when in read_times(file).items()}
         lines = timed(lines, known, *span(run))
         for line in lines:
             self._add(line)
         if result is not None:
             when = known.get(int(result["step"])) or (lines[-1].time if lines else None)
             self._add(final_line(result, self._names, when or span(run)[1]))
-        for old in (*event_files(place), *place.rglob(PART)):
-            if not any(old == writer.part for writer in self._writers.values()):
-                old.unlink()
-        for writer in self._writers.values():
-            writer.publish()
-        self._published = True
+        self._flush()
+        for file in old:
+            file.unlink()
 
     def _add(self, line: Line) -> None:
         self._names |= line.figures.keys()
         for name, figures in by_curve(line.figures, *self._seeds).items():
             if name not in self._writers:
                 assert self._run is not None
-                self._writers[name] = Writer(self._run / DIRECTORY / name)
-                if self._published:
-                    self._writers[name].publish()
-            self._writers[name].write(line.step, line.time or time.time(), figures)
+                self._writers[name] = open_events(self._run / DIRECTORY / name)
+            write_figures(self._writers[name], line.step, line.time or time.time(), figures)
 
     def _flush(self) -> None:
         for writer in self._writers.values():
@@ -176,7 +180,60 @@ class Events:
         for writer in self._writers.values():
             writer.close()
         self._writers = {}
-        self._published = False
+
+
+def open_events(directory: Path) -> EventsWriter:
+    """An event file that is new; TensorBoard forgets what it has read of older ones beside it."""
+    from tensorboardX.event_file_writer import EventsWriter
+    from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+    directory.mkdir(parents=True, exist_ok=True)
+    # The name begins with whole seconds, and another launch may follow within one.
+    writer = EventsWriter(str(directory / "events"), f".{time.time_ns()}")
+    start = SessionLog(status=SessionLog.START)
+    writer.write_event(Event(wall_time=time.time(), session_log=start))
+    return writer
+
+
+def write_figures(
+    writer: EventsWriter, step: int, when: float, figures: Mapping[str, float]
+) -> None:
+    """Add the figures of a step, as one event."""
+    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.proto.summary_pb2 import Summary
+
+    values = [Summary.Value(tag=name, simple_value=value) for name, value in figures.items()]
+    writer.write_event(Event(wall_time=when, step=step, summary=Summary(value=values)))
+
+
+def event_files(place: Path) -> list[Path]:
+    """The event files below a folder."""
+    return sorted(path for path in place.rglob("*tfevents*") if path.is_file())
+
+
+def read_times(path: Path) -> dict[int, float]:
+    """Step -> wall time of each event with figures in a file; a last one cut short is left out.
+
+    The frame of a record is its length (8 bytes), a checksum, the record and its checksum.
+    """
+    from google.protobuf.message import DecodeError
+    from tensorboardX.proto.event_pb2 import Event
+
+    data, position = path.read_bytes(), 0
+    times: dict[int, float] = {}
+    while position + 12 <= len(data):
+        (length,) = struct.unpack_from("<Q", data, position)
+        end = position + 12 + length
+        if end + 4 > len(data):
+            break
+        try:
+            event = Event.FromString(data[position + 12 : end])
+        except DecodeError:
+            break
+        if event.HasField("summary"):
+            times[int(event.step)] = float(event.wall_time)
+        position = end + 4
+    return times
 
 
 def vouched_lines(run: Path) -> list[Line]:

@@ -76,18 +76,26 @@ def fields(message: bytes) -> list[tuple[int, bytes | int]]:
 
 
 def read_scalars(place: Path, *, cut_short: bool = False) -> list[Scalar]:
-    """Every scalar below a folder, in file order. Event: 1 time, 2 step, 5 summary."""
-    scalars = []
+    """Every scalar below a folder that TensorBoard shows, in file order.
+
+    An event: 1 time, 2 step, 5 summary, 7 session log. The start of a session at a step purges what
+    the same folder had before of that step and those after it (`purge_step`).
+    """
+    scalars: list[Scalar] = []
     for path in sorted(place.rglob("*tfevents*")):
         curve = path.parent.relative_to(place).as_posix()
+        curve = "" if curve == "." else curve
         for record in records(path.read_bytes(), cut_short=cut_short):
             event = dict(fields(record))
+            if 7 in event and dict(fields(event[7]))[1] == 1:
+                at = event.get(2, 0)
+                scalars = [one for one in scalars if one.curve != curve or one.step < at]
             for number, value in fields(event[5]) if 5 in event else ():
                 assert number == 1
                 summary = dict(fields(value))
                 scalars.append(
                     Scalar(
-                        "" if curve == "." else curve,
+                        curve,
                         summary[1].decode(),
                         event.get(2, 0),
                         struct.unpack("<f", summary[2])[0] if 2 in summary else 0.0,

@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from research.cli import event_files
+from research.cli import tensorboard
 from research.cli.main import main
-from research.cli.observers import Together
-from research.cli.tensorboard import Events, by_curve, timed
+from research.cli.tensorboard import Events, Together, by_curve, timed
 from research.cli.tensorboard import Line as EventLine
 from research.engine.environment import POOL_SIZE
 from research.engine.record import Silence
@@ -174,17 +173,18 @@ def test_killed_at_any_moment_of_being_made_anew_nothing_is_double(tiny, capsys,
         pass
 
     moments = 0
-    for name in ("unlink", "replace"):
+    real = Path.unlink
+    for owner, name in ((tensorboard, "write_figures"), (Path, "unlink")):
         with monkeypatch.context() as patch:
 
-            def killing(path, *arguments, name=name, real=getattr(Path, name), **keywords):
+            def killing(first, *arguments, **keywords):
                 nonlocal moments
-                if "events" in path.parts:
+                if not isinstance(first, Path) or "events" in first.parts:
                     moments += 1
                     raise Killed
-                return real(path, *arguments, **keywords)
+                return real(first, *arguments, **keywords)
 
-            patch.setattr(Path, name, killing)
+            patch.setattr(owner, name, killing)
             with pytest.raises(Killed):
                 main(["run", "tiny", "--tensorboard"])
         assert written(run).items() <= want.items()
@@ -195,7 +195,15 @@ def test_killed_at_any_moment_of_being_made_anew_nothing_is_double(tiny, capsys,
 
 def test_negative_control_a_sink_that_appends_doubles_lines(tiny, capsys, monkeypatch):
     call(capsys, "run", "tiny", "--until", "20", "--report-every", "2", "--tensorboard")
-    monkeypatch.setattr("research.cli.tensorboard.event_files", lambda place: [])
+    monkeypatch.setattr(tensorboard, "event_files", lambda place: [])
+    start = tensorboard.open_events
+
+    def open_without_purging(directory):
+        with monkeypatch.context() as patch:
+            patch.setattr("tensorboardX.proto.event_pb2.SessionLog.START", 2)
+            return start(directory)
+
+    monkeypatch.setattr(tensorboard, "open_events", open_without_purging)
     _, whole = call(capsys, "run", "tiny", "--tensorboard")
     with pytest.raises(AssertionError, match="twice"):
         written(Path(whole["run_dir"]))
@@ -287,17 +295,16 @@ def test_many_members_are_an_interval_and_variants_their_means():
 
 
 def test_times_are_read_up_to_where_a_file_was_cut(tmp_path):
-    writer = event_files.Writer(tmp_path)
+    writer = tensorboard.open_events(tmp_path)
     for step in range(5):
-        writer.write(step, 100.0 + step, {"a": float(step), "b": -1.0})
-    writer.publish()
+        tensorboard.write_figures(writer, step, 100.0 + step, {"a": float(step), "b": -1.0})
     writer.close()
-    (path,) = event_files.event_files(tmp_path)
-    assert event_files.read_times(path) == {step: 100.0 + step for step in range(5)}
+    (path,) = tensorboard.event_files(tmp_path)
+    assert tensorboard.read_times(path) == {step: 100.0 + step for step in range(5)}
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        times = event_files.read_times(path)
+        times = tensorboard.read_times(path)
         assert times == {step: 100.0 + step for step in range(len(times))}
     assert len(times) == 4
 
