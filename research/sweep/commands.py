@@ -16,21 +16,24 @@ from research.options.catalog import Named
 from research.options.command import Argument, Command, Context, Outcome, Section
 from research.options.configure import NAME, name_section
 from research.options.pace import Pace, slicing
-from research.sweep import measures, plan, table
-from research.sweep.cluster import ClusterLauncher, Resources, quiet_submitit, require_submitit
+from research.sweep import plan, results
 from research.sweep.drive import drive
-from research.sweep.failures import Failures
-from research.sweep.jobs import Recipe, jobs_of, run_words
-from research.sweep.local import Launcher, LocalLauncher
-from research.sweep.options import PACE, SweepOptions, extra_of, minutes_of
+from research.sweep.launchers import (
+    ClusterLauncher,
+    Launcher,
+    LocalLauncher,
+    Resources,
+    quiet_submitit,
+    require_submitit,
+)
 from research.sweep.plan import Plan
-from research.sweep.request import Request, read
+from research.sweep.request import PACE, Request, SweepOptions, extra_of, minutes_of, read
+from research.sweep.results import Progress, print_table, spell_ended
 from research.sweep.search import Guided, Listed, Search, best_of, counts, ranked
-from research.sweep.show import Progress, print_table, spell_ended
 from research.sweep.space import Point, is_axis, spell_space
 from research.sweep.study import Study, require_optuna
+from research.sweep.trial import Failures, Recipe, Trial, jobs_of, run_words
 from research.sweep.trial import Outcome as Ended
-from research.sweep.trial import Trial
 
 SWEEP_FILE, TABLE_FILE = "sweep.json", "table.csv"
 
@@ -50,14 +53,14 @@ def sweep(tokens: Sequence[str], context: Context) -> Outcome:
         Stopped: it was stopped, and the same command goes on.
         Damaged: its history cannot be read.
     """
-    measures.use_cpu()
+    plan.use_cpu()
 
     def check(named: Named, config: Any, options: SweepOptions) -> list[str]:
         try:
-            found = measures.measures_of(named, config, context.root)
+            found = plan.measures_of(named, config, context.root)
         except Mistake as mistake:
             return [str(mistake)]
-        wrong = measures.metric_mistake(options.objective, found)
+        wrong = plan.metric_mistake(options.objective, found)
         return [wrong] if wrong else []
 
     request = read(COMMAND, tokens, context, check)
@@ -129,7 +132,7 @@ def _carry_out(
             study.shut()
     report, best = _report(request, aim, recipe, directory, outcomes)
     write_file(directory / RESULT_FILE, json.dumps(report, indent=2) + "\n")
-    write_file(directory / TABLE_FILE, table.spell_csv(report["trials"], aim.metric))
+    write_file(directory / TABLE_FILE, results.spell_csv(report["trials"], aim.metric))
     print_table(report, best, context.human)
     if stopped is not None:
         raise StoppedSweep(stopped, report)
@@ -173,7 +176,7 @@ def _aim(request: Request, context: Context) -> Aim:
     metric = options.objective
     if not metric:
         first = request.config(request.example)
-        found = measures.measures_of(request.named, first, context.root)
+        found = plan.measures_of(request.named, first, context.root)
         metric = plan.default_metric(list(found.names), found.selected, found.headline)
         if not metric:
             raise Mistake(
@@ -296,7 +299,7 @@ def _report(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The content of `result.json`, and the words that run the best trial again."""
     rows = [
-        table.report_row(outcome, aim.metric, recipe.runs_dir)
+        results.report_row(outcome, aim.metric, recipe.runs_dir)
         for outcome in ranked(outcomes, maximize=aim.maximize)
     ]
     best = best_of(outcomes, maximize=aim.maximize)

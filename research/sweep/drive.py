@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from research.engine.directory import is_held, owner
 from research.engine.interrupts import StopRequest
 from research.errors import Exit, Stopped
-from research.sweep.jobs import Job
-from research.sweep.local import Launcher, Process
-from research.sweep.outcome import Ending, Exited
+from research.sweep.launchers import Launcher, Process
 from research.sweep.remote import SAVE_SECONDS
 from research.sweep.search import Lane, Search
-from research.sweep.trial import Outcome
+from research.sweep.trial import Ending, Exited, Job, Outcome
 
 POLL_SECONDS = 0.1
 

@@ -10,13 +10,18 @@ from typing import NamedTuple, Protocol
 from research.runs.files import read_lines
 from research.runs.members import figures_of
 from research.runs.spelling import spell_figure
-from research.sweep.failures import Failures
-from research.sweep.jobs import Job
-from research.sweep.outcome import Ending, finished, objective
 from research.sweep.space import Point
-from research.sweep.study import Study
-from research.sweep.suggest import SEED_STRIDE, place_of
-from research.sweep.trial import Outcome, Trial, outcome_of
+from research.sweep.study import SEED_STRIDE, Study, place_of
+from research.sweep.trial import (
+    Ending,
+    Failures,
+    Job,
+    Outcome,
+    Trial,
+    finished,
+    objective,
+    outcome_of,
+)
 
 
 class Lane(NamedTuple):

@@ -1,12 +1,230 @@
-"""One trial: its point, its runs, and what has become of them."""
+"""Trials: the runs of a point, the command line of each, and how it ended."""
 
 from __future__ import annotations
 
+import json
+import math
+import os
+import signal
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
-from research.sweep.jobs import Job
-from research.sweep.outcome import Ending, State, objective
+from research.engine.interrupts import SIGNALS
+from research.errors import Exit
+from research.options.command import RUNS_DIR
+from research.sweep.space import Point, point_options
+
+
+class Job(NamedTuple):
+    """One run that a trial needs.
+
+    Attributes:
+        trial: the trial's number, from 0.
+        seed: the run's seed.
+        words: what follows `python launch.py` to make it.
+        directory: where it lies; the same as for `run` typed by hand.
+    """
+
+    trial: int
+    seed: int
+    words: tuple[str, ...]
+    directory: Path
+
+
+class Recipe(NamedTuple):
+    """What all runs of a sweep share.
+
+    Attributes:
+        experiment: full name.
+        fixed: options of the experiment that every trial has, `--name=value`, `--smoke` included.
+        pace: options of `run` that change no bit, such as `--keep=1`.
+        runs_dir: where the runs lie.
+        seed: the first seed.
+        seeds: how many.
+    """
+
+    experiment: str
+    fixed: tuple[str, ...]
+    pace: tuple[str, ...]
+    runs_dir: Path
+    seed: int
+    seeds: int
+
+
+def jobs_of(recipe: Recipe, trial: int, point: Point, config: Any) -> tuple[Job, ...]:
+    """The runs of one point: one for each seed.
+
+    This is the one place that says how a point with several seeds is run.
+
+    Args:
+        recipe: what the sweep's runs share.
+        trial: the trial's number.
+        point: its values.
+        config: the experiment's config at that point.
+    """
+    from research.engine.identity import Identity
+    from research.options.config import config_fields
+
+    fields = config_fields(config)
+    return tuple(
+        Job(
+            trial,
+            seed,
+            (*run_words(recipe, point, seed), *recipe.pace, "--json"),
+            Identity(recipe.experiment, fields, seed).directory(recipe.runs_dir),
+        )
+        for seed in range(recipe.seed, recipe.seed + recipe.seeds)
+    )
+
+
+def run_words(recipe: Recipe, point: Point, seed: int) -> tuple[str, ...]:
+    """What a person types after `python launch.py` to make, or show again, one run of a point."""
+    where = () if recipe.runs_dir == Path(RUNS_DIR) else (f"--runs-dir={recipe.runs_dir}",)
+    chosen = (f"--seed={seed}",) if seed else ()
+    return ("run", recipe.experiment, *recipe.fixed, *point_options(point), *chosen, *where)
+
+
+State = Literal["complete", "failed", "pruned"]
+
+
+class Ending(NamedTuple):
+    """How one run, or a trial of several, ended.
+
+    Attributes:
+        state: `complete`, `failed` or `pruned`.
+        metrics: name -> figure; empty unless it is complete.
+        reason: why it is not complete, in a sentence, or "".
+        final: whether trying again would end the same way (NaN comes again, to the bit).
+    """
+
+    state: State
+    metrics: Mapping[str, Any]
+    reason: str = ""
+    final: bool = True
+
+
+def finished(directory: Path) -> Ending | None:
+    """The figures of a finished run, as its ledger vouches for them; None if it is not finished."""
+    from research.engine import ledger
+    from research.engine.directory import LEDGER_FILE
+
+    path = directory / LEDGER_FILE
+    if not path.is_file():
+        return None
+    recorded = ledger.read(path).result()
+    if recorded is None or not recorded["shown"].get("complete"):
+        return None
+    return Ending("complete", recorded["metrics"])
+
+
+class Exited(NamedTuple):
+    """How a process ended.
+
+    Attributes:
+        code: its exit code; minus the signal's number where one killed it.
+        said: the message that it ended with, or "".
+    """
+
+    code: int
+    said: str
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop, or had no room, and the same command continues it."""
+        return self.code in (Exit.STOPPED, *(-number for number in SIGNALS))
+
+    @property
+    def ending(self) -> Ending:
+        """The ending of a run whose process ended in this way without finishing it."""
+        if self.code < 0:
+            name = signal.Signals(-self.code).name
+            hint = " (out of memory?)" if -self.code == signal.SIGKILL else ""
+            return Ending("failed", {}, f"killed by {name}{hint}", final=False)
+        first = self.said.strip().splitlines()[0] if self.said.strip() else ""
+        reason = first.rstrip(".") or f"exit code {self.code}"
+        diverged = self.code == Exit.DIVERGED and "is not finite" in first
+        return Ending("failed", {}, reason, final=diverged)
+
+
+def last_words(out: Path, err: Path) -> str:
+    """The message that a process ended with: of its JSON object, else its last line of text."""
+    try:
+        report = json.loads(_last_line(out))
+        return str(report.get("error", "")) if isinstance(report, dict) else ""
+    except ValueError:
+        return _last_line(err)
+
+
+def _last_line(path: Path) -> str:
+    try:
+        lines = path.read_text(errors="replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def figure(ending: Ending, metric: str) -> float | None:
+    """The finite figure of a complete run; None where it has none."""
+    value = ending.metrics.get(metric)
+    usable = isinstance(value, int | float) and math.isfinite(value)
+    return float(value) if usable and value is not None else None
+
+
+def objective(endings: list[Ending], metric: str, seeds: int) -> float | None:
+    """The mean over all seeds of a trial; None unless each of them has a figure."""
+    values = [figure(ending, metric) for ending in endings]
+    found = [value for value in values if value is not None]
+    return math.fsum(found) / seeds if len(found) == len(values) == seeds else None
+
+
+FILE = "failures.jsonl"
+
+
+class Failures:
+    """The journal of one sweep: a line for each run that failed for good.
+
+    Args:
+        directory: the sweep's.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / FILE
+        self._known = dict(_read(self._path))
+
+    def of(self, run: Path) -> Ending | None:
+        """How a run failed, if it did."""
+        reason = self._known.get(_name(run))
+        return None if reason is None else Ending("failed", {}, reason)
+
+    def add(self, run: Path, ending: Ending) -> None:
+        """Remember, durably, that a run failed and would fail again."""
+        self._known[_name(run)] = ending.reason
+        line = json.dumps({"run": _name(run), "reason": ending.reason}) + "\n"
+        with self._path.open("a") as file:
+            # A kill may have cut the last line short: what follows it stands on its own.
+            file.write(line if _ends_whole(self._path) else f"\n{line}")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _name(run: Path) -> str:
+    return "/".join(run.parts[-3:])
+
+
+def _ends_whole(path: Path) -> bool:
+    return not path.stat().st_size or path.read_bytes().endswith(b"\n")
+
+
+def _read(path: Path) -> list[tuple[str, str]]:
+    lines = []
+    for text in path.read_text(errors="replace").splitlines() if path.exists() else ():
+        try:
+            line = json.loads(text)
+            lines.append((str(line["run"]), str(line["reason"])))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return lines
 
 
 class Trial(NamedTuple):

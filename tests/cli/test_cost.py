@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from research.cli.cost import cost_of, product_cost
+from research.cli.commands.explain import cost_of, product_cost
 
 
 def shape(*sizes):

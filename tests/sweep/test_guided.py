@@ -12,12 +12,10 @@ from research.engine.interrupts import StopRequest
 from research.errors import Damaged, Stopped
 from research.sweep import search as search_module
 from research.sweep.drive import drive
-from research.sweep.jobs import Job
-from research.sweep.outcome import Ending, Exited
 from research.sweep.search import Guided, Listed, best_of
 from research.sweep.space import Choices, Interval
 from research.sweep.study import FILE, Study, require_optuna
-from research.sweep.trial import Trial
+from research.sweep.trial import Ending, Exited, Job, Trial
 
 SPACE = {"rate": Interval(1e-4, 1e-1, log=True, whole=False), "width": Choices((8, 16))}
 STEPS = 40

@@ -6,10 +6,18 @@ import json
 
 import pytest
 
-from research.sweep.failures import FILE, Failures
-from research.sweep.jobs import Job
-from research.sweep.outcome import Ending, Exited, figure, last_words, objective
-from research.sweep.trial import Trial, outcome_of
+from research.sweep.trial import (
+    FILE,
+    Ending,
+    Exited,
+    Failures,
+    Job,
+    Trial,
+    figure,
+    last_words,
+    objective,
+    outcome_of,
+)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.sweep.points import (
+from research.sweep.space import (
+    Choices,
+    Interval,
     draw,
     draw_fresh,
     grid_points,
@@ -18,7 +20,6 @@ from research.sweep.points import (
     random_points,
     share,
 )
-from research.sweep.space import Choices, Interval
 
 choices = st.lists(st.integers(0, 50), min_size=1, max_size=4, unique=True).map(
     lambda values: Choices(tuple(values))

@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
 
-from research.sweep import suggest
-from research.sweep.points import key_of
-from research.sweep.space import Choices, Interval
+from research.sweep import study
+from research.sweep.space import Choices, Interval, key_of
 from research.sweep.study import require_optuna
 
 SPACE = {
@@ -41,8 +40,8 @@ def ended(point, value, reports=None):
     return create_trial(
         state=TrialState.COMPLETE,
         value=value,
-        params=suggest.to_params(SPACE, point),
-        distributions=suggest.distributions(SPACE),
+        params=study.to_params(SPACE, point),
+        distributions=study.distributions(SPACE),
         intermediate_values=reports or {},
     )
 
@@ -50,7 +49,7 @@ def ended(point, value, reports=None):
 def search(seed, count, refuse=allow):
     history, points = [], []
     for _ in range(count):
-        point = suggest.next_point(SPACE, history, seed=seed, maximize=False, refuse=refuse)
+        point = study.next_point(SPACE, history, seed=seed, maximize=False, refuse=refuse)
         points.append(point)
         history.append(ended(point, value_of(point)))
     return points
@@ -65,7 +64,7 @@ def test_the_same_seed_and_history_give_the_same_points_and_the_later_ones_are_b
     assert np.mean([value_of(p) for p in points[14:]]) < first
     # Negative control: with other figures in its history it goes another way.
     history = [ended(point, -value_of(point)) for point in points[:12]]
-    other = suggest.next_point(SPACE, history, seed=0, maximize=False, refuse=allow)
+    other = study.next_point(SPACE, history, seed=0, maximize=False, refuse=allow)
     assert other != points[12]
 
 
@@ -77,12 +76,12 @@ def test_refused_points_are_not_suggested_and_a_small_space_comes_to_an_end() ->
     history = []
     small = {"flag": SPACE["flag"]}
     for _ in range(2):
-        point = suggest.next_point(small, history, seed=0, maximize=True, refuse=allow)
+        point = study.next_point(small, history, seed=0, maximize=True, refuse=allow)
         history.append(
-            create_trial(value=1.0, params=suggest.to_params(small, point),
-                         distributions=suggest.distributions(small))
+            create_trial(value=1.0, params=study.to_params(small, point),
+                         distributions=study.distributions(small))
         )  # fmt: skip
-    end = suggest.next_point(small, history, seed=0, maximize=True, refuse=allow)
+    end = study.next_point(small, history, seed=0, maximize=True, refuse=allow)
     assert end == "every point of the space has been tried"
 
 
@@ -94,7 +93,7 @@ def test_a_point_comes_back_from_optunas_terms(data) -> None:
         "widths": data.draw(st.sampled_from(SPACE["widths"].values)),
         "flag": data.draw(st.booleans()),
     }
-    assert suggest.to_point(SPACE, suggest.to_params(SPACE, point)) == point
+    assert study.to_point(SPACE, study.to_params(SPACE, point)) == point
 
 
 curves = st.lists(st.lists(st.floats(-10, 10), min_size=4, max_size=4), min_size=1, max_size=9)
@@ -117,11 +116,11 @@ def test_giving_up_is_the_median_rule(others, own, maximize, seed_index) -> None
     at = len(own) - 1
     median = float(np.median([curve[at] for curve in others]))
     expected = (
-        len(others) >= suggest.STARTUP_TRIALS
-        and places[at] % 1000 >= suggest.WARMUP_PERCENT
+        len(others) >= study.STARTUP_TRIALS
+        and places[at] % 1000 >= study.WARMUP_PERCENT
         and sign * max(own, key=lambda v: sign * v) < sign * median
     )
-    assert suggest.gives_up(history, before | reports, maximize=maximize) == expected
+    assert study.gives_up(history, before | reports, maximize=maximize) == expected
 
 
 def test_nothing_is_given_up_at_its_very_end_or_before_it_has_figures() -> None:
@@ -129,15 +128,15 @@ def test_nothing_is_given_up_at_its_very_end_or_before_it_has_figures() -> None:
         create_trial(state=TrialState.COMPLETE, value=0.0, params={}, distributions={},
                      intermediate_values={50: 1.0, 100: 1.0}) for _ in range(6)
     ]  # fmt: skip
-    assert suggest.gives_up(history, {50: 0.0}, maximize=True)
-    assert not suggest.gives_up(history, {100: 0.0}, maximize=True)
-    assert not suggest.gives_up(history, {}, maximize=True)
+    assert study.gives_up(history, {50: 0.0}, maximize=True)
+    assert not study.gives_up(history, {100: 0.0}, maximize=True)
+    assert not study.gives_up(history, {}, maximize=True)
 
 
 def test_places_are_shares_of_the_way() -> None:
-    assert [suggest.place_of(step, 40, 0) for step in (0, 10, 40)] == [0, 25, 100]
-    assert suggest.place_of(500, 1000, 2) == 2050
-    assert suggest.place_of(0, 0, 0) == 0
+    assert [study.place_of(step, 40, 0) for step in (0, 10, 40)] == [0, 25, 100]
+    assert study.place_of(500, 1000, 2) == 2050
+    assert study.place_of(0, 0, 0) == 0
 
 
 def test_optuna_stays_silent() -> None:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import csv
 import io
 
-from research.sweep.jobs import Job
-from research.sweep.outcome import Ending
+from research.sweep.results import print_table, report_row, spell_csv
 from research.sweep.search import best_of, ranked
-from research.sweep.show import print_table
-from research.sweep.table import report_row, spell_csv
-from research.sweep.trial import Trial, outcome_of
+from research.sweep.trial import Ending, Job, Trial, outcome_of
 
 
 def make(tmp_path, number, values, reason=""):

@@ -1,18 +1,22 @@
-"""`report`: runs as one page that opens in any browser."""
+"""`report`: runs as one page that opens in any browser; the end of a run writes one by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from research.cli.reporting import REPORT, about_experiments
+from research.engine.directory import LEDGER_FILE
 from research.errors import Exit, Mistake
+from research.options.catalog import catalog
 from research.options.command import Command, Context, OnRuns, Outcome, parse
 from research.options.ranges import PATH
 from research.options.terminal import make_console
 from research.runs.names import RUN, find_run
+
+if TYPE_CHECKING:
+    from research.report.page import About
 
 
 @dataclass(frozen=True)
@@ -93,3 +97,54 @@ COMMAND = Command(
     execute=execute,
     works=True,
 )
+
+
+REPORT = "report.html"
+"""The report's name in a run's directory."""
+
+
+class Notes(Protocol):
+    """Whoever is told."""
+
+    def note(self, text: str) -> None:
+        """Something that a person should know."""
+
+
+def about_experiments(root: Path) -> dict[str, About]:
+    """What each named experiment's file says of it, without importing it."""
+    from research.report.page import About
+
+    return {entry.name: About(entry.summary, entry.expected) for entry in catalog(root)}
+
+
+def keep_report(result: Mapping[str, Any], notes: Notes, root: Path) -> None:
+    """Write the report of a complete run into its directory, unless one as new as it is there.
+
+    Args:
+        result: the content of the run's `result.json`.
+        notes: is told where it lies, or why there is none.
+        root: the folder that holds `experiments/`.
+    """
+    directory = Path(result["run_dir"])
+    path = directory / REPORT
+    try:
+        if not result.get("complete") or _is_new(path, directory):
+            return
+        from research.report.page import write_report
+
+        write_report([directory], path, about_experiments(root))
+    except Exception as error:
+        notes.note(
+            f"no report was written ({type(error).__name__}: {error}); the run is whole, and "
+            f"`python launch.py report {directory}` tries again"
+        )
+        return
+    notes.note(f"the report of this run is {path}")
+
+
+def _is_new(path: Path, directory: Path) -> bool:
+    """Whether a report was written after all that it shows."""
+    if not path.exists():
+        return False
+    sources = [directory / LEDGER_FILE, *directory.glob("artifacts/*")]
+    return all(path.stat().st_mtime >= each.stat().st_mtime for each in sources)

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from research.cli.display import Display
-from research.cli.joining import follow_run
-from research.cli.launching import launched, settle
-from research.cli.together import run_together
+from research.cli.launching import follow_run, launched, run_together, settle
 from research.errors import Exit
 from research.options.command import Argument, Command, Context, Outcome, parse
 from research.options.configure import added_since
