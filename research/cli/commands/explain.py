@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-import jax
-
 from research.cli.commands.run import more, read
 from research.errors import Mistake
 from research.options.command import Command, Context, Outcome
@@ -236,6 +234,8 @@ class Cost(NamedTuple):
 
 def cost_of(function: Any, *shapes: Any) -> Cost:
     """Compile `function` for arguments of these shapes, without running it, and read its cost."""
+    import jax
+
     compiled = jax.jit(function).lower(*shapes).compile()
     analysis = compiled.cost_analysis() or {}
     if isinstance(analysis, list):
