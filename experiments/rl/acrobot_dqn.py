@@ -7,7 +7,7 @@ Settings follow rl-baselines3-zoo. The evaluation plays 64 episodes with the bes
 (`episode_return`) and 64 with the last ε (`stochastic_episode_return`).
 
 Run: python launch.py run rl/acrobot_dqn
-Expected: evaluation episode_return -73.4 over 8 seeds (rl-baselines3-zoo: -76.6)
+Expected: evaluation episode_return -73.8 over 8 seeds (rl-baselines3-zoo: -76.6)
 Time: 2 min
 """
 
