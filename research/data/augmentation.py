@@ -1,38 +1,16 @@
 """Random changes to images, as pure functions of (image, key) on the device.
 
-Each takes one image `[height, width, channels]` and one key, and keeps the dtype; `over_batch`
-gives every image of a batch its own key. What comes in from outside the image is zero.
+Each takes one image `[height, width, channels]` and one key, and keeps the dtype. What comes in
+from outside the image is zero.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.ndimage import map_coordinates
 
 from research.engine.experiment import Key
-
-Augmentation: TypeAlias = Callable[[jax.Array, Key], jax.Array]
-"""(image `[height, width, channels]`, key) -> image."""
-
-
-def over_batch(augmentation: Augmentation, images: jax.Array, key: Key) -> jax.Array:
-    """Each of `images` `[batch, height, width, channels]` changed by a key of its own."""
-    return jax.vmap(augmentation)(images, jax.random.split(key, len(images)))
-
-
-def compose(*augmentations: Augmentation) -> Augmentation:
-    """One after the other, each with a key of its own."""
-
-    def composed(image: jax.Array, key: Key) -> jax.Array:
-        for number, augmentation in enumerate(augmentations):
-            image = augmentation(image, jax.random.fold_in(key, number))
-        return image
-
-    return composed
 
 
 def shift(image: jax.Array, key: Key, pixels: int) -> jax.Array:
@@ -54,31 +32,9 @@ def crop(image: jax.Array, key: Key, size: tuple[int, ...]) -> jax.Array:
     return jax.lax.dynamic_slice(image, (row, column, 0), (*size, image.shape[2]))
 
 
-def pad_and_crop(image: jax.Array, key: Key, padding: int) -> jax.Array:
-    """A window of the image's own size from the image mirrored at its edges by `padding`.
-
-    As used for CIFAR: He et al., "Deep Residual Learning", 2016, section 4.2, with reflection.
-    """
-    padded = jnp.pad(image, ((padding, padding), (padding, padding), (0, 0)), mode="reflect")
-    return crop(padded, key, image.shape[:2])
-
-
 def flip(image: jax.Array, key: Key) -> jax.Array:
     """Mirrored left to right, or not, each with probability 1/2."""
     return jnp.where(jax.random.bernoulli(key), image[:, ::-1], image)
-
-
-def cutout(image: jax.Array, key: Key, size: int) -> jax.Array:
-    """A square of `size` pixels set to zero, its middle uniform in the image; it may stick out.
-
-    Source: DeVries and Taylor, "Improved Regularization of CNNs with Cutout", 2017, section 3.
-    """
-    height, width, _ = image.shape
-    row, column = jax.random.randint(key, (2,), 0, jnp.array([height, width]))
-    rows = jnp.arange(height) - row + size // 2
-    columns = jnp.arange(width) - column + size // 2
-    inside = ((rows >= 0) & (rows < size))[:, None] & ((columns >= 0) & (columns < size))[None]
-    return jnp.where(inside[..., None], jnp.zeros((), image.dtype), image)
 
 
 def rotate_scale_and_shift(

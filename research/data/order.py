@@ -106,29 +106,14 @@ def shuffled_rows(examples: int, batch_size: int, last: Last = "drop") -> RowsOf
 
     def rows(key: Key, step: jax.Array) -> Rows:
         step = jnp.asarray(step, jnp.int32)
-        place, weight = _places(examples, batch_size, step % steps)
+        # Counted within the batch: a place past the end could pass int32.
+        first = (step % steps) * batch_size
+        offset = jnp.arange(batch_size, dtype=jnp.int32)
+        inside = offset < examples - first
+        place, weight = jnp.where(inside, first + offset, 0), inside.astype(jnp.float32)
         return Rows(permute(jax.random.fold_in(key, step // steps), place, examples), weight)
 
     return rows
-
-
-def sequential_rows(examples: int, batch_size: int, last: Last = "drop") -> RowsOf:
-    """Rows in file order, the same in each epoch; otherwise as `shuffled_rows`."""
-    steps = steps_per_epoch(examples, batch_size, last)
-
-    def rows(key: Key, step: jax.Array) -> Rows:
-        del key
-        return Rows(*_places(examples, batch_size, jnp.asarray(step, jnp.int32) % steps))
-
-    return rows
-
-
-def _places(examples: int, batch_size: int, batch_index: jax.Array) -> tuple[jax.Array, jax.Array]:
-    # Counted within the batch: `batch_index * batch_size + offset` could pass int32 at the end.
-    first = batch_index * batch_size
-    offset = jnp.arange(batch_size, dtype=jnp.int32)
-    inside = offset < examples - first
-    return jnp.where(inside, first + offset, 0), inside.astype(jnp.float32)
 
 
 def in_file_order(examples: int, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

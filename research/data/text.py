@@ -72,11 +72,11 @@ def _no_text_file(text: str) -> str:
     return f"there is no file {text}" if text.startswith(("/", "./", "../", "~")) else ""
 
 
-class Vocabulary(NamedTuple):
+class Alphabet(NamedTuple):
     """The characters that a text is made of.
 
     Attributes:
-        symbols: each once; the number of a character is its place.
+        symbols: each once; a character's token is its place among them.
         lower: whether text is made lower-case before it is read.
     """
 
@@ -88,7 +88,7 @@ class Vocabulary(NamedTuple):
         return len(self.symbols)
 
     def encode(self, text: str, whose: str = "the text") -> np.ndarray:
-        """Its characters' numbers, uint16 `[characters]`.
+        """The tokens of its characters, uint16 `[characters]`.
 
         Raises:
             Mistake: a character is not in the vocabulary.
@@ -110,16 +110,16 @@ class Vocabulary(NamedTuple):
             )
         return found.astype(np.uint16)
 
-    def decode(self, numbers: np.ndarray) -> str:
-        """The text of numbers, `[characters]`."""
-        return "".join(self.symbols[number] for number in np.asarray(numbers).tolist())
+    def decode(self, tokens: np.ndarray) -> str:
+        """The text of tokens `[characters]`."""
+        return "".join(self.symbols[token] for token in np.asarray(tokens).tolist())
 
     def digest(self) -> str:
         """SHA-256 (hex) of the characters in order, and of whether text is made lower-case."""
         return hashlib.sha256(f"{int(self.lower)}{self.symbols}".encode()).hexdigest()
 
 
-def vocabulary_of(text: str, lower: bool = False) -> Vocabulary:
+def alphabet_of(text: str, lower: bool = False) -> Alphabet:
     """The characters of a text in the order of their code points.
 
     Args:
@@ -127,7 +127,7 @@ def vocabulary_of(text: str, lower: bool = False) -> Vocabulary:
             known of it beforehand.
         lower: whether it is made lower-case.
     """
-    return Vocabulary("".join(sorted(set(text.lower() if lower else text))), lower)
+    return Alphabet("".join(sorted(set(text.lower() if lower else text))), lower)
 
 
 Unit: TypeAlias = Literal["words", "characters"]
@@ -140,7 +140,7 @@ PADDING, START, END, UNKNOWN = range(4)
 """What fills up a row, what a text begins and ends with, and what is in no vocabulary."""
 
 SIGNS = ("", "[start]", "[end]", "[unknown]")
-"""How these are shown."""
+"""How these four special tokens are spelled."""
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 """Letters and digits, with apostrophes between them: whatever else there is, punctuation and
@@ -148,12 +148,12 @@ inverted marks, separates words and is left out."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Tokens:
-    """A vocabulary.
+class Vocabulary:
+    """The words or characters that are known, and the token of each: a small integer.
 
     Attributes:
-        symbols: words or characters, each once; the first has number 4. A stretch of words may be
-            a symbol too.
+        symbols: words or characters, each once; the first is token 4, after the four special
+            tokens. A stretch of words may be a symbol too.
         unit: which of the two. Words are lower-case.
     """
 
@@ -161,13 +161,13 @@ class Tokens:
     unit: Unit
 
     def __len__(self) -> int:
-        """How many numbers there are, with the four signs."""
+        """How many tokens there are, the special ones among them."""
         return len(SIGNS) + len(self.symbols)
 
     @functools.cached_property
-    def numbers(self) -> dict[str, int]:
-        """Symbol -> number."""
-        return {symbol: number for number, symbol in enumerate(self.symbols, len(SIGNS))}
+    def tokens(self) -> dict[str, int]:
+        """Symbol -> token."""
+        return {symbol: token for token, symbol in enumerate(self.symbols, len(SIGNS))}
 
     def digest(self) -> str:
         """SHA-256 (hex) of the symbols in order, and of the unit."""
@@ -178,7 +178,7 @@ class Tokens:
 
     def unknown(self, text: str) -> list[str]:
         """What a text has that is not in the vocabulary, in its order, each once."""
-        return [*dict.fromkeys(part for part in cut(text, self.unit) if part not in self.numbers)]
+        return [*dict.fromkeys(part for part in cut(text, self.unit) if part not in self.tokens)]
 
     def rows(
         self,
@@ -188,18 +188,18 @@ class Tokens:
         *,
         end: bool = False,
     ) -> np.ndarray:
-        """Texts as rows of numbers, padded at their ends, and cut where they are longer.
+        """Texts as rows of tokens, padded at their ends, and cut where they are longer.
 
         Args:
             texts: parts of each, as `cut` gives; `UNKNOWN` stands for one that is no symbol.
-            length: numbers in a row, at least 1.
+            length: tokens in a row, at least 1.
             kept: which parts of a longer text.
             end: whether `END` follows each text (where there is room).
 
         Returns:
             uint16 `[texts, length]`, or int32 where there are more symbols.
         """
-        find = self.numbers.get
+        find = self.tokens.get
         made = []
         for parts in texts:
             few = parts[:length] if kept == "first" else parts[-length:]
@@ -207,34 +207,33 @@ class Tokens:
         return self._padded(made, length)
 
     def bags(self, texts: Iterable[Iterable[str]]) -> np.ndarray:
-        """Which of its symbols a text holds, each once, rising; without what is unknown.
+        """The tokens of the symbols that a text holds, each once, rising; without what is unknown.
 
         Returns:
             uint16 or int32 `[texts, most]`, as long as the fullest bag needs, padded at their ends.
         """
-        find = self.numbers.get
+        find = self.tokens.get
         made = [sorted({find(part, UNKNOWN) for part in text} - {UNKNOWN}) for text in texts]
         return self._padded(made, max(map(len, made), default=0))
 
-    def spell(self, numbers: np.ndarray | Sequence[int]) -> list[str]:
-        """The parts that numbers stand for, up to the first `END`; padding is left out."""
+    def spell(self, tokens: np.ndarray | Sequence[int]) -> list[str]:
+        """The parts that tokens stand for, up to the first `END`; padding is left out."""
         parts = []
-        for number in np.asarray(numbers).tolist():
-            if number == END:
+        for token in np.asarray(tokens).tolist():
+            if token == END:
                 break
-            if number != PADDING:
-                parts.append(
-                    SIGNS[number] if number < len(SIGNS) else self.symbols[number - len(SIGNS)]
-                )
+            if token != PADDING:
+                special = token < len(SIGNS)
+                parts.append(SIGNS[token] if special else self.symbols[token - len(SIGNS)])
         return parts
 
-    def decode(self, numbers: np.ndarray | Sequence[int]) -> str:
+    def decode(self, tokens: np.ndarray | Sequence[int]) -> str:
         """The text that they stand for."""
-        return ("" if self.unit == "characters" else " ").join(self.spell(numbers))
+        return ("" if self.unit == "characters" else " ").join(self.spell(tokens))
 
-    def _padded(self, numbers: Sequence[Sequence[int]], length: int) -> np.ndarray:
+    def _padded(self, rows: Sequence[Sequence[int]], length: int) -> np.ndarray:
         dtype = np.uint16 if len(self) <= 2**16 else np.int32
-        return pad(numbers, max(1, length), dtype)
+        return pad(rows, max(1, length), dtype)
 
 
 def cut(text: str, unit: Unit) -> list[str]:
@@ -242,16 +241,16 @@ def cut(text: str, unit: Unit) -> list[str]:
     return [*text] if unit == "characters" else WORD.findall(text.lower())
 
 
-def commonest(texts: Iterable[Iterable[str]], unit: Unit, most: int | None = None) -> Tokens:
+def commonest(texts: Iterable[Iterable[str]], unit: Unit, most: int | None = None) -> Vocabulary:
     """The vocabulary of texts, the most frequent first and equals in the order of their letters.
 
     Args:
         texts: parts of each: of the training split alone, for others are not known beforehand.
         unit: what they are.
-        most: symbols at most, without the four signs; no limit if None.
+        most: symbols at most, beside the special tokens; no limit if None.
     """
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(text)
     ordered = sorted(counts, key=lambda part: (-counts[part], part))
-    return Tokens(tuple(ordered[:most]), unit)
+    return Vocabulary(tuple(ordered[:most]), unit)

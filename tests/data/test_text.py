@@ -17,17 +17,17 @@ from research.data.text import (
     SIGNS,
     UNKNOWN,
     WORD,
-    Tokens,
+    Alphabet,
     Vocabulary,
+    alphabet_of,
     commonest,
     cut,
     read_text,
-    vocabulary_of,
 )
 from research.errors import Mistake
 from research.sequence.classification.reviews import ngrams
 
-WORDS = Tokens(("me", "gusta", "el"), "words")
+WORDS = Vocabulary(("me", "gusta", "el"), "words")
 SENTENCE = st.text(st.sampled_from("aAbcé 1'’._-\n¿")) | st.text(
     st.characters(exclude_categories=("Cs",)), max_size=40
 )
@@ -104,7 +104,7 @@ def test_a_row_that_is_cut_has_no_end():
 
 @given(st.lists(TEXT, max_size=5), st.integers(1, 6), st.sampled_from(["first", "last"]))
 def test_rows_are_cut_or_padded_at_their_ends(texts, length, kept):
-    rows = Tokens(("b", "a"), "words").rows(texts, length, kept)
+    rows = Vocabulary(("b", "a"), "words").rows(texts, length, kept)
     assert rows.shape == (len(texts), length) and rows.dtype == np.uint16
     numbers = {"b": 4, "a": 5}
     for row, text in zip(rows, texts, strict=True):
@@ -115,7 +115,7 @@ def test_rows_are_cut_or_padded_at_their_ends(texts, length, kept):
 
 @given(st.lists(TEXT, min_size=1, max_size=5))
 def test_a_bag_holds_what_scikit_learn_counts(texts):
-    vocabulary = Tokens(("a", "b a", "c", "d"), "words")
+    vocabulary = Vocabulary(("a", "b a", "c", "d"), "words")
     bags = vocabulary.bags([ngrams(text, 2) for text in texts])
     counter = CountVectorizer(
         token_pattern=WORD.pattern,
@@ -132,19 +132,19 @@ def test_a_bag_holds_what_scikit_learn_counts(texts):
 
 
 def test_nothing_known_makes_an_empty_bag():
-    assert Tokens(("a",), "words").bags([["b"], []]).tolist() == [[PADDING], [PADDING]]
+    assert Vocabulary(("a",), "words").bags([["b"], []]).tolist() == [[PADDING], [PADDING]]
 
 
 @pytest.mark.parametrize(("words", "dtype"), [(2**16 - 4, np.uint16), (2**16 - 3, np.int32)])
 def test_numbers_fit_their_dtype(words, dtype):
-    vocabulary = Tokens(tuple(map(str, range(words))), "words")
+    vocabulary = Vocabulary(tuple(map(str, range(words))), "words")
     rows = vocabulary.rows([[str(words - 1)]], 1)
     assert rows.dtype == dtype and rows[0, 0] == len(vocabulary) - 1
 
 
 def test_the_digest_is_that_of_the_symbols_in_order():
     digests = {
-        Tokens(symbols, unit).digest()
+        Vocabulary(symbols, unit).digest()
         for symbols, unit in [
             (("a", "b"), "words"), (("b", "a"), "words"), (("a",), "words"), (("ab",), "words"),
             (("a", "b"), "characters"),
@@ -154,7 +154,7 @@ def test_the_digest_is_that_of_the_symbols_in_order():
 
 
 def test_a_symbol_may_hold_what_parts_symbols_in_the_digest():
-    whole, parts = (Tokens(symbols, "words").digest() for symbols in (("a\0b",), ("a", "b")))
+    whole, parts = (Vocabulary(symbols, "words").digest() for symbols in (("a\0b",), ("a", "b")))
     assert whole != parts
 
 
@@ -163,7 +163,7 @@ CHARACTERS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1)
 
 @given(CHARACTERS)
 def test_a_text_comes_back(text):
-    vocabulary = vocabulary_of(text)
+    vocabulary = alphabet_of(text)
     numbers = vocabulary.encode(text)
     assert vocabulary.decode(numbers) == text
     assert numbers.dtype == np.uint16 and set(numbers.tolist()) == set(range(len(vocabulary)))
@@ -171,22 +171,22 @@ def test_a_text_comes_back(text):
 
 @given(CHARACTERS)
 def test_lower_case_is_what_python_makes_of_it(text):
-    vocabulary = vocabulary_of(text, lower=True)
+    vocabulary = alphabet_of(text, lower=True)
     assert vocabulary.decode(vocabulary.encode(text)) == text.lower()
 
 
 def test_order_is_that_of_the_symbols_and_part_of_the_digest():
-    assert Vocabulary("ba").encode("abba").tolist() == [1, 0, 0, 1]
-    digests = {Vocabulary(*each).digest() for each in (("ab",), ("ba",), ("ab", True))}
+    assert Alphabet("ba").encode("abba").tolist() == [1, 0, 0, 1]
+    digests = {Alphabet(*each).digest() for each in (("ab",), ("ba",), ("ab", True))}
     assert len(digests) == 3
-    assert Vocabulary("ab").digest() == vocabulary_of("bab").digest()
+    assert Alphabet("ab").digest() == alphabet_of("bab").digest()
 
 
 def test_an_unseen_character_is_told():
     with pytest.raises(Mistake, match=r"the prompt has characters .* 'x', 'é'\. It knows 'a' 'b'"):
-        vocabulary_of("ab").encode("axéb", "the prompt")
+        alphabet_of("ab").encode("axéb", "the prompt")
     with pytest.raises(Mistake, match=r"never seen: '\\udcff'"):
-        vocabulary_of("ab").encode("a\udcff", "the prompt")
+        alphabet_of("ab").encode("a\udcff", "the prompt")
 
 
 def test_the_embedded_text_needs_no_network():

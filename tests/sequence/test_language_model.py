@@ -13,7 +13,7 @@ import pytest
 
 from research.data.sequences import contiguous_rows
 from research.data.sources import ArraySource
-from research.data.text import Vocabulary
+from research.data.text import Alphabet
 from research.engine.experiment import Data, traced
 from research.errors import Mistake
 from research.optimization.supervised import Fitting
@@ -39,7 +39,7 @@ def _model(windows, embedding=0, cell="lstm"):
     row = ArraySource("rows", {"symbol": text[None]})
     data = Data({"validation": row}, evaluation_batch_size=1)
     experiment = make_language_model(
-        RecurrentLanguageModel(batch_size=BATCH, window=WINDOW), net, Vocabulary("abcde"), data,
+        RecurrentLanguageModel(batch_size=BATCH, window=WINDOW), net, Alphabet("abcde"), data,
         Fitting(12, "sgd"), windows=windows, evaluate_every=4,
     )  # fmt: skip
     return net, text, experiment, jax.jit(experiment.init)(jax.random.key(0), traced(RATES))
@@ -116,7 +116,7 @@ def test_the_ledger_tells_texts_apart_that_are_the_same_numbers():
     splits = dict.fromkeys(("train", "validation", "test"), part)
 
     def digests(symbols):
-        sources = text_sources(RecurrentLanguageModel(window=9), Texts(Vocabulary(symbols), splits))
+        sources = text_sources(RecurrentLanguageModel(window=9), Texts(Alphabet(symbols), splits))
         return [source.digest() for source in sources.values()]
 
     assert digests("abc") == digests("abc")

@@ -158,7 +158,7 @@ def test_words_of_validation_and_test_alone_are_unknown(name):
     corpus = _corpus(config, train, Reviews(["unheard of film"] * 2, np.int32([0, 1])))
     assert {"held", "unheard", "of"}.isdisjoint(corpus.vocabulary.symbols)
     row = corpus.sources["test"].load()["token"][0]
-    film = corpus.vocabulary.numbers["film"]
+    film = corpus.vocabulary.tokens["film"]
     known = row[row != PADDING].tolist()
     assert known == ([film] if name == "bag" else [UNKNOWN, UNKNOWN, film])
     assert {part: len(texts) for part, texts in corpus.texts.items()} == {

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.data.text import Vocabulary
+from research.data.text import Alphabet
 from research.sequence.characters import writing
 from research.sequence.characters.character_net import CharacterNet
 from research.sequence.characters.writing import Sampling, Writer, choose, write
@@ -61,7 +61,7 @@ def model():
         logits, memory = net.apply(state, numbers, memory)
         return memory, logits[:, -1]
 
-    return net, params, Writer(Vocabulary("abcd"), net.resting, read)
+    return net, params, Writer(Alphabet("abcd"), net.resting, read)
 
 
 def _text(model, length, taste=None, key=0, prompt=((0, 1, 2),)):

@@ -9,7 +9,7 @@ import numpy as np
 
 from research.data.sequences import split_by_time, windows_in
 from research.data.sources import ArraySource
-from research.data.text import Vocabulary, is_file, read_text, vocabulary_of
+from research.data.text import Alphabet, alphabet_of, is_file, read_text
 from research.options.config import Config
 from research.options.ranges import COUNT, PATH
 
@@ -49,7 +49,7 @@ class Texts(NamedTuple):
         splits: name -> uint16 `[characters]`.
     """
 
-    vocabulary: Vocabulary
+    vocabulary: Alphabet
     splits: dict[str, np.ndarray]
 
 
@@ -61,10 +61,10 @@ def read_texts(config: TextConfig) -> Texts:
     """
     if config.cut == "published":
         parts = {split: read_text(config.text, split) for split in SHARES}
-        vocabulary = vocabulary_of("".join(parts.values()), config.lower)
+        vocabulary = alphabet_of("".join(parts.values()), config.lower)
         return Texts(vocabulary, {name: vocabulary.encode(part) for name, part in parts.items()})
     text = read_text(config.text)
-    vocabulary = vocabulary_of(text, config.lower)
+    vocabulary = alphabet_of(text, config.lower)
     tokens = vocabulary.encode(text)
     spans = split_by_time(len(tokens), SHARES, gap=config.window + 1)
     return Texts(vocabulary, {name: tokens[slice(*span)] for name, span in spans.items()})

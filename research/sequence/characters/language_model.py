@@ -12,7 +12,7 @@ import optax
 
 from research.data.order import steps_per_epoch
 from research.data.sequences import contiguous_rows, overlapping_rows, windows_in
-from research.data.text import Vocabulary
+from research.data.text import Alphabet
 from research.engine import metrics
 from research.engine.experiment import (
     Batch,
@@ -139,10 +139,10 @@ class RecurrentLanguageModel(LanguageModel):
     def make_to_use(self, needs: Needs) -> Experiment:
         """The model without its text."""
         windows = 1 if self.stateful else None
-        return self._make(Vocabulary(**needs["vocabulary"]), None, 0, windows)
+        return self._make(Alphabet(**needs["vocabulary"]), None, 0, windows)
 
     def _make(
-        self, vocabulary: Vocabulary, data: Data | None, epoch: int, windows: int | None
+        self, vocabulary: Alphabet, data: Data | None, epoch: int, windows: int | None
     ) -> Experiment:
         units = (self.units,) * self.layers
         return make_language_model(
@@ -204,9 +204,9 @@ class TransformerLanguageModel(LanguageModel):
 
     def make_to_use(self, needs: Needs) -> Experiment:
         """The model without its text."""
-        return self._make(Vocabulary(**needs["vocabulary"]), None)
+        return self._make(Alphabet(**needs["vocabulary"]), None)
 
-    def _make(self, vocabulary: Vocabulary, data: Data | None) -> Experiment:
+    def _make(self, vocabulary: Alphabet, data: Data | None) -> Experiment:
         warmup = min(self.warmup_steps, self.steps)
         return make_language_model(
             self,
@@ -224,7 +224,7 @@ class TransformerLanguageModel(LanguageModel):
 def make_language_model(
     config: LanguageModel,
     net: CharacterNet | CharacterTransformer,
-    vocabulary: Vocabulary,
+    vocabulary: Alphabet,
     data: Data | None,
     fitting: Fitting,
     *,

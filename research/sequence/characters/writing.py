@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.text import Vocabulary
+from research.data.text import Alphabet
 from research.engine.experiment import Glimpse, Key
 
 CHUNK = 128
@@ -30,7 +30,7 @@ class Writer(NamedTuple):
             follows the last character, float32 `[texts, vocabulary]`.
     """
 
-    vocabulary: Vocabulary
+    vocabulary: Alphabet
     resting: Callable[[int], Any]
     read: Callable[[Any, Any, jax.Array], tuple[Any, jax.Array]]
 

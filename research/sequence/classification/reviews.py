@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from research.data.sources import ArraySource
-from research.data.text import Kept, Tokens, commonest, cut
+from research.data.text import Kept, Vocabulary, commonest, cut
 from research.data.tfds_split import TfdsSplit
 from research.errors import Mistake
 
@@ -48,7 +48,7 @@ class Corpus(NamedTuple):
         texts: name of a split -> its reviews as they were written.
     """
 
-    vocabulary: Tokens
+    vocabulary: Vocabulary
     sources: dict[str, ArraySource]
     texts: dict[str, Sequence[str]]
 

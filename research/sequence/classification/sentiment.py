@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 
 from research.data.order import shuffled_rows, steps_per_epoch
-from research.data.text import Kept, Tokens
+from research.data.text import Kept, Vocabulary
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Data, Evaluation, Experiment, Needs
 from research.errors import Mistake
@@ -79,7 +79,9 @@ class SentimentClassification(SequenceClassification):
     def make_to_use(self, needs: Needs) -> Experiment:
         """The same without reviews to learn from."""
         kept = needs["vocabulary"]
-        return make_sentiment(self, Corpus(Tokens(tuple(kept["symbols"]), kept["unit"]), {}, {}))
+        return make_sentiment(
+            self, Corpus(Vocabulary(tuple(kept["symbols"]), kept["unit"]), {}, {})
+        )
 
 
 @dataclass(frozen=True)

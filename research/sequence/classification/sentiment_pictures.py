@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from research.data.text import SIGNS, Tokens
+from research.data.text import SIGNS, Vocabulary
 from research.engine.artifacts import Artifact, Confusion, Histogram, Passages
 from research.engine.experiment import Batch, Evaluation
 
@@ -77,7 +77,7 @@ def _shorten(text: str) -> str:
 
 
 def show_strongest(
-    weight: Any, vocabulary: Tokens, classes: tuple[str, str]
+    weight: Any, vocabulary: Vocabulary, classes: tuple[str, str]
 ) -> dict[str, Artifact]:
     """The tokens that count most for either class, with their weights.
 

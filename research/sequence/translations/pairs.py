@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from research.data.sources import ArraySource
-from research.data.text import Tokens, Unit, commonest, cut
+from research.data.text import Unit, Vocabulary, commonest, cut
 from research.engine.experiment import Needs
 
 
@@ -23,8 +23,8 @@ class Pair(NamedTuple):
         target_length: tokens of the longest target, its `END` among them.
     """
 
-    source: Tokens
-    target: Tokens
+    source: Vocabulary
+    target: Vocabulary
     source_length: int
     target_length: int
 
@@ -42,7 +42,7 @@ class Pair(NamedTuple):
 def needs_of(pair: Pair) -> Needs:
     """The pair as JSON values, for `pair_from`."""
     return {
-        name: dataclasses.asdict(value) if isinstance(value, Tokens) else value
+        name: dataclasses.asdict(value) if isinstance(value, Vocabulary) else value
         for name, value in pair._asdict().items()
     }
 
@@ -50,7 +50,8 @@ def needs_of(pair: Pair) -> Needs:
 def pair_from(needs: Needs) -> Pair:
     """The pair that a run kept."""
     source, target = (
-        Tokens(tuple(needs[name]["symbols"]), needs[name]["unit"]) for name in ("source", "target")
+        Vocabulary(tuple(needs[name]["symbols"]), needs[name]["unit"])
+        for name in ("source", "target")
     )
     return Pair(source, target, needs["source_length"], needs["target_length"])
 
