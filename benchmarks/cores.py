@@ -27,8 +27,8 @@ from benchmarks.table import machine, table
 from research.engine import compilation_cache, ledger
 from research.engine.environment import settle_environment
 from research.engine.program import Program
+from research.options.assembly import open_experiment
 from research.options.catalog import ROOT, catalog, load, resolve
-from research.options.opening import opened
 
 PROGRAMS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "PPO 4 × 128": ("rl/cartpole_ppo", settings(4)),
@@ -56,7 +56,9 @@ def measure(title: str, rounds: int, seconds: float, place: Path) -> list[str]:
     """One program's line."""
     name, fields = PROGRAMS[title]
     named = load(resolve(name, catalog()))
-    with opened(named, dataclasses.replace(named.config, **fields), "resident", ROOT) as ready:
+    with open_experiment(
+        named, dataclasses.replace(named.config, **fields), "resident", ROOT
+    ) as ready:
         items = ready.experiment.items_per_step
 
         def rate(way: str, number: int, until: int) -> tuple[float, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from research.engine.result import variants_of
 from research.engine.selection import rank
-from research.options.terminal import is_terminal, make_console
+from research.options.terminal import is_terminal, make_console, spell_bytes
 from research.runs.spelling import spell_field, spell_figure, spell_name
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def print_result(result: Mapping[str, Any], file: TextIO) -> None:
         ("seconds", f"{_number(result, 'seconds'):.1f}"),
         ("compiling", f"{_number(result, 'compile_seconds'):.1f} seconds"),
         ("speed", f"{_thousands(_number(result, 'items_per_second'))} items a second"),
-        ("memory", f"{_number(result, 'peak_memory_bytes') / 2**20:,.0f} MiB at most"),
+        ("memory", f"{spell_bytes(_number(result, 'peak_memory_bytes'))} at most"),
         ("digest", str(result.get("digest"))),
         ("directory", str(result.get("run_dir"))),
     ]  # fmt: skip

@@ -20,9 +20,9 @@ from research.cli.display import Display
 from research.cli.tensorboard import with_events
 from research.engine.interrupts import SIGNALS, answered
 from research.errors import Exit, Stopped
+from research.options.assembly import named_of, open_run
 from research.options.catalog import ROOT, Named
 from research.options.command import Context, Outcome
-from research.options.opening import named_of, opened_run
 from research.options.pace import Pace, slicing
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def settle(pace: Pace) -> Channel | None:
     return None
 
 
-def launched(
+def launch_run(
     named: Named,
     identity: Identity,
     directory: Path,
@@ -84,7 +84,7 @@ def launched(
     with (
         Display(sys.stderr, context.human) as display,
         with_events(display, wanted=pace.tensorboard) as observer,
-        opened_run(
+        open_run(
             named,
             identity,
             pace.data,
@@ -130,7 +130,7 @@ def follow_run(
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     named = named_of(identity, context.root)
-    with opened_run(
+    with open_run(
         named, identity, options.data, context.root, files=files, channel=channel
     ) as ready:
         complete = follow(ready.program, channel)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 from research.engine.directory import CHECKPOINTS, CONFIG_FILE, LEDGER_FILE, METRICS_FILE
 from research.engine.record import Silence
 from research.engine.result import Spread, spread
-from research.errors import Mistake
+from research.options.command import require
 from research.runs.files import lines_after, numbered, read_json
 from research.runs.members import figures_of
 
@@ -50,21 +50,6 @@ class Line(NamedTuple):
     time: float | None = None
 
 
-def check_package() -> None:
-    """Refuse where events cannot be written.
-
-    Raises:
-        Mistake: tensorboardX is not installed.
-    """
-    try:
-        import tensorboardX  # noqa: F401
-    except ImportError:
-        raise Mistake(
-            "--tensorboard needs the package tensorboardX: pip install tensorboardX "
-            "(metrics.jsonl holds the same figures without it)"
-        ) from None
-
-
 @contextmanager
 def with_events(observer: Observer, *, wanted: bool) -> Iterator[Observer]:
     """The observer, joined by one that writes events where that is wanted.
@@ -75,7 +60,8 @@ def with_events(observer: Observer, *, wanted: bool) -> Iterator[Observer]:
     if not wanted:
         yield observer
         return
-    check_package()
+    instead = " (metrics.jsonl holds the same figures without it)"
+    require("tensorboardX", "--tensorboard", instead)
     with Events() as events:
         yield cast("Observer", Together(observer, events))
 

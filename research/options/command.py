@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, NamedTuple, TextIO
 
-from research.errors import Exit
+from research.errors import Exit, Mistake
 from research.options.catalog import ROOT
 from research.options.options import Option, Scan, options_of, refuse, scan
 from research.options.ranges import PATH
@@ -161,6 +163,27 @@ def help_hint(command: Command, name: str = "") -> str:
     """Where a person finds what is right."""
     words = " ".join(word for word in ("python launch.py", command.name, name) if word)
     return f"See: {words} --help"
+
+
+def require(package: str, option: str, instead: str = "", pin: str = "") -> ModuleType:
+    """Import a package that an option needs.
+
+    Args:
+        package: its name.
+        option: as typed.
+        instead: what does without, as the end of the message.
+        pin: the versions that will do.
+
+    Raises:
+        Mistake: it is not installed.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        wanted = f"'{package}{pin}'" if pin else package
+        raise Mistake(
+            f"{option} needs {package}, which is not installed here: pip install {wanted}{instead}"
+        ) from None
 
 
 def spell_json(report: Mapping[str, Any]) -> str:

@@ -41,6 +41,15 @@ def cut(text: str, columns: int) -> str:
     return text if len(text) <= columns else f"{text[: max(columns - 1, 0)].rstrip()}…"
 
 
+def spell_bytes(size: float) -> str:
+    """`731 B`, `12.3 KiB`, `1.4 GiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:,.1f} TiB"
+
+
 _GAP = 2
 _LEAST = 12
 """Columns that a flexible column must have to be worth showing."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from research.engine.result import spread
 from research.errors import Exit, Mistake
-from research.options.command import Command, Context, Outcome, parse
+from research.options.command import Command, Context, Outcome, parse, require
 from research.options.ranges import PATH
 from research.options.terminal import make_console
 from research.runs.names import RUN
@@ -194,12 +194,7 @@ def _evaluate(actor: Reported, options: EvaluateOptions) -> tuple[EpisodeReturns
             f"evaluate: --in gymnasium: {name} is none of gymnasium's own that are the same here: "
             f"{', '.join(NAMES)}"
         )
-    try:
-        import gymnasium
-    except ImportError:
-        raise Mistake(
-            "evaluate: --in gymnasium needs gymnasium: pip install 'gymnasium>=1.2'"
-        ) from None
+    gymnasium = require("gymnasium", "evaluate: --in gymnasium", pin=">=1.2")
     played = play_in_gymnasium(actor.offer, actor.state, options.seed, options.episodes)
     return played, f"gymnasium {gymnasium.__version__}"
 

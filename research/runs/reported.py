@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from research.errors import Mistake
+from research.options.assembly import named_of
 from research.options.catalog import Named
 from research.options.command import Context, OnRuns
 from research.options.configure import config_from
 from research.options.convert import spell
 from research.options.help import PROGRAM
-from research.options.opening import named_of
 from research.options.pace import choice_problems, seed_problems
 from research.options.ranges import ANY_SEED, flag
 from research.runs.names import find_run

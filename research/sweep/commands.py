@@ -23,12 +23,11 @@ from research.sweep.launchers import (
     Launcher,
     LocalLauncher,
     Resources,
-    quiet_submitit,
     require_submitit,
 )
 from research.sweep.plan import Plan
 from research.sweep.request import PACE, Request, SweepOptions, extra_of, minutes_of, read
-from research.sweep.results import Progress, print_table, spell_ended
+from research.sweep.results import Progress, print_report, spell_ended
 from research.sweep.search import Guided, Listed, Search, best_of, counts, ranked
 from research.sweep.space import Point, is_axis, spell_space
 from research.sweep.study import Study, require_optuna
@@ -69,7 +68,6 @@ def sweep(tokens: Sequence[str], context: Context) -> Outcome:
         require_optuna()
     if options.slurm:
         require_submitit(options.slurm_cluster)
-        quiet_submitit()
     _check_pace(request)
     aim = _aim(request, context)
     planned = _plan(request, aim)
@@ -133,7 +131,7 @@ def _carry_out(
     report, best = _report(request, aim, recipe, directory, outcomes)
     write_file(directory / RESULT_FILE, json.dumps(report, indent=2) + "\n")
     write_file(directory / TABLE_FILE, results.spell_csv(report["trials"], aim.metric))
-    print_table(report, best, context.human)
+    print_report(report, best, context.human)
     if stopped is not None:
         raise StoppedSweep(stopped, report)
     retry = [o for o in outcomes if any(e is not None and not e.final for e in o.endings)]

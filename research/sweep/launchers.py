@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 from research.errors import Mistake
+from research.options.command import require
 from research.sweep import remote
 from research.sweep.remote import Remote, spawn
 from research.sweep.trial import Exited, Job, last_words
@@ -142,22 +144,20 @@ class Resources(NamedTuple):
 
 
 def require_submitit(cluster: str) -> None:
-    """Import submitit, and look for SLURM.
+    """Import submitit, silence it, and look for SLURM.
 
     Raises:
         Mistake: one of them is not there.
     """
-    try:
-        import submitit  # noqa: F401
-    except ImportError:
-        raise Mistake(
-            "--slurm needs submitit, which is not installed here: pip install submitit"
-        ) from None
+    require("submitit", "--slurm")
     if cluster == "slurm" and shutil.which("sbatch") is None:
         raise Mistake(
             "--slurm: there is no sbatch on this machine; run it where SLURM jobs are submitted, "
             "or try the same path here with --slurm-cluster local"
         )
+    # Its log: what matters reaches us as exceptions.
+    for name in ("submitit", "submitit.core", "submitit.slurm"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def parameters(resources: Resources, name: str) -> dict[str, Any]:
@@ -298,11 +298,3 @@ def _name(job: Job) -> str:
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
-
-
-def quiet_submitit() -> None:
-    """Silence submitit's log; what matters reaches us as exceptions."""
-    import logging
-
-    for name in ("submitit", "submitit.core", "submitit.slurm"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -125,9 +125,9 @@ def measures_of(named: Named, config: Any, root: Path) -> Measures:
         Mistake: the data are not there.
     """
     from research.engine.selection import figure_names
-    from research.options.opening import opened
+    from research.options.assembly import open_experiment
 
-    with opened(named, config, "auto", root) as ready:
+    with open_experiment(named, config, "auto", root) as ready:
         experiment, shapes = ready.experiment, ready.program.shapes
         names = {f"train/{name}" for name in shapes.metrics}
         splits = dict.fromkeys((*experiment.watched, *experiment.final))

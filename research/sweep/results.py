@@ -12,7 +12,7 @@ from typing import Any, Self, TextIO
 
 from research.engine.result import spread
 from research.options.convert import spell
-from research.options.terminal import is_terminal, make_console
+from research.options.terminal import Column, is_terminal, make_console, print_table
 from research.runs.spelling import spell_figure
 from research.sweep.space import spell_point
 from research.sweep.trial import Job, Outcome, figure
@@ -101,7 +101,7 @@ def spell_ended(outcome: Outcome, metric: str, done: int, count: int, best: Outc
     return f"{head}: {metric} {spell_figure(outcome.value)}{mark}"
 
 
-def print_table(report: Mapping[str, Any], command: Sequence[str], file: TextIO) -> None:
+def print_report(report: Mapping[str, Any], command: Sequence[str], file: TextIO) -> None:
     """The table of a sweep's report, and what to type next.
 
     Args:
@@ -109,37 +109,24 @@ def print_table(report: Mapping[str, Any], command: Sequence[str], file: TextIO)
         command: what runs the best trial again, after `python launch.py`.
         file: where it goes.
     """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     console = make_console(file)
     trials: Sequence[Mapping[str, Any]] = report["trials"]
-    metric = report["metric"]
-    fields = list(trials[0]["values"]) if trials else []
-    several = any(trial["low"] is not None for trial in trials)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("trial", justify="right")
-    for name in fields:
-        table.add_column(name.replace("_", "-"), justify="right")
-    table.add_column(metric, justify="right")
-    if several:
-        table.add_column("95 % interval", justify="right")
-    unwell = any(trial["reason"] or trial["state"] == "unfinished" for trial in trials)
-    if unwell:
-        table.add_column("", overflow="fold")
-    for place, trial in enumerate(trials[:ROWS]):
-        cells = [str(trial["trial"]), *(spell(trial["values"][name]) for name in fields)]
-        value = trial["value"]
-        cells.append(trial["state"] if value is None else spell_figure(value))
-        if several:
-            ends = (trial["low"], trial["high"])
-            cells.append("" if None in ends else " to ".join(map(spell_figure, ends)))
-        if unwell:
-            cells.append(trial["reason"])
-        best = place == 0 and value is not None
-        table.add_row(*map(Text, cells), style="bold green" if best else None)
-    console.print(table)
+    rows = trials[:ROWS]
+    best = [not at and row["value"] is not None for at, row in enumerate(rows)]
+    styles = ["bold green" if one else "" for one in best]
+    cells = [("trial", [str(row["trial"]) for row in rows])]
+    for name in trials[0]["values"] if trials else ():
+        cells.append((name.replace("_", "-"), [spell(row["values"][name]) for row in rows]))
+    figures = [row["state"] if row["value"] is None else spell_figure(row["value"]) for row in rows]
+    between = [
+        "" if row["low"] is None else f"{spell_figure(row['low'])} to {spell_figure(row['high'])}"
+        for row in rows
+    ]
+    cells += [(report["metric"], figures), ("95 % interval", between)]
+    columns = [Column(name, one, styles=styles, right=True) for name, one in cells if any(one)]
+    reasons = Column("", [row["reason"] for row in rows], styles=styles, flexible=True)
+    if rows:
+        print_table([*columns, *([reasons] if any(reasons.cells) else [])], file)
     if len(trials) > ROWS:
         console.print(f"  and {len(trials) - ROWS} more in {report['sweep_dir']}/table.csv")
     if command:

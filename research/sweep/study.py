@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from research.errors import Damaged, Mistake
+from research.errors import Damaged
+from research.options.command import require
 from research.sweep.space import Choices, Domain, Point, Space, draw_fresh, key_of, share
 
 if TYPE_CHECKING:
@@ -29,13 +30,7 @@ def require_optuna() -> None:
     Raises:
         Mistake: it is not installed.
     """
-    try:
-        import optuna
-    except ImportError:
-        raise Mistake(
-            "--optimize needs Optuna, which is not installed here: pip install optuna "
-            "(--grid and --random do without)"
-        ) from None
+    optuna = require("optuna", "--optimize", " (--grid and --random do without)")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 

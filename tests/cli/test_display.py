@@ -121,7 +121,7 @@ def test_the_result_is_whole_and_never_cut():
     print_result(RESULT, file)
     text = file.getvalue()
     assert RESULT["run_dir"] in text and RESULT["digest"] in text
-    assert "0.9877" in text and "12,346 items a second" in text and "1,024 MiB" in text
+    assert "0.9877" in text and "12,346 items a second" in text and "1.0 GiB" in text
 
 
 def test_a_result_that_lacks_everything_still_prints():

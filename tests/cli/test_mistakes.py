@@ -11,8 +11,8 @@ import pytest
 
 from research.cli.main import main
 from research.errors import Exit, Mistake
+from research.options.assembly import _check_memory
 from research.options.catalog import catalog, load, resolve
-from research.options.opening import _check_memory
 from tests.cli.test_run_commands import call, tiny  # noqa: F401, a fixture
 
 

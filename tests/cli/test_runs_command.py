@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from research.cli.commands.runs import short_name, spell_age, spell_size
+from research.cli.commands.runs import short_name, spell_age
 from research.cli.main import main
 from research.errors import Exit, Mistake
+from research.options.terminal import spell_bytes
 from research.runs.names import find_meant, find_run, is_in_use
 from research.runs.rows import natural
 from tests.runs.fabricate import make_population, make_run
@@ -269,7 +270,7 @@ def test_ages(seconds, text):
     [(0, "0 B"), (999, "999 B"), (1024, "1.0 KiB"), (5e6, "4.8 MiB"), (3e12, "2.7 TiB")],
 )
 def test_sizes(size, text):
-    assert spell_size(size) == text
+    assert spell_bytes(size) == text
 
 
 def test_three_hundred_runs_take_well_under_a_second_and_no_jax(tmp_path):

@@ -14,9 +14,9 @@ from research.engine.loop import Cadence, default_cadence
 from research.engine.record import Silence
 from research.engine.run import Slicing, StoppedRun, launch
 from research.errors import Mistake
+from research.options.assembly import Opened, open_experiment
 from research.options.catalog import ROOT, Named, catalog, load
 from research.options.config import Config, config_fields
-from research.options.opening import Opened, opened
 
 
 def maker(config: Any) -> type:
@@ -75,10 +75,10 @@ class Subject(NamedTuple):
 
 @contextmanager
 def opened_or_skipped(named: Named, config: Any) -> Iterator[Opened]:
-    """As `opened`; where its data set is not prepared here, the test is skipped."""
+    """As `open_experiment`; where its data set is not prepared here, the test is skipped."""
     with ExitStack() as stack:
         try:
-            ready = stack.enter_context(opened(named, config, "auto", ROOT))
+            ready = stack.enter_context(open_experiment(named, config, "auto", ROOT))
         except Mistake as missing:
             if "TFDS_DATA_DIR" not in str(missing):
                 raise

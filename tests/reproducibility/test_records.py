@@ -15,9 +15,9 @@ from research.engine.identity import Identity, is_config_file_true, read_identit
 from research.engine.record import Silence
 from research.engine.verify import Judgement, verify
 from research.errors import Mistake
+from research.options.assembly import named_of, open_run
 from research.options.catalog import ROOT, catalog, load, resolve
 from research.options.config import config_fields
-from research.options.opening import named_of, opened_run
 from research.runs.files import read_header
 from tests.figures import differing, rows_of
 
@@ -87,7 +87,7 @@ def test_a_record_is_verified_by_replaying_it(record: Path) -> None:
             f"made on another platform, {platform}: a chaotic run is not within a tolerance"
         )
     try:
-        with opened_run(named_of(identity, ROOT), identity, "auto", ROOT, files={}) as ready:
+        with open_run(named_of(identity, ROOT), identity, "auto", ROOT, files={}) as ready:
             verdict = verify(ready.program, identity, record, ready.surroundings, Silence())
     except Mistake as missing:
         pytest.skip(str(missing).splitlines()[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from research.sweep.results import print_table, report_row, spell_csv
+from research.sweep.results import print_report, report_row, spell_csv
 from research.sweep.search import best_of, ranked
 from research.sweep.trial import Ending, Job, Trial, outcome_of
 
@@ -35,7 +35,7 @@ def test_best_comes_first_and_failed_comes_last(tmp_path) -> None:
     assert read[2]["reason"] == "seed 0: the loss, NaN" and read[2]["loss"] == ""
     assert read[0]["runs"] == "a/b/2-s0 a/b/2-s1"
     shown = io.StringIO()
-    print_table({"trials": rows, "metric": "loss", "sweep_dir": "runs/x"},
+    print_report({"trials": rows, "metric": "loss", "sweep_dir": "runs/x"},
                 ("run", "a/b", "--rate=0.01"), shown)  # fmt: skip
     text = shown.getvalue()
     assert "95 % interval" in text and "the loss, NaN" in text

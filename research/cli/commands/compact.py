@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from research.cli.commands.runs import spell_size
 from research.errors import Exit
 from research.options.command import Command, Context, OnRuns, Outcome, parse
-from research.options.terminal import make_console
+from research.options.terminal import make_console, spell_bytes
 from research.runs.names import RUN, find_meant
 
 
@@ -22,7 +21,8 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     sizes = {}
     for run in dict.fromkeys(found):
         before, after = sizes[str(run)] = compact(run)
-        what = "is compact" if before == after else f"{spell_size(before)} are {spell_size(after)}"
+        change = f"{spell_bytes(before)} are {spell_bytes(after)}"
+        what = "is compact" if before == after else change
         console.print(f"{run}: {what}", soft_wrap=True)
     return Outcome({"runs": {run: size._asdict() for run, size in sizes.items()}})
 

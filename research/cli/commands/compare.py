@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TextIO
 from research.engine.directory import LEDGER_FILE
 from research.engine.selection import larger_is_better, matching
 from research.errors import Mistake
-from research.options.command import Command, Context, OnRuns, Outcome, parse
+from research.options.command import Command, Context, OnRuns, Outcome, parse, require
 from research.options.convert import did_you_mean, spell
 from research.options.ranges import PATH
 from research.options.terminal import Column, make_console, print_table, width
@@ -221,10 +221,7 @@ def _picture(output: str) -> Path | None:
         raise Mistake(f"compare: --output {output}: {', '.join(FORMATS)} can be written{page}")
     if not path.parent.is_dir():
         raise Mistake(f"compare: --output {output}: there is no folder {path.parent}")
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise Mistake("compare: --output needs matplotlib: pip install matplotlib") from None
+    require("matplotlib", "compare: --output")
     return path
 
 

@@ -16,7 +16,7 @@ from research.engine.environment import POOL_SIZE, PORTABLE_FLAGS, SETTINGS, qui
 from research.engine.fingerprint import fingerprint, usable_cores, version
 from research.errors import EncoreError, Exit
 from research.options.command import Command, Context, OnRuns, Outcome, parse
-from research.options.terminal import make_console
+from research.options.terminal import make_console, spell_bytes
 
 _PACKAGES = (
     "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "tensorflow-datasets", "array-record",
@@ -127,7 +127,7 @@ def _disk(runs_dir: Path) -> dict[str, str]:
         place = place.parent
     free = shutil.disk_usage(place).free
     writable = "" if os.access(place, os.W_OK) else ", not writable"
-    return {"runs": f"{runs_dir}: {free / 2**30:,.1f} GiB free{writable}"}
+    return {"runs": f"{runs_dir}: {spell_bytes(free)} free{writable}"}
 
 
 def _programs(*, cleared: bool) -> dict[str, str]:
@@ -146,15 +146,11 @@ def _programs(*, cleared: bool) -> dict[str, str]:
     most = compilation_cache.MOST_BYTES
     rows = {
         "place": f"{place}{'' if on else ' (off: JAX_ENABLE_COMPILATION_CACHE)'}",
-        "entries": f"{held.entries}, {_spell_size(held.size)} of at most {_spell_size(most)}",
+        "entries": f"{held.entries}, {spell_bytes(held.size)} of at most {spell_bytes(most)}",
     }
     if before is not None:
-        rows["cleared"] = f"{before.entries}, {_spell_size(before.size)}"
+        rows["cleared"] = f"{before.entries}, {spell_bytes(before.size)}"
     return rows
-
-
-def _spell_size(size: int) -> str:
-    return f"{size / 2**20:,.1f} MiB"
 
 
 def concerns(prints: Mapping[str, str]) -> Iterator[str]:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from research.cli.commands.run import more, read
 from research.errors import Mistake
+from research.options.assembly import open_experiment
 from research.options.command import Command, Context, Outcome
 from research.options.configure import NAME
 from research.options.convert import spell
-from research.options.opening import opened
 from research.options.pace import RunOptions
-from research.options.terminal import make_console
+from research.options.terminal import Column, make_console, print_table, spell_bytes
 
 if TYPE_CHECKING:
-    from research.options.opening import Opened
+    from research.options.assembly import Opened
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -25,7 +25,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     if len(plans) > 1 or plans[0].varied:
         raise Mistake(f"explain {named.name}: one value of each option: one config at a time")
     config = plans[0].config
-    with opened(named, config, options.data, context.root) as ready:
+    with open_experiment(named, config, options.data, context.root) as ready:
         report = describe(ready)
     from research.options.config import config_fields
 
@@ -134,17 +134,19 @@ def _print(report: Mapping[str, Any], file: TextIO) -> None:
 
 def _print_cost(cost: Mapping[str, Any], file: TextIO) -> None:
     loops = ", loops of unknown length counted once" if cost["loops"] else ""
+    accessed = cost["bytes_accessed"]
+    accessed = "not known" if accessed is None else spell_bytes(accessed)
     rows = [
         ("products and convolutions", _flops(cost["product_flops"]), f"scans in full{loops}"),
         ("all operations", _flops(cost["flops"]), "XLA's count: every loop's body once"),
-        ("bytes accessed", spell_bytes(cost["bytes_accessed"]), "XLA's count: the same"),
+        ("bytes accessed", accessed, "XLA's count: the same"),
         *(
             (f"memory: {name}", spell_bytes(size), "")
             for name, size in cost["memory"].items()
             if size
         ),
     ]
-    _table("One update, compiled alone", ("", "", ""), rows, file)
+    _table("One update, compiled alone", ("part", "cost", "as counted"), rows, file)
 
 
 def _shape(leaf: Mapping[str, Any]) -> str:
@@ -160,38 +162,20 @@ def _flops(count: float | None) -> str:
     return f"{count:,.0f} FLOP"
 
 
-def spell_bytes(count: float | None) -> str:
-    """Bytes in the unit that fits: `1.5 MiB`."""
-    if count is None:
-        return "not known"
-    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if count >= size:
-            return f"{count / size:,.4g} {unit}"
-    return f"{count:,.0f} B"
-
-
 def _table(
     title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], file: TextIO
 ) -> None:
-    """Columns with two spaces between; numbers to the right."""
+    """A table under its title, where there is something in it; numbers to the right."""
     if not rows:
         return
     console = make_console(file)
     console.print()
     console.print(title, style="bold")
-    lines = [headings, *rows] if any(headings) else list(rows)
-    widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
-    right = [
-        i > 0 and all(row[i][:1].isdigit() or not row[i] for row in rows)
-        for i in range(len(headings))
-    ]
-    for number, line in enumerate(lines):
-        cells = [
-            cell.rjust(w) if r else cell.ljust(w)
-            for cell, w, r in zip(line, widths, right, strict=True)
-        ]
-        style = "dim" if number == 0 and any(headings) else None
-        console.print("  " + "  ".join(cells).rstrip(), style=style, soft_wrap=True)
+    columns: list[Column] = []
+    for heading, cells in zip(headings, zip(*rows, strict=True), strict=True):
+        right = bool(columns) and all(cell[:1].isdigit() or not cell for cell in cells)
+        columns.append(Column(heading, cells, right=right))
+    print_table(columns, file)
 
 
 COMMAND = Command(

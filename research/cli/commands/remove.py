@@ -11,6 +11,7 @@ from typing import Annotated
 
 from research.errors import Mistake
 from research.options.command import Command, Context, OnRuns, Outcome, parse
+from research.options.terminal import spell_bytes
 from research.runs.names import RUN, find_run
 
 
@@ -33,7 +34,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         raise Mistake(f"--yes deletes unasked, and so takes a whole path: is {run} what you mean?")
     files = [path for path in run.rglob("*") if path.is_file() and not path.is_symlink()]
     size = sum(path.stat().st_size for path in files)
-    described = f"{run} ({len(files)} files, {size / 2**20:.1f} MiB)"
+    described = f"{run} ({len(files)} files, {spell_bytes(size)})"
     if not options.yes:
         _ask(described, context)
     with hold(run):

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 from research.cli.display import Display
-from research.cli.launching import follow_run, launched, run_together, settle
+from research.cli.launching import follow_run, launch_run, run_together, settle
 from research.errors import Exit
+from research.options.assembly import named_of
 from research.options.command import Argument, Command, Context, Outcome, parse
 from research.options.configure import added_since
-from research.options.opening import named_of
 from research.options.pace import TEXT, Pace
 from research.options.ranges import PATH
 from research.runs.names import find_run
@@ -49,7 +49,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
 
     initial = kept_initial(run, identity.initial)
     return Outcome(
-        launched(named, identity, run, options, context, channel, initial, files, before)
+        launch_run(named, identity, run, options, context, channel, initial, files, before)
     )
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from research.cli.display import Display
-from research.cli.launching import follow_run, launched, run_together, settle
+from research.cli.launching import follow_run, launch_run, run_together, settle
 from research.errors import EncoreError, Exit
+from research.options.assembly import named_of
 from research.options.catalog import Named
 from research.options.command import (
     Command,
@@ -23,7 +24,6 @@ from research.options.command import (
 )
 from research.options.config import traced_floats
 from research.options.configure import NAME, config_options, configure, name_section, read_name
-from research.options.opening import named_of
 from research.options.options import Scan, Several, options_of, refuse, scan
 from research.options.pace import MOST_MEMBERS, RunOptions
 from research.runs.names import find_run
@@ -157,7 +157,7 @@ def _launch(
                     "text, or before texts were known by content; it is left alone"
                 )
 
-    return launched(named, identity, directory, options, context, channel, initial, files, before)
+    return launch_run(named, identity, directory, options, context, channel, initial, files, before)
 
 
 def read(

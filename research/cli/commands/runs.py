@@ -13,7 +13,7 @@ from typing import Annotated
 from research.errors import Mistake
 from research.options.command import Argument, Command, Context, OnRuns, Outcome, parse
 from research.options.convert import did_you_mean
-from research.options.terminal import Column, make_console, print_table
+from research.options.terminal import Column, make_console, print_table, spell_bytes
 from research.runs.filters import check_terms, holds, read_terms
 from research.runs.names import is_aside, look
 from research.runs.rows import (
@@ -96,7 +96,7 @@ def _print(rows: Sequence[Row], total: int, hidden: int, runs_dir: Path, context
         if row.standing.words:
             console.print(f"{row.name}: {row.standing.words}", style="yellow")
     rows = [row for row in rows if not row.standing.again]
-    size = spell_size(sum(row.size for row in rows))
+    size = spell_bytes(sum(row.size for row in rows))
     of = f"{len(rows)} of {total} runs" if len(rows) < total else f"{total} runs"
     of = "1 run" if of == "1 runs" else of
     aside = f"; {hidden} kept aside by --restart: --all shows them" if hidden else ""
@@ -124,7 +124,7 @@ def _columns(rows: Sequence[Row]) -> list[Column]:
                              for name, text in figures])]),
         Column("age", [spell_age(now - row.run.changed) for row in rows], right=True,
                shorter=[(9, None)]),
-        Column("size", [spell_size(row.size) for row in rows], right=True, shorter=[(3, None)]),
+        Column("size", [spell_bytes(row.size) for row in rows], right=True, shorter=[(3, None)]),
         Column("differs in", [", ".join(spell_field(*field) for field in row.differing.items())
                               for row in rows], "dim",
                shorter=[(1, None)], flexible=True),
@@ -152,15 +152,6 @@ def spell_age(seconds: float) -> str:
         if seconds < limit:
             return f"{max(seconds, 0) / unit:.0f} {name}"
     return f"{seconds / 86400:.0f} d"
-
-
-def spell_size(size: float) -> str:
-    """`731 B`, `12.3 KiB`, `1.4 GiB`."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"
 
 
 COMMAND = Command(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 from research.cli.display import Display
 from research.engine.directory import LEDGER_FILE
 from research.errors import EncoreError, Exit, Mistake, Stopped
+from research.options.assembly import named_of, open_run
 from research.options.command import Command, Context, OnRuns, Outcome, parse
 from research.options.configure import added_since
-from research.options.opening import named_of, opened_run
 from research.options.pace import AUTO, CORES, TEXT, cores_mistakes, cores_wanted
 from research.options.ranges import PATH
 from research.options.terminal import make_console
@@ -171,7 +171,7 @@ def _replay(run: Path, options: Options, context: Context) -> Verdict:
     interval = parse_interval(options.interval) if options.interval else None
     with (
         Display(sys.stderr, context.human) as display,
-        opened_run(
+        open_run(
             named,
             identity,
             options.data,

@@ -12,6 +12,7 @@ from research.options.catalog import Named, catalog, load, resolve
 from research.options.configure import config_from
 from research.options.making import told_as_mistakes
 from research.options.pace import ONE_PROCESS
+from research.options.terminal import spell_bytes
 
 if TYPE_CHECKING:
     import jax
@@ -43,7 +44,7 @@ def _to_nobody(text: str) -> None:
 
 
 @contextmanager
-def opened(
+def open_experiment(
     named: Named,
     config: Any,
     mode: Literal["auto", "resident", "streamed"],
@@ -109,7 +110,7 @@ def _with_patience(named: Named, experiment: Experiment, feed: Feed, patience: i
 
 
 @contextmanager
-def opened_run(
+def open_run(
     named: Named,
     identity: Identity,
     mode: Literal["auto", "resident", "streamed"],
@@ -121,7 +122,7 @@ def opened_run(
     channel: Channel | None = None,
     tell: Callable[[str], None] = _to_nobody,
 ) -> Iterator[Opened]:
-    """As `opened`, with the program of a run: of its one seed, or of its population.
+    """As `open_experiment`, with the program of a run: of its one seed, or of its population.
 
     Args:
         named: the experiment.
@@ -132,7 +133,7 @@ def opened_run(
         devices: how many to use: members of a population come first, then the groups of a batch.
         members: which members of a population the program has; None for all.
         channel: to the other processes of the run; all their devices are used then.
-        tell: as `opened` has it.
+        tell: as `open_experiment` has it.
 
     Raises:
         Mistake: the data are not there, or some devices would have nothing to do.
@@ -154,7 +155,7 @@ def opened_run(
         return _population(named, identity, files, experiment, feed, used, members)
 
     config = _config_of(named, identity, files, identity.members[0])
-    with opened(named, config, mode, root, make_program, identity.patience, tell) as ready:
+    with open_experiment(named, config, mode, root, make_program, identity.patience, tell) as ready:
         if channel is not None:
             _check_alike(channel, ready.surroundings)
         yield ready
@@ -223,8 +224,8 @@ def _check_memory(population: Population, devices: Sequence[jax.Device]) -> None
     there_is = sum(limit for limit in limits if limit)
     if there_is and needed > there_is:
         raise Mistake(
-            f"{population.members:,} members need {needed / 2**30:,.1f} GiB together, and there "
-            f"are {there_is / 2**30:,.1f} GiB: make --seeds smaller, or make several runs, each "
+            f"{population.members:,} members need {spell_bytes(needed)} together, and there "
+            f"are {spell_bytes(there_is)}: make --seeds smaller, or make several runs, each "
             "with seeds of its own (--seed S --seeds N)"
         )
 
