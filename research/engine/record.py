@@ -15,15 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-import numpy as np
-
-from research.engine import artifacts
-from research.engine.artifacts import Artifact
 from research.engine.directory import GLIMPSES
 from research.engine.durable import named, write_file
 from research.errors import Damaged, Mistake
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from research.engine.artifacts import Artifact
     from research.engine.experiment import Experiment
     from research.engine.leaves import Reader
     from research.engine.program import Carry, Program
@@ -162,6 +161,7 @@ def check_glimpse(program: Program) -> None:
         Mistake: it cannot.
     """
     import jax
+    import numpy as np
 
     glimpse = program.experiment.glimpse
     if glimpse is None:
@@ -252,6 +252,10 @@ def spell_glimpse(shown: str | Artifact | np.ndarray) -> tuple[str, bytes]:
     Raises:
         TypeError, ValueError: it is neither a text nor an artifact nor a picture.
     """
+    import numpy as np
+
+    from research.engine import artifacts
+
     if isinstance(shown, str):
         return _TEXT, shown.encode()
     if isinstance(shown, np.ndarray):
@@ -279,6 +283,8 @@ def _glimpse_files(directory: Path) -> dict[int, Path]:
 
 def read_glimpses(directory: Path) -> tuple[dict[int, str | Artifact], list[str]]:
     """Step -> what was shown then, ascending, and a sentence on each that cannot be read."""
+    from research.engine import artifacts
+
     found: dict[int, str | Artifact] = {}
     problems = []
     for step, path in _glimpse_files(directory).items():

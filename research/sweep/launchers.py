@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 import signal
@@ -155,6 +154,8 @@ def require_submitit(cluster: str) -> None:
             "--slurm: there is no sbatch on this machine; run it where SLURM jobs are submitted, "
             "or try the same path here with --slurm-cluster local"
         )
+    import logging
+
     # Its log: what matters reaches us as exceptions.
     for name in ("submitit", "submitit.core", "submitit.slurm"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

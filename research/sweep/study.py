@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -47,6 +46,8 @@ class Study:
     """
 
     def __init__(self, directory: Path, space: Space, *, maximize: bool) -> None:
+        import sqlite3
+
         import optuna
         from sqlalchemy.exc import SQLAlchemyError
         from sqlalchemy.pool import QueuePool
