@@ -7,7 +7,7 @@ Settings follow rl-baselines3-zoo. The evaluation plays 64 episodes with the bes
 (`episode_return`) and 64 with the last ε (`stochastic_episode_return`).
 
 Run: python launch.py run rl/mountain_car_dqn
-Expected: evaluation episode_return -109 over 8 seeds (rl-baselines3-zoo: -101)
+Expected: evaluation episode_return -103 over 8 seeds (rl-baselines3-zoo: -101)
 Time: 70 s
 """
 
