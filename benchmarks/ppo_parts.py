@@ -21,8 +21,8 @@ from research.engine.keys import stream
 from research.options.config import make_experiment
 from research.rl.advantages import Examples
 from research.rl.algorithms.ppo import PPO
-from research.rl.descent import shuffled_minibatches, take
 from research.rl.environments.registered import make_environment
+from research.rl.minibatches import shuffled_minibatches, take
 from research.rl.rollout import collect, start, step_all
 
 STEPS = 128

@@ -11,11 +11,16 @@ import optax
 
 from research.engine.experiment import Batch, Hyperparameters, Key
 from research.engine.metrics import Metrics
-from research.optimization.accumulation import WeightedLoss, make_gradient
-from research.optimization.averaging import update_average
-from research.optimization.optimizers import OptimizerName, make_optimizer
-from research.optimization.policy import POLICIES, PolicyName
-from research.optimization.schedules import ScheduleName
+from research.optimization.descent import (
+    Trained,
+    WeightedLoss,
+    apply_gradient,
+    begin_training,
+    make_gradient,
+    update_average,
+)
+from research.optimization.optimizers import OptimizerName, ScheduleName, make_optimizer
+from research.optimization.precision import PRECISIONS, PrecisionName
 
 Variables: TypeAlias = Mapping[str, Any]
 """What a flax module is applied to: "params", and "batch_stats" where it keeps running averages."""
@@ -53,7 +58,7 @@ class Fitting(NamedTuple):
         optimizer: see `make_optimizer`.
         schedule: see `make_schedule`.
         warmup_steps: see `make_schedule`.
-        policy: `float32` or `bfloat16`, what the model computes in.
+        precision: `float32` or `bfloat16`, what the model computes in.
         groups: equal parts of a batch that its gradient is summed over, which devices can share.
             Batch normalisation sees one group at a time (Hoffer et al. 2017, "ghost batch
             normalization"); its running averages are the mean over groups.
@@ -63,7 +68,7 @@ class Fitting(NamedTuple):
     optimizer: OptimizerName = "adam"
     schedule: ScheduleName = "constant"
     warmup_steps: int = 0
-    policy: PolicyName = "float32"
+    precision: PrecisionName = "float32"
     groups: int = 1
 
 
@@ -91,11 +96,11 @@ def make_supervised(
 
     Args:
         init_model: key -> the variables at the start.
-        loss: is given variables in the policy's dtype.
+        loss: is given variables in the dtype that the model computes in.
         fitting: how. Hyper-parameters are those of `make_optimizer`, and with `average_decay` a
             moving average of the parameters is what is evaluated.
     """
-    numerics = POLICIES[fitting.policy]
+    precision = PRECISIONS[fitting.precision]
 
     def optimizer_of(values: Hyperparameters) -> optax.GradientTransformation:
         return make_optimizer(
@@ -104,14 +109,13 @@ def make_supervised(
 
     def variables_of(params: Any, statistics: Any) -> dict[str, Any]:
         kept = {"batch_stats": statistics} if statistics else {}
-        return {"params": numerics.for_compute(params), **kept}
+        return {"params": precision.for_compute(params), **kept}
 
     def init(key: Key, hyperparameters: Hyperparameters) -> SupervisedState:
         variables = init_model(key)
         params = variables.get("params", {})
         return SupervisedState(
-            params=params,
-            opt_state=optimizer_of(hyperparameters).init(params),
+            **begin_training(params, optimizer_of(hyperparameters))._asdict(),
             # A copy: an array that appeared twice in a donated state could not be given back.
             average=jax.tree.map(jnp.copy, params) if "average_decay" in hyperparameters else None,
             statistics=variables.get("batch_stats", ()),
@@ -127,20 +131,20 @@ def make_supervised(
         def of_rows(params: Any, rows: Batch, key: Key) -> WeightedLoss:
             return loss(variables_of(params, state.statistics), rows, key, values)
 
-        gradient, seen, statistics, kept = make_gradient(of_rows, fitting.groups)(
+        gradient, metrics, statistics, kept = make_gradient(of_rows, fitting.groups)(
             state.params, rows, key
         )
-        changes, opt_state = optimizer_of(values).update(gradient, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, changes)
+        trained = Trained(state.params, state.opt_state)
+        trained = apply_gradient(trained, gradient, optimizer_of(values))
         average = state.average
         if average is not None:
-            average = update_average(average, params, values["average_decay"], state.step)
-        state = SupervisedState(params, opt_state, average, statistics, state.step + 1, values)
-        return state, seen, kept
+            average = update_average(average, trained.params, values["average_decay"], state.step)
+        state = SupervisedState(*trained, average, statistics, state.step + 1, values)
+        return state, metrics, kept
 
     def update(state: SupervisedState, rows: Batch, key: Key) -> tuple[SupervisedState, Metrics]:
-        state, seen, _ = learn(state, rows, key)
-        return state, seen
+        state, metrics, _ = learn(state, rows, key)
+        return state, metrics
 
     def reported(state: SupervisedState) -> dict[str, Any]:
         params = state.params if state.average is None else state.average

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -11,7 +10,8 @@ import jax.numpy as jnp
 import optax
 
 from research.engine.experiment import Key
-from research.rl.descent import step_down
+from research.optimization.descent import Trained, begin_training
+from research.optimization.optimizers import with_learning_rate
 from research.rl.environments.environment import Environment
 from research.rl.environments.wrappers import bounds
 from research.rl.replay import Transition
@@ -56,51 +56,25 @@ class Critics(nn.Module):
         return jnp.stack([network(inputs)[..., 0] for network in networks])
 
 
-class Trained(NamedTuple):
-    """Parameters and what their optimiser remembers.
-
-    Attributes:
-        params: a pytree.
-        opt_state: optax's state.
-    """
-
-    params: Any
-    opt_state: optax.OptState
-
-
-def trained(params: Any) -> Trained:
-    """Parameters before the first step."""
-    return Trained(params, optax.scale_by_adam().init(params))
-
-
-def descend(
-    loss: Callable[[Any], tuple[jax.Array, Any]], trained: Trained, learning_rate: jax.Array
-) -> tuple[Trained, jax.Array, Any]:
-    """One step of Adam down a loss.
-
-    Args:
-        loss: params -> (scalar, anything else).
-        trained: where it stands.
-        learning_rate: float32 scalar.
-
-    Returns:
-        Where it stands then; the loss before, and what came with it.
-    """
-    (value, told), gradient = jax.value_and_grad(loss, has_aux=True)(trained.params)
-    now = step_down(gradient, optax.scale_by_adam(), learning_rate, *trained)
-    return Trained(*now), value, told
+def adam(learning_rate: jax.Array) -> optax.GradientTransformation:
+    """What every network of these learns by (Kingma and Ba 2015, arXiv 1412.6980)."""
+    return with_learning_rate(optax.scale_by_adam(), learning_rate)
 
 
 def init_actor_and_critics(
-    environment: Environment, actor: Perceptron, critics: Critics, key: Key
+    environment: Environment,
+    actor: Perceptron,
+    critics: Critics,
+    optimizer: optax.GradientTransformation,
+    key: Key,
 ) -> tuple[Trained, Trained]:
     """An actor and critics for an environment whose actions are vectors."""
     actor_key, critic_key = jax.random.split(key)
     observation = jnp.zeros(environment.observation_shape, jnp.float32)
     action = jnp.zeros(bounds(environment).low.shape, jnp.float32)
     return (
-        trained(actor.init(actor_key, observation)),
-        trained(critics.init(critic_key, observation, action)),
+        begin_training(actor.init(actor_key, observation), optimizer),
+        begin_training(critics.init(critic_key, observation, action), optimizer),
     )
 
 

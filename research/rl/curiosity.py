@@ -20,10 +20,12 @@ from jaxtyping import Array, Float
 
 from research.engine.experiment import Key
 from research.engine.metrics import Mean, mean
+from research.optimization.descent import Trained
+from research.optimization.optimizers import with_learning_rate
 from research.rl.action_values import features
 from research.rl.advantages import generalised_advantages
-from research.rl.descent import descend_over_minibatches, shuffled_minibatches
 from research.rl.environments.environment import Environment
+from research.rl.minibatches import descend_over_minibatches, shuffled_minibatches
 from research.rl.network import Tower
 from research.rl.normalisation import (
     Moments,
@@ -245,17 +247,17 @@ def learn_to_predict(
         error = jnp.mean(prediction_error(networks, predictor, curiosity.target, part))
         return error, {"error": error}
 
-    (predictor, opt_state), metrics = descend_over_minibatches(
-        jax.grad(loss, has_aux=True),
-        optax.scale_by_adam(),
-        learning_rate,
+    trained, metrics = descend_over_minibatches(
+        loss,
+        Trained(curiosity.predictor, curiosity.opt_state),
+        with_learning_rate(optax.scale_by_adam(), learning_rate),
         groups,
-        (curiosity.predictor, curiosity.opt_state),
         inputs,
         shuffled_minibatches(key, examples, minibatch_size, 1, groups),
         key,
     )
-    return curiosity._replace(predictor=predictor, opt_state=opt_state), mean(metrics["error"])
+    curiosity = curiosity._replace(predictor=trained.params, opt_state=trained.opt_state)
+    return curiosity, mean(metrics["error"])
 
 
 def update_moments(

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Hyperparameters, Key
-from research.rl.actor_critic import Critics, Perceptron, Trained, descend, init_actor_and_critics
+from research.optimization.descent import Trained, descend, polyak
+from research.rl.actor_critic import Critics, Perceptron, adam, init_actor_and_critics
 from research.rl.distributions import Gaussian
 from research.rl.environments.environment import Environment
 from research.rl.environments.wrappers import bounds
-from research.rl.targets import polyak
 
 
 class DeterministicParams(NamedTuple):
@@ -46,8 +46,10 @@ class Deterministic(NamedTuple):
 
     def init(self, key: Key, values: Hyperparameters) -> DeterministicParams:
         """Parameters, with targets that are copies."""
-        del values
-        actor, critics = init_actor_and_critics(self.environment, self.actor, self.critics, key)
+        optimizer = adam(values["learning_rate"])
+        actor, critics = init_actor_and_critics(
+            self.environment, self.actor, self.critics, optimizer, key
+        )
         # Their own buffers: the state is donated, and no buffer can be donated twice.
         targets = jax.tree.map(jnp.copy, (actor.params, critics.params))
         return DeterministicParams(actor, critics, *targets)
@@ -81,11 +83,11 @@ def improve(
     Source: Silver et al. 2014, theorem 1; Lillicrap et al. 2016 (arXiv 1509.02971), eq. 6.
     """
 
-    def loss(actor: Any) -> tuple[jax.Array, None]:
+    def loss(actor: Any) -> jax.Array:
         action = agent.action(actor, observation)
-        return -jnp.mean(agent.critics.apply(params.critics.params, observation, action)[0]), None
+        return -jnp.mean(agent.critics.apply(params.critics.params, observation, action)[0])
 
-    actor, value, _ = descend(loss, params.actor, learning_rate)
+    actor, value = descend(loss, params.actor, adam(learning_rate))
     return params._replace(actor=actor), value
 
 

@@ -17,14 +17,16 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key, State
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
+from research.optimization.descent import Trained
+from research.optimization.optimizers import with_learning_rate
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides, Range, undivided
 from research.rl.acting import make_acting
 from research.rl.advantages import Examples, make_examples
-from research.rl.descent import descend_over_minibatches, shuffled_minibatches
 from research.rl.distributions import Distribution
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import unfit
+from research.rl.minibatches import MeanLoss, descend_over_minibatches, shuffled_minibatches
 from research.rl.network import ActingNetwork, HiddenLayers, PolicyAndValue
 from research.rl.normalisation import (
     Moments,
@@ -169,23 +171,23 @@ def learn_in_minibatches(
     config: Minibatches,
     state: OnPolicyState,
     examples: Any,
-    gradient_of: Callable[[Any, Any], tuple[Any, dict[str, jax.Array]]],
+    loss: MeanLoss,
     transformation: optax.GradientTransformation,
     key: Key,
-) -> tuple[Any, optax.OptState, Metrics]:
+) -> tuple[Trained, Metrics]:
     """Parameters, the optimiser's state and mean metrics after all gradient steps on a rollout."""
     size, epochs, groups = config.minibatch_size, config.epochs, config.groups
-    (params, opt_state), parts = descend_over_minibatches(
-        gradient_of,
-        transformation,
-        remaining(config, state.updates) * state.hyperparameters["learning_rate"],
+    rate = remaining(config, state.updates) * state.hyperparameters["learning_rate"]
+    trained, parts = descend_over_minibatches(
+        loss,
+        Trained(state.params, state.opt_state),
+        with_learning_rate(transformation, rate),
         groups,
-        (state.params, state.opt_state),
         examples,
         shuffled_minibatches(key, config.rollout_size, size, epochs, groups),
         key,
     )
-    return params, opt_state, {name: mean(values) for name, values in parts.items()}
+    return trained, {name: mean(values) for name, values in parts.items()}
 
 
 def begin(

@@ -27,10 +27,9 @@ from research.engine.experiment import (
     Selection,
 )
 from research.engine.metrics import Metrics
-from research.optimization.accumulation import WeightedLoss
-from research.optimization.optimizers import OptimizerName
-from research.optimization.policy import POLICIES, PolicyName
-from research.optimization.schedules import ScheduleName
+from research.optimization.descent import WeightedLoss
+from research.optimization.optimizers import OptimizerName, ScheduleName
+from research.optimization.precision import PRECISIONS, PrecisionName
 from research.optimization.supervised import (
     Fitting,
     SupervisedState,
@@ -84,7 +83,9 @@ class ImageClassification(Config):
     groups: Annotated[
         int, "equal parts of a batch, which devices can share", COUNT, Divides(("batch_size",))
     ] = 8
-    policy: Annotated[PolicyName, "what the net computes in; parameters stay float32"] = "float32"
+    policy: Annotated[PrecisionName, "what the net computes in; parameters stay float32"] = (
+        "float32"
+    )
     report: Annotated[Report, "whose figures count: the last checkpoint, or the best by"] = "last"
     learning_rate: Annotated[float, "the optimiser's largest step size", POSITIVE] = 1e-3
 
@@ -134,11 +135,11 @@ def make_classifier(config: ImageClassification) -> Experiment:
     data, white = images.data, images.white
     epoch = steps_per_epoch(images.examples, config.batch_size)
     steps = config.epochs * epoch
-    numerics = POLICIES[config.policy]
+    precision = PRECISIONS[config.policy]
 
     def logits_of(variables: Variables, image: jax.Array) -> jax.Array:
-        logits = model.apply(variables, numerics.for_compute(image), training=False)
-        return numerics.for_loss(logits)
+        logits = model.apply(variables, precision.for_compute(image), training=False)
+        return precision.for_loss(logits)
 
     def scaled(image: jax.Array) -> jax.Array:
         return image.astype(jnp.float32) / white
@@ -153,7 +154,7 @@ def make_classifier(config: ImageClassification) -> Experiment:
             image = jax.vmap(augment, in_axes=(0, 0, None))(image, keys, values)
         logits, changed = model.apply(
             variables,
-            numerics.for_compute(image),
+            precision.for_compute(image),
             training=True,
             dropout_rate=values.get("dropout_rate", 0.0),
             rngs={"dropout": key},
@@ -161,7 +162,7 @@ def make_classifier(config: ImageClassification) -> Experiment:
         )
         smoothing = values.get("label_smoothing", jnp.float32(0.0))
         weighted = _weighted_loss(
-            numerics.for_loss(logits), rows["label"], rows["weight"], smoothing
+            precision.for_loss(logits), rows["label"], rows["weight"], smoothing
         )
         return weighted._replace(statistics=changed.get("batch_stats", ()))
 

@@ -15,7 +15,6 @@ from research.rl.algorithms.td3 import TD3, smooth, td3_target
 from research.rl.deterministic import networks
 from research.rl.off_policy import ActorCritic
 from research.rl.replay import Transition
-from research.rl.targets import polyak
 from tests.rl.continuous import (
     BEST,
     SMALL,
@@ -107,15 +106,6 @@ def test_the_actor_waits_for_its_turn(gradient_steps: int, moves: bool) -> None:
     assert moved(before.actor, after.actor) == moves
     assert moved(before.target_actor, after.target_actor) == moves
     assert moved(before.target_critics, after.target_critics) == moves
-
-
-def test_targets_follow_as_the_closed_form_says() -> None:
-    params, target = {"w": jnp.full(3, 2.0)}, {"w": jnp.zeros(3)}
-    for _ in range(10):
-        target = polyak(params, target, 0.1)
-    np.testing.assert_allclose(target["w"], 2.0 * (1 - 0.9**10), rtol=1e-5)
-    np.testing.assert_array_equal(polyak(params, target, 1.0)["w"], params["w"])
-    np.testing.assert_array_equal(polyak(params, target, 0.0)["w"], target["w"])
 
 
 def test_what_is_remembered_is_what_was_done() -> None:

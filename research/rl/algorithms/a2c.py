@@ -21,13 +21,15 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import of_all_groups
 from research.engine.metrics import Metrics, mean
+from research.optimization.descent import Trained
+from research.optimization.optimizers import with_learning_rate
 from research.options.ranges import Since
 from research.rl import losses
 from research.rl.advantages import Examples
-from research.rl.descent import descend_over_groups
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment
 from research.rl.environments.wrappers import clip_actions
+from research.rl.minibatches import descend_over_groups
 from research.rl.network import PolicyAndValue, make_network
 from research.rl.on_policy import (
     ActorCritic,
@@ -100,17 +102,16 @@ def make_a2c(environment: Environment, config: A2C) -> Experiment:
                 lambda: losses.normalise(examples.advantage), config.groups, learn_key
             )
             examples = examples._replace(advantage=advantage)
-        gradient_of = jax.grad(a2c_loss, argnums=1, has_aux=True)
-        (params, opt_state), parts = descend_over_groups(
-            lambda params, part: gradient_of(network, params, part, values),
-            _transformation(values),
-            remaining(config, state.updates) * values["learning_rate"],
+        rate = remaining(config, state.updates) * values["learning_rate"]
+        trained, parts = descend_over_groups(
+            lambda params, part: a2c_loss(network, params, part, values),
+            Trained(state.params, state.opt_state),
+            with_learning_rate(_transformation(values), rate),
             config.groups,
-            (state.params, state.opt_state),
             examples,
             learn_key,
         )
-        after = after._replace(params=params, opt_state=opt_state, updates=state.updates + 1)
+        after = after._replace(**trained._asdict(), updates=state.updates + 1)
         return after, {name: mean(value) for name, value in parts.items()} | made.metrics
 
     return make_on_policy(config, Agent(environment, policy), init, update)

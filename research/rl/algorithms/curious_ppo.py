@@ -171,7 +171,7 @@ def make_curious_ppo(environment: Environment, config: CuriousPPO) -> Experiment
 
         acting, carried = policy_of(learner, ppo), curiosity.running
         after, made = play(environment, config, acting, ppo, learn_from, rollout_key, carried)
-        params, opt_state, metrics = learn(network, config, ppo, made.examples, shuffle_key)
+        trained, metrics = learn(network, config, ppo, made.examples, shuffle_key)
         (inputs, running), (observations, returns) = made.kept, made.moments
         curiosity, error = learn_to_predict(
             networks,
@@ -181,7 +181,7 @@ def make_curious_ppo(environment: Environment, config: CuriousPPO) -> Experiment
             config.minibatch_size,
             predictor_key,
         )
-        after = after._replace(params=params, opt_state=opt_state, updates=ppo.updates + 1)
+        after = after._replace(**trained._asdict(), updates=ppo.updates + 1)
         curiosity = update_moments(curiosity, observations, returns, join(running))
         metrics = metrics | made.metrics | {"prediction_error": error}
         return CuriousPPOState(*after, curiosity), metrics

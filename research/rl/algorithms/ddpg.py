@@ -14,8 +14,9 @@ import jax
 
 from research.engine.experiment import Hyperparameters, Key
 from research.engine.metrics import Metrics, mean
+from research.optimization.descent import descend
 from research.options.ranges import POSITIVE
-from research.rl.actor_critic import critic_loss, descend
+from research.rl.actor_critic import adam, critic_loss
 from research.rl.deterministic import (
     Deterministic,
     DeterministicParams,
@@ -64,10 +65,10 @@ def ddpg(agent: Deterministic) -> Algorithm:
     ) -> tuple[DeterministicParams, Metrics]:
         del number, key
         target = ddpg_target(agent, params, batch)
-        critics, error, _ = descend(
-            lambda p: (critic_loss(agent.critics, p, batch, target), None),
+        critics, error = descend(
+            lambda p: critic_loss(agent.critics, p, batch, target),
             params.critics,
-            values["learning_rate"],
+            adam(values["learning_rate"]),
         )
         params = params._replace(critics=critics)
         params, loss = improve(agent, params, batch.observation, values["learning_rate"])

@@ -15,11 +15,12 @@ import optax
 
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, mean
+from research.optimization.descent import Trained, descend
+from research.optimization.optimizers import with_learning_rate
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range, Since
 from research.rl import priorities, replay
 from research.rl.acting import Report, make_acting, scan_updates, select_reported
 from research.rl.action_values import EpsilonGreedy, QLearner, QNetwork, features
-from research.rl.descent import step_down
 from research.rl.distributions import draw_noise
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
@@ -280,16 +281,18 @@ def learn(learner: QLearner, config: DQN, state: DQNState, key: Key) -> tuple[DQ
         losses, td_error = learner.losses(params, state.target_params, batch, values)
         return jnp.mean(weight * losses), td_error
 
-    (value, td_error), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
     remaining = 1.0 - state.updates / config.updates if config.anneal else jnp.float32(1.0)
     rate = remaining * values["learning_rate"]
-    params, opt_state = step_down(
-        gradient, _transformation(values), rate, state.params, state.opt_state
+    trained, (value, td_error) = descend(
+        loss,
+        Trained(state.params, state.opt_state),
+        with_learning_rate(_transformation(values), rate),
+        has_aux=True,
     )
     if ranks is not None:
         priority = (td_error + 1e-6) ** values["priority_exponent"]
         ranks = priorities.prioritise(ranks, place, priority)
-    state = state._replace(params=params, opt_state=opt_state, priorities=ranks)
+    state = state._replace(**trained._asdict(), priorities=ranks)
     return state, {"loss": mean(value)}
 
 

@@ -11,6 +11,8 @@ import optax
 
 from research.engine.experiment import Hyperparameters, Key
 from research.layers.factorisation import eigh
+from research.optimization.descent import Trained, apply_gradient
+from research.optimization.optimizers import with_learning_rate
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range
 from research.rl.algorithms.policy_search import PolicySearch, Search
 
@@ -229,8 +231,9 @@ def evolution_strategies(parameters: int, candidates: int) -> Search:
         noise = (population[:pairs] - strategy.centre) / deviation
         shaped = centred_ranks(fitness)
         gradient = gradient_estimate(noise, shaped[:pairs], shaped[pairs:], deviation)
-        step, opt_state = adam.update(gradient, strategy.opt_state)
-        return Strategy(strategy.centre + values["learning_rate"] * step, opt_state)
+        # Uphill: it is fitness that is estimated.
+        optimizer = with_learning_rate(adam, -values["learning_rate"])
+        return Strategy(*apply_gradient(Trained(*strategy), gradient, optimizer))
 
     return Search(init, ask, tell, answer=lambda strategy: strategy.centre)
 

@@ -23,6 +23,7 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
+from research.optimization.descent import Trained
 from research.options.ranges import COUNT, FRACTION, POSITIVE, Range
 from research.rl.action_values import features
 from research.rl.environments.environment import Environment
@@ -178,8 +179,8 @@ def make_muzero(environment: Environment, config: MuZero) -> Experiment:
         ended, (episodes, examples) = over_groups(
             play, config.groups, split(state.episodes, config.groups), rollout_key, merge
         )
-        params, opt_state, learning = learn(planner, config, state, examples, shuffle_key)
-        state = OnPolicyState(params, opt_state, join(episodes), state.updates + 1, values)
+        trained, learning = learn(planner, config, state, examples, shuffle_key)
+        state = OnPolicyState(*trained, join(episodes), state.updates + 1, values)
         return state, learning | ended
 
     def policy(state: OnPolicyState) -> Policy:
@@ -274,7 +275,7 @@ def make_unrolled(
 
 def learn(
     planner: Planner, config: MuZero, state: OnPolicyState, examples: Unrolled, key: Key
-) -> tuple[Any, optax.OptState, Metrics]:
+) -> tuple[Trained, Metrics]:
     """All gradient steps on one rollout.
 
     Args:
@@ -285,15 +286,14 @@ def learn(
         key: for the order of the minibatches.
 
     Returns:
-        Parameters, the optimiser's state, and means over all gradient steps.
+        Parameters and the optimiser's state, and means over all gradient steps.
     """
     values = state.hyperparameters
-    gradient_of = jax.grad(model_loss, argnums=2, has_aux=True)
     return learn_in_minibatches(
         config,
         state,
         examples,
-        lambda params, part: gradient_of(planner.environment, planner.model, params, part, values),
+        lambda params, part: model_loss(planner.environment, planner.model, params, part, values),
         _transformation(values),
         key,
     )

@@ -20,13 +20,15 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import of_all_groups
 from research.engine.metrics import Metrics, mean
+from research.optimization.descent import Trained
+from research.optimization.optimizers import with_learning_rate
 from research.options.ranges import POSITIVE, Since
 from research.rl import losses
 from research.rl.advantages import Examples
-from research.rl.descent import descend_over_minibatches, shuffled_minibatches
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment
 from research.rl.environments.wrappers import clip_actions
+from research.rl.minibatches import descend_over_minibatches, shuffled_minibatches
 from research.rl.network import ActingNetwork, make_network
 from research.rl.on_policy import (
     ActorCritic,
@@ -112,10 +114,8 @@ def make_proximal(environment: Environment, config: PPO, learner: Learner) -> Ex
             return Experience(examples, {})
 
         after, made = play(environment, config, policy(state), state, learn_from, rollout_key)
-        params, opt_state, metrics = learn(
-            learner.network, config, state, made.examples, shuffle_key
-        )
-        after = after._replace(params=params, opt_state=opt_state, updates=state.updates + 1)
+        trained, metrics = learn(learner.network, config, state, made.examples, shuffle_key)
+        after = after._replace(**trained._asdict(), updates=state.updates + 1)
         return after, metrics | made.metrics
 
     return make_on_policy(config, Agent(environment, policy), init, update)
@@ -135,7 +135,7 @@ def begin_ppo(
 
 def learn(
     network: ActingNetwork, config: PPO, state: ActorCriticState, examples: Examples, key: Key
-) -> tuple[Any, optax.OptState, Metrics]:
+) -> tuple[Trained, Metrics]:
     """All gradient steps on one rollout.
 
     Args:
@@ -146,12 +146,11 @@ def learn(
         key: for the order of the minibatches.
 
     Returns:
-        Parameters, the optimiser's state, and means over all gradient steps.
+        Parameters and the optimiser's state, and means over all gradient steps.
     """
     hyperparameters = state.hyperparameters
     left = remaining(config, state.updates)
     clip_range = left * hyperparameters["clip_range"]
-    gradient_of = jax.grad(ppo_loss, argnums=1, has_aux=True)
     if not config.clip_values:
         examples = examples._replace(value=None)
 
@@ -165,19 +164,19 @@ def learn(
         rows = config.groups * examples.advantage.shape[1]
         size = config.minibatch_size * rows // config.rollout_size
         chosen = shuffled_minibatches(key, rows, size, config.epochs, config.groups)
-    (params, opt_state), parts = descend_over_minibatches(
-        lambda params, part: gradient_of(network, params, part, clip_range, hyperparameters),
-        _transformation(hyperparameters),
-        left * hyperparameters["learning_rate"],
+    rate = left * hyperparameters["learning_rate"]
+    trained, parts = descend_over_minibatches(
+        lambda params, part: ppo_loss(network, params, part, clip_range, hyperparameters),
+        Trained(state.params, state.opt_state),
+        with_learning_rate(_transformation(hyperparameters), rate),
         config.groups,
-        (state.params, state.opt_state),
         examples,
         chosen,
         key,
         steps=config.epochs * config.rollout_size // config.minibatch_size,
         prepare=normalise,
     )
-    return params, opt_state, {name: mean(values) for name, values in parts.items()}
+    return trained, {name: mean(values) for name, values in parts.items()}
 
 
 def ppo_loss(

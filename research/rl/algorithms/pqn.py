@@ -24,6 +24,7 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, merge
+from research.optimization.descent import Trained
 from research.options.ranges import FRACTION, POSITIVE, Range, Since
 from research.rl.acting import Report, select_reported
 from research.rl.action_values import EpsilonGreedy, QLearner, QNetwork, features
@@ -133,8 +134,8 @@ def make_pqn(environment: Environment, config: PQN) -> Experiment:
         ended, (episodes, examples) = over_groups(
             play, config.groups, split(state.episodes, config.groups), rollout_key, merge
         )
-        params, opt_state, learning = learn(learner, config, state, examples, shuffle_key)
-        state = OnPolicyState(params, opt_state, join(episodes), state.updates + 1, values)
+        trained, learning = learn(learner, config, state, examples, shuffle_key)
+        state = OnPolicyState(*trained, join(episodes), state.updates + 1, values)
         return state, learning | ended
 
     def explore(state: OnPolicyState, observations: jax.Array) -> EpsilonGreedy:
@@ -195,7 +196,7 @@ def pqn_loss(
 
 def learn(
     learner: QLearner, config: PQN, state: OnPolicyState, examples: Valued, key: Key
-) -> tuple[Any, optax.OptState, Metrics]:
+) -> tuple[Trained, Metrics]:
     """All gradient steps on one rollout.
 
     Args:
@@ -206,15 +207,14 @@ def learn(
         key: for the order of the minibatches.
 
     Returns:
-        Parameters, the optimiser's state, and means over all gradient steps.
+        Parameters and the optimiser's state, and means over all gradient steps.
     """
     values = state.hyperparameters
-    gradient_of = jax.grad(pqn_loss, argnums=1, has_aux=True)
     return learn_in_minibatches(
         config,
         state,
         examples,
-        lambda params, part: gradient_of(learner, params, part, values),
+        lambda params, part: pqn_loss(learner, params, part, values),
         _transformation(values),
         key,
     )

@@ -26,15 +26,17 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import of_all_groups, over_groups, split
 from research.engine.metrics import Metrics, count, maximum, mean, merge
+from research.optimization.descent import Trained
+from research.optimization.optimizers import with_learning_rate
 from research.options.ranges import AMOUNT
 from research.rl import losses
 from research.rl.acting import make_acting
 from research.rl.advantages import generalised_advantages
-from research.rl.descent import descend_over_groups
 from research.rl.distributions import Distribution
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.environments.wrappers import clip_actions
+from research.rl.minibatches import descend_over_groups
 from research.rl.network import HiddenLayers, PolicyAndValue, make_network
 from research.rl.on_policy import OnPolicy
 from research.rl.policy import memoryless, reactive
@@ -158,18 +160,16 @@ def make_reinforce(environment: Environment, config: Reinforce) -> Experiment:
 
         advantage, weight = of_all_groups(weigh, config.groups, learn_key)
         steps = steps._replace(advantage=advantage, weight=weight)
-        gradient_of = jax.grad(reinforce_loss, argnums=2, has_aux=True)
-        (params, opt_state), parts = descend_over_groups(
-            lambda params, part: gradient_of(network, config.baseline, params, part, values),
-            _transformation(values),
-            values["learning_rate"],
+        trained, parts = descend_over_groups(
+            lambda params, part: reinforce_loss(network, config.baseline, params, part, values),
+            Trained(state.params, state.opt_state),
+            with_learning_rate(_transformation(values), values["learning_rate"]),
             config.groups,
-            (state.params, state.opt_state),
             steps,
             learn_key,
         )
         total = state.environment_steps + jnp.sum(counted.astype(jnp.int32))
-        state = ReinforceState(params, opt_state, values, total)
+        state = ReinforceState(*trained, values, total)
         return state, {name: mean(value) for name, value in parts.items()} | played
 
     def act(state: ReinforceState, observations: jax.Array) -> Distribution:

@@ -14,23 +14,21 @@ import jax.numpy as jnp
 
 from research.engine.experiment import Hyperparameters, Key
 from research.engine.metrics import Metrics, mean
+from research.optimization.descent import Trained, begin_training, descend, polyak
 from research.options.ranges import POSITIVE, Range
 from research.rl.actor_critic import (
     Critics,
     Perceptron,
-    Trained,
+    adam,
     critic_loss,
-    descend,
     init_actor_and_critics,
     smallest,
-    trained,
 )
 from research.rl.distributions import SquashedGaussian
 from research.rl.environments.environment import Environment
 from research.rl.environments.wrappers import bounds
 from research.rl.off_policy import ActorCritic, Algorithm
 from research.rl.replay import Transition
-from research.rl.targets import polyak
 
 
 @dataclass(frozen=True)
@@ -138,10 +136,13 @@ def sac(environment: Environment, units: tuple[int, ...]) -> Algorithm:
     agent = networks(environment, units)
 
     def init(key: Key, values: Hyperparameters) -> SACParams:
-        actor, critics = init_actor_and_critics(environment, agent.actor, agent.critics, key)
+        optimizer = adam(values["learning_rate"])
+        actor, critics = init_actor_and_critics(
+            environment, agent.actor, agent.critics, optimizer, key
+        )
         # Its own buffers: the state is donated, and no buffer can be donated twice.
         target_critics = jax.tree.map(jnp.copy, critics.params)
-        log_temperature = trained(jnp.log(values["initial_temperature"]))
+        log_temperature = begin_training(jnp.log(values["initial_temperature"]), optimizer)
         return SACParams(actor, critics, target_critics, log_temperature)
 
     def policy(
@@ -155,23 +156,22 @@ def sac(environment: Environment, units: tuple[int, ...]) -> Algorithm:
     ) -> tuple[SACParams, Metrics]:
         del number
         temperature = jnp.exp(params.log_temperature.params)
-        rate = values["learning_rate"]
+        optimizer = adam(values["learning_rate"])
         noise, next_noise = jax.random.normal(key, (2, *batch.reward.shape, agent.dimensions))
 
         target = agent.target(params, batch, temperature, next_noise)
-        critics, error, _ = descend(
-            lambda p: (critic_loss(agent.critics, p, batch, target), None), params.critics, rate
+        critics, error = descend(
+            lambda p: critic_loss(agent.critics, p, batch, target), params.critics, optimizer
         )
-        actor, loss, log_probability = descend(
+        actor, (loss, log_probability) = descend(
             lambda p: agent.actor_loss(p, critics.params, batch.observation, temperature, noise),
             params.actor,
-            rate,
+            optimizer,
+            has_aux=True,
         )
         # Eq. 18, with log α for α: it falls and rises where α does, and cannot reach 0.
         surplus = -jnp.mean(log_probability) - values["target_entropy"] * agent.dimensions
-        log_temperature, _, _ = descend(
-            lambda log: (log * surplus, None), params.log_temperature, rate
-        )
+        log_temperature, _ = descend(lambda log: log * surplus, params.log_temperature, optimizer)
         followed = polyak(critics.params, params.target_critics, values["target_rate"])
         return SACParams(actor, critics, followed, log_temperature), {
             "critic_loss": mean(error),

@@ -17,8 +17,9 @@ import jax.numpy as jnp
 
 from research.engine.experiment import Hyperparameters, Key
 from research.engine.metrics import Metrics, mean
+from research.optimization.descent import descend
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides
-from research.rl.actor_critic import critic_loss, descend, smallest
+from research.rl.actor_critic import adam, critic_loss, smallest
 from research.rl.deterministic import (
     Deterministic,
     DeterministicParams,
@@ -100,10 +101,10 @@ def td3(agent: Deterministic, policy_delay: int) -> Algorithm:
     ) -> tuple[DeterministicParams, Metrics]:
         noise = jax.random.normal(key, batch.action.shape)
         target = td3_target(agent, params, batch, noise, values)
-        critics, error, _ = descend(
-            lambda p: (critic_loss(agent.critics, p, batch, target), None),
+        critics, error = descend(
+            lambda p: critic_loss(agent.critics, p, batch, target),
             params.critics,
-            values["learning_rate"],
+            adam(values["learning_rate"]),
         )
 
         def follow(params: DeterministicParams) -> tuple[DeterministicParams, Metrics]:

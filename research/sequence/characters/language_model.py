@@ -25,8 +25,8 @@ from research.engine.experiment import (
 )
 from research.engine.metrics import Metrics
 from research.errors import Mistake
-from research.optimization.accumulation import WeightedLoss
-from research.optimization.policy import PolicyName
+from research.optimization.descent import WeightedLoss
+from research.optimization.precision import PrecisionName
 from research.optimization.supervised import (
     Fitting,
     SupervisedState,
@@ -173,7 +173,7 @@ class TransformerLanguageModel(LanguageModel):
     heads: Annotated[int, "of every attention", COUNT] = 4
     weight_decay: Annotated[float, "AdamW's, of every matrix", AMOUNT] = 0.1
     second_moment_decay: Annotated[float, "of AdamW's mean of squared gradients", FRACTION] = 0.99
-    policy: Annotated[PolicyName, "of the computation: float32 or bfloat16"] = "float32"
+    policy: Annotated[PrecisionName, "of the computation: float32 or bfloat16"] = "float32"
 
     def problems(self) -> list[str]:
         """Heads are of pairs of coordinates; a run that trains has time for its warm-up."""

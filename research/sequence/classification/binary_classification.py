@@ -23,7 +23,7 @@ from research.engine.experiment import (
     Selection,
 )
 from research.engine.metrics import Metrics
-from research.optimization.accumulation import WeightedLoss
+from research.optimization.descent import WeightedLoss
 from research.optimization.optimizers import OptimizerName
 from research.optimization.supervised import (
     Fitting,

@@ -19,10 +19,16 @@ from research.engine.experiment import (
     Hyperparameters,
     Key,
 )
-from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean
 from research.layers.cells import GRU
 from research.layers.recurrent import Recurrent, init_uniform, recurrent
+from research.optimization.descent import (
+    Trained,
+    WeightedLoss,
+    apply_gradient,
+    begin_training,
+    make_gradient,
+)
 from research.optimization.optimizers import make_optimizer
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides, Range
@@ -139,8 +145,7 @@ class StreamForecasting(Config):
         def init(key: Key, hyperparameters: Hyperparameters) -> ForecasterState:
             params = init_forecaster(key, self.units)
             return ForecasterState(
-                params=params,
-                opt_state=optimizer(hyperparameters).init(params),
+                **begin_training(params, optimizer(hyperparameters))._asdict(),
                 hyperparameters=hyperparameters,
                 hidden=jnp.zeros((self.streams, self.units), jnp.float32),
             )
@@ -148,22 +153,18 @@ class StreamForecasting(Config):
         def update(
             state: ForecasterState, batch: Batch, key: Key
         ) -> tuple[ForecasterState, Metrics]:
-            def of_group(part: Any, key: Key) -> tuple[Any, jax.Array]:
+            def loss(params: Forecaster, streams: Any, key: Key) -> WeightedLoss:
                 del key
-                gradient = jax.value_and_grad(window_loss, has_aux=True)
-                (loss, hidden), gradients = gradient(state.params, *part)
-                return (gradients, loss), hidden
+                error, hidden = window_loss(params, *streams)
+                return WeightedLoss(error, None, {}, statistics=error, kept=hidden)
 
-            (gradients, loss), hidden = over_groups(
-                of_group, self.groups, split((batch, state.hidden), self.groups), key
+            gradient, _, error, hidden = make_gradient(loss, self.groups)(
+                state.params, (batch, state.hidden), key
             )
-            gradients = jax.tree.map(lambda leaf: leaf / self.groups, gradients)
-            changes, opt_state = optimizer(state.hyperparameters).update(
-                gradients, state.opt_state, state.params
-            )
-            params: Any = optax.apply_updates(state.params, changes)
-            after = ForecasterState(params, opt_state, state.hyperparameters, join(hidden))
-            return after, {"loss": mean(loss / self.groups)}
+            trained = Trained(state.params, state.opt_state)
+            trained = apply_gradient(trained, gradient, optimizer(state.hyperparameters))
+            after = ForecasterState(*trained, state.hyperparameters, hidden)
+            return after, {"loss": mean(error)}
 
         def evaluate(state: ForecasterState, batch: Batch, key: Key) -> Metrics:
             return measure_forecasts(state.params, batch, self.window)

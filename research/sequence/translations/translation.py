@@ -15,7 +15,7 @@ from research.data.text import PADDING
 from research.engine import metrics
 from research.engine.experiment import Batch, Data, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics
-from research.optimization.accumulation import WeightedLoss
+from research.optimization.descent import WeightedLoss
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides

@@ -1,96 +1,78 @@
-"""Steps down a gradient: of a whole batch, of one in groups, and over shuffled minibatches."""
+"""Gradient steps on a rollout: of all of it, in groups, and over shuffled minibatches."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from research.engine.experiment import Key
-from research.engine.groups import over_groups
+from research.optimization.descent import (
+    Trained,
+    WeightedLoss,
+    apply_gradient,
+    gradient_over_groups,
+)
 
 Tree = TypeVar("Tree")
 
-
-def step_down(
-    gradient: Any,
-    transformation: optax.GradientTransformation,
-    learning_rate: jax.Array,
-    params: Any,
-    opt_state: optax.OptState,
-) -> tuple[Any, optax.OptState]:
-    """Parameters and the optimiser's state after one step against a gradient.
-
-    Args:
-        gradient: as `params`.
-        transformation: gradients -> steps, for a learning rate of 1.
-        learning_rate: scalar; traced, so that it is no part of the transformation.
-        params: a pytree.
-        opt_state: optax's state.
-    """
-    changes, opt_state = transformation.update(gradient, opt_state)
-    params = jax.tree.map(lambda param, change: param - learning_rate * change, params, changes)
-    return params, opt_state
+MeanLoss: TypeAlias = Callable[[Any, Any], tuple[jax.Array, dict[str, jax.Array]]]
+"""(params, examples) -> their mean loss, and other means of them by name, scalars."""
 
 
 def descend_over_groups(
-    gradient_of: Callable[[Any, Any], tuple[Any, dict[str, jax.Array]]],
-    transformation: optax.GradientTransformation,
-    learning_rate: jax.Array,
+    loss: MeanLoss,
+    trained: Trained,
+    optimizer: optax.GradientTransformation,
     groups: int,
-    carry: tuple[Any, optax.OptState],
     examples: Any,
     key: Key,
-) -> tuple[tuple[Any, optax.OptState], dict[str, jax.Array]]:
-    """Moves the parameters against the mean of the groups' gradients.
+) -> tuple[Trained, dict[str, jax.Array]]:
+    """One step of the optimiser down the mean of the groups' losses.
 
     Args:
-        gradient_of: (params, a group's examples) -> gradient, and scalars by name.
-        transformation: gradients -> steps, for a learning rate of 1.
-        learning_rate: scalar.
+        loss: of one group.
+        trained: before the step.
+        optimizer: the one that `trained` began with, whatever its learning rate now.
         groups: how many.
-        carry: parameters and the optimiser's state.
         examples: leaves `[groups, batch / groups, ...]`.
         key: for `over_groups`; nothing is drawn.
 
     Returns:
-        `carry` afterwards, and the means of the scalars.
+        `trained` after the step, and the means of the scalars.
     """
-    params, opt_state = carry
 
-    def of_group(part: Any, key: Key) -> tuple[Any, None]:
+    def of_group(params: Any, part: Any, key: Key) -> WeightedLoss:
         del key
-        return gradient_of(params, part), None
+        value, means = loss(params, part)
+        return WeightedLoss(value, None, {}, statistics=means)
 
-    summed, _ = over_groups(of_group, groups, examples, key)
-    gradient, parts = jax.tree.map(lambda leaf: leaf / groups, summed)
-    return step_down(gradient, transformation, learning_rate, params, opt_state), parts
+    found = gradient_over_groups(of_group, groups, trained.params, examples, key)
+    return apply_gradient(trained, found.gradient, optimizer), found.statistics
 
 
 def descend_over_minibatches(
-    gradient_of: Callable[[Any, Any], tuple[Any, dict[str, jax.Array]]],
-    transformation: optax.GradientTransformation,
-    learning_rate: jax.Array,
+    loss: MeanLoss,
+    trained: Trained,
+    optimizer: optax.GradientTransformation,
     groups: int,
-    carry: tuple[Any, optax.OptState],
     examples: Tree,
     chosen: jax.Array | None,
     key: Key,
     *,
     steps: int | None = None,
     prepare: Callable[[Tree], Tree] = lambda minibatch: minibatch,
-) -> tuple[tuple[Any, optax.OptState], dict[str, jax.Array]]:
+) -> tuple[Trained, dict[str, jax.Array]]:
     """One step of `descend_over_groups` for each of several minibatches.
 
     Args:
-        gradient_of: as there.
-        transformation: as there.
-        learning_rate: as there.
+        loss: as there.
+        trained: as there.
+        optimizer: as there.
         groups: as there.
-        carry: as there.
         examples: leaves `[groups, batch / groups, ...]`.
         chosen: of `shuffled_minibatches`; None where each step is of all examples.
         key: as there.
@@ -98,16 +80,16 @@ def descend_over_minibatches(
         prepare: makes of a minibatch, leaves `[groups, n, ...]`, what is learned from.
 
     Returns:
-        `carry` afterwards, and the scalars of each step, float32 `[steps]`.
+        `trained` after the steps, and the scalars of each step, float32 `[steps]`.
     """
 
-    def one_minibatch(carry: tuple, chosen: jax.Array | None) -> tuple[tuple, dict[str, jax.Array]]:
+    def one_minibatch(
+        trained: Trained, chosen: jax.Array | None
+    ) -> tuple[Trained, dict[str, jax.Array]]:
         minibatch = prepare(examples if chosen is None else take(examples, chosen))
-        return descend_over_groups(
-            gradient_of, transformation, learning_rate, groups, carry, minibatch, key
-        )
+        return descend_over_groups(loss, trained, optimizer, groups, minibatch, key)
 
-    return jax.lax.scan(one_minibatch, carry, chosen, length=steps)
+    return jax.lax.scan(one_minibatch, trained, chosen, length=steps)
 
 
 def shuffled_minibatches(

@@ -1,4 +1,4 @@
-"""Numeric policies: what is stored in which dtype, and what is computed in which."""
+"""Mixed precision: what is stored in which dtype, and what is computed in which."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 
-class Policy(NamedTuple):
+class Precision(NamedTuple):
     """Parameters and the loss stay float32; the model computes in `compute`.
 
     Attributes:
@@ -29,13 +29,13 @@ class Policy(NamedTuple):
         return _cast(tree, jnp.float32)
 
 
-PolicyName: TypeAlias = Literal["float32", "bfloat16"]
+PrecisionName: TypeAlias = Literal["float32", "bfloat16"]
 
-POLICIES: dict[PolicyName, Policy] = {
-    "float32": Policy(jnp.float32),
-    "bfloat16": Policy(jnp.bfloat16),
+PRECISIONS: dict[PrecisionName, Precision] = {
+    "float32": Precision(jnp.float32),
+    "bfloat16": Precision(jnp.bfloat16),
 }
-"""Name -> policy, as a config spells it."""
+"""Name -> precision, as a config spells it."""
 
 
 def _cast(tree: Any, dtype: Any) -> Any:
