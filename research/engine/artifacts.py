@@ -157,11 +157,17 @@ def as_images(values: np.ndarray, title: str) -> Images:
             "[pictures, height, width, channels]"
         )
     if values.dtype != np.uint8:
-        values = np.rint(255 * np.clip(np.nan_to_num(values, nan=0.0), 0, 1)).astype(np.uint8)
+        values = grey_levels(values, 0.0, 1.0)
     one = values.ndim == 2 or (values.ndim == 3 and values.shape[-1] in (1, 3))
     images = values[None] if one else values
     images = images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
     return check(Images(title, images, 0.0, 255.0))
+
+
+def grey_levels(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Values from `low` to `high` as uint8 from 0 to 255; NaN is `low`, others are cut off."""
+    share = (np.nan_to_num(values.astype(np.float64), nan=low) - low) / ((high - low) or 1.0)
+    return np.rint(255 * np.clip(share, 0.0, 1.0)).astype(np.uint8)
 
 
 def check(artifact: Images) -> Images:

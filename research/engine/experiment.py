@@ -87,26 +87,27 @@ class Data(NamedTuple):
 
 
 class Glimpse(NamedTuple):
-    """Something that shows a person how far training has come, kept at each evaluation.
+    """A text, a picture or a table by which a person sees how training goes.
 
-    It lies in the run's `glimpses/` and is shown by its report: text as passages, everything else
-    as frames with a slider. It proves nothing and changes no bit: no part of a run's identity or
-    ledger. Of a population it is that of the first member.
+    Taken at each evaluation, of a population's first member, and kept in the run's `glimpses/`
+    (`research.engine.record` says how many of a long run). A report has texts as passages, and
+    everything else as frames with a slider. It proves nothing and changes no bit: no part of a
+    run's identity or ledger.
 
         glimpse=Glimpse(lambda state, key: sample(state.generator, CODES))  # 64 pictures
         glimpse=Glimpse(write_tokens, vocabulary.decode)  # a text
 
     Attributes:
         make: (state, key) -> an array, or a pytree of them. Pure, compiled once like the three
-            functions, and run where the state lies: only what it gives comes to the host. The key
-            follows from seed and step; for the same codes at every step take constants, or a key
-            of one's own.
+            functions, and run where the state lies: only its result goes to the host. The key
+            follows from seed and step; for the same codes at every step use constants, or a
+            constant key.
         show: the same as NumPy arrays -> a text, any kind of `research.engine.artifacts` (a table
             is a `Confusion`), or an array that is a picture or a grid of pictures, as
             `artifacts.as_images` has it: uint8, or floats from 0 to 1, `[height, width]`,
-            `[height, width, channels]`, or several of them along a first axis. Left out, what
-            `make` gives is such an array. It is tried on zeros before training begins, so that a
-            wrong type or shape is told then.
+            `[height, width, channels]`, or several of them along a first axis. By default the
+            result of `make` is such an array. It is called with zeros before training begins, and
+            a wrong type or shape then ends the run with a message.
     """
 
     make: Callable[[State, Key], Any]
@@ -142,7 +143,7 @@ class Experiment(NamedTuple):
         measure: (host state) -> figures computed on the host at the end.
         artifacts: (host state, evaluation, key) -> name -> what a report shows, made once at the
             end of a complete run; `evaluation` gives the batches of a split, as `Feed.evaluation`.
-        glimpse: what a person is shown of a state at each evaluation: a text, a picture or a table.
+        glimpse: a text, a picture or a table of a state at each evaluation, for the report.
         offers: name -> what commands take of a state of it. The engine never looks into them:
             `agent`, which `play` and `evaluate` take, is a `research.rl.policy.Agent`; `writer`,
             which `sample` takes, a `research.sequence.characters.writing.Writer`; `translator`,

@@ -2,8 +2,7 @@
 
 A report stands once in `metrics.jsonl`, none twice and none missing after a resume. Glimpses show
 what a state can do, and prove nothing: no part of the run's identity, its bits or its ledger. Each
-is a file of its own, and a step that is made again after a kill makes the same file again. Needs no
-JAX.
+is a file of its own, and a step that is made again after a kill writes the same file. Needs no JAX.
 """
 
 from __future__ import annotations
@@ -155,7 +154,7 @@ TITLE = "As it learned"
 
 
 def check_glimpse(program: Program) -> None:
-    """Make sure that what the experiment gives as a glimpse can be shown; nothing is computed.
+    """Make sure that the experiment's glimpse has a form that can be shown; nothing is computed.
 
     Raises:
         Mistake: it cannot.
@@ -168,11 +167,11 @@ def check_glimpse(program: Program) -> None:
         return
     key = jax.eval_shape(lambda: jax.random.key(0))
     try:
-        made = jax.eval_shape(glimpse.make, program.member_shapes.state, key)
-        zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), made)
+        shapes = jax.eval_shape(glimpse.make, program.member_shapes.state, key)
+        zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
         spell_glimpse(glimpse.show(zeros))
     except Exception as error:
-        # Whatever is wrong in code of the experiment's own: told before hours are spent.
+        # Whatever is wrong in the experiment's own code: better now than after hours.
         raise Mistake(
             f"the experiment's glimpse cannot be shown: {type(error).__name__}: {error}"
         ) from error
@@ -187,7 +186,7 @@ def keep_glimpse(
     observer: Observer,
     beside: Callable[[Callable[[], None]], None],
 ) -> None:
-    """Keep what is shown of the state of a step; what cannot be shown or kept is only noted.
+    """Keep the glimpse of a step; one that cannot be made or written is only noted.
 
     A run is cut into `KEPT` equal parts: the newest glimpse of each part stays, and the very first
     of all. What stays follows from the steps alone, so that a run that is resumed keeps the same.
@@ -205,8 +204,8 @@ def keep_glimpse(
     if glimpse is None:
         return
     with _only_noted(step, observer):
-        made = reader(program.glimpse(carry, step))
-        beside(partial(_write_glimpse, directory, program.experiment, step, made, observer))
+        arrays = reader(program.glimpse(carry, step))
+        beside(partial(_write_glimpse, directory, program.experiment, step, arrays, observer))
 
 
 @contextmanager
@@ -214,39 +213,39 @@ def _only_noted(step: int, observer: Observer) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # What cannot be shown is no reason to lose a run.
-        observer.note(f"step {step:,} shows nothing of itself: {type(error).__name__}: {error}")
+        # A picture that is missing is no reason to lose a run.
+        observer.note(f"the glimpse of step {step:,} is missing: {type(error).__name__}: {error}")
 
 
 def _write_glimpse(
-    directory: Path, experiment: Experiment, step: int, made: Any, observer: Observer
+    directory: Path, experiment: Experiment, step: int, arrays: Any, observer: Observer
 ) -> None:
     folder = directory / GLIMPSES
     with _only_noted(step, observer):
         assert experiment.glimpse is not None
-        suffix, content = spell_glimpse(experiment.glimpse.show(made))
+        suffix, content = spell_glimpse(experiment.glimpse.show(arrays))
         folder.mkdir(exist_ok=True)
         if suffix != _TEXT and not any(folder.iterdir()):
-            observer.note(f"what it makes is kept at each evaluation in {folder}, for the report")
+            observer.note(f"glimpses of the training are kept in {folder}; the report shows them")
         write_file(folder / f"{step}{suffix}", content)
         found = _glimpse_files(directory)
         for superseded in found.keys() - kept_of(found, experiment.steps):
             found[superseded].unlink()
 
 
-def kept_of(made: Iterable[int], steps: int) -> set[int]:
+def kept_of(taken: Iterable[int], steps: int) -> set[int]:
     """The steps whose glimpses stay: the first, and the newest of each part of the run.
 
     Args:
-        made: steps from 1 on, in any order.
+        taken: steps from 1 on, in any order.
         steps: of the whole run.
     """
-    ascending = sorted(made)
+    ascending = sorted(taken)
     newest = {(step - 1) * KEPT // steps: step for step in ascending}
     return {*ascending[:1], *newest.values()}
 
 
-def spell_glimpse(shown: str | Artifact | np.ndarray) -> tuple[str, bytes]:
+def spell_glimpse(glimpse: str | Artifact | np.ndarray) -> tuple[str, bytes]:
     """The suffix and the bytes of a glimpse's file.
 
     Raises:
@@ -256,19 +255,22 @@ def spell_glimpse(shown: str | Artifact | np.ndarray) -> tuple[str, bytes]:
 
     from research.engine import artifacts
 
-    if isinstance(shown, str):
-        return _TEXT, shown.encode()
-    if isinstance(shown, np.ndarray):
-        shown = artifacts.as_images(shown, TITLE)
-    if type(shown) not in artifacts.KINDS.values():
+    if isinstance(glimpse, str):
+        return _TEXT, glimpse.encode()
+    if isinstance(glimpse, np.ndarray):
+        glimpse = artifacts.as_images(glimpse, TITLE)
+    if type(glimpse) not in artifacts.KINDS.values():
         kinds = ", ".join(artifacts.KINDS)
         raise TypeError(
-            f"it gives {type(shown).__name__}, not a text, an array that is a picture, or one of "
+            f"it gives {type(glimpse).__name__}, not a text, an array that is a picture, or one of "
             f"{kinds}"
         )
-    if isinstance(shown, artifacts.Images):
-        artifacts.check(shown)
-    return _ARTIFACT, artifacts.spell(shown)
+    if isinstance(glimpse, artifacts.Images):
+        artifacts.check(glimpse)
+        if not glimpse.signed:  # all that a page shows, at a quarter of the size
+            levels = artifacts.grey_levels(glimpse.images, glimpse.low, glimpse.high)
+            glimpse = glimpse._replace(images=levels, low=0.0, high=255.0)
+    return _ARTIFACT, artifacts.spell(glimpse)
 
 
 _TEXT, _ARTIFACT = ".txt", ".npz"
@@ -282,7 +284,7 @@ def _glimpse_files(directory: Path) -> dict[int, Path]:
 
 
 def read_glimpses(directory: Path) -> tuple[dict[int, str | Artifact], list[str]]:
-    """Step -> what was shown then, ascending, and a sentence on each that cannot be read."""
+    """Step -> its glimpse, ascending, and a sentence on each that cannot be read."""
     from research.engine import artifacts
 
     found: dict[int, str | Artifact] = {}

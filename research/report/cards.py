@@ -60,7 +60,7 @@ def draw(artifact: Artifact | Frames, salt: str) -> Card:
         salt: tells its plots' ids from those of others on the page.
     """
     if isinstance(artifact, Frames):
-        return draw(artifact.frames[-1], salt)
+        return _film(artifact, salt)
     makers: dict[type, Any] = {
         Images: _images,
         Confusion: _confusion,
@@ -76,6 +76,23 @@ def draw(artifact: Artifact | Frames, salt: str) -> Card:
         reason = f"It cannot be drawn ({type(error).__name__}: {error})."
         return Card("problem", str(artifact.title), reason, {})
     return Card(type(artifact).__name__.lower(), artifact.title, artifact.note, content)
+
+
+def _film(course: Frames, salt: str) -> Card:
+    """All frames, of which a page shows one at a time; of pictures a strip of three besides."""
+    cards = [draw(frame, f"{salt}-{step}") for step, frame in zip(*course[1:], strict=True)]
+    labels = [f"step {step:,}" for step in course.steps]
+    for card, label in zip(cards, labels, strict=True):
+        if "alt" in card.content:
+            card.content["alt"] = f"{label}: {card.content['alt']}"
+    ends = sorted({0, len(cards) // 2, len(cards) - 1})
+    strip = len(cards) > 1 and all(card.content.get("sheet") for card in cards)
+    content = {
+        "frames": list(zip(labels, cards, strict=True)),
+        "strip": [(labels[at], cards[at]) for at in ends] if strip else [],
+        "of": f"{cards[-1].kind}{' captioned' if cards[-1].content.get('images') else ''}",
+    }
+    return Card("film", course.title, cards[-1].note, content)
 
 
 def _images(artifact: Images, salt: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.engine.artifacts import Animation, Images
+from research.engine.artifacts import Animation, Images, grey_levels
 from research.engine.durable import write_file
 from research.errors import Mistake
 
@@ -48,13 +48,12 @@ def colour(images: np.ndarray, low: float, high: float, *, signed: bool) -> np.n
         high: white, or full red.
         signed: 0 is neutral.
     """
+    if not signed:
+        grey = grey_levels(images, low, high)
+        coloured = images.ndim == 4 and images.shape[-1] == 3
+        return grey if coloured else np.repeat(grey[..., None], 3, axis=-1)
     share = (np.nan_to_num(images.astype(np.float64), nan=low) - low) / ((high - low) or 1.0)
     share = np.clip(share, 0.0, 1.0)
-    if not signed:
-        grey = np.rint(255 * share).astype(np.uint8)
-        return grey if images.ndim and images.shape[-1] == 3 and images.ndim == 4 else (
-            np.repeat(grey[..., None], 3, axis=-1)
-        )  # fmt: skip
     ends = np.array([NEGATIVE, NEUTRAL, POSITIVE], np.float64)
     position = 2.0 * share
     below = np.minimum(position.astype(int), 1)
@@ -64,7 +63,7 @@ def colour(images: np.ndarray, low: float, high: float, *, signed: bool) -> np.n
 
 def draw_images(artifact: Images) -> list[Picture]:
     """Each image on its own."""
-    return [_png(image) for image in _coloured(artifact)]
+    return [_lossless(image) for image in _coloured(artifact)]
 
 
 def draw_sheet(artifact: Images, columns: int = 8) -> Picture:
@@ -79,7 +78,7 @@ def draw_sheet(artifact: Images, columns: int = 8) -> Picture:
         top, left = number // columns * (height + gap), number % columns * (width + gap)
         sheet[top : top + height, left : left + width, :3] = image
         sheet[top : top + height, left : left + width, 3] = 255
-    return _png(sheet)
+    return _lossless(sheet)
 
 
 def _coloured(artifact: Images) -> np.ndarray:
@@ -127,13 +126,14 @@ def spell_gif(artifact: Animation) -> bytes:
     return file.getvalue()
 
 
-def _png(pixels: np.ndarray) -> Picture:
+def _lossless(pixels: np.ndarray) -> Picture:
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format="PNG", optimize=True)
+    # Of grey noise, which generators begin with, a third of a PNG.
+    Image.fromarray(pixels).save(file, format="WEBP", lossless=True, exact=True)
     height, width = pixels.shape[:2]
-    return Picture(_uri("png", file.getvalue()), int(width), int(height))
+    return Picture(_uri("webp", file.getvalue()), int(width), int(height))
 
 
 def _uri(kind: str, content: bytes) -> str:

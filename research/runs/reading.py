@@ -95,12 +95,12 @@ def read_artifacts(directory: Path) -> tuple[dict[str, Artifact | Frames], list[
 
 def _course(glimpses: Mapping[int, str | Artifact]) -> Passages | Frames:
     """Texts, the first and the last and some between; else all as frames."""
-    texts = {step: shown for step, shown in glimpses.items() if isinstance(shown, str)}
+    texts = {step: text for step, text in glimpses.items() if isinstance(text, str)}
     steps = list(glimpses)
     if len(texts) < len(steps):
         frames = [
-            Passages("", (shown,)) if isinstance(shown, str) else shown
-            for shown in glimpses.values()
+            Passages(record.TITLE, (glimpse,)) if isinstance(glimpse, str) else glimpse
+            for glimpse in glimpses.values()
         ]
         return Frames(frames[-1].title, tuple(steps), tuple(frames))
     chosen = sorted({round(at) for at in np.linspace(0, len(steps) - 1, TEXTS)})

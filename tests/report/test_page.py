@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -18,6 +20,8 @@ from research.engine.artifacts import (
     Passages,
     write,
 )
+from research.engine.directory import GLIMPSES
+from research.engine.record import spell_glimpse
 from research.options.catalog import ROOT
 from research.report.page import About, make_page, render, write_report
 from research.runs.reading import read_run
@@ -92,7 +96,7 @@ def html_of(*directories, about=None):
 
 def assert_self_contained(text):
     seen = Seen(text)
-    assert "script" not in seen.elements and "link" not in seen.elements
+    assert "link" not in seen.elements
     assert not [link for link in seen.links if not link.startswith(("data:", "#"))]
     assert not [name for _, name, _ in seen.attributes if name.startswith("on")]
     styles = "".join(seen.styles)
@@ -100,6 +104,11 @@ def assert_self_contained(text):
     assert not [url for url in re.findall(r"url\(([^)]*)\)", text) if not url.startswith("#")]
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
     assert policy.startswith("default-src 'none'") and "http" not in policy
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert seen.elements.count("script") == text.count("<script") == len(scripts) <= 1
+    for script in scripts:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert policy.endswith(f"; script-src 'sha256-{digest}'"), "no browser would run it"
     return seen
 
 
@@ -113,7 +122,7 @@ def test_what_runs_hold_is_text_and_never_markup(evil):
 
 def test_the_check_itself_sees_what_it_is_for(evil):
     text = html_of(evil)
-    for bad in ('<script src="x.js"></script>', '<img src="https://example.org/a.png">',
+    for bad in ('<script src="x.js"></script>', "<script>alert(1)</script>", '<img src="https://example.org/a.png">',
                 '<p onclick="x">a</p>', '<div style="background: url(a.png)"></div>'):  # fmt: skip
         with pytest.raises(AssertionError):
             assert_self_contained(text.replace("</main>", f"{bad}</main>"))
@@ -136,6 +145,68 @@ def test_every_picture_has_words_beside_it(evil):
     plots = [tag for tag, name, value in seen.attributes if (name, value) == ("class", "plot")]
     labels = [value for tag, name, value in seen.attributes if name == "aria-label"]
     assert len(plots) == 3 and len(labels) >= 3 and all(labels)
+
+
+def keep(directory, glimpses):
+    (directory / GLIMPSES).mkdir()
+    for step, glimpse in glimpses.items():
+        suffix, content = spell_glimpse(glimpse)
+        (directory / GLIMPSES / f"{step}{suffix}").write_bytes(content)
+    return directory
+
+
+def frames_of(text):
+    return re.findall(r'<div class="frame" data-label="([^"]*)"( hidden)?>', text)
+
+
+def test_pictures_of_a_training_are_frames_with_a_slider_and_a_strip(evil):
+    pictures = {
+        step: Images(EVIL, np.full((3, 4, 5), step / 4000), 0.0, 1.0)
+        for step in (10, 200, 1000, 2000)
+    }
+    text = html_of(keep(evil, pictures))
+    seen = assert_self_contained(text)
+    assert text == html_of(evil) and len(seen.ids) == len(set(seen.ids))
+    assert EVIL in "".join(seen.text) and text.count("<script") == 1
+    # Without its script the page shows the last frame and the strip, and no control.
+    labels = ["step 10", "step 200", "step 1,000", "step 2,000"]
+    assert frames_of(text) == [(label, " hidden") for label in labels[:-1]] + [(labels[-1], "")]
+    assert '<div class="player" hidden>' in text
+    assert ("input", "max", "3") in seen.attributes
+    (strip,) = re.findall(r'<ol class="strip">(.*?)</ol>', text, re.DOTALL)
+    assert re.findall(r"<span>(.*?)</span>", strip) == ["step 10", "step 1,000", "step 2,000"]
+    words = [value for tag, name, value in seen.attributes if (tag, name) == ("img", "alt")]
+    for label in labels:
+        assert f"{label}: {EVIL}: 3 images of 4 × 5 pixels" in words
+    with pytest.raises(AssertionError, match="no browser would run it"):
+        assert_self_contained(text.replace('"use strict"', "alert(1)"))
+
+
+def test_tables_and_lines_of_a_training_have_the_slider_alone(make, tmp_path):
+    table = Confusion("Table", np.int64([[3, 1], [0, 2]]), ("a", "b"))
+    lines = Lines("l", np.arange(3.0), np.ones((1, 2, 3)), ("p", "q"), "x")
+    for number, glimpse in enumerate((table, lines)):
+        text = html_of(keep(make(tmp_path, seed=number), {5: glimpse, 10: glimpse}))
+        seen = assert_self_contained(text)
+        assert frames_of(text) == [("step 5", " hidden"), ("step 10", "")]
+        assert "player" in text and '"strip"' not in text
+        assert len(seen.ids) == len(set(seen.ids))
+
+
+def test_one_frame_has_no_control_and_texts_stand_below_one_another(make, tmp_path):
+    one = html_of(keep(make(tmp_path, seed=0), {5: np.zeros((2, 2), np.uint8)}))
+    assert frames_of(one) == [("step 5", "")] and '"player"' not in one and "step 5" in one
+    texts = html_of(keep(make(tmp_path, seed=1), {5: "abc", 10: EVIL}))
+    seen = assert_self_contained(texts)
+    assert not frames_of(texts) and {"abc", EVIL, "step 10"} <= set(seen.text)
+    assert "<script" not in texts
+
+
+def test_a_frame_that_cannot_be_drawn_costs_only_itself(make, tmp_path):
+    good = Confusion("Table", np.int64([[3, 1], [0, 2]]), ("a", "b"))
+    text = html_of(keep(make(tmp_path), {5: good._replace(classes=("a",)), 10: good}))
+    assert_self_contained(text)
+    assert len(frames_of(text)) == 2 and text.count("It cannot be drawn (") == 1
 
 
 def test_a_recorded_run_shows_its_figures_and_its_proof(tmp_path):

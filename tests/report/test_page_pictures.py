@@ -23,7 +23,7 @@ from research.report.pictures import (
 
 def opened(uri):
     head, _, content = uri.partition(",")
-    assert head in ("data:image/png;base64", "data:image/gif;base64")
+    assert head in [f"data:image/{kind};base64" for kind in ("webp", "png", "gif")]
     return Image.open(io.BytesIO(base64.b64decode(content)))
 
 
