@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -15,7 +14,7 @@ from research.errors import Mistake
 from research.options.command import require
 from research.sweep import remote
 from research.sweep.remote import Remote, spawn
-from research.sweep.trial import Exited, Job, last_words
+from research.sweep.trial import Exited, Job, Journal, last_words
 
 DEVICES = "CUDA_VISIBLE_DEVICES"
 
@@ -202,6 +201,7 @@ class ClusterLauncher:
         self._program = program.resolve()
         self._directory = directory.resolve()
         self._folder = self._directory / "slurm"
+        self._submitted = Journal(self._folder / SUBMITTED, "id")
         self._cluster = resources.cluster
         self._executor = submitit.AutoExecutor(self._folder, cluster=resources.cluster)
         self._executor.update_parameters(**parameters(resources, name))
@@ -210,49 +210,32 @@ class ClusterLauncher:
         """Submit all of `jobs` as one array, but for those that are in the queue already."""
         logs = self._directory / "logs"
         logs.mkdir(exist_ok=True)
-        queued = self._queued()
-        old = [queued.get(_name(job)) for job in jobs]
-        new = [job for job, submitted in zip(jobs, old, strict=True) if submitted is None]
+        old = [self._queued(job) for job in jobs]
+        new = [job for job, queued in zip(jobs, old, strict=True) if queued is None]
         works = [
             Remote([str(self._program), *job.words], str(log_of(logs, job)), str(Path.cwd()))
             for job in new
         ]
-        fresh = iter(self._submit(new, works))
+        if new:
+            with self._executor.batch():
+                submitted = [self._executor.submit(work) for work in works]
+            ids = (str(work.job_id) for work in submitted)
+            self._submitted.add(dict(zip((job.directory for job in new), ids, strict=True)))
+        fresh = iter(submitted if new else ())
         return [
-            ClusterProcess(submitted or next(fresh), log_of(logs, job), self._cluster)
-            for job, submitted in zip(jobs, old, strict=True)
+            ClusterProcess(queued or next(fresh), log_of(logs, job), self._cluster)
+            for job, queued in zip(jobs, old, strict=True)
         ]
 
-    def _submit(self, jobs: Sequence[Job], works: Sequence[Remote]) -> list[Any]:
-        if not jobs:
-            return []
-        with self._executor.batch():
-            submitted = [self._executor.submit(work) for work in works]
-        lines = [
-            json.dumps({"run": _name(job), "id": work.job_id}) + "\n"
-            for job, work in zip(jobs, submitted, strict=True)
-        ]
-        with (self._folder / SUBMITTED).open("a") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        return submitted
-
-    def _queued(self) -> dict[str, Any]:
-        """Run -> its job, of those that an earlier process of this sweep left in the queue."""
-        path = self._folder / SUBMITTED
-        if self._cluster != "slurm" or not path.exists():
-            return {}
+    def _queued(self, job: Job) -> Any:
+        """The job of a run that an earlier process of this sweep has left in the queue, if any."""
+        number = self._submitted.of(job.directory)
+        if self._cluster != "slurm" or number is None:
+            return None
         import submitit
 
-        found: dict[str, Any] = {}
-        for text in path.read_text().splitlines():
-            try:
-                line = json.loads(text)
-                found[str(line["run"])] = submitit.SlurmJob(self._folder, str(line["id"]))
-            except (ValueError, KeyError, TypeError):
-                continue
-        return {name: job for name, job in found.items() if not job.done()}
+        found: Any = submitit.SlurmJob(self._folder, number)
+        return None if found.done() else found
 
 
 class ClusterProcess:
@@ -290,10 +273,6 @@ class ClusterProcess:
     def kill(self) -> None:
         """End it at once."""
         self._job.cancel(check=False)
-
-
-def _name(job: Job) -> str:
-    return "/".join(job.directory.parts[-3:])
 
 
 def _first_line(error: BaseException) -> str:

@@ -181,50 +181,63 @@ def objective(endings: list[Ending], metric: str, seeds: int) -> float | None:
 FILE = "failures.jsonl"
 
 
+class Journal:
+    """Run -> a text: a file of JSON lines that says all that was added, after a kill too.
+
+    Args:
+        path: the file.
+        name: what the text is called in a line.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path, self._name = path, name
+        self.known: dict[str, str] = {}
+        for text in path.read_text(errors="replace").splitlines() if path.exists() else ():
+            try:
+                line = json.loads(text)
+                self.known[str(line["run"])] = str(line[name])
+            except (ValueError, KeyError, TypeError):
+                continue
+
+    def of(self, run: Path) -> str | None:
+        """The text of a run, if it has one."""
+        return self.known.get(self._key(run))
+
+    def add(self, texts: Mapping[Path, str]) -> None:
+        """Add the texts of runs, durably."""
+        added = {self._key(run): text for run, text in texts.items()}
+        self.known |= added
+        lines = [json.dumps({"run": run, self._name: text}) + "\n" for run, text in added.items()]
+        with self._path.open("a") as file:
+            # A kill may have cut the last line short: what follows it stands on its own.
+            whole = not self._path.stat().st_size or self._path.read_bytes().endswith(b"\n")
+            file.write("".join(lines) if whole else "\n" + "".join(lines))
+            file.flush()
+            os.fsync(file.fileno())
+
+    @staticmethod
+    def _key(run: Path) -> str:
+        return "/".join(run.parts[-3:])
+
+
 class Failures:
-    """The journal of one sweep: a line for each run that failed for good.
+    """The runs of one sweep that failed and would fail again.
 
     Args:
         directory: the sweep's.
     """
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / FILE
-        self._known = dict(_read(self._path))
+        self._journal = Journal(directory / FILE, "reason")
 
     def of(self, run: Path) -> Ending | None:
         """How a run failed, if it did."""
-        reason = self._known.get(_name(run))
+        reason = self._journal.of(run)
         return None if reason is None else Ending("failed", {}, reason)
 
     def add(self, run: Path, ending: Ending) -> None:
         """Remember, durably, that a run failed and would fail again."""
-        self._known[_name(run)] = ending.reason
-        line = json.dumps({"run": _name(run), "reason": ending.reason}) + "\n"
-        with self._path.open("a") as file:
-            # A kill may have cut the last line short: what follows it stands on its own.
-            file.write(line if _ends_whole(self._path) else f"\n{line}")
-            file.flush()
-            os.fsync(file.fileno())
-
-
-def _name(run: Path) -> str:
-    return "/".join(run.parts[-3:])
-
-
-def _ends_whole(path: Path) -> bool:
-    return not path.stat().st_size or path.read_bytes().endswith(b"\n")
-
-
-def _read(path: Path) -> list[tuple[str, str]]:
-    lines = []
-    for text in path.read_text(errors="replace").splitlines() if path.exists() else ():
-        try:
-            line = json.loads(text)
-            lines.append((str(line["run"]), str(line["reason"])))
-        except (ValueError, KeyError, TypeError):
-            continue
-    return lines
+        self._journal.add({run: ending.reason})
 
 
 class Trial(NamedTuple):

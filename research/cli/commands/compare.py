@@ -373,30 +373,29 @@ def _field_columns(groups: Sequence[Group], differing: Mapping[str, Sequence[Any
 
 
 def _figure_columns(groups: Sequence[Group], comparisons: Sequence[Comparison]) -> list[Column]:
-    metrics, letters, counts, means, intervals, deviations = ([] for _ in range(6))
-    middles, marks, styles = ([] for _ in range(3))
+    rows: list[tuple[str, ...]] = []
     for found in comparisons:
-        rows = [one for one in groups if found.spreads[one.letter].n or found is comparisons[0]]
-        for at, one in enumerate(rows):
+        those = [one for one in groups if found.spreads[one.letter].n or found is comparisons[0]]
+        for at, one in enumerate(those):
             spread = found.spreads[one.letter]
-            best = one.letter == found.best
-            metrics.append("" if at else found.metric)
-            letters.append(one.letter)
             lost = f" of {spread.n + spread.nonfinite}" if spread.nonfinite else ""
-            counts.append(f"{spread.n}{lost}")
-            mean, interval, deviation = spell_parts(spread, bounds_of(found.metric, one.config))
-            means.append(mean)
-            intervals.append(interval)
-            deviations.append(deviation)
-            middles.append(spell_middle(found.middles.get(one.letter)))
-            marks.append("best" if best else "")
-            styles.append("bold green" if best else "")
+            rows.append(
+                (
+                    "" if at else found.metric,
+                    one.letter,
+                    f"{spread.n}{lost}",
+                    *spell_parts(spread, bounds_of(found.metric, one.config)),
+                    spell_middle(found.middles.get(one.letter)),
+                    "best" if one.letter == found.best else "",
+                )
+            )
+    metrics, letters, counts, means, intervals, deviations, middles, marks = zip(*rows, strict=True)
     robust = Column("IQM", middles, shorter=[(1, None)])
     return [
         Column("metric", metrics, "bold"),
         Column("group", letters, "cyan"),
         Column("seeds", counts, right=True),
-        Column("mean", means, styles=styles, right=True),
+        Column("mean", means, styles=["bold green" if mark else "" for mark in marks], right=True),
         Column("95 % interval", intervals),
         Column("st. dev.", deviations, right=True, shorter=[(2, None)]),
         *([robust] if any(middles) else []),
