@@ -9,6 +9,9 @@ import jax.numpy as jnp
 import pytest
 
 from research.rl.environments.environment import Discrete, Environment, TimeStep
+from tests.cli.conftest import project
+
+__all__ = ["project"]
 
 
 @pytest.fixture(autouse=True, scope="module")
