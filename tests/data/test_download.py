@@ -16,7 +16,7 @@ from rich.console import Console
 from tensorflow_datasets.core.download.checksums import UrlInfo
 
 from research.data import download as preparing
-from research.data.sources import ArraySource
+from research.data.sources import ArraySource, Mapped
 from research.data.tfds_split import TfdsSplit
 from research.errors import Damaged, Mistake
 
@@ -163,6 +163,14 @@ def test_digits_prepare_and_arrays_need_nothing(folders):
     output = io.StringIO()
     preparing.prepare([ArraySource("made", {"x": np.ones(3)})], Console(file=output))
     assert "Nothing to prepare" in output.getvalue()
+
+
+def test_what_a_mapped_source_reads_is_prepared(folders):
+    output = io.StringIO()
+    digits = TfdsSplit("encore_digits", "train")
+    twice = Mapped(Mapped(digits, lambda columns: columns, "same"), lambda columns: columns, "same")
+    preparing.prepare([twice], Console(file=output, width=300))
+    assert "train: 1437 examples, intact" in output.getvalue()
 
 
 def test_the_bar_follows_the_folder(tmp_path):
