@@ -13,8 +13,8 @@ from research.options.options import Option, options_of
 from research.options.terminal import make_console, width
 
 PROGRAM = "python launch.py"
-COMMON = ("checkpoint", "member", "seed", "runs_dir", "json")
-"""Options of many commands: they stand behind those of one."""
+COMMON = ("seed", "checkpoint", "member", "runs_dir", "json")
+"""Options of many commands: they stand behind those of one, in this order."""
 _LEFT = 26
 
 EXITS = {
@@ -62,7 +62,8 @@ def print_help(command: Command, context: Context, tokens: Sequence[str]) -> Non
         pages += ["# Arguments", *_rows((a.name, a.help) for a in command.arguments)]
     if section:
         pages += _section(section)
-    own = sorted(options_of(command.options), key=lambda option: option.field in COMMON)
+    places = {name: place for place, name in enumerate(COMMON)}
+    own = sorted(options_of(command.options), key=lambda option: places.get(option.field, -1))
     pages += _section(Section("Options", tuple(own)))
     pages += ["# Examples", *_examples(command.examples)]
     codes = (Exit.DONE, Exit.MISTAKE, *command.exits)
