@@ -11,11 +11,11 @@ from research.cli.display import Display
 from research.cli.launching import follow_run, launch_run, run_together, settle
 from research.errors import Exit
 from research.options.assembly import named_of
-from research.options.command import Argument, Command, Context, Outcome, parse
+from research.options.command import Command, Context, Outcome, parse
 from research.options.configure import added_since
 from research.options.pace import TEXT, Pace
 from research.options.ranges import PATH
-from research.runs.names import find_run
+from research.runs.names import RUN, find_run
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ COMMAND = Command(
     text="""Continues a run from its newest whole checkpoint, with the config that it was
     started with, to the same bits as if nothing had happened. The command that started it does the
     same.""",
-    arguments=(Argument("RUN", "a run's directory, or a part of its name that only one has"),),
+    arguments=(RUN,),
     options=Options,
     examples=(
         ("resume runs/vision/digits_cnn/3f2a9c01d2e4-s0", "by its path"),
