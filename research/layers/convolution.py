@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Array, Inexact
 
 Pair: TypeAlias = tuple[int, int]
 Pads: TypeAlias = tuple[Pair, Pair]
@@ -27,20 +28,20 @@ _LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 def convolve(
-    x: jax.Array, kernel: jax.Array, strides: Pair = (1, 1), padding: Padding = "SAME"
-) -> jax.Array:
+    x: Inexact[Array, "batch height width inputs"],
+    kernel: Inexact[Array, "size1 size2 inputs outputs"],
+    strides: Pair = (1, 1),
+    padding: Padding = "SAME",
+) -> Inexact[Array, "batch rows columns outputs"]:
     """The 2-D cross-correlation of `x` with `kernel`, as `lax.conv_general_dilated` has it.
 
     Differentiable in reverse mode, to any order; forward mode is refused by `jax.custom_vjp`.
 
     Args:
-        x: `[batch, height, width, inputs]`.
-        kernel: `[kernel height, kernel width, inputs, outputs]`, of the dtype of `x`.
+        x: images.
+        kernel: of the dtype of `x`.
         strides: rows and columns from one window to the next.
         padding: "SAME", "VALID", or the zeros ((above, below), (left, right)).
-
-    Returns:
-        `[batch, rows, columns, outputs]`, of the dtype of `x`.
 
     Raises:
         ValueError: for a padding by another name, or channels that do not match.
@@ -154,15 +155,15 @@ def _dilated(size: int, dilation: int) -> int:
 _convolve.defvjp(_convolve_forward, _convolve_backward)
 
 
-def convolve_patches(x: jax.Array, kernel: jax.Array) -> jax.Array:
+def convolve_patches(
+    x: Inexact[Array, "batch height width inputs"],
+    kernel: Inexact[Array, "size1 size2 inputs outputs"],
+) -> Inexact[Array, "batch height-size1+1 width-size2+1 outputs"]:
     """The 2-D cross-correlation of `x` with `kernel`, without padding, in steps of one.
 
     Args:
-        x: `[batch, height, width, inputs]`.
-        kernel: `[kernel height, kernel width, inputs, outputs]`, of the dtype of `x`.
-
-    Returns:
-        `[batch, height - kernel height + 1, width - kernel width + 1, outputs]`.
+        x: images.
+        kernel: of the dtype of `x`.
 
     Raises:
         ValueError: for channels that do not match, or an `x` smaller than the kernel.

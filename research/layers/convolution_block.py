@@ -19,6 +19,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Array, Inexact
 
 from research.layers.convolution import Padding, Pair, convolve, pads_of
 from research.layers.winograd import TAPS, make_tiling
@@ -26,30 +27,27 @@ from research.layers.winograd_block import outputs_of, winograd_block
 
 
 def convolution_block(
-    x: jax.Array,
-    kernel: jax.Array,
-    bias: jax.Array,
+    x: Inexact[Array, "batch height width inputs"],
+    kernel: Inexact[Array, "size1 size2 inputs outputs"],
+    bias: Inexact[Array, " outputs"],
     strides: Pair = (1, 1),
     padding: Padding = "SAME",
     *,
     relu: bool = True,
     images: float = math.inf,
-) -> jax.Array:
+) -> Inexact[Array, "batch rows columns outputs"]:
     """relu(convolve(x, kernel) + bias), on CPU by Winograd's algorithm where it is faster.
 
     Differentiable in reverse mode.
 
     Args:
-        x: `[batch, height, width, inputs]`.
-        kernel: `[kernel height, kernel width, inputs, outputs]`, of the dtype of `x`.
-        bias: `[outputs]`, of the dtype of `x`.
+        x: images.
+        kernel: of the dtype of `x`.
+        bias: of the dtype of `x`.
         strides: rows and columns from one window to the next.
         padding: "SAME", "VALID", or the zeros ((above, below), (left, right)).
         relu: whether negative values become 0.
         images: as `winograd_pays` takes it.
-
-    Returns:
-        `[batch, rows, columns, outputs]`, of the dtype of `x`.
 
     Raises:
         ValueError: for a padding by another name, or channels that do not match.

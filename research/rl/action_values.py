@@ -15,6 +15,7 @@ from research.layers.convolution import valid_convolution
 from research.rl import exploration
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
+from research.rl.network import features
 from research.rl.replay import Transition
 
 
@@ -68,13 +69,6 @@ class QNetwork(nn.Module):
             # Deviations by squares of differences: those of large means would cancel otherwise.
             hidden = nn.LayerNorm(use_fast_variance=False)(hidden)
         return nn.relu(hidden)
-
-
-def features(environment: Environment, observation: jax.Array) -> jax.Array:
-    """Inputs of a network: indices of states become unit vectors, all else stays."""
-    if environment.states is not None:
-        return jax.nn.one_hot(observation, environment.states)
-    return observation
 
 
 def support(low: Array | float, high: Array | float, atoms: int) -> Float[Array, " atoms"]:
@@ -141,7 +135,7 @@ class QLearner(NamedTuple):
 
     def outputs(self, params: Any, observations: jax.Array) -> jax.Array:
         """float32 `[..., actions, atoms]`, for observations `[..., *observation_shape]`."""
-        inputs = features(self.environment, observations)
+        inputs = features(observations, self.environment.states)
         leading = observations.shape[: observations.ndim - len(self.environment.observation_shape)]
         outputs = self.network.apply(params, inputs.reshape(-1, *inputs.shape[len(leading) :]))
         return outputs.reshape(*leading, *outputs.shape[1:])

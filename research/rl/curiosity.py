@@ -22,11 +22,10 @@ from research.engine.experiment import Key
 from research.engine.metrics import Mean, mean
 from research.optimization.descent import Trained
 from research.optimization.optimizers import with_learning_rate
-from research.rl.action_values import features
 from research.rl.advantages import generalised_advantages
 from research.rl.environments.environment import Environment
 from research.rl.minibatches import descend_over_minibatches, shuffled_minibatches
-from research.rl.network import Tower
+from research.rl.network import Tower, features
 from research.rl.normalisation import (
     Moments,
     discounted_sums,
@@ -126,7 +125,7 @@ def start_curiosity(
         environments: how many there are.
     """
     target_key, predictor_key = jax.random.split(key)
-    flat = features(networks.environment, observed)
+    flat = features(observed, networks.environment.states)
     observations = moments_of(flat, networks.target.dimensions)
     blank = jnp.zeros_like(observations.mean)
     predictor = networks.predictor.init(predictor_key, blank)
@@ -184,7 +183,7 @@ def measure_novelty(
 
     Source: section 2.4.
     """
-    observed = features(networks.environment, observation)
+    observed = features(observation, networks.environment.states)
     inputs = normalise_observations(observed, curiosity.observations, LARGEST_INPUT)
     error = prediction_error(networks, curiosity.predictor, curiosity.target, inputs)
     sums, running = discounted_sums(error, jnp.zeros(error.shape, bool), running, discount)

@@ -12,11 +12,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float
 
 from research.engine.experiment import Hyperparameters
-from research.rl.action_values import features
 from research.rl.advantages import generalised_advantages
 from research.rl.environments.environment import Environment
+from research.rl.network import features
 from research.rl.rollout import Trajectory
 
 
@@ -68,7 +69,7 @@ class LearnedModel(nn.Module):
         """Representation: the states s `[batch, latent_units]` of observations.
 
         Args:
-            features: float32 `[batch, ...]`, what `q_network.features` makes of observations.
+            features: float32 `[batch, ...]`, of `network.features`.
         """
         flat = features.reshape(features.shape[0], -1)
         return _scaled(self.represent_latent(nn.relu(self.represent_hidden(flat))))
@@ -144,23 +145,20 @@ class Unrolled(NamedTuple):
 
 def search_returns(
     trajectory: Trajectory,
-    nu: jax.Array,
-    cut_value: jax.Array,
-    discount: jax.Array | float,
-    return_lambda: jax.Array | float,
-) -> jax.Array:
+    nu: Float[Array, "time environments"],
+    cut_value: Float[Array, "time environments"],
+    discount: Array | float,
+    return_lambda: Array | float,
+) -> Float[Array, "time environments"]:
     """TD(λ) returns z, bootstrapped by the values ν that searches found on the way.
 
     Args:
         trajectory: leaves `[time, environments, ...]`.
-        nu: float32 `[time, environments]`, of the observations acted on.
-        cut_value: float32 `[time, environments]`, of `final_observation`; looked at only where a
+        nu: ν of the observations acted on.
+        cut_value: of `final_observation`; looked at only where a
             time limit cut an episode, and in the last step.
         discount: γ.
         return_lambda: λ.
-
-    Returns:
-        float32 `[time, environments]`.
     """
     last = jnp.zeros(nu.shape, bool).at[-1].set(True)
     following = jnp.roll(nu, -1, axis=0)
@@ -208,7 +206,7 @@ def unroll(trajectory: Trajectory, pi: jax.Array, z: jax.Array, steps: int) -> U
         # Of a state that is over, any action leads to itself.
         transitions.append((later(trajectory.action, step), reward, known))
         absorbed |= going & later(trajectory.terminated, step)
-        going &= ~later(trajectory.terminated | trajectory.truncated, step)
+        going &= ~later(trajectory.ended, step)
 
     def stacked(parts: Sequence[tuple[jax.Array, ...]]) -> list[jax.Array]:
         whole = [jnp.stack(part, axis=2) for part in zip(*parts, strict=True)]
@@ -246,7 +244,7 @@ def model_loss(
     Source: Schrittwieser et al. 2020 (arXiv 1911.08265), eq. 1 and appendix G.
     """
     steps = examples.action.shape[1]
-    inputs = features(environment, examples.observation)
+    inputs = features(examples.observation, environment.states)
     first = model.apply(params, inputs, method="initial_inference")
 
     def imagine(latent: jax.Array, action: jax.Array) -> tuple[jax.Array, tuple]:

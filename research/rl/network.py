@@ -34,6 +34,11 @@ class HiddenLayers:
         return (self.units,) * self.layers
 
 
+def features(observation: jax.Array, states: int | None) -> jax.Array:
+    """A network's inputs: indices of `states` states become unit vectors, all else stays."""
+    return observation if states is None else jax.nn.one_hot(observation, states)
+
+
 class Tower(nn.Module):
     """Dense layers with tanh, or another function, between them, and a linear one last.
 
@@ -117,10 +122,8 @@ class ActingNetwork(nn.Module):
         return Categorical(outputs)
 
     def features(self, observation: jax.Array) -> jax.Array:
-        """float32 `[..., *input_shape]`: indices of states become unit vectors."""
-        if self.states is not None:
-            return jax.nn.one_hot(observation, self.states)
-        return observation
+        """float32 `[..., *input_shape]`."""
+        return features(observation, self.states)
 
 
 class PolicyAndValue(ActingNetwork):

@@ -118,8 +118,7 @@ def statistics_of(
     if observations:
         observed = moments_of(trajectory.observation, trajectory.observation.ndim - 2)
     if running is not None:
-        ended = trajectory.terminated | trajectory.truncated
-        sums, running = discounted_sums(trajectory.reward, ended, running, discount)
+        sums, running = discounted_sums(trajectory.reward, trajectory.ended, running, discount)
         returns = moments_of(sums, 0)
     return Statistics(observed, returns), running
 

@@ -22,7 +22,7 @@ from research.rl.environments.registered import make_environment, unfit
 from research.rl.environments.wrappers import bounds, scale_actions
 from research.rl.exploration import correlate
 from research.rl.policy import reactive
-from research.rl.replay import Replay, Step, Transition
+from research.rl.replay import Replay, Transition
 from research.rl.rollout import Episodes, start, step_all
 
 
@@ -268,13 +268,12 @@ def act(
         # Clipped before it is kept: the replay holds the actions carried out.
         action = jnp.where(warmup, step_uniform, jnp.clip(dist.sample(step_noise), low, high))
         episodes, transition = step_all(environment, episodes, action, step_keys)
-        kept = Step(*(getattr(transition, name) for name in Step._fields))
-        done = transition.terminated | transition.truncated
+        ended = transition.ended
         metrics: Metrics = {
-            "episode_return": mean(transition.episode_return, done),
-            "episodes": count(done),
+            "episode_return": mean(transition.episode_return, ended),
+            "episodes": count(ended),
         }
-        return (episodes, replay.add(memory, kept), before), metrics
+        return (episodes, replay.add(memory, transition), before), metrics
 
     begun = state.episodes, state.replay, state.noise
     (episodes, memory, last), metrics = scan_updates(one_step, begun, (noise, uniform, keys))

@@ -66,12 +66,11 @@ def play_episode(
         key = jax.random.fold_in(step_key, step)
         memory, dist = policy.act(memory, observation)
         state, outcome = environment.step(key, state, dist.mode())
-        ended = outcome.terminated | outcome.truncated
         return (state, outcome.observation, memory), (
             observation,
             outcome.final_observation,
             outcome.reward,
-            ended,
+            outcome.ended,
         )
 
     begun = (*environment.reset(reset_key), policy.initial)
@@ -197,9 +196,8 @@ def play(agent: Agent, state: State, key: Key, episodes: int, *, stochastic: boo
             environment.longest_episode,
         )[1]
 
-    trajectory = jax.device_get(jax.jit(play_all)(state, key))
-    ended = trajectory.terminated | trajectory.truncated
-    parts = trajectory.observation, trajectory.final_observation, trajectory.reward, ended
+    steps = jax.device_get(jax.jit(play_all)(state, key))
+    parts = steps.observation, steps.final_observation, steps.reward, steps.ended
     return [first_episode(*(part[:, number] for part in parts)) for number in range(episodes)]
 
 

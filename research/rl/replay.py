@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from research.engine.experiment import Key
 from research.rl.environments.environment import ActionSpace, Box
+from research.rl.rollout import Trajectory
 
 
 class Transition(NamedTuple):
@@ -100,8 +101,9 @@ def make_replay(observations: jax.Array, actions: ActionSpace, capacity: int) ->
     return Replay(steps, jnp.int32(0))
 
 
-def add(replay: Replay, step: Step) -> Replay:
-    """The ring with one more step of each environment."""
+def add(replay: Replay, transition: Trajectory | Step) -> Replay:
+    """The ring with one more step of each environment, leaves `[environments, ...]`."""
+    step = Step(*(getattr(transition, name) for name in Step._fields))
     environments = step.reward.shape[0]
     place = replay.added % replay.capacity
 

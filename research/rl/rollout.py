@@ -56,6 +56,11 @@ class Trajectory(NamedTuple):
     episode_return: jax.Array
     episode_length: jax.Array
 
+    @property
+    def ended(self) -> jax.Array:
+        """Bool `[time, environments]`, whether the episode ended with the step, in either way."""
+        return self.terminated | self.truncated
+
 
 def start(
     environment: Environment, key: Key, environments: int, initial: Memory = None
@@ -89,7 +94,7 @@ def collect(
         step_noise, step_keys = drawn
         memory, dist = policy.act(episodes.memory, episodes.observations)
         episodes, transition = step_all(environment, episodes, dist.sample(step_noise), step_keys)
-        memory = forget(memory, policy.initial, transition.terminated | transition.truncated)
+        memory = forget(memory, policy.initial, transition.ended)
         return episodes._replace(memory=memory), transition
 
     return jax.lax.scan(act, episodes, (noise, keys))
@@ -113,12 +118,12 @@ def step_all(
     states, step = jax.vmap(environment.step)(keys, episodes.states, action)
     episode_return = episodes.episode_return + step.reward
     episode_length = episodes.episode_length + 1
-    done = step.terminated | step.truncated
+    ended = step.ended
     after = Episodes(
         states,
         step.observation,
-        jnp.where(done, 0.0, episode_return),
-        jnp.where(done, 0, episode_length),
+        jnp.where(ended, 0.0, episode_return),
+        jnp.where(ended, 0, episode_length),
         episodes.memory,
     )
     return after, Trajectory(
@@ -135,9 +140,9 @@ def step_all(
 
 def episode_metrics(trajectory: Trajectory) -> Metrics:
     """Return, number and greatest length of the episodes that ended in a rollout."""
-    done = trajectory.terminated | trajectory.truncated
+    ended = trajectory.ended
     return {
-        "episode_return": mean(trajectory.episode_return, done),
-        "episodes": count(done),
-        "longest_episode": maximum(trajectory.episode_length, where=done),
+        "episode_return": mean(trajectory.episode_return, ended),
+        "episodes": count(ended),
+        "longest_episode": maximum(trajectory.episode_length, where=ended),
     }

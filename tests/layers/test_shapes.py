@@ -12,6 +12,8 @@ import pytest
 from jaxtyping import Array, Float, jaxtyped
 
 from research.layers import attention, pooling
+from research.layers.convolution import convolve, convolve_patches
+from research.layers.convolution_block import convolution_block
 from research.layers.time_convolution import time_patches
 from research.rl import action_values, exploration, losses
 from research.rl.advantages import generalised_advantages
@@ -75,6 +77,9 @@ CALLS = [
     (attention.dot_product_attention, f(2, 4, 8), f(2, 5, 8), f(2, 5, 3), None),
     (attention.rotate, f(2, 4, 8), jnp.arange(4)),
     (attention.sinusoids, 4, 8),
+    (convolve, f(2, 7, 5, 3), f(3, 2, 3, 4), (2, 1)),
+    (convolve_patches, f(2, 7, 5, 3), f(3, 2, 3, 4)),
+    (convolution_block, f(2, 7, 5, 3), f(3, 2, 3, 4), f(4)),
     (pooling.max_pool, f(2, 7, 5, 3), 2),
     (pooling.average_pool, f(2, 6, 6, 3), 3),
     (pooling.global_average_pool, f(2, 6, 6, 3)),

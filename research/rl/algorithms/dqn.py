@@ -20,15 +20,16 @@ from research.optimization.optimizers import with_learning_rate
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range, Since
 from research.rl import priorities, replay
 from research.rl.acting import Report, make_acting, scan_updates, select_reported
-from research.rl.action_values import EpsilonGreedy, QLearner, QNetwork, features
+from research.rl.action_values import EpsilonGreedy, QLearner, QNetwork
 from research.rl.distributions import draw_noise
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.exploration import exploration_rate
+from research.rl.network import features
 from research.rl.off_policy import OffPolicy
 from research.rl.policy import reactive
 from research.rl.priorities import Priorities
-from research.rl.replay import Replay, Step
+from research.rl.replay import Replay
 from research.rl.rollout import Episodes, start, step_all
 
 
@@ -161,7 +162,7 @@ def make_dqn(environment: Environment, config: DQN) -> Experiment:
     def init(key: Key, hyperparameters: Hyperparameters) -> DQNState:
         params_key, environment_key = jax.random.split(key)
         episodes = start(environment, environment_key, config.environments)
-        params = network.init(params_key, features(environment, episodes.observations[:1]))
+        params = network.init(params_key, features(episodes.observations[:1], environment.states))
         return DQNState(
             params=params,
             # Its own buffers: the state is donated, and no buffer can be donated twice.
@@ -237,13 +238,14 @@ def act(
     ranks = state.priorities
     if ranks is not None:
         ranks = new_priorities(ranks, state.replay, config.environments, config.lookahead)
-    kept = Step(*(getattr(transition, name) for name in Step._fields))
-    done = transition.terminated | transition.truncated
+    ended = transition.ended
     state = state._replace(
-        episodes=episodes, replay=replay.add(state.replay, kept), priorities=ranks
+        episodes=episodes, replay=replay.add(state.replay, transition), priorities=ranks
     )
-    episode_return = mean(transition.episode_return, done)
-    return state, {"episode_return": episode_return, "episodes": count(done)}
+    return state, {
+        "episode_return": mean(transition.episode_return, ended),
+        "episodes": count(ended),
+    }
 
 
 def new_priorities(

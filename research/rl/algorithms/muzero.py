@@ -25,7 +25,6 @@ from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
 from research.optimization.descent import Trained
 from research.options.ranges import COUNT, FRACTION, POSITIVE, Range
-from research.rl.action_values import features
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.exploration import exploration_rate
@@ -37,6 +36,7 @@ from research.rl.learned_model import (
     search_returns,
     unroll,
 )
+from research.rl.network import features
 from research.rl.on_policy import (
     Minibatches,
     OnPolicyState,
@@ -104,7 +104,7 @@ class Planner(NamedTuple):
 
     def predict(self, params: Any, observations: jax.Array) -> Prediction:
         """Of observations `[batch, *observation_shape]`, without a search."""
-        inputs = features(self.environment, observations)
+        inputs = features(observations, self.environment.states)
         return self.model.apply(params, inputs, method="initial_inference")
 
     def search(
@@ -155,7 +155,7 @@ def make_muzero(environment: Environment, config: MuZero) -> Experiment:
 
     def init(key: Key, hyperparameters: Hyperparameters) -> OnPolicyState:
         def init_model(key: Key, observations: jax.Array) -> Any:
-            return model.init(key, features(environment, observations[:1]))
+            return model.init(key, features(observations[:1], environment.states))
 
         transformation = _transformation(hyperparameters)
         return begin(environment, config, init_model, transformation, key, hyperparameters)

@@ -21,11 +21,11 @@ from research.engine.metrics import Count, Metrics, maximum, mean
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, DEPTH, POSITIVE
 from research.rl.acting import make_acting
-from research.rl.action_values import features
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.evaluation import EpisodeReturns, run_episodes
+from research.rl.network import features
 from research.rl.policy import memoryless, reactive
 
 VectorPolicy = Callable[[jax.Array, jax.Array], Categorical]
@@ -64,7 +64,7 @@ def make_vector_policy(
 
     def flat(observation: jax.Array) -> jax.Array:
         if environment.states is not None:
-            return features(environment, observation)
+            return features(observation, environment.states)
         return observation.reshape(*observation.shape[: observation.ndim - rank], -1)
 
     observation = jnp.zeros(environment.observation_shape, jnp.float32)

@@ -27,12 +27,12 @@ from research.engine.metrics import Metrics, merge
 from research.optimization.descent import Trained
 from research.options.ranges import FRACTION, POSITIVE, Range, Since
 from research.rl.acting import Report, select_reported
-from research.rl.action_values import EpsilonGreedy, QLearner, QNetwork, features
+from research.rl.action_values import EpsilonGreedy, QLearner, QNetwork
 from research.rl.advantages import generalised_advantages
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.exploration import exploration_rate
-from research.rl.network import HiddenLayers
+from research.rl.network import HiddenLayers, features
 from research.rl.on_policy import (
     Minibatches,
     OnPolicyState,
@@ -109,7 +109,7 @@ def make_pqn(environment: Environment, config: PQN) -> Experiment:
 
     def init(key: Key, hyperparameters: Hyperparameters) -> OnPolicyState:
         def init_network(key: Key, observations: jax.Array) -> Any:
-            return network.init(key, features(environment, observations[:1]))
+            return network.init(key, features(observations[:1], environment.states))
 
         transformation = _transformation(hyperparameters)
         return begin(environment, config, init_network, transformation, key, hyperparameters)

@@ -253,7 +253,7 @@ def make_sequences(
     Returns:
         Leaves `[environments, time, ...]`; `Examples.observation` is a `Sequences`.
     """
-    ended = trajectory.terminated | trajectory.truncated
+    ended = trajectory.ended
     fresh = jnp.concatenate([jnp.zeros_like(ended[:1]), ended[:-1]])
     sequences = Sequences(
         jnp.swapaxes(trajectory.observation, 0, 1), memory, jnp.swapaxes(fresh, 0, 1)

@@ -196,7 +196,7 @@ def first_episodes(trajectory: Trajectory) -> jax.Array:
 
     Only those count: of the episodes that end in a stretch of time, more are short than should be.
     """
-    ended = (trajectory.terminated | trajectory.truncated).astype(jnp.int32)
+    ended = trajectory.ended.astype(jnp.int32)
     return jnp.cumsum(ended, axis=0) - ended == 0
 
 
@@ -271,7 +271,7 @@ def reinforce_loss(
 
 def _played(trajectory: Trajectory, first: jax.Array) -> Metrics:
     """Metrics of the first episodes."""
-    last = first & (trajectory.terminated | trajectory.truncated)
+    last = first & trajectory.ended
     return {
         "episode_return": mean(trajectory.episode_return, last),
         "episodes": count(last),

@@ -211,7 +211,7 @@ def make_tabular(
         times = state.visits[at] if config.decay_by_visit else state.steps
         step_size = exploration.decay(values["step_size"], values["step_size_decay"], times)
         error = target - state.q_value[at]
-        done = outcome.terminated | outcome.truncated
+        done = outcome.ended
         episode_return = state.episode_return + outcome.reward
         state = state._replace(
             q_value=state.q_value.at[at].add(step_size * error),

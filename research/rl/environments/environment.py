@@ -58,6 +58,11 @@ class TimeStep(NamedTuple):
     truncated: jax.Array
     final_observation: jax.Array
 
+    @property
+    def ended(self) -> jax.Array:
+        """Bool scalar, whether the episode ended, in either way."""
+        return self.terminated | self.truncated
+
 
 class Renderer(NamedTuple):
     """How an environment is drawn.

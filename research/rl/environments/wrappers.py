@@ -122,8 +122,7 @@ def stack_frames(environment: Environment, frames: int) -> Environment:
     def step(key: Key, state: StackState, action: jax.Array) -> tuple[StackState, TimeStep]:
         inner, timestep = environment.step(key, state.inner, action)
         after = push(state.stack, timestep.final_observation)
-        ended = timestep.terminated | timestep.truncated
-        stack = jnp.where(ended, begin(timestep.observation), after)
+        stack = jnp.where(timestep.ended, begin(timestep.observation), after)
         timestep = timestep._replace(observation=stack, final_observation=after)
         return StackState(inner, stack), timestep
 
@@ -186,7 +185,7 @@ def stick_actions(environment: Environment, probability: float) -> Environment:
         taken = jnp.where(repeats & ~state.fresh, state.previous_action, action)
         taken = taken.astype(nothing.dtype)
         inner, timestep = environment.step(key, state.inner, taken)
-        return StickyState(inner, taken, timestep.terminated | timestep.truncated), timestep
+        return StickyState(inner, taken, timestep.ended), timestep
 
     return environment._replace(reset=reset, step=step)
 
@@ -233,7 +232,7 @@ def limit_episodes(environment: Environment, longest_episode: int) -> Environmen
 
     def step(key: Key, state: LimitState, action: jax.Array) -> tuple[LimitState, TimeStep]:
         inner, timestep = environment.step(key, state.inner, action)
-        ended = timestep.terminated | timestep.truncated
+        ended = timestep.ended
         time = state.time + 1
         cut = (time >= longest_episode) & ~ended
         fresh, first = environment.reset(jax.random.fold_in(key, _LIMIT))
