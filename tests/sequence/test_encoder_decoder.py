@@ -114,7 +114,7 @@ def test_attention_takes_part(name):
     stays, memory = applied(name, "encode")(variables, SOURCE)
     symbol, place = jnp.full(3, START), jnp.int32(0)
     _, logits, _ = applied(name, "step")(variables, stays, memory, symbol, place)
-    blind = stays._replace(encoded=jnp.zeros_like(stays.outputs))
+    blind = stays._replace(outputs=jnp.zeros_like(stays.outputs))
     _, other, _ = applied(name, "step")(variables, blind, memory, symbol, place)
     if name in LOOKING:
         assert np.abs(other - logits).max() > 1e-3
