@@ -24,7 +24,15 @@ from research.sequence.classification.binary_classification import (
     make_binary_classifier,
 )
 from research.sequence.classification.classifiers import RecurrentReader
-from research.sequence.classification.reber import LETTERS, SIZES, make_strings
+from research.sequence.classification.reber import (
+    CLASSES,
+    LETTERS,
+    LONGEST,
+    SIZES,
+    TAKES,
+    make_strings,
+    read_string,
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,10 @@ class ReberGRU(SequenceClassification):
             optimizer="adam",
             epoch=steps_per_epoch(SIZES["train"], self.batch_size),
             items="strings",
+            classes=CLASSES,
+            read=read_string,
+            takes=TAKES,
+            length=LONGEST,
         )
 
 

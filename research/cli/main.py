@@ -28,6 +28,7 @@ COMMANDS = {
     "report": "research.cli.commands.report:COMMAND",
     "play": "research.rl.commands:PLAY",
     "evaluate": "research.rl.commands:EVALUATE",
+    "predict": "research.cli.commands.predict:COMMAND",
     "sample": "research.sequence.commands:SAMPLE",
     "translate": "research.sequence.commands:TRANSLATE",
     "verify": "research.cli.commands.verify:COMMAND",

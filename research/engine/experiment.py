@@ -145,9 +145,10 @@ class Experiment(NamedTuple):
             end of a complete run; `evaluation` gives the batches of a split, as `Feed.evaluation`.
         glimpse: a text, a picture or a table of a state at each evaluation, for the report.
         offers: name -> what commands take of a state of it. The engine never looks into them:
-            `agent`, which `play` and `evaluate` take, is a `research.rl.policy.Agent`; `writer`,
-            which `sample` takes, a `research.sequence.characters.writing.Writer`; `translator`,
-            which `translate` takes, a `research.sequence.translations.translator.Translator`.
+            `predict`, which `predict` takes, is a `research.prediction.Predictor`; `agent`, which
+            `play` and `evaluate` take, a `research.rl.policy.Agent`; `writer`, which `sample`
+            takes, a `research.sequence.characters.writing.Writer`; `translator`, which `translate`
+            takes, a `research.sequence.translations.translator.Translator`.
         needs: what `make` reads of the data and whoever uses a state needs again; kept by the run.
             `Config.make_to_use` then makes the experiment without opening the data: to use a state
             of it, not to train one.

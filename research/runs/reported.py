@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from research.engine.identity import Identity, Member
 
 
+TAKERS = {
+    "predict": "`predict` takes",
+    "agent": "`play` and `evaluate` take",
+    "writer": "`sample` takes",
+    "translator": "`translate` takes",
+}
+"""What an experiment may offer -> the commands that take it."""
+
+
 @dataclass(frozen=True)
 class StateOptions(OnRuns):
     """The options of a command that uses a state which a run has made."""
@@ -56,7 +65,8 @@ class Reported(NamedTuple):
     Attributes:
         run: the run's directory.
         name: what a person calls it: `rl/cartpole_ppo, seed 0`.
-        offer: what its experiment offers for the command: an agent, a writer, a translator.
+        experiment: of the run, with its config.
+        offer: what that offers for the command: a predictor, an agent, a writer, a translator.
         state: of the experiment, on the device.
         step: the update that made it.
         facts: the same in JSON values, for `--json`.
@@ -64,6 +74,7 @@ class Reported(NamedTuple):
 
     run: Path
     name: str
+    experiment: Experiment
     offer: Any
     state: Any
     step: int
@@ -71,7 +82,13 @@ class Reported(NamedTuple):
 
 
 def open_reported(
-    text: str, options: StateOptions, context: Context, offer: str, lack: str
+    text: str,
+    options: StateOptions,
+    context: Context,
+    offer: str,
+    lack: str,
+    *,
+    with_data: bool = False,
 ) -> Reported:
     """The state that a run reports, or that of another checkpoint, and what it is good for.
 
@@ -81,6 +98,7 @@ def open_reported(
         context: of the command.
         offer: what the command takes of `Experiment.offers`.
         lack: what is wrong with an experiment that does not offer it, as the end of a sentence.
+        with_data: whether the experiment is to have its data.
 
     Raises:
         Mistake: there is no such run or member, it lacks something, or has no checkpoint.
@@ -98,9 +116,10 @@ def open_reported(
     named = named_of(identity, context.root)
     number = member_number(identity, options.member)
     chosen = identity.members[number or 0]
-    experiment = experiment_of(run, identity, named, chosen)
+    experiment = experiment_of(run, identity, named, chosen, with_data=with_data)
     if offer not in experiment.offers:
-        raise Mistake(f"{identity.experiment} {lack}")
+        others = [f"; {TAKERS[name]} it" for name in experiment.offers if name in TAKERS]
+        raise Mistake(f"{identity.experiment} {lack}{''.join(others)}")
     found = read_state(run, experiment, number, options.checkpoint)
     if found is None:
         raise Mistake(
@@ -118,13 +137,15 @@ def open_reported(
         facts |= {"member": number, "hyperparameters": chosen.varied}
     of = "" if number is None else f", member {number} of {len(identity.members)}"
     name = f"{identity.experiment}, seed {chosen.seed}{of}"
-    return Reported(run, name, experiment.offers[offer], state, step, facts)
+    return Reported(run, name, experiment, experiment.offers[offer], state, step, facts)
 
 
-def experiment_of(run: Path, identity: Identity, named: Named, member: Member) -> Experiment:
+def experiment_of(
+    run: Path, identity: Identity, named: Named, member: Member, *, with_data: bool = False
+) -> Experiment:
     """The experiment of a run for those who use a state of it; the data stay closed.
 
-    But for a run that was made before runs kept what this needs.
+    But for those who ask for them, and for a run that was made before runs kept what this needs.
 
     Raises:
         Damaged: what the run kept is.
@@ -134,7 +155,7 @@ def experiment_of(run: Path, identity: Identity, named: Named, member: Member) -
     from research.engine.selection import with_patience
 
     opened = ledger.read(run / LEDGER_FILE)
-    kept = needs.read(run, opened.header)
+    kept = None if with_data else needs.read(run, opened.header)
     config = config_from(named, identity.config | member.varied)
     experiment = named.make(config, kept)
     names = {name for figures in opened.reports().values() for name in figures}

@@ -6,11 +6,12 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Annotated, ClassVar, Literal, NamedTuple, TypeAlias
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from research.data.order import steps_per_epoch
@@ -38,6 +39,8 @@ from research.optimization.supervised import (
 )
 from research.options.config import Config
 from research.options.ranges import COUNT, POSITIVE, Divides, Range, Since
+from research.prediction import Classes, Inputs, Outputs, Predictor
+from research.vision.own_pictures import TAKES, read_picture
 from research.vision.pictures import make_pictures
 
 Augmentation: TypeAlias = Callable[[jax.Array, Key, Hyperparameters], jax.Array]
@@ -190,24 +193,29 @@ def make_classifier(config: ImageClassification) -> Experiment:
         logits = logits_of(fitted.reported(state), scaled(batch["image"]))
         return _weighted_loss(logits, batch["label"], batch["weight"], 0.0).metrics
 
+    def probabilities(variables: Variables, image: jax.Array) -> jax.Array:
+        return jax.nn.softmax(logits_of(variables, scaled(image)))
+
+    def predict(state: SupervisedState, inputs: Inputs) -> Outputs:
+        return {"probability": probabilities(fitted.reported(state), inputs["image"])}
+
+    def classes() -> tuple[str, ...]:
+        image = jnp.zeros((1, *images.shape), jnp.float32)
+        logits, _ = jax.eval_shape(
+            lambda: model.init_with_output(jax.random.key(0), image, training=False)
+        )
+        return class_names(next(iter(data.splits.values())), "label", logits.shape[-1])
+
     def artifacts(state: SupervisedState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
         split = next(name for name in ("test", "validation", *data.splits) if name in data.splits)
-        variables = fitted.reported(state)
-
-        def probabilities(variables: Any, image: jax.Array) -> jax.Array:
-            return jax.nn.softmax(logits_of(variables, scaled(image)))
-
-        classes = jax.eval_shape(
-            probabilities, variables, jax.ShapeDtypeStruct((1, *images.shape), jnp.uint8)
-        ).shape[-1]
         return make_pictures(
             model,
             probabilities,
-            variables,
+            fitted.reported(state),
             evaluation(split),
             key,
             split=split,
-            classes=class_names(data.splits[split], "label", classes),
+            classes=classes(),
             white=white,
             scaled=scaled,
         )
@@ -224,6 +232,16 @@ def make_classifier(config: ImageClassification) -> Experiment:
         evaluate_every=config.epochs_between_evaluations * epoch,
         selection=SELECTIONS[config.report],
         artifacts=artifacts,
+        offers={
+            "predict": Predictor(
+                apply=predict,
+                examples={"image": jax.ShapeDtypeStruct((1, *images.shape), jnp.uint8)},
+                outputs=Classes(classes),
+                split=lambda batch: ({"image": batch["image"]}, np.asarray(batch["label"])),
+                read=lambda file: read_picture(file, images.shape, white),
+                takes=TAKES,
+            )
+        },
     )
 
 

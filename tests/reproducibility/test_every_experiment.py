@@ -6,6 +6,7 @@ import dataclasses
 import json
 import operator
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,7 @@ from research.engine.loop import Cadence
 from research.engine.population import Population, Seeded
 from research.engine.program import Program, make_advance, make_initial
 from research.engine.record import Silence
+from research.engine.stored import read_state
 from research.engine.verify import verify
 from research.options.config import floats, traced_floats
 from research.report.page import make_page
@@ -28,6 +30,7 @@ from research.runs.reading import read_run
 from tests.engine.key_reuse import check_keys
 from tests.reproducibility.conftest import Subject
 from tests.reproducibility.launches import REPRESENTATIVES
+from tests.reproducibility.predictions import figures_of, spoil
 
 NOTHING_IS_DRAWN = {"rl/three_state_q_iteration", "rl/frozen_lake_value_iteration"}
 """Planning with a known model: every seed is the same run."""
@@ -83,6 +86,31 @@ def test_what_a_run_keeps_for_its_use_makes_it_again_without_the_data(
     key, values = jax.random.key(0), traced(experiment.hyperparameters)
     shapes = [jax.eval_shape(one.init, key, values) for one in (experiment, again)]
     assert jax.tree.all(jax.tree.map(operator.eq, *shapes))
+
+
+def test_predictions_from_raw_inputs_are_those_that_it_was_evaluated_by(
+    subject: Subject, undisturbed: tuple[Path, dict[str, Any]]
+) -> None:
+    directory, result = undisturbed
+    predictor = subject.opened.experiment.offers.get("predict")
+    if predictor is None:
+        pytest.skip("it predicts nothing from raw inputs")
+    found = read_state(directory, subject.opened.experiment)
+    assert found is not None
+    # The accuracy is a count; other figures are summed in another order here, and a forecast has
+    # been to its unit and back.
+    near = {"rel": 1e-4, "abs": 1e-6}
+    known = getattr(subject.config, "window", 0)
+    for split in subject.opened.experiment.final:
+        batches = [*subject.opened.program.feed.evaluation(split)]
+        made = figures_of(predictor, found[1], batches, known=known)
+        recorded = {name: result["metrics"][f"{split}/{name}"] for name in made}
+        assert made == pytest.approx(recorded, **near)
+        if "accuracy" in made:
+            assert np.float32(made["accuracy"]) == np.float32(recorded["accuracy"])
+        # The control: inputs that something else was done to.
+        spoilt = figures_of(predictor, found[1], batches, spoil, known)
+        assert spoilt != pytest.approx(recorded, **near)
 
 
 def test_repeat_ragged_and_resumed_runs_are_the_same_bits(

@@ -28,6 +28,7 @@ from research.sequence.classification.reber import (
     encode,
     is_grammatical,
     make_strings,
+    read_string,
 )
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
@@ -130,7 +131,7 @@ def test_an_update_descends_the_loss_that_is_told():
     experiment = make_binary_classifier(
         replace(reber_gru.config, epochs=3, batch_size=4), net,
         Data({"validation": ArraySource("few", columns)}), optimizer="sgd", epoch=1,
-        items="strings",
+        items="strings", classes=("0", "1"), read=read_string, takes="strings", length=9,
     )  # fmt: skip
     state = experiment.init(jax.random.key(0), traced({"learning_rate": 0.1}))
     # The last row is padding of the batch.

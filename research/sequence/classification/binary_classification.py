@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from research.engine import metrics
@@ -33,6 +34,7 @@ from research.optimization.supervised import (
 )
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides
+from research.prediction import Classes, Inputs, Outputs, Own, Predictor
 
 Show = Callable[[Callable[[Batch], jax.Array], Variables, Evaluation], Mapping[str, Artifact]]
 """(batch -> probabilities of being positive, float32 `[batch]`; variables; evaluation) -> pictures
@@ -59,6 +61,10 @@ def make_binary_classifier(
     optimizer: OptimizerName,
     epoch: int,
     items: str,
+    classes: tuple[str, str],
+    read: Callable[[str], Own],
+    takes: str,
+    length: int,
     show: Show | None = None,
 ) -> Experiment:
     """An experiment that trains a classifier of sequences by binary cross-entropy.
@@ -76,6 +82,10 @@ def make_binary_classifier(
         optimizer: see `make_optimizer`.
         epoch: updates in a pass over the training sequences.
         items: what these are called.
+        classes: what the labels 0 and 1 say.
+        read: a text -> its `token`, int `[1, length]`. Raises `Mistake`.
+        takes: what it reads, for people.
+        length: tokens in a sequence at most.
         show: makes pictures for a report.
     """
 
@@ -107,6 +117,10 @@ def make_binary_classifier(
         logits = logits_of(fitted.reported(state), batch)
         return dict(prediction_metrics(logits, batch["label"], batch["weight"]))
 
+    def predict(state: SupervisedState, inputs: Inputs) -> Outputs:
+        logits = logits_of(fitted.reported(state), inputs)
+        return {"probability": jax.nn.sigmoid(jnp.stack([-logits, logits], axis=-1))}
+
     def artifacts(
         state: SupervisedState, evaluation: Evaluation, key: Key
     ) -> Mapping[str, Artifact]:
@@ -130,6 +144,16 @@ def make_binary_classifier(
         evaluate_every=epoch,
         selection=Selection("validation/accuracy"),
         artifacts=None if show is None else artifacts,
+        offers={
+            "predict": Predictor(
+                apply=predict,
+                examples={"token": jax.ShapeDtypeStruct((1, length), jnp.int32)},
+                outputs=Classes(lambda: classes),
+                split=lambda batch: ({"token": batch["token"]}, np.asarray(batch["label"])),
+                read=read,
+                takes=takes,
+            )
+        },
     )
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from research.data.columns import pad
 from research.data.sources import ArraySource
+from research.errors import Mistake
+from research.prediction import Own
 
 Grammar: TypeAlias = tuple[tuple[tuple[str, int], ...], ...]
 """For each state, the letters that may come and the states that they lead to; `DONE` ends."""
@@ -34,6 +36,10 @@ _EMBEDDED = re.compile(rf"B(?:T{_WHOLE}T|P{_WHOLE}P)E")
 
 LONGEST = 50
 """Letters in the longest string; one in some 100,000 is longer and drawn anew."""
+
+TAKES = f"a string of 1 to {LONGEST} of the letters {', '.join(LETTERS)}"
+CLASSES = ("corrupted", "grammatical")
+"""What the labels 0 and 1 say."""
 
 SIZES = {"train": 10_000, "validation": 2_000, "test": 2_000}
 """Strings in each split, half of them corrupted."""
@@ -85,6 +91,17 @@ def encode(texts: list[str]) -> np.ndarray:
     """Strings as tokens, int32 `[strings, LONGEST]`, padded with 0."""
     tokens = [[1 + LETTERS.index(letter) for letter in text] for text in texts]
     return pad(tokens, LONGEST, np.int32)
+
+
+def read_string(text: str) -> Own:
+    """A user's own string as `token`.
+
+    Raises:
+        Mistake: it has other letters, or is too long.
+    """
+    if not text or set(text) - {*LETTERS} or len(text) > LONGEST:
+        raise Mistake(f"{text!r} is not {TAKES}")
+    return Own(text, {"token": encode([text])})
 
 
 def make_strings(seed: int = 42) -> dict[str, ArraySource]:

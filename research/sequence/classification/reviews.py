@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from research.data.sources import ArraySource
-from research.data.text import Kept, Vocabulary, commonest, cut
+from research.data.text import UNKNOWN, Kept, Vocabulary, commonest, cut
 from research.data.tfds_split import TfdsSplit
 from research.errors import Mistake
+from research.prediction import Own
 
 DATASET = "imdb_reviews/plain_text"
 MOST = 25_000
 """Reviews in the training set, and in the test set (Maas et al. 2011)."""
 HELD_OUT = 10
 """One training review in so many, the last of these, is for validation."""
+TAKES = "a text in quotes, or a file that holds one"
 CLASSES = ("negative", "positive")
 """Names of the labels 0 and 1."""
 
@@ -97,6 +100,43 @@ def ngrams(words: Sequence[str], longest: int) -> list[str]:
     return found
 
 
+def parts_of(text: str, length: int, kept: Kept, longest: int) -> list[str]:
+    """What may be a token of a review: its words, or stretches of those that are read of a bag.
+
+    Args:
+        text: as it was written.
+        length: words of it that are read.
+        kept: which, of a longer one.
+        longest: as `make_corpus` has it.
+    """
+    words = words_of(text)
+    return (
+        ngrams(words[:length] if kept == "first" else words[-length:], longest)
+        if longest
+        else words
+    )
+
+
+def read_review(text: str, vocabulary: Vocabulary, length: int, kept: Kept, longest: int) -> Own:
+    """A user's own review, or a file that holds one, as `token`; the others as `parts_of`.
+
+    Raises:
+        Mistake: none of its words is known.
+    """
+    path = Path(text)
+    try:
+        found, name = path.read_text(), path.name
+    except (OSError, ValueError):
+        found = name = text
+    parts = parts_of(found, length, kept, longest)
+    unknown = vocabulary.unknown(found)
+    rows = vocabulary.bags([parts]) if longest else vocabulary.rows([parts], length, kept)
+    if not (rows > UNKNOWN).any():
+        raise Mistake(f"{found!r} has no word that the model knows; this model takes {TAKES}")
+    missing = f"not known to the model: {', '.join(unknown)}" if unknown else ""
+    return Own(name, {"token": rows.astype(np.int32)}, missing)
+
+
 def make_corpus(
     splits: dict[str, Reviews], words: int, length: int, kept: Kept = "last", longest: int = 0
 ) -> Corpus:
@@ -110,12 +150,10 @@ def make_corpus(
         longest: of a bag, words in the longest stretch that counts as a token; 0 for words in the
             order in which they stand.
     """
-    texts = {name: [*map(words_of, part.texts)] for name, part in splits.items()}
-    if longest:
-        read = slice(length) if kept == "first" else slice(-length, None)
-        texts = {
-            name: [ngrams(text[read], longest) for text in part] for name, part in texts.items()
-        }
+    texts = {
+        name: [parts_of(text, length, kept, longest) for text in part.texts]
+        for name, part in splits.items()
+    }
     vocabulary = commonest(texts["train"], "words", words)
 
     def rows(parts: dict[str, list[list[str]]]) -> dict[str, np.ndarray]:

@@ -18,6 +18,7 @@ from research.engine.experiment import Batch, Data, Evaluation, Experiment, Need
 from research.errors import Mistake
 from research.optimization.supervised import Variables
 from research.options.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Range
+from research.prediction import Own
 from research.sequence.classification.binary_classification import (
     SequenceClassification,
     make_binary_classifier,
@@ -32,9 +33,11 @@ from research.sequence.classification.reviews import (
     CLASSES,
     HELD_OUT,
     MOST,
+    TAKES,
     Corpus,
     Reviews,
     make_corpus,
+    read_review,
     read_reviews,
     split_reviews,
 )
@@ -68,9 +71,14 @@ class SentimentClassification(SequenceClassification):
     def net(self, vocabulary: int) -> nn.Module:
         """The classifier of texts with so many different tokens."""
 
+    @property
+    def stretch(self) -> int:
+        """Of a bag, words in the longest stretch that is a token; 0 for words in their order."""
+        return 0
+
     def corpus(self, splits: dict[str, Reviews]) -> Corpus:
         """Reviews as the net reads them."""
-        return make_corpus(splits, self.words, self.length, self.kept)
+        return make_corpus(splits, self.words, self.length, self.kept, self.stretch)
 
     def make(self) -> Experiment:
         """A classifier of reviews."""
@@ -94,9 +102,10 @@ class BagOfWordsSentiment(SentimentClassification):
         """A weight for each token."""
         return BagOfWords(vocabulary)
 
-    def corpus(self, splits: dict[str, Reviews]) -> Corpus:
-        """Each token once a review."""
-        return make_corpus(splits, self.words, self.length, self.kept, self.longest)
+    @property
+    def stretch(self) -> int:
+        """Each token counts once a review."""
+        return self.longest
 
 
 @dataclass(frozen=True)
@@ -193,6 +202,9 @@ def make_sentiment(config: SentimentClassification, corpus: Corpus) -> Experimen
             made |= show_strongest(variables["params"]["weight"], corpus.vocabulary, CLASSES)
         return made
 
+    def read(text: str) -> Own:
+        return read_review(text, corpus.vocabulary, config.length, config.kept, config.stretch)
+
     experiment = make_binary_classifier(
         config,
         config.net(len(corpus.vocabulary)),
@@ -200,6 +212,10 @@ def make_sentiment(config: SentimentClassification, corpus: Corpus) -> Experimen
         optimizer="adamw",
         epoch=epoch,
         items="reviews",
+        classes=CLASSES,
+        read=read,
+        takes=TAKES,
+        length=config.length * max(1, config.stretch),
         show=show,
     )
     needs = {"vocabulary": dataclasses.asdict(corpus.vocabulary), "classes": CLASSES}

@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from research.engine.artifacts import Artifact
@@ -32,7 +33,9 @@ from research.optimization.descent import (
 from research.optimization.optimizers import make_optimizer
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides, Range
+from research.prediction import Inputs, Outputs, Own, Predictor, Values
 from research.sequence.forecasts.forecast_pictures import show_stream_forecasts
+from research.sequence.forecasts.own_series import TAKES, read_series
 from research.sequence.forecasts.series import held_out, make_streams
 
 
@@ -169,6 +172,19 @@ class StreamForecasting(Config):
         def evaluate(state: ForecasterState, batch: Batch, key: Key) -> Metrics:
             return measure_forecasts(state.params, batch, self.window)
 
+        def predict(state: ForecasterState, inputs: Inputs) -> Outputs:
+            values = inputs["values"]
+            forecasts, _ = forecast(state.params, values, jnp.zeros((values.shape[0], self.units)))
+            return {"mean": forecasts}
+
+        def examples(batch: Batch) -> tuple[Inputs, np.ndarray]:
+            series = np.asarray(batch["series"])
+            return {"values": series[:, :-1]}, series[:, 1:]
+
+        def read(word: str) -> Own:
+            own = read_series(word, ["value"], None)
+            return own._replace(inputs={"values": own.inputs["values"][..., 0]})
+
         def artifacts(
             state: ForecasterState, evaluation: Evaluation, key: Key
         ) -> dict[str, Artifact]:
@@ -196,6 +212,16 @@ class StreamForecasting(Config):
             groups=self.groups,
             evaluate_every=max(1, self.steps // 8),
             artifacts=artifacts,
+            offers={
+                "predict": Predictor(
+                    apply=predict,
+                    examples={"values": jax.ShapeDtypeStruct((1, length), jnp.float32)},
+                    outputs=Values("value"),
+                    split=examples,
+                    read=read,
+                    takes=TAKES,
+                )
+            },
         )
 
 

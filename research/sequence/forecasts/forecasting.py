@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from research.engine import metrics
@@ -31,8 +33,22 @@ from research.optimization.supervised import (
 )
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, FIXED, POSITIVE, Divides
+from research.prediction import Inputs, Outputs, Predictor, Values
 from research.sequence.forecasts.forecast_net import QUANTILES, Forecast, WindowNet
 from research.sequence.forecasts.forecast_pictures import show_forecast
+from research.sequence.forecasts.own_series import TAKES, read_series
+
+
+class Feature(NamedTuple):
+    """One of the numbers that a series has at each step.
+
+    Attributes:
+        name: what a user calls it.
+        scale: how many of a user's units are 1 to a net.
+    """
+
+    name: str
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -72,8 +88,7 @@ def make_forecasting(
     data: Data,
     steps: int,
     *,
-    features: int = 1,
-    unit: float = 1.0,
+    features: Sequence[Feature] = (Feature("value"),),
     evaluate_every: int,
     selection: Selection | None = None,
 ) -> Experiment:
@@ -91,16 +106,16 @@ def make_forecasting(
         config: the options; with `one_by_one` there is a single feature.
         data: batches, of these splits.
         steps: updates in the run.
-        features: of each value.
-        unit: what `mse` (squared) and `mae` are multiplied by, so that they are in its unit.
+        features: of each value; `mse` and `mae` are in the unit of the first.
         evaluate_every: updates between evaluations.
         selection: which checkpoint is reported.
     """
     net, window, horizon = config.forecaster(), config.window, config.horizon
     step_horizon = 1 if config.one_by_one else horizon
+    scales, unit = np.array([feature.scale for feature in features], np.float32), features[0].scale
 
     def init_model(key: Key) -> Variables:
-        return net.init(key, jnp.zeros((1, window, features)))
+        return net.init(key, jnp.zeros((1, window, len(features))))
 
     def loss(variables: Variables, rows: Batch, key: Key, values: Hyperparameters) -> WeightedLoss:
         forecast, changed = net.apply(
@@ -160,6 +175,14 @@ def make_forecasting(
             measured["coverage"] = metrics.mean(within, weight)
         return measured
 
+    def predict(state: SupervisedState, inputs: Inputs) -> Outputs:
+        forecast = ahead(fitted.reported(state), inputs["values"] / scales)
+        return {name: unit * leaf for name, leaf in forecast._asdict().items() if leaf is not None}
+
+    def examples(batch: Batch) -> tuple[Inputs, np.ndarray]:
+        values = np.asarray(batch["values"]) * scales
+        return {"values": values[:, :window]}, values[:, window:, 0]
+
     def artifacts(state: SupervisedState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
         del key
         split = "test" if "test" in data.splits else "validation"
@@ -179,6 +202,16 @@ def make_forecasting(
         evaluate_every=evaluate_every,
         selection=selection,
         artifacts=artifacts,
+        offers={
+            "predict": Predictor(
+                apply=predict,
+                examples={"values": jax.ShapeDtypeStruct((1, window, len(features)), jnp.float32)},
+                outputs=Values(features[0].name, horizon),
+                split=examples,
+                read=lambda word: read_series(word, [name for name, _ in features], window),
+                takes=TAKES,
+            )
+        },
     )
 
 

@@ -17,7 +17,7 @@ from research.engine.experiment import Data, Evaluation, Experiment, Key, Select
 from research.errors import Mistake
 from research.options.ranges import AMOUNT, COUNT, DEPTH, FIXED, POSITIVE, Range
 from research.sequence.forecasts.forecast_net import WindowNet
-from research.sequence.forecasts.forecasting import Forecasting, make_forecasting
+from research.sequence.forecasts.forecasting import Feature, Forecasting, make_forecasting
 from research.sequence.forecasts.stationarity import show_stationarity
 
 Cut: TypeAlias = Literal["published", "gaps"]
@@ -27,7 +27,11 @@ DATASET = "cta_ridership"
 UNIT = 1e6
 """Boardings that are 1 to a net."""
 DAY_TYPES = ("Saturday", "Sunday or holiday", "weekday")
-FEATURES = ("rail", "bus", *(f"the next day is a {name}" for name in DAY_TYPES))
+FEATURES = (
+    Feature("rail", UNIT),
+    Feature("bus", UNIT),
+    *(Feature(f"the next day is a {name}") for name in DAY_TYPES),
+)
 WEEK = 7
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
@@ -71,7 +75,7 @@ class RidershipForecasting(Forecasting):
         Raises:
             Mistake: the data is not prepared, or too short for the options.
         """
-        length, features = self.window + self.horizon, len(FEATURES) if self.calendar else 1
+        length, features = self.window + self.horizon, FEATURES if self.calendar else FEATURES[:1]
         days = read_ridership(self.cut, length)
         train = days.of("train")
         count = windows_in(len(train), length)
@@ -82,7 +86,7 @@ class RidershipForecasting(Forecasting):
             )
         steps = self.epochs * steps_per_epoch(count, self.batch_size)
         data = Data(
-            ridership_sources(days, length, features),
+            ridership_sources(days, length, len(features)),
             overlapping_rows(len(train), length, self.batch_size),
             evaluation_batch_size=128,
         )
@@ -91,7 +95,6 @@ class RidershipForecasting(Forecasting):
             data,
             steps,
             features=features,
-            unit=UNIT,
             evaluate_every=max(1, steps // EVALUATIONS),
             selection=Selection("validation/mae", larger_is_better=False) if steps else None,
         )
@@ -228,7 +231,7 @@ def ridership_sources(days: Ridership, length: int, features: int) -> dict[str, 
         kept = days.of(name)[:, :features]
         sources[name] = ArraySource(
             f"{DATASET} {days.dates[start]} to {days.dates[stop - 1]}, "
-            f"{', '.join(FEATURES[:features])} ({name})",
+            f"{', '.join(feature.name for feature in FEATURES[:features])} ({name})",
             {"values": kept if name == "train" else windows_of(kept, length)},
         )
     return sources
