@@ -31,6 +31,8 @@ Evaluation = Callable[[str], Iterator[Batch]]
 """(split) -> its batches, equal in shape, the last padded with weight 0."""
 Artifacts = Callable[[State, Evaluation, Key], Mapping[str, Artifact]]
 """(state on the host, evaluation, key) -> what a report shows, by name."""
+Judge = Callable[[State, Evaluation, Key], Mapping[str, float]]
+"""(state on the host, evaluation, key) -> figures by their full name, `test/average_precision`."""
 Needs = Mapping[str, Any]
 """What using a model needs beside its state, such as a vocabulary, as JSON values."""
 
@@ -140,7 +142,10 @@ class Experiment(NamedTuple):
         headline: full name of the one figure that matters, `test/accuracy`, which stands in the
             ledger's first line and so in every table and page; "" for the rule of
             `research.engine.selection`.
-        measure: (host state) -> figures computed on the host at the end.
+        judge: (host state, evaluation, key) -> figures of what no sum over batches can say: of a
+            whole split at once (average precision, the distance of two distributions), or of the
+            state alone. Computed once, of the reported state at the end of a complete run, which
+            may take long, and by `verify`, to the last digits that follow the host's libraries.
         artifacts: (host state, evaluation, key) -> name -> what a report shows, made once at the
             end of a complete run; `evaluation` gives the batches of a split, as `Feed.evaluation`.
         glimpse: a text, a picture or a table of a state at each evaluation, for the report.
@@ -168,7 +173,7 @@ class Experiment(NamedTuple):
     final: tuple[str, ...] = ("test",)
     selection: Selection | None = None
     headline: str = ""
-    measure: Callable[[State], Mapping[str, float]] | None = None
+    judge: Judge | None = None
     artifacts: Artifacts | None = None
     glimpse: Glimpse | None = None
     offers: Mapping[str, Any] = MappingProxyType({})

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 import jax
+import numpy as np
 
 from research.engine import artifacts, checkpoint, keys, ledger
 from research.engine.directory import Directories
 from research.engine.durable import write_file
 from research.engine.identity import Identity
 from research.engine.leaves import Reader
-from research.engine.loop import Position, Trained, evaluate
+from research.engine.loop import Evaluated, Position, Trained, evaluate
 from research.engine.population import Population
 from research.engine.program import Carry, Program
-from research.engine.record import HOST_TOLERANCE, Figure, Observer, spell_figures, unlike
+from research.engine.record import (
+    HOST_TOLERANCE,
+    Figure,
+    Observer,
+    spell_figures,
+    spell_sums,
+    unlike,
+)
 from research.engine.result import figures_of, last_word, shown, vouched
 from research.engine.saver import Saver
-from research.engine.selection import each_member, reported_steps
+from research.engine.selection import each_member, has_sums, reported_steps
 from research.errors import Damaged, Difference
 
 
@@ -44,21 +53,24 @@ def finish(
     complete = trained.over or position.step == steps_in_all
     saved = ledger.read(places.ledger).saves()[position.step]
     metrics: dict[str, Any] = {**spell_figures(trained.metrics), **saved["metrics"]}
-    measured: Mapping[str, Figure] = {}
+    judged: Mapping[str, Figure] = {}
+    sums: Mapping[str, Any] = {}
     if complete:
         steps = reported_steps(saver.bests, position.step)
         carry = reported_state(program, position, steps, places, reader)
-        # A split that was evaluated at this very step has its figures already.
+        # A split that was evaluated at this very step has its figures already, but not its sums.
         selection = program.experiment.selection
         known = metrics if selection is None and set(steps) == {position.step} else {}
         splits = tuple(
             split
             for split in program.experiment.final
             if not any(name.startswith(f"{split}/") for name in known)
+            or has_sums(program.experiment, program.feed, split)
         )
-        figures = evaluate_reported(program, carry, steps, splits, reader)
-        measured = measure(program, carry, reader)
-        figures |= measured
+        evaluated = evaluate_reported(program, carry, steps, splits, reader)
+        judged = judge(program, carry, steps, reader)
+        figures = evaluated.figures | judged
+        sums = spell_sums(evaluated.sums)
         if program.experiment.artifacts is not None:
             keep_artifacts(places, program, steps[0], carry, reader, observer)
         if figures:
@@ -82,8 +94,19 @@ def finish(
         ),
         saved["digest"],
         metrics,
+        sums,
         saved.get("members", ()),
     )
+    recorded = ledger.read(places.ledger).result() if complete else None
+    if recorded is not None:
+        if not _is_same_word(recorded, word, judged):
+            raise Difference(
+                f"{places.run} was made again and its figures differ from those in its ledger: "
+                "code, environment or data changed since"
+            )
+        word = recorded
+    elif complete:
+        saver.append("result", word)
     result = {
         "experiment": identity.experiment,
         "run_dir": str(places.run),
@@ -93,32 +116,33 @@ def finish(
         "items_per_second": trained.items_per_second,
         "peak_memory_bytes": peak_memory_bytes(),
     }
-    if complete:
-        recorded = ledger.read(places.ledger).result()
-        if recorded is None:
-            saver.append("result", word)
-        elif not _is_same_word(recorded, word, measured):
-            raise Difference(
-                f"{places.run} was made again and its figures differ from those in its ledger: "
-                "code, environment or data changed since"
-            )
-        else:
-            result |= vouched(recorded)
     # After its line: a result that the ledger knows nothing of has lost it.
-    write_file(places.result, json.dumps(result, indent=2) + "\n")
+    write_file(places.result, _spell_result(result))
     return result
 
 
+def _spell_result(result: Mapping[str, Any]) -> str:
+    """A row of numbers on a line of its own, all else a line each."""
+    text = json.dumps(result, indent=2) + "\n"
+    row = re.compile(r"\[\s+([-\d][^\[\]{}\"]*?)\s+\]")
+    return row.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
+
+
 def _is_same_word(
-    recorded: Mapping[str, Any], made: Mapping[str, Any], measured: Mapping[str, Any]
+    recorded: Mapping[str, Any], made: Mapping[str, Any], judged: Mapping[str, Any]
 ) -> bool:
-    """Whether a run that was made again ends as it did, but for last digits from the host."""
+    """Whether a run that was made again ends as it did, but for last digits from the host.
+
+    A ledger of before there were sums has none of them.
+    """
     if any(recorded[name] != made[name] for name in ("shown", "digest")):
         return False
     before, after = figures_of(recorded), figures_of(made)
-    return before.keys() == after.keys() and not any(
-        unlike(before[name], after[name], HOST_TOLERANCE if name in measured else 0.0)
-        for name in after
+    same_names = recorded["metrics"].keys() == made["metrics"].keys()
+    return same_names and not any(
+        name not in after
+        or unlike(before[name], after[name], HOST_TOLERANCE if name in judged else 0.0)
+        for name in before
     )
 
 
@@ -171,8 +195,8 @@ def reported_state(
 
 def evaluate_reported(
     program: Program, carry: Carry, steps: list[int], splits: tuple[str, ...], reader: Reader
-) -> dict[str, Figure]:
-    """The figures of the reported state, each member evaluated with the key of its own step.
+) -> Evaluated:
+    """The figures and sums of the reported state, each member with the key of its own step.
 
     Where it was chosen by an evaluation, with a key that none before has had: it is then no figure
     of those that were lucky.
@@ -184,21 +208,41 @@ def evaluate_reported(
     }
     if len(at) == 1:
         return at[steps[0]]
-    return {
-        name: [each_member(at[step][name])[k] for k, step in enumerate(steps)]
-        for name in at[steps[0]]
-    }
+    first = at[steps[0]]
+    return Evaluated(
+        {
+            name: [each_member(at[step].figures[name])[k] for k, step in enumerate(steps)]
+            for name in first.figures
+        },
+        {
+            name: np.stack([at[step].sums[name][k] for k, step in enumerate(steps)])
+            for name in first.sums
+        },
+    )
 
 
-def measure(program: Program, carry: Carry, reader: Reader) -> dict[str, Figure]:
-    """What the experiment computes on the host, of each member."""
-    if program.experiment.measure is None:
+def judge(program: Program, carry: Carry, steps: list[int], reader: Reader) -> dict[str, Figure]:
+    """What the experiment computes of whole splits at once, of each member.
+
+    Args:
+        program: the compiled experiment.
+        carry: what is reported.
+        steps: the step that each member reports, or the one that all do: of its key.
+        reader: the counted way from the device.
+    """
+    if program.experiment.judge is None:
         return {}
-    members = program.each(program.read(carry.state, reader))
-    measured = [program.experiment.measure(member) for member in members]
+    members = program.each(program.read((carry.seed, carry.state), reader))
+    steps = steps * len(members) if len(steps) == 1 else steps
+    judged = [
+        program.experiment.judge(
+            state, program.feed.evaluation, keys.at_step(keys.stream(seed, "judge"), step)
+        )
+        for (seed, state), step in zip(members, steps, strict=True)
+    ]
     if isinstance(program, Population):
-        return {name: [one[name] for one in measured] for name in measured[0]}
-    return dict(measured[0])
+        return {name: [one[name] for one in judged] for name in judged[0]}
+    return dict(judged[0])
 
 
 def keep_artifacts(

@@ -8,7 +8,9 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-Purpose = Literal["init", "update", "evaluate", "order", "data", "artifacts", "play", "sample"]
+Purpose = Literal[
+    "init", "update", "evaluate", "judge", "order", "data", "artifacts", "play", "sample"
+]
 
 
 def stream(seed: jax.Array | int, purpose: Purpose) -> jax.Array:

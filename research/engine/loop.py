@@ -198,16 +198,28 @@ class Trained(NamedTuple):
     over: bool
 
 
+class Evaluated(NamedTuple):
+    """What an evaluation gave, on the host; names are like `validation/accuracy`.
+
+    Attributes:
+        figures: name -> figure.
+        sums: name -> array `[...]`, in a population `[members, ...]`.
+    """
+
+    figures: dict[str, Figure]
+    sums: dict[str, np.ndarray]
+
+
 def evaluate(
     program: Program, carry: Carry, step: int, splits: tuple[str, ...], reader: Reader
-) -> dict[str, Figure]:
-    """The figures of each split: `validation/accuracy` and the like."""
-    figures: dict[str, Figure] = {}
+) -> Evaluated:
+    """The figures and sums of each split."""
+    found = Evaluated({}, {})
     for split in splits:
-        figures |= metrics.read(
-            program.read(program.evaluate(carry, split, step), reader), f"{split}/"
-        )
-    return figures
+        measured = program.read(program.evaluate(carry, split, step), reader)
+        found.figures.update(metrics.read(measured, f"{split}/"))
+        found.sums.update(metrics.read_sums(measured, f"{split}/"))
+    return found
 
 
 def train(
@@ -281,7 +293,7 @@ def train(
                 due_figures |= figures
                 reported = True
             if evaluation_due:
-                evaluated = evaluate(program, carry, step, experiment.watched, reader)
+                evaluated = evaluate(program, carry, step, experiment.watched, reader).figures
                 if evaluated:
                     due_figures |= evaluated
                     observer.evaluated(step, evaluated)

@@ -30,7 +30,17 @@ class Maximum(NamedTuple):
     value: jax.Array
 
 
-Metric: TypeAlias = Mean | Count | Maximum
+class Sums(NamedTuple):
+    """Sums of any shape: of each class, say, or a confusion matrix. Never empty.
+
+    It is no figure: what is watched and shown are numbers. The sums over a final split are kept in
+    `result.json` and vouched for by the ledger.
+    """
+
+    total: jax.Array
+
+
+Metric: TypeAlias = Mean | Count | Maximum | Sums
 Metrics: TypeAlias = dict[str, Metric]
 
 
@@ -57,6 +67,20 @@ def maximum(values: jax.Array, where: jax.Array | bool = True) -> Maximum:
     return Maximum(jnp.max(jnp.where(where, values, -jnp.inf), initial=-jnp.inf))
 
 
+def confusion(label: jax.Array, predicted: jax.Array, classes: int, weight: jax.Array) -> Sums:
+    """How often examples of each class were taken for each class: `[true class, predicted class]`.
+
+    Args:
+        label: int `[batch]`.
+        predicted: int `[batch]`.
+        classes: how many there are.
+        weight: float32 `[batch]`.
+    """
+    true = jax.nn.one_hot(label, classes, dtype=jnp.float32) * weight[:, None]
+    # Sums of whole numbers are exact in any order (to 2**24).
+    return Sums(true.T @ jax.nn.one_hot(predicted, classes, dtype=jnp.float32))
+
+
 def merge(left: Metrics, right: Metrics) -> Metrics:
     """Both intervals as one. The names must be the same."""
     if left.keys() != right.keys():
@@ -70,6 +94,8 @@ def _merge(left: Metric, right: Metric) -> Metric:
             return Mean(left.total + right.total, left.weight + right.weight)
         case Count(), Count():
             return Count(left.total + right.total)
+        case Sums(), Sums():
+            return Sums(left.total + right.total)
         case Maximum(), Maximum():
             return Maximum(jnp.maximum(left.value, right.value))
     raise TypeError(f"cannot merge {type(left).__name__} with {type(right).__name__}")
@@ -92,6 +118,8 @@ def all_finite(metrics: Metrics) -> jax.Array:
     def is_finite(metric: Metric) -> jax.Array:
         if isinstance(metric, Maximum):
             return metric.value < jnp.inf
+        if isinstance(metric, Sums):
+            return jnp.all(jnp.isfinite(metric.total))
         return jnp.isfinite(metric.total)
 
     checks = [is_finite(metric) for metric in metrics.values()]
@@ -109,8 +137,13 @@ def empty_like(metrics: Any) -> Metrics:
     return {name: empty(metric) for name, metric in metrics.items()}
 
 
+def figure_names(metrics: Metrics) -> list[str]:
+    """The names of those that are figures and no sums."""
+    return [name for name, metric in metrics.items() if not isinstance(metric, Sums)]
+
+
 def read(metrics: Metrics, prefix: str = "") -> dict[str, Figure]:
-    """Host floats from metrics already on the host; None for an empty interval.
+    """Host floats from metrics already on the host; None for an empty interval. Without sums.
 
     Where the metrics' leaves are `[members]`, each figure is a list with one float a member.
     """
@@ -123,6 +156,7 @@ def read(metrics: Metrics, prefix: str = "") -> dict[str, Figure]:
                 return None if float(largest) == -float("inf") else float(largest)
             case Count(total):
                 return float(total)
+        raise TypeError(f"{type(metric).__name__} is no figure")
 
     def figure(metric: Metric) -> Figure:
         members = np.shape(metric[0])
@@ -130,4 +164,13 @@ def read(metrics: Metrics, prefix: str = "") -> dict[str, Figure]:
             return value(metric)
         return [value(jax.tree.map(lambda leaf, i=i: leaf[i], metric)) for i in range(members[0])]
 
-    return {f"{prefix}{name}": figure(metric) for name, metric in metrics.items()}
+    return {f"{prefix}{name}": figure(metrics[name]) for name in figure_names(metrics)}
+
+
+def read_sums(metrics: Metrics, prefix: str = "") -> dict[str, np.ndarray]:
+    """The sums among metrics already on the host; `[members, ...]` where those have members."""
+    return {
+        f"{prefix}{name}": np.asarray(metric.total)
+        for name, metric in metrics.items()
+        if isinstance(metric, Sums)
+    }

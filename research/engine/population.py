@@ -216,8 +216,12 @@ class Population(Program):
             slots = seed.shape[0]
             of_block = traced_once(of_block)
             shapes = jax.eval_shape(of_block, 0)
+            inner = 0 if self._vmapped is None else 1
             room = metrics.empty_like(
-                jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((slots,), leaf.dtype), shapes)
+                jax.tree.map(
+                    lambda leaf: jax.ShapeDtypeStruct((slots, *leaf.shape[inner:]), leaf.dtype),
+                    shapes,
+                )
             )
             return jax.lax.fori_loop(
                 0, count[0], lambda index, seen: self._put(seen, index, of_block(index)), room

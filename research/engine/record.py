@@ -94,6 +94,11 @@ def spell_figures(figures: Figures) -> dict[str, Any]:
     return {name: spell(figure) for name, figure in figures.items()}
 
 
+def spell_sums(sums: Mapping[str, Any]) -> dict[str, Any]:
+    """Arrays as JSON values: nested lists, spelled as figures are."""
+    return spell_figures({name: array.tolist() for name, array in sums.items()})
+
+
 def restore_metrics(path: Path, reports: Mapping[int, Mapping[str, Any]]) -> bool:
     """Make `metrics.jsonl` what the ledger has; lines past its last save are made again.
 

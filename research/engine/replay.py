@@ -18,14 +18,21 @@ from research.engine.digests import (
 )
 from research.engine.directory import Directories
 from research.engine.fingerprint import Grade, changed
-from research.engine.finish import evaluate_reported, measure
+from research.engine.finish import evaluate_reported, judge
 from research.engine.leaves import Reader
 from research.engine.ledger import Ledger, read_leaves, read_sketches
 from research.engine.loop import CHUNK_SECONDS, Stepper, evaluate
 from research.engine.opening import Surroundings
 from research.engine.population import Population
 from research.engine.program import Carry, Program
-from research.engine.record import HOST_TOLERANCE, Figure, Observer, spell_figures, unlike
+from research.engine.record import (
+    HOST_TOLERANCE,
+    Figure,
+    Observer,
+    spell_figures,
+    spell_sums,
+    unlike,
+)
 from research.engine.result import figures_of
 from research.engine.selection import best_saves, each_member, end_of, reported_steps
 from research.errors import Damaged
@@ -260,7 +267,7 @@ class Replay:
             for split in self.program.experiment.watched
             if any(name.startswith(f"{split}/") for name in line)
         )
-        figures |= evaluate(self.program, carry, step, splits, self.reader)
+        figures |= evaluate(self.program, carry, step, splits, self.reader).figures
         return spell_figures(figures)
 
     def _same_figures(
@@ -292,7 +299,8 @@ class Replay:
                 continue
             if elsewhere and not unlike(theirs, made, FIGURE_TOLERANCE):
                 continue
-            sentence = f"{where}: the ledger has {name} {theirs}, the replay {made}"
+            place, theirs, made = _row_unlike(name, theirs, made)
+            sentence = f"{where}: the ledger has {place} {theirs}, the replay {made}"
             if elsewhere and not unlike(theirs, made, TOLERANCE):
                 self.doubtful = True
                 self.notes.append(f"{sentence}, on another platform")
@@ -304,15 +312,18 @@ class Replay:
     def _same_result(self, carry: Carry, steps: list[int], result: Mapping[str, Any]) -> None:
         experiment = self.program.experiment
         last = int(result["shown"]["step"])
-        figures = evaluate_reported(self.program, carry, steps, experiment.final, self.reader)
-        measured = measure(self.program, carry, self.reader)
-        figures |= measured
+        made = evaluate_reported(self.program, carry, steps, experiment.final, self.reader)
+        judged = judge(self.program, carry, steps, self.reader)
         known = self.opened.saves().get(last, {}).get("metrics", {})
-        ours = {**self._of_members(known), **spell_figures(figures)}
+        ours = {
+            **self._of_members(known),
+            **spell_figures(made.figures | judged),
+            **spell_sums(made.sums),
+        }
         theirs = figures_of(result)
         if "reported_step" in theirs:
             ours["reported_step"] = steps if isinstance(self.program, Population) else steps[0]
-        self._same_figures("result", last, ours, self._of_members(theirs), list(measured))
+        self._same_figures("result", last, ours, self._of_members(theirs), list(judged))
 
 
 def _made_elsewhere(opened: Ledger, surroundings: Surroundings) -> dict[int, bool]:
@@ -332,3 +343,12 @@ def rows_of(leaves: Leaves, members: Sequence[int] | None) -> Leaves:
     if members is None:
         return leaves
     return {name: leaf[list(members)] for name, leaf in leaves.items()}
+
+
+def _row_unlike(name: str, left: Any, right: Any) -> tuple[str, Any, Any]:
+    """The first row of two arrays that differs, with its place; figures as they are."""
+    while isinstance(left, list) and isinstance(right, list) and left and isinstance(left[0], list):
+        pairs = enumerate(zip(left, right, strict=False))
+        at = next((at for at, (a, b) in pairs if a != b), 0)
+        name, left, right = f"{name}[{at}]", left[at], right[at]
+    return name, left, right

@@ -166,6 +166,7 @@ def last_word(
     shown: Mapping[str, Any],
     digest: str,
     metrics: Mapping[str, Any],
+    sums: Mapping[str, Any],
     member_digests: Sequence[str],
 ) -> dict[str, Any]:
     """What the ledger says of a finished run, and `result.json` after it.
@@ -175,17 +176,19 @@ def last_word(
         shown: as the function of that name gives it.
         digest: of the whole state.
         metrics: figures as JSON values; lists, in a population.
+        sums: arrays as nested lists; with the members first, in a population.
         member_digests: of a population.
     """
     word = {"shown": shown, "digest": digest, "metrics": metrics}
     if identity.population is None:
-        return word
+        return word | ({"sums": sums} if sums else {})
     members = [
         {
             "seed": member.seed,
             "hyperparameters": member.varied,
             "digest": member_digest,
             "metrics": {name: each_member(value)[k] for name, value in metrics.items()},
+            **({"sums": {name: value[k] for name, value in sums.items()}} if sums else {}),
         }
         for k, (member, member_digest) in enumerate(
             zip(identity.members, member_digests, strict=True)
@@ -196,18 +199,16 @@ def last_word(
 
 
 def figures_of(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures of a ledger's last word; of a population, a list with one a member."""
+    """The figures and sums of a ledger's last word; of a population, a list with one a member."""
     if "members" not in recorded:
-        return dict(recorded["metrics"])
-    return {
-        name: [member["metrics"][name] for member in recorded["members"]]
-        for name in recorded["metrics"]
-    }
+        return {**recorded["metrics"], **recorded.get("sums", {})}
+    members = [{**member["metrics"], **member.get("sums", {})} for member in recorded["members"]]
+    return {name: [member[name] for member in members] for name in members[0]}
 
 
 def vouched(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `result.json` that follow from the ledger's last word."""
     fields = {**recorded["shown"], "digest": recorded["digest"], "metrics": recorded["metrics"]}
     if "members" not in recorded:
-        return fields
+        return fields | ({"sums": recorded["sums"]} if "sums" in recorded else {})
     return {**fields, **report(recorded["members"]), "members": recorded["members"]}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment, Feed
     from research.engine.ledger import Ledger
+    from research.engine.metrics import Metrics
 
 
 SPLITS = ("test", "evaluation", "validation")
@@ -220,17 +221,34 @@ def best_by(experiment: Experiment, names: Iterable[str]) -> Selection | None:
 
 def figure_names(experiment: Experiment, feed: Feed, splits: Iterable[str]) -> set[str]:
     """The names of the figures of splits, by tracing `evaluate`; nothing is computed."""
+    from research.engine import metrics
+
+    return {
+        f"{split}/{name}"
+        for split in splits
+        for name in metrics.figure_names(trace_metrics(experiment, feed, split))
+    }
+
+
+def has_sums(experiment: Experiment, feed: Feed, split: str) -> bool:
+    """Whether some of a split's metrics are arrays."""
+    from research.engine import metrics
+
+    found = trace_metrics(experiment, feed, split)
+    return len(metrics.figure_names(found)) < len(found)
+
+
+def trace_metrics(experiment: Experiment, feed: Feed, split: str) -> Metrics:
+    """What `evaluate` gives for a split, by shape and dtype; nothing is computed."""
     import jax
 
     from research.engine.experiment import traced
 
     key = jax.eval_shape(lambda: jax.random.key(0))
     state = jax.eval_shape(experiment.init, key, traced(experiment.hyperparameters))
-    names = set()
-    for split in splits:
-        batch = next(iter(feed.evaluation(split)))
-        names |= {f"{split}/{n}" for n in jax.eval_shape(experiment.evaluate, state, batch, key)}
-    return names
+    batch = next(iter(feed.evaluation(split)))
+    found: Metrics = jax.eval_shape(experiment.evaluate, state, batch, key)
+    return found
 
 
 def with_patience(experiment: Experiment, names: Iterable[str], patience: int) -> Experiment:

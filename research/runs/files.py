@@ -126,7 +126,7 @@ def read_result(directory: Path, word: Mapping[str, Any]) -> tuple[dict[str, Any
     Returns:
         The file's content where it is that, else what the ledger itself says.
     """
-    names = ("digest", "metrics", "members")
+    names = ("digest", "metrics", "sums", "members")
     vouched = {**word["shown"], **{name: word[name] for name in names if name in word}}
     written = read_json(directory / RESULT_FILE)
     true = all(written.get(name) == value for name, value in vouched.items())

@@ -124,16 +124,17 @@ def measures_of(named: Named, config: Any, root: Path) -> Measures:
     Raises:
         Mistake: the data are not there.
     """
+    from research.engine import metrics
     from research.engine.selection import figure_names
     from research.options.assembly import open_experiment
 
     with open_experiment(named, config, "auto", root) as ready:
         experiment, shapes = ready.experiment, ready.program.shapes
-        names = {f"train/{name}" for name in shapes.metrics}
+        names = {f"train/{name}" for name in metrics.figure_names(shapes.metrics)}
         splits = dict.fromkeys((*experiment.watched, *experiment.final))
         names |= figure_names(experiment, ready.program.feed, splits)
         selected = experiment.selection.metric if experiment.selection else ""
-        is_open = experiment.measure is not None
+        is_open = experiment.judge is not None
         return Measures(tuple(sorted(names)), is_open, selected, experiment.headline)
 
 

@@ -191,7 +191,9 @@ def make_classifier(config: ImageClassification) -> Experiment:
     def evaluate(state: SupervisedState, batch: Batch, key: Key) -> Metrics:
         del key
         logits = logits_of(fitted.reported(state), scaled(batch["image"]))
-        return _weighted_loss(logits, batch["label"], batch["weight"], 0.0).metrics
+        label, weight = batch["label"], batch["weight"]
+        taken = metrics.confusion(label, jnp.argmax(logits, axis=-1), logits.shape[-1], weight)
+        return _weighted_loss(logits, label, weight, 0.0).metrics | {"confusion": taken}
 
     def probabilities(variables: Variables, image: jax.Array) -> jax.Array:
         return jax.nn.softmax(logits_of(variables, scaled(image)))

@@ -20,7 +20,7 @@ TRAINED = ("vision/digits_cnn", "sequence/reber_gru", "sequence/naive_ten_steps"
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     directory = str(tmp_path_factory.mktemp("runs"))
-    for name in (*TRAINED, "sequence/dates_attention"):
+    for name in (*TRAINED, "rl/cartpole_hard_coded"):
         assert main(["run", name, "--smoke", "--no-report", "--runs-dir", directory]) == 0
     return directory
 
@@ -99,7 +99,7 @@ def test_the_last_window_of_a_split_with_what_came(predict):
         (("digits_cnn", "--split", "tset"), "--split is one of those evaluated"),
         (("digits_cnn", "--count", "0"), "--count must be at least 1, not 0"),
         (("digits_cnn", "--member", "0"), "--member: this is a run of one seed"),
-        (("dates_attention", "May 1"), "predicts nothing from inputs of one's own; `translate` takes it"),
+        (("cartpole_hard", "1"), "from inputs of one's own; `play` and `evaluate` take it"),
         ((), "RUN is missing"),
     ],
 )

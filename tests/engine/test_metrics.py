@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import confusion_matrix
 
 from research.engine import metrics
-from research.engine.metrics import Count, Maximum, Mean
+from research.engine.metrics import Count, Maximum, Mean, Sums
 
 WHOLE = st.integers(-1000, 1000)
 """Sums of these are exact in float32, so that equality may be asked for."""
@@ -28,11 +29,12 @@ def intervals(draw: st.DrawFn) -> dict[str, metrics.Metric]:
         "mean": metrics.mean(values, weights),
         "count": metrics.count(weights > 2),
         "maximum": metrics.maximum(values, weights > 2),
+        "sums": Sums(jnp.asarray(values).reshape(2, 3)),
     }
 
 
 def same(left: metrics.Metrics, right: metrics.Metrics) -> bool:
-    return bool(jax.tree.all(jax.tree.map(lambda a, b: bool(a == b), left, right)))
+    return bool(jax.tree.all(jax.tree.map(np.array_equal, left, right)))
 
 
 @settings(max_examples=30, deadline=None)
@@ -98,6 +100,8 @@ def test_whatever_a_metric_is_called_it_has_to_be_finite(bad):
     assert metrics.all_finite(fine) and metrics.all_finite({})
     assert not metrics.all_finite({**fine, "critic_loss": metrics.mean(jnp.float32([bad]))})
     assert not metrics.all_finite({**fine, "n": Count(jnp.float32(bad))})
+    assert not metrics.all_finite({**fine, "each": Sums(jnp.float32([[1, bad], [2, 3]]))})
+    assert metrics.all_finite({**fine, "each": Sums(jnp.ones((2, 2)))})
     if bad != -np.inf:
         assert not metrics.all_finite({**fine, "change": metrics.maximum(jnp.float32([bad]))})
 
@@ -146,3 +150,27 @@ def test_read_prefixes_names_and_gives_plain_floats():
     found = metrics.read(on_host, "test/")
     assert found == {"test/m": 1.5, "test/c": 7.0, "test/x": -1.0}
     assert all(type(value) is float for value in found.values())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.booleans()), min_size=1))
+def test_a_confusion_matrix_is_scikit_learns_and_padding_counts_nothing(rows):
+    label, predicted, real = map(np.array, zip(*rows, strict=True))
+    found = metrics.confusion(label, predicted, 4, np.float32(real))
+    expected = confusion_matrix(label[real], predicted[real], labels=range(4)) if any(real) else 0
+    np.testing.assert_array_equal(found.total, np.broadcast_to(expected, (4, 4)))
+    parts = [
+        {"c": metrics.confusion(label[at], predicted[at], 4, np.float32(real[at]))}
+        for at in (slice(None, 3), slice(3, None))
+    ]
+    np.testing.assert_array_equal(metrics.merge(*parts)["c"].total, found.total)
+
+
+def test_sums_are_no_figures_and_have_their_members_first():
+    example = {"loss": metrics.mean(jnp.ones(2)), "each": Sums(jnp.arange(6.0).reshape(2, 3))}
+    assert metrics.figure_names(example) == ["loss"]
+    assert metrics.read(example, "test/") == {"test/loss": 1.0}
+    members = jax.tree.map(lambda leaf: np.stack([leaf, 2 * leaf]), example)
+    found = metrics.read_sums(members, "test/")
+    assert list(found) == ["test/each"] and found["test/each"].shape == (2, 2, 3)
+    assert metrics.read(members) == {"loss": [1.0, 1.0]}

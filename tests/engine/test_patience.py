@@ -50,7 +50,7 @@ def make(patience, figures=FIGURES, selection=Selection("validation/score", Fals
         hyperparameters={"member": 0.0},
         evaluate_every=10,
         selection=selection,
-        measure=lambda state: {"measured/step": float(state["step"])},
+        judge=lambda state, evaluation, key: {"measured/step": float(state["step"])},
     )
     return with_patience(experiment, ["validation/score", "validation/step"], patience)
 

@@ -39,7 +39,7 @@ def make(peak: float) -> Experiment:
         hyperparameters={"peak": peak},
         evaluate_every=10,
         selection=Selection("validation/score"),
-        measure=lambda state: {"measured/step": float(state["step"])},
+        judge=lambda state, evaluation, key: {"measured/step": float(state["step"])},
     )
 
 

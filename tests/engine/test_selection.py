@@ -44,7 +44,7 @@ def make_scripted(larger=True, figures=FIGURES, final=("test",)):
         evaluate_every=10,
         final=final,
         selection=Selection("validation/score", larger),
-        measure=lambda state: {"measured/step": state["step"]},
+        judge=lambda state, evaluation, key: {"measured/step": state["step"]},
     )
 
 

@@ -80,7 +80,11 @@ def test_no_steps(tmp_path):
 
 def test_no_steps_and_nothing_to_evaluate(tmp_path):
     measured = make_small(
-        steps=0, update=refuse, watched=(), final=(), measure=lambda state: {"figure/a": 2}
+        steps=0,
+        update=refuse,
+        watched=(),
+        final=(),
+        judge=lambda state, evaluation, key: {"figure/a": 2},
     )
     assert run(tmp_path, measured)["metrics"] == {"figure/a": 2.0}
 
@@ -121,7 +125,10 @@ def show_total(state: Any, evaluation: Any, key: Any) -> dict[str, artifacts.Art
 
 def test_what_is_measured_and_kept_for_a_report(tmp_path):
     experiment = make_small(
-        measure=lambda state: {"figure/total": state["total"], "figure/n": np.int64(3)},
+        judge=lambda state, evaluation, key: {
+            "figure/total": state["total"],
+            "figure/n": np.int64(3),
+        },
         artifacts=show_total,
     )
     result = run(tmp_path, experiment)
@@ -162,7 +169,7 @@ def test_pictures_that_cannot_be_made_lose_no_run(tmp_path):
 
 
 def test_an_unfinished_run_neither_measures_nor_keeps(tmp_path):
-    experiment = make_small(artifacts=refuse, measure=lambda state: refuse())
+    experiment = make_small(artifacts=refuse, judge=lambda state, evaluation, key: refuse())
     with pytest.raises(StoppedRun):
         run_toy(tmp_path, Program(experiment, NoData()), until=3)
     assert not (tmp_path / "artifacts").exists()

@@ -103,7 +103,9 @@ def test_what_is_not_stored_and_not_sketched_cannot_be_verified_elsewhere(copied
 
 
 def measured_toy(value):
-    return Program(make_toy()._replace(measure=lambda state: {"host": value}), ToyFeed())
+    return Program(
+        make_toy()._replace(judge=lambda state, evaluation, key: {"host": value}), ToyFeed()
+    )
 
 
 def test_a_figure_of_the_host_may_be_off_by_its_last_digits_and_no_other(tmp_path):

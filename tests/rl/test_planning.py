@@ -128,10 +128,10 @@ def test_the_experiment_says_how_near_it_is():
     experiment = make_experiment(Planning())
     hyperparameters = {"discount": jnp.float32(0.9)}
     plan = experiment.init(jax.random.key(0), hyperparameters)
-    before = experiment.measure(plan)
+    before = experiment.judge(plan, None, None)
     for _ in range(50):
         plan, _ = experiment.update(plan, None, jax.random.key(0))
-    after = experiment.measure(plan)
+    after = experiment.judge(plan, None, None)
     assert before["largest_error"] > 50 and after["largest_error"] < 0.05
     assert after["q_s2_a1"] == pytest.approx(50.134, abs=0.0006)
     assert after["start_value"] == pytest.approx(after["best_start_value"])

@@ -33,7 +33,7 @@ def test_its_error_is_that_of_statsmodels_own_forecasts(rail, monkeypatch):
 
     monkeypatch.setattr(sarima, "SPLITS", ("validation",))
     experiment = make_experiment(replace(config, window=146, history=0, refit=100, unit=100_000))
-    measured = experiment.measure(jax.jit(experiment.init)(jax.random.key(0), {}))
+    measured = experiment.judge(jax.jit(experiment.init)(jax.random.key(0), {}), None, None)
     scaled = rail / 100_000
     fitted = ARIMA(scaled[:146], order=(1, 0, 0), seasonal_order=(0, 1, 1, 7)).fit()
     said = []
@@ -56,7 +56,7 @@ def test_history_is_the_days_right_before_a_split(rail, monkeypatch):
     monkeypatch.setattr(sarima, "one_step_forecasts", note)
     for cut in ("published", "gaps"):
         experiment = make_experiment(replace(config, cut=cut, history=30, window=60))
-        assert experiment.measure(None)["validation/mae"] == 0
+        assert experiment.judge(None, None, None)["validation/mae"] == 0
     values, known = seen[0]
     assert known == 90 and len(values) == 30 + 151
     np.testing.assert_allclose(values[30:], rail, atol=0.1)

@@ -105,7 +105,7 @@ def test_a_net_learns_shows_and_scores(few, module):
         told.append(float(seen["loss"].total / seen["loss"].weight))
     assert told[-1] < told[0]
     names = {"bleu", "chrf", "unseen_bleu", "unseen_chrf"}
-    assert {*experiment.measure(state)} == names and experiment.final == ("unseen",)
+    assert {*experiment.judge(state, None, None)} == names and experiment.final == ("unseen",)
     validation = experiment.data.splits["validation"].load() | {"weight": np.ones(8, "f")}
     shown = experiment.artifacts(state, lambda split: iter([validation]), jax.random.key(0))
     assert isinstance(shown["translations"], Passages) and len(shown["translations"].texts) == 8

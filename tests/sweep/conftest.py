@@ -81,14 +81,14 @@ SMALL = '''
             def evaluate(state, batch, key):
                 return {"norm": mean(jnp.sum(jnp.abs(state.params)))}
 
-            def measure(state):
+            def judge(state, evaluation, key):
                 if self.trouble == "crash" and not os.path.exists("mended"):
                     os.kill(os.getpid(), 9)
                 return {"sum": float(state.params.sum())}
 
             return Experiment(
                 init, update, evaluate, self.steps, self.size, "numbers",
-                evaluate_every=max(self.steps // 4, 1), measure=measure,
+                evaluate_every=max(self.steps // 4, 1), judge=judge,
             )
 
 

@@ -227,7 +227,8 @@ def make_planner(mdp: FiniteMDP, sweep: Sweep, sweeps: int, backups: int = 1) ->
         residual = jnp.where(model.possible, jnp.abs(best - plan.q_value), 0.0)
         return {"bellman_residual": maximum(jnp.max(residual))}
 
-    def measure(plan: Plan) -> dict[str, float]:
+    def judge(plan: Plan, evaluation: Evaluation, key: Key) -> dict[str, float]:
+        del evaluation, key
         return known_figures(mdp, np.asarray(plan.q_value), float(plan.hyperparameters["discount"]))
 
     def artifacts(plan: Plan, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
@@ -245,7 +246,7 @@ def make_planner(mdp: FiniteMDP, sweep: Sweep, sweeps: int, backups: int = 1) ->
         evaluate_every=max(1, sweeps // 10),
         watched=("evaluation",),
         final=("evaluation",),
-        measure=measure,
+        judge=judge,
         artifacts=artifacts,
     )
 

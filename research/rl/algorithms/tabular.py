@@ -250,7 +250,8 @@ def make_tabular(
             "episodes": count(played.finished),
         }
 
-    def measure(state: TabularState) -> dict[str, float]:
+    def judge(state: TabularState, evaluation: Evaluation, key: Key) -> dict[str, float]:
+        del evaluation, key
         if mdp is None:
             return {}
         discount = float(state.hyperparameters["discount"])
@@ -271,7 +272,7 @@ def make_tabular(
         evaluate_every=max(1, config.updates // 10),
         watched=("evaluation",),
         final=("evaluation",),
-        measure=measure,
+        judge=judge,
         artifacts=artifacts,
         offers={"agent": agent},
     )

@@ -151,7 +151,7 @@ class RidershipSarima(Config):
         """An experiment that fits on the host, at the end of a run without steps.
 
         A fit is a search of statsmodels' optimiser in float64, no step of a compiled program: what
-        the contract has for that is `measure`, whose figures `verify` makes again.
+        the contract has for that is `judge`, whose figures `verify` makes again.
 
         Raises:
             Mistake: the data is not prepared, or a split is too short.
@@ -180,8 +180,8 @@ class RidershipSarima(Config):
             del state, batch, key
             return {}
 
-        def measure(state: Untrained) -> dict[str, float]:
-            del state
+        def judge(state: Untrained, evaluation: Evaluation, key: Key) -> dict[str, float]:
+            del state, evaluation, key
             figures = {}
             for split in SPLITS:
                 truth, forecast, naive = forecasts(split)
@@ -214,6 +214,6 @@ class RidershipSarima(Config):
             data=Data(ridership_sources(days, self.window + 1, 1)),
             watched=(),
             final=(),
-            measure=measure,
+            judge=judge,
             artifacts=artifacts,
         )

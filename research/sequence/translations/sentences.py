@@ -20,7 +20,7 @@ from research.sequence.translations.encoder_decoder import AttentionName, Encode
 from research.sequence.translations.pairs import Pair, pair_from, pair_of, pair_sources
 from research.sequence.translations.transformer_translator import TransformerTranslator
 from research.sequence.translations.translation import Translation, make_translation
-from research.sequence.translations.translator import Net, make_measure
+from research.sequence.translations.translator import Net, make_judge
 
 DATASET = "spa_eng"
 """English and Spanish sentences of tatoeba.org, columns `en` and `es`."""
@@ -145,7 +145,7 @@ class SentenceTranslation(Translation):
             Data(sentences.sources, rows, evaluation_batch_size=500),
             pairs=self.training_pairs,
             final=("unseen",) if "unseen" in sentences.sources else (),
-            measure=make_measure(english, spanish, sentences.unseen[:SCORED]),
+            judge=make_judge(english, spanish, sentences.unseen[:SCORED]),
         )
 
     def make_to_use(self, needs: Needs) -> Experiment:

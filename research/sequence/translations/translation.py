@@ -51,7 +51,7 @@ def make_translation(
     pairs: int,
     final: tuple[str, ...] = ("test",),
     written: bool = False,
-    measure: Callable[[Translator, Any], Mapping[str, float]] | None = None,
+    judge: Callable[[Translator, Any], Mapping[str, float]] | None = None,
 ) -> Experiment:
     """An experiment that trains a translating net by cross-entropy, given the target so far.
 
@@ -69,7 +69,7 @@ def make_translation(
         written: whether evaluated sources are also written by the net alone, each token the
             likeliest: `whole`, the share of targets that are right from end to end, and
             `symbols_right`, that of their tokens.
-        measure: (translator, state) -> figures computed at the end.
+        judge: (translator, state) -> figures computed at the end.
     """
 
     def init_model(key: Key) -> Variables:
@@ -113,7 +113,7 @@ def make_translation(
         groups=config.groups,
         evaluate_every=steps_per_epoch(pairs, config.batch_size),
         final=final,
-        measure=None if measure is None else lambda state: measure(translator, state),
+        judge=None if judge is None else lambda state, *_: judge(translator, state),
         artifacts=make_pictures(translator),
         offers={"translator": translator},
         needs=needs_of(pair),

@@ -154,7 +154,7 @@ def scores(made: Sequence[str], true: Sequence[str]) -> dict[str, float]:
     return {"bleu": float(bleu.score), "chrf": float(chrf.score)}
 
 
-def make_measure(
+def make_judge(
     english: Sequence[str], spanish: Sequence[str], unseen: np.ndarray
 ) -> Callable[[Translator, Any], Mapping[str, float]]:
     """(translator, state) -> `scores` of what it writes for sentences, each word the likeliest.
@@ -171,17 +171,17 @@ def make_measure(
     """
     true = [" ".join(cut(text, "words")) for text in spanish]
 
-    def measure(translator: Translator, state: Any) -> Mapping[str, float]:
+    def judge(translator: Translator, state: Any) -> Mapping[str, float]:
         pair = translator.pair
         source = pair.sources(english)
         write = jax.jit(partial(write_targets, translator.net, length=pair.target_length))
         made = write(translator.reported(state), jnp.asarray(source)).tokens
         texts = [pair.target.decode(row) for row in np.asarray(made)]
-        measured = scores(texts, true)
+        judged = scores(texts, true)
         if unseen.any():
             chosen = np.flatnonzero(unseen)
             others = scores([texts[k] for k in chosen], [true[k] for k in chosen])
-            measured |= {f"unseen_{name}": score for name, score in others.items()}
-        return measured
+            judged |= {f"unseen_{name}": score for name, score in others.items()}
+        return judged
 
-    return measure
+    return judge
