@@ -13,7 +13,6 @@ from research.engine.experiment import Key
 from research.optimization.descent import Trained, begin_training
 from research.optimization.optimizers import with_learning_rate
 from research.rl.environments.environment import Environment
-from research.rl.environments.wrappers import bounds
 from research.rl.replay import Transition
 
 
@@ -71,7 +70,7 @@ def init_actor_and_critics(
     """An actor and critics for an environment whose actions are vectors."""
     actor_key, critic_key = jax.random.split(key)
     observation = jnp.zeros(environment.observation_shape, jnp.float32)
-    action = jnp.zeros(bounds(environment).low.shape, jnp.float32)
+    action = jnp.zeros(environment.bounds.low.shape, jnp.float32)
     return (
         begin_training(actor.init(actor_key, observation), optimizer),
         begin_training(critics.init(critic_key, observation, action), optimizer),

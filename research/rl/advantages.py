@@ -1,16 +1,18 @@
-"""Generalised advantage estimates, and the examples that policies learn from by them."""
+"""Generalised advantage estimates, and learners: policies with the examples they learn from."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from research.engine.experiment import Hyperparameters
+from research.engine.experiment import Hyperparameters, Key
 from research.rl.distributions import Distribution
-from research.rl.network import PolicyAndValue
+from research.rl.network import ActingNetwork, PolicyAndValue
+from research.rl.policy import Memory
 from research.rl.rollout import Trajectory
 
 
@@ -137,3 +139,38 @@ def evaluate_steps(
         target=advantage + value,
         value=value,
     )
+
+
+class Learner(NamedTuple):
+    """A policy and a value function: all that differs with and without a memory.
+
+    Attributes:
+        network: called with `Examples.observation`, it gives actions and values.
+        init: (key, an observation) -> its parameters.
+        act: (parameters, memory, observations `[..., *observation_shape]`) -> the memory
+            afterwards, and distributions of actions.
+        make_examples: (parameters, memory before the first step, trajectory, hyperparameters) ->
+            examples, of each environment's step or of each environment.
+        initial: the memory of one environment where an episode begins; None without memory.
+    """
+
+    network: ActingNetwork
+    init: Callable[[Key, jax.Array], Any]
+    act: Callable[[Any, Memory, jax.Array], tuple[Memory, Distribution]]
+    make_examples: Callable[[Any, Memory, Trajectory, Hyperparameters], Examples]
+    initial: Memory = None
+
+
+def memoryless_learner(network: PolicyAndValue) -> Learner:
+    """A learner of the present observation alone."""
+
+    def act(params: Any, memory: None, observations: jax.Array) -> tuple[None, Distribution]:
+        return memory, network.apply(params, observations, method="policy")
+
+    def examples(
+        params: Any, memory: None, trajectory: Trajectory, hyperparameters: Hyperparameters
+    ) -> Examples:
+        del memory
+        return make_examples(network, params, trajectory, hyperparameters)
+
+    return Learner(network, network.init, act, examples)

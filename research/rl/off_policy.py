@@ -19,7 +19,7 @@ from research.rl.acting import make_acting, scan_updates
 from research.rl.distributions import Distribution, draw_noise
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment, unfit
-from research.rl.environments.wrappers import bounds, scale_actions
+from research.rl.environments.wrappers import scale_actions
 from research.rl.exploration import correlate
 from research.rl.policy import reactive
 from research.rl.replay import Replay, Transition
@@ -186,7 +186,7 @@ def make_off_policy(environment: Environment, config: ActorCritic) -> Experiment
     def init(key: Key, hyperparameters: Hyperparameters) -> OffPolicyState:
         learned_key, environment_key = jax.random.split(key)
         episodes = start(environment, environment_key, config.environments)
-        shape = config.environments, *bounds(environment).low.shape
+        shape = config.environments, *environment.bounds.low.shape
         return OffPolicyState(
             learned=algorithm.init(learned_key, hyperparameters),
             episodes=episodes,
@@ -248,7 +248,7 @@ def act(
     shape = config.steps_per_update, config.environments
     # All randomness before the loop: within it, each small call costs as much.
     noise = draw_noise(noise_key, environment.action_space, shape)
-    low, high = bounds(environment)
+    low, high = environment.bounds
     uniform = jax.random.uniform(uniform_key, noise.shape, minval=low, maxval=high)
     keys = jax.random.split(step_key, shape)
 

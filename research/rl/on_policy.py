@@ -22,12 +22,12 @@ from research.optimization.optimizers import with_learning_rate
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides, Range, undivided
 from research.rl.acting import make_acting
-from research.rl.advantages import Examples, make_examples
+from research.rl.advantages import Examples, Learner
 from research.rl.distributions import Distribution
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import unfit
 from research.rl.minibatches import MeanLoss, descend_over_minibatches, shuffled_minibatches
-from research.rl.network import ActingNetwork, HiddenLayers, PolicyAndValue
+from research.rl.network import HiddenLayers
 from research.rl.normalisation import (
     Moments,
     Statistics,
@@ -144,7 +144,7 @@ def make_on_policy(
     )
 
 
-def remaining(config: Rollouts, updates: jax.Array) -> jax.Array:
+def remaining_share(config: Rollouts, updates: jax.Array) -> jax.Array:
     """What a learning rate is multiplied by after so many updates: from 1 to 0 in a line, or 1."""
     return 1.0 - updates / config.updates if config.anneal else jnp.float32(1.0)
 
@@ -177,7 +177,7 @@ def learn_in_minibatches(
 ) -> tuple[Trained, Metrics]:
     """Parameters, the optimiser's state and mean metrics after all gradient steps on a rollout."""
     size, epochs, groups = config.minibatch_size, config.epochs, config.groups
-    rate = remaining(config, state.updates) * state.hyperparameters["learning_rate"]
+    rate = remaining_share(config, state.updates) * state.hyperparameters["learning_rate"]
     trained, parts = descend_over_minibatches(
         loss,
         Trained(state.params, state.opt_state),
@@ -215,41 +215,6 @@ def begin(
     params = init(params_key, episodes.observations)
     opt_state = transformation.init(params)
     return OnPolicyState(params, opt_state, episodes, jnp.int32(0), hyperparameters)
-
-
-class Learner(NamedTuple):
-    """A policy and a value function: all that differs with and without a memory.
-
-    Attributes:
-        network: called with `Examples.observation`, it gives actions and values.
-        init: (key, an observation) -> its parameters.
-        act: (parameters, memory, observations `[..., *observation_shape]`) -> the memory
-            afterwards, and distributions of actions.
-        make_examples: (parameters, memory before the first step, trajectory, hyperparameters) ->
-            examples, of each environment's step or of each environment.
-        initial: the memory of one environment where an episode begins; None without memory.
-    """
-
-    network: ActingNetwork
-    init: Callable[[Key, jax.Array], Any]
-    act: Callable[[Any, Memory, jax.Array], tuple[Memory, Distribution]]
-    make_examples: Callable[[Any, Memory, Trajectory, Hyperparameters], Examples]
-    initial: Memory = None
-
-
-def memoryless_learner(network: PolicyAndValue) -> Learner:
-    """A learner of the present observation alone."""
-
-    def act(params: Any, memory: None, observations: jax.Array) -> tuple[None, Distribution]:
-        return memory, network.apply(params, observations, method="policy")
-
-    def examples(
-        params: Any, memory: None, trajectory: Trajectory, hyperparameters: Hyperparameters
-    ) -> Examples:
-        del memory
-        return make_examples(network, params, trajectory, hyperparameters)
-
-    return Learner(network, network.init, act, examples)
 
 
 class ActorCriticState(NamedTuple):
@@ -398,6 +363,8 @@ def play(
     return state, Experience(examples, metrics, moments, kept)
 
 
-def _merge(left: tuple, right: tuple) -> tuple[Metrics, Statistics, tuple[Moments, ...]]:
-    moments = tuple(merge_moments(one, other) for one, other in zip(left[2], right[2], strict=True))
-    return merge(left[0], right[0]), merge_statistics(left[1], right[1]), moments
+def _merge(first: tuple, second: tuple) -> tuple[Metrics, Statistics, tuple[Moments, ...]]:
+    moments = tuple(
+        merge_moments(one, other) for one, other in zip(first[2], second[2], strict=True)
+    )
+    return merge(first[0], second[0]), merge_statistics(first[1], second[1]), moments

@@ -12,9 +12,8 @@ import pytest
 from experiments.rl.mountain_car_continuous_ddpg import CorrelatedDDPG
 from experiments.rl.mountain_car_continuous_td3 import CorrelatedTD3
 from research.options.config import config_fields, problems_of
-from research.rl.algorithms.ddpg import DDPG
+from research.rl.algorithms.ddpg import DDPG, networks
 from research.rl.algorithms.td3 import TD3
-from research.rl.deterministic import networks
 from research.rl.environments.environment import Environment
 from research.rl.exploration import correlate
 from research.rl.off_policy import ActorCritic, OffPolicyState

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from research.options.config import floats, problems_of
-from research.rl.algorithms.ddpg import DDPG, ddpg_target
+from research.rl.algorithms.ddpg import DDPG, ddpg_target, networks
 from research.rl.algorithms.td3 import TD3, smooth, td3_target
-from research.rl.deterministic import networks
 from research.rl.off_policy import ActorCritic
 from research.rl.replay import Transition
 from tests.rl.continuous import (

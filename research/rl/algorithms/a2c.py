@@ -25,7 +25,7 @@ from research.optimization.descent import Trained
 from research.optimization.optimizers import with_learning_rate
 from research.options.ranges import Since
 from research.rl import losses
-from research.rl.advantages import Examples
+from research.rl.advantages import Examples, memoryless_learner
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment
 from research.rl.environments.wrappers import clip_actions
@@ -38,10 +38,9 @@ from research.rl.on_policy import (
     Rollout,
     begin_actor_critic,
     make_on_policy,
-    memoryless_learner,
     play,
     policy_of,
-    remaining,
+    remaining_share,
 )
 from research.rl.policy import Agent, Policy
 
@@ -102,7 +101,7 @@ def make_a2c(environment: Environment, config: A2C) -> Experiment:
                 lambda: losses.normalise(examples.advantage), config.groups, learn_key
             )
             examples = examples._replace(advantage=advantage)
-        rate = remaining(config, state.updates) * values["learning_rate"]
+        rate = remaining_share(config, state.updates) * values["learning_rate"]
         trained, parts = descend_over_groups(
             lambda params, part: a2c_loss(network, params, part, values),
             Trained(state.params, state.opt_state),

@@ -17,7 +17,7 @@ from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join
 from research.engine.metrics import Metrics, mean
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range
-from research.rl.advantages import Examples, make_examples
+from research.rl.advantages import Examples, make_examples, memoryless_learner
 from research.rl.algorithms.ppo import PPO, begin_ppo, learn
 from research.rl.curiosity import (
     Curiosity,
@@ -38,7 +38,6 @@ from research.rl.on_policy import (
     Experience,
     Rollout,
     make_on_policy,
-    memoryless_learner,
     play,
     policy_of,
 )

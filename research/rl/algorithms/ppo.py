@@ -24,7 +24,7 @@ from research.optimization.descent import Trained
 from research.optimization.optimizers import with_learning_rate
 from research.options.ranges import POSITIVE, Since
 from research.rl import losses
-from research.rl.advantages import Examples
+from research.rl.advantages import Examples, Learner, memoryless_learner
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment
 from research.rl.environments.wrappers import clip_actions
@@ -34,15 +34,13 @@ from research.rl.on_policy import (
     ActorCritic,
     ActorCriticState,
     Experience,
-    Learner,
     Minibatches,
     Rollout,
     begin_actor_critic,
     make_on_policy,
-    memoryless_learner,
     play,
     policy_of,
-    remaining,
+    remaining_share,
 )
 from research.rl.policy import Agent, Policy
 
@@ -149,8 +147,8 @@ def learn(
         Parameters and the optimiser's state, and means over all gradient steps.
     """
     hyperparameters = state.hyperparameters
-    left = remaining(config, state.updates)
-    clip_range = left * hyperparameters["clip_range"]
+    remaining = remaining_share(config, state.updates)
+    clip_range = remaining * hyperparameters["clip_range"]
     if not config.clip_values:
         examples = examples._replace(value=None)
 
@@ -164,7 +162,7 @@ def learn(
         rows = config.groups * examples.advantage.shape[1]
         size = config.minibatch_size * rows // config.rollout_size
         chosen = shuffled_minibatches(key, rows, size, config.epochs, config.groups)
-    rate = left * hyperparameters["learning_rate"]
+    rate = remaining * hyperparameters["learning_rate"]
     trained, parts = descend_over_minibatches(
         lambda params, part: ppo_loss(network, params, part, clip_range, hyperparameters),
         Trained(state.params, state.opt_state),

@@ -20,13 +20,12 @@ from research.engine.experiment import Experiment, Hyperparameters, Key
 from research.layers.cells import GRU
 from research.layers.recurrent import init_uniform, recurrent, recurrent_step
 from research.options.ranges import COUNT
-from research.rl.advantages import Examples, evaluate_steps
+from research.rl.advantages import Examples, Learner, evaluate_steps
 from research.rl.algorithms.ppo import PPO, make_proximal
 from research.rl.distributions import Distribution
 from research.rl.environments.environment import Environment
 from research.rl.environments.registered import make_environment
 from research.rl.network import ActingNetwork, Tower, spaces
-from research.rl.on_policy import Learner
 from research.rl.rollout import Trajectory
 
 

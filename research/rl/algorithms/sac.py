@@ -26,7 +26,6 @@ from research.rl.actor_critic import (
 )
 from research.rl.distributions import SquashedGaussian
 from research.rl.environments.environment import Environment
-from research.rl.environments.wrappers import bounds
 from research.rl.off_policy import ActorCritic, Algorithm
 from research.rl.replay import Transition
 
@@ -122,7 +121,7 @@ def bound_log_deviation(raw: jax.Array) -> jax.Array:
 
 def networks(environment: Environment, units: tuple[int, ...]) -> SACNetworks:
     """The networks for an environment."""
-    dimensions = len(bounds(environment).low)
+    dimensions = len(environment.bounds.low)
     return SACNetworks(Perceptron(units, 2 * dimensions), Critics(units, 2), dimensions)
 
 

@@ -20,7 +20,7 @@ from research.engine.metrics import Metrics, mean
 from research.optimization.descent import descend
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides
 from research.rl.actor_critic import adam, critic_loss, smallest
-from research.rl.deterministic import (
+from research.rl.algorithms.ddpg import (
     Deterministic,
     DeterministicParams,
     improve,

@@ -112,3 +112,14 @@ class Environment(NamedTuple):
         if not isinstance(self.action_space, Discrete):
             raise ValueError(f"the actions of {self.name} are not discrete")
         return self.action_space.n
+
+    @property
+    def bounds(self) -> Box:
+        """The bounds of actions that are vectors.
+
+        Raises:
+            ValueError: the actions are discrete.
+        """
+        if not isinstance(self.action_space, Box):
+            raise ValueError(f"the actions of {self.name} are not vectors")
+        return self.action_space

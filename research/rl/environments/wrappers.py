@@ -25,17 +25,6 @@ from research.rl.environments.environment import (
 )
 
 
-def bounds(environment: Environment) -> Box:
-    """The bounds of its actions.
-
-    Raises:
-        ValueError: its actions are not vectors.
-    """
-    if not isinstance(environment.action_space, Box):
-        raise ValueError(f"the actions of {environment.name} are not vectors")
-    return environment.action_space
-
-
 def clip_actions(environment: Environment) -> Environment:
     """The environment, with every action moved to the nearest one within its bounds.
 
@@ -43,7 +32,7 @@ def clip_actions(environment: Environment) -> Environment:
     """
     if not isinstance(environment.action_space, Box):
         return environment
-    low, high = bounds(environment)
+    low, high = environment.bounds
 
     def step(
         key: Key, state: EnvironmentState, action: jax.Array
@@ -55,7 +44,7 @@ def clip_actions(environment: Environment) -> Environment:
 
 def scale_actions(environment: Environment) -> Environment:
     """The environment, with actions from -1 to 1 that stand for those from `low` to `high`."""
-    low, high = bounds(environment)
+    low, high = environment.bounds
     middle, half = (low + high) / 2, (high - low) / 2
 
     def step(
