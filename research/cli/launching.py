@@ -27,8 +27,8 @@ from research.options.pace import Pace, slicing
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity
+    from research.engine.inputs import Input
     from research.engine.processes import Channel
-    from research.engine.stored import Initial
 
 
 def settle(pace: Pace) -> Channel | None:
@@ -59,7 +59,7 @@ def launch_run(
     pace: Pace,
     context: Context,
     channel: Channel | None,
-    initial: Initial | None,
+    inputs: Mapping[str, Input],
     files: Mapping[str, str],
     before: Callable[[Display], None],
 ) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def launch_run(
         pace: how far to go, and how often to stop on the way.
         context: of the command.
         channel: to the other processes of the run.
-        initial: parameters of another run to start from.
+        inputs: name -> state of another run that it is given.
         files: field of the config -> path of the file of one's own that it stands for.
         before: is given the display once the experiment is open, before anything is written.
 
@@ -90,6 +90,7 @@ def launch_run(
             pace.data,
             context.root,
             files=files,
+            inputs=inputs,
             devices=pace.devices or 1,
             channel=channel,
             tell=display.note,
@@ -105,7 +106,7 @@ def launch_run(
             ready.surroundings,
             slicing(pace, ready.experiment),
             observer,
-            initial=initial,
+            inputs=inputs,
             files=files,
         )
         if not pace.no_report:
@@ -116,6 +117,7 @@ def launch_run(
 def follow_run(
     identity: Identity,
     files: Mapping[str, str],
+    inputs: Mapping[str, Input],
     options: Pace,
     context: Context,
     channel: Channel,
@@ -131,7 +133,7 @@ def follow_run(
         signal.signal(number, signal.SIG_IGN)
     named = named_of(identity, context.root)
     with open_run(
-        named, identity, options.data, context.root, files=files, channel=channel
+        named, identity, options.data, context.root, files=files, inputs=inputs, channel=channel
     ) as ready:
         complete = follow(ready.program, channel)
     return Outcome({}, Exit.DONE if complete else Exit.STOPPED)

@@ -46,10 +46,9 @@ class Directories(NamedTuple):
         """One line a report."""
         return self.run / METRICS_FILE
 
-    @property
-    def initial(self) -> Path:
-        """The parameters that the run started from, where it started from another's."""
-        return self.run / "initial"
+    def input(self, name: str) -> Path:
+        """A copy of a state of another run, by the name under which the run is given it."""
+        return self.run / name if name == "initial" else self.run / "inputs" / name
 
     @property
     def glimpses(self) -> Path:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
+from research.engine import keys
 from research.engine.artifacts import Artifact
 from research.engine.metrics import Metrics
 from research.engine.selection import Selection as Selection
@@ -35,6 +36,10 @@ Judge = Callable[[State, Evaluation, Key], Mapping[str, float]]
 """(state on the host, evaluation, key) -> figures by their full name, `test/average_precision`."""
 Needs = Mapping[str, Any]
 """What using a model needs beside its state, such as a vocabulary, as JSON values."""
+
+
+Inputs = Mapping[str, State]
+"""Name -> state of another run that an experiment is given."""
 
 
 class Rows(NamedTuple):
@@ -157,6 +162,9 @@ class Experiment(NamedTuple):
         needs: what `make` reads of the data and whoever uses a state needs again; kept by the run.
             `Config.make_to_use` then makes the experiment without opening the data: to use a state
             of it, not to train one.
+        inputs: name -> state of another run, which the engine fills in. Where there are any, each
+            of `GIVEN` and `Glimpse.make` takes them as its last argument: in a compiled program
+            they are arguments, one copy for all members of a population.
     """
 
     init: Callable[[Key, Hyperparameters], State]
@@ -178,6 +186,7 @@ class Experiment(NamedTuple):
     glimpse: Glimpse | None = None
     offers: Mapping[str, Any] = MappingProxyType({})
     needs: Needs | None = None
+    inputs: Inputs = MappingProxyType({})
 
 
 class Window(NamedTuple):
@@ -230,6 +239,44 @@ class Feed(Protocol):
 
     def close(self) -> None:
         """Stop the workers, if any."""
+
+
+GIVEN = ("init", "update", "evaluate", "judge", "artifacts")
+"""The functions that are given the states of other runs, beside `Glimpse.make`."""
+
+
+def bind(experiment: Experiment, inputs: Inputs) -> Experiment:
+    """The experiment whose functions have been given the states of other runs.
+
+    Args:
+        experiment: as it was made; without such inputs it stays as it is.
+        inputs: its own, or traced values in their place.
+    """
+    if not inputs:
+        return experiment
+
+    def given(function: Any) -> Any:
+        return None if function is None else lambda *arguments: function(*arguments, inputs)
+
+    functions: dict[str, Any] = {name: given(getattr(experiment, name)) for name in GIVEN}
+    if experiment.glimpse is not None:
+        functions["glimpse"] = experiment.glimpse._replace(make=given(experiment.glimpse.make))
+    return experiment._replace(**functions, inputs={})
+
+
+def state_shapes(experiment: Experiment, inputs: Inputs = MappingProxyType({})) -> State:
+    """The shapes and dtypes of its state, a pytree of `jax.ShapeDtypeStruct`.
+
+    Args:
+        experiment: any.
+        inputs: what it is given, or shapes of it; where it is bound already, nothing.
+    """
+
+    def init(key: Key, values: Hyperparameters, inputs: dict[str, State]) -> State:
+        return bind(experiment, inputs).init(key, values)
+
+    values = traced(experiment.hyperparameters)
+    return jax.eval_shape(init, keys.stream(0, "init"), values, dict(inputs))
 
 
 def traced(values: Mapping[str, float]) -> dict[str, jax.Array]:

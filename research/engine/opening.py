@@ -7,19 +7,19 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from research.engine import artifacts, checkpoint, fingerprint, ledger, needs
+from research.engine import artifacts, checkpoint, fingerprint, inputs, ledger, needs
 from research.engine.checkpoint import Checkpoint
 from research.engine.directory import CONFIG_FILE, Directories
 from research.engine.durable import write_file
 from research.engine.experiment import Experiment
 from research.engine.fingerprint import changed
 from research.engine.identity import Identity, is_config_file_true
+from research.engine.inputs import Input
 from research.engine.ledger import Ledger, is_of
 from research.engine.program import Program
 from research.engine.record import Observer, read_metrics
 from research.engine.result import vouched
 from research.engine.selection import best_saves, steps_of
-from research.engine.stored import Initial, keep_initial
 from research.errors import Damaged, Mistake
 
 
@@ -200,7 +200,7 @@ def open_ledger(
     identity: Identity,
     surroundings: Surroundings,
     observer: Observer,
-    initial: Initial | None,
+    given: Mapping[str, Input],
     experiment: Experiment,
 ) -> Ledger:
     """The run's ledger, with a header and whole; a new segment where things have changed.
@@ -222,15 +222,13 @@ def open_ledger(
         if opened.broken:
             ledger.keep_whole_part(opened)
         write_file(places.run / CONFIG_FILE, identity.spell())
-        if initial is not None:
-            keep_initial(places.run, initial)
+        inputs.keep(places.run, given)
         header = {**identity.fields, "config_digest": identity.config_digest}
         facts = ("steps", "items", "items_per_step")
         header |= {name: getattr(experiment, name) for name in facts} | surroundings._asdict()
         if experiment.headline:
             header["headline"] = experiment.headline
-        if initial is not None and initial.origin:
-            header["origin"] = dict(initial.origin)
+        header |= inputs.told(given)
         if experiment.needs is not None:
             header["needs"] = needs.keep(places.run, experiment.needs)
         ledger.append(places.ledger, "header", header, ledger.FIRST)
@@ -240,6 +238,7 @@ def open_ledger(
         observer.note(f"{CONFIG_FILE} was missing or changed: written anew from the ledger")
         write_file(places.run / CONFIG_FILE, identity.spell())
     needs.restore(places.run, opened.header, experiment.needs, observer)
+    inputs.restore(places.run, given, observer)
     if opened.broken:
         aside = ledger.keep_whole_part(opened)
         kept = f"; the damaged file is kept as {aside.name}" if aside else ""

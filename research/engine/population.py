@@ -17,7 +17,7 @@ from jax.sharding import NamedSharding
 
 from research.engine import mesh, metrics
 from research.engine.digests import Leaves
-from research.engine.experiment import Experiment, Feed, Window
+from research.engine.experiment import Experiment, Feed, Inputs, Window, bind
 from research.engine.groups import traced_once
 from research.engine.leaves import Reader, name_leaves, rebuild
 from research.engine.mesh import EACH, EVERYWHERE
@@ -180,11 +180,17 @@ class Population(Program):
     ) -> Carry:
         """As `Program.advance`; with `halt` a block ends after a metric of it is not finite."""
         each = self.feed.per_seed
-        one = make_advance(self.experiment, self.feed, self._vmapped, each)
 
         def advance(
-            carry: Carry, arrays: Any, count: jax.Array, bounds: tuple[jax.Array, ...]
+            inputs: Inputs,
+            carry: Carry,
+            arrays: Any,
+            count: jax.Array,
+            bounds: tuple[jax.Array, ...],
         ) -> Carry:
+            experiment = bind(self._unbound, inputs)
+            one = make_advance(experiment, self.feed, self._vmapped, each)
+
             def block(index: jax.Array, carry: Carry) -> Carry:
                 rows = self._block(arrays, index) if each else arrays
                 return self._put(carry, index, one(self._block(carry, index), rows, *bounds))
@@ -193,22 +199,30 @@ class Population(Program):
 
         jitted = jax.jit(
             mesh.over(
-                self._mesh, advance, (EACH, EACH if each else EVERYWHERE, EACH, EVERYWHERE), EACH
+                self._mesh,
+                advance,
+                (EVERYWHERE, EACH, EACH if each else EVERYWHERE, EACH, EVERYWHERE),
+                EACH,
             ),
-            donate_argnums=0,
+            donate_argnums=1,
             # A leaf without elements would come back on no device in particular.
             out_shardings=NamedSharding(self._mesh, EACH),
         )
         bounds = np.int32(start), np.int32(stop), np.bool_(fresh), np.bool_(halt)
-        return self._call("advance", jitted, carry, arrays, self._counts, bounds)
+        return self._call("advance", jitted, self._laid_inputs, carry, arrays, self._counts, bounds)
 
     def _evaluate(self, carry: Carry, batch: Any, step: np.int32, index: np.int32) -> Metrics:
-        one = make_evaluate(self.experiment)
-        all_members = jax.vmap(one, (0, 0, None, None, None)) if self._vmapped else one
-
         def evaluate(
-            seed: jax.Array, state: Any, batch: Any, count: jax.Array, at: tuple[jax.Array, ...]
+            inputs: Inputs,
+            seed: jax.Array,
+            state: Any,
+            batch: Any,
+            count: jax.Array,
+            at: tuple[jax.Array, ...],
         ) -> Metrics:
+            one = make_evaluate(bind(self._unbound, inputs))
+            all_members = jax.vmap(one, (0, 0, None, None, None)) if self._vmapped else one
+
             def of_block(index: jax.Array) -> Metrics:
                 part = self._block((seed, state), index)
                 return all_members(*part, batch, *at)
@@ -228,12 +242,18 @@ class Population(Program):
             )
 
         jitted = jax.jit(
-            mesh.over(self._mesh, evaluate, (EACH, EACH, EVERYWHERE, EACH, EVERYWHERE), EACH)
+            mesh.over(
+                self._mesh,
+                evaluate,
+                (EVERYWHERE, EACH, EACH, EVERYWHERE, EACH, EVERYWHERE),
+                EACH,
+            )
         )
         batch = mesh.lay(batch, self._mesh, EVERYWHERE)
         return self._call(
             "evaluate",
             jitted,
+            self._laid_inputs,
             carry.seed,
             carry.state,
             batch,

@@ -16,7 +16,16 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from research.engine import keys, mesh, metrics
 from research.engine.digests import Leaves
-from research.engine.experiment import Experiment, Feed, Hyperparameters, State, Window, traced
+from research.engine.experiment import (
+    Experiment,
+    Feed,
+    Hyperparameters,
+    Inputs,
+    State,
+    Window,
+    bind,
+    traced,
+)
 from research.engine.groups import materialised, traced_once
 from research.engine.leaves import Reader, name_leaves, rebuild
 from research.engine.metrics import Metrics
@@ -171,7 +180,7 @@ class Program:
         devices: where to; None for the first device.
 
     Attributes:
-        experiment: what runs.
+        experiment: what runs, its functions given the states of other runs.
         feed: what feeds it.
         shapes: the carry's shapes and dtypes, a pytree of `jax.ShapeDtypeStruct`; what a
             checkpoint holds.
@@ -183,22 +192,31 @@ class Program:
     def __init__(
         self, experiment: Experiment, feed: Feed, devices: Sequence[jax.Device] | None = None
     ) -> None:
-        self.experiment = experiment._replace(update=traced_once(experiment.update))
+        self._inputs = dict(experiment.inputs)
+        self._unbound = experiment._replace(update=traced_once(experiment.update))
         if experiment.glimpse is not None:
             glimpse = experiment.glimpse._replace(make=traced_once(experiment.glimpse.make))
-            self.experiment = self.experiment._replace(glimpse=glimpse)
+            self._unbound = self._unbound._replace(glimpse=glimpse)
+        self.experiment = bind(self._unbound, self._inputs)
         self.feed = feed
         devices = jax.local_devices()[:1] if devices is None else list(devices)
         shape = mesh.shape_of(len(devices), self._blocks, experiment.groups)
         self._mesh = mesh.make_mesh(devices, shape)
         self._laid: tuple[Any, Any] = (None, None)
+        self._laid_inputs = self._lay(self._inputs, mesh.EVERYWHERE)
         self.compilations: dict[str, int] = {}
         self._compiled: dict[str, Any] = {}
-        self._initial = make_initial(self.experiment, feed, self._example_arrays())
+        self._example = self._example_arrays()
         began = time.perf_counter()
-        self.shapes: Carry = jax.eval_shape(self._initial, *self._seed_and_floats(0, None))
+        self.shapes: Carry = jax.eval_shape(
+            self._initial, self._inputs, *self._seed_and_floats(0, None)
+        )
         self.compile_seconds = time.perf_counter() - began
         self.member_shapes = self.shapes
+
+    def _initial(self, inputs: Inputs, *arguments: Any) -> Carry:
+        experiment = bind(self._unbound, inputs)
+        return make_initial(experiment, self.feed, self._example)(*arguments)
 
     def _example_arrays(self) -> Any:
         if not self.experiment.steps:
@@ -235,7 +253,7 @@ class Program:
 
     def _initial_of(self, seed: int, hyperparameters: Mapping[str, float] | None) -> Carry:
         arguments = self._seed_and_floats(seed, hyperparameters)
-        return self._call("initial", jax.jit(self._initial), *arguments)
+        return self._call("initial", jax.jit(self._initial), self._inputs, *arguments)
 
     def _lay(self, tree: Any, spec: PartitionSpec) -> Any:
         """The tree on the mesh; on a mesh of one device it stays where it is."""
@@ -251,16 +269,19 @@ class Program:
         self, carry: Carry, arrays: Any, start: int, stop: int, *, fresh: bool, halt: bool
     ) -> Carry:
         """The carry after steps `start` to `stop`; the carry given is consumed."""
-        function = make_advance(self.experiment, self.feed)
+
+        def advance(inputs: Inputs, *arguments: Any) -> Carry:
+            return make_advance(bind(self._unbound, inputs), self.feed)(*arguments)
+
         if self._mesh.size > 1:
-            spread = mesh.over(self._mesh, function, mesh.EVERYWHERE, mesh.EVERYWHERE)
+            spread = mesh.over(self._mesh, advance, mesh.EVERYWHERE, mesh.EVERYWHERE)
             # A leaf without elements would come back on no device in particular.
             sharding = NamedSharding(self._mesh, mesh.EVERYWHERE)
-            jitted = jax.jit(spread, donate_argnums=0, out_shardings=sharding)
+            jitted = jax.jit(spread, donate_argnums=1, out_shardings=sharding)
         else:
-            jitted = jax.jit(function, donate_argnums=0)
+            jitted = jax.jit(advance, donate_argnums=1)
         bounds = np.int32(start), np.int32(stop), np.bool_(fresh), np.bool_(halt)
-        return self._call("advance", jitted, carry, arrays, *bounds)
+        return self._call("advance", jitted, self._laid_inputs, carry, arrays, *bounds)
 
     @property
     def on_one_cpu(self) -> bool:
@@ -322,22 +343,26 @@ class Program:
         return total or {}
 
     def _evaluate(self, carry: Carry, batch: Any, step: np.int32, index: np.int32) -> Metrics:
-        jitted = jax.jit(make_evaluate(self.experiment))
+        def evaluate(inputs: Inputs, *arguments: Any) -> Metrics:
+            return make_evaluate(bind(self._unbound, inputs))(*arguments)
+
         seed, state = mesh.here((carry.seed, carry.state))
-        return self._call("evaluate", jitted, seed, state, batch, step, index)
+        jitted = jax.jit(evaluate)
+        return self._call("evaluate", jitted, self._inputs, seed, state, batch, step, index)
 
     def glimpse(self, carry: Carry, step: int) -> Any:
         """What the experiment's glimpse makes of the state of a step, on the device.
 
         Of a population, that is its first member.
         """
-        one = make_glimpse(self.experiment)
 
-        def of_first(seed: jax.Array, state: State, step: jax.Array) -> Any:
+        def of_first(inputs: Inputs, seed: jax.Array, state: State, step: jax.Array) -> Any:
+            one = make_glimpse(bind(self._unbound, inputs))
             return one(*self._first((seed, state)), step)
 
         seed, state = mesh.here((carry.seed, carry.state))
-        return self._call("glimpse", jax.jit(of_first), seed, state, np.int32(step))
+        jitted = jax.jit(of_first)
+        return self._call("glimpse", jitted, self._inputs, seed, state, np.int32(step))
 
     def _first(self, tree: Any) -> Any:
         """The first member's part of what lies on the first device."""

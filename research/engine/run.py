@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from research.engine import checkpoint, own_files
@@ -15,6 +16,7 @@ from research.engine.directory import Directories, Held, hold
 from research.engine.durable import write_file
 from research.engine.finish import finish
 from research.engine.identity import Identity
+from research.engine.inputs import INITIAL, Input, apply_initial, check_fit
 from research.engine.interrupts import StopRequest, stop_on_signals
 from research.engine.leaves import Reader
 from research.engine.ledger import Ledger
@@ -25,7 +27,6 @@ from research.engine.program import Program
 from research.engine.record import Observer, check_glimpse, restore_metrics
 from research.engine.result import vouched
 from research.engine.saver import Saver
-from research.engine.stored import Initial, apply_initial, check_fit
 from research.errors import Stopped
 
 _SILENT_SECONDS = 10.0
@@ -58,7 +59,7 @@ def launch(
     slicing: Slicing,
     observer: Observer,
     *,
-    initial: Initial | None = None,
+    inputs: Mapping[str, Input] = MappingProxyType({}),
     files: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Start the run, continue it, or report it when it is finished: its `result.json`.
@@ -70,7 +71,8 @@ def launch(
         surroundings: the environment, code and data of this process.
         slicing: how far to go, and how often to stop on the way.
         observer: is told of progress.
-        initial: parameters of another run to start from.
+        inputs: name -> state of another run that it is given, which the program has; with the
+            parameters to start from.
         files: field of the config -> path of a file of one's own that it stands for.
 
     Raises:
@@ -80,16 +82,18 @@ def launch(
         Damaged: there is nothing to fall back on.
         Mistake: it cannot be continued here.
     """
+    initial = inputs.get(INITIAL)
     if initial is not None:
         check_fit(program.member_shapes, initial)
     check_glimpse(program)
     places = Directories(directory)
     places.checkpoints.mkdir(parents=True, exist_ok=True)
     with hold(directory) as held:
-        for place in (places.run, places.checkpoints, places.initial, places.glimpses):
+        copies = map(places.input, inputs)
+        for place in (places.run, places.checkpoints, places.glimpses, *copies):
             checkpoint.remove_parts(place)
         experiment = program.experiment
-        opened = open_ledger(places, identity, surroundings, observer, initial, experiment)
+        opened = open_ledger(places, identity, surroundings, observer, inputs, experiment)
         own_files.keep(directory, files or {})
         found = newest_good(places, opened, program, observer)
         result = opened.result()
@@ -120,7 +124,7 @@ def _go_on(
     slicing: Slicing,
     observer: Observer,
     request: StopRequest,
-    initial: Initial | None,
+    initial: Input | None,
     held: Held,
 ) -> dict[str, Any]:
     experiment = program.experiment

@@ -242,11 +242,12 @@ def trace_metrics(experiment: Experiment, feed: Feed, split: str) -> Metrics:
     """What `evaluate` gives for a split, by shape and dtype; nothing is computed."""
     import jax
 
-    from research.engine.experiment import traced
+    from research.engine.experiment import bind, state_shapes
 
     key = jax.eval_shape(lambda: jax.random.key(0))
-    state = jax.eval_shape(experiment.init, key, traced(experiment.hyperparameters))
+    experiment = bind(experiment, experiment.inputs)
     batch = next(iter(feed.evaluation(split)))
+    state = state_shapes(experiment)
     found: Metrics = jax.eval_shape(experiment.evaluate, state, batch, key)
     return found
 

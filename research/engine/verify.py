@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,13 +13,13 @@ from research.engine.digests import record_leaves
 from research.engine.directory import Directories
 from research.engine.fingerprint import changed
 from research.engine.identity import Identity
+from research.engine.inputs import INITIAL, Input, apply_initial, kept
 from research.engine.ledger import Ledger
 from research.engine.opening import Surroundings, cut_off, record_findings
 from research.engine.program import Carry, Program
 from research.engine.record import Observer
 from research.engine.replay import Replay, rows_of
-from research.engine.stored import apply_initial, kept_initial
-from research.errors import Mistake
+from research.errors import Damaged, Mistake
 
 
 class Judgement(enum.Enum):
@@ -60,6 +60,7 @@ def verify(
     interval: tuple[int, int] | None = None,
     members: Sequence[int] | None = None,
     cores: int | None = None,
+    inputs: Mapping[str, Input] | None = None,
 ) -> Verdict:
     """Replay a run from its start, or from one stored checkpoint, and compare each save.
 
@@ -72,10 +73,11 @@ def verify(
         interval: the steps to replay, from a stored checkpoint; None for the whole run.
         members: which members of a population `program` has, where it does not have all.
         cores: how many cores compute; None for one or all, by measure.
+        inputs: what the run was given of other runs; None for the copies that it keeps.
 
     Raises:
         Mistake: the interval does not start at a stored checkpoint.
-        Damaged: the parameters that the run started from are.
+        Damaged: what the run was given of other runs is.
     """
     places = Directories(directory)
     opened = ledger.read(places.ledger)
@@ -89,7 +91,7 @@ def verify(
     if any(finding.startswith("other data") for finding in findings):
         return Verdict(Judgement.DIFFERS, 0, 0, 0, tuple(findings), tuple(notes))
 
-    step, carry, fresh = _beginning(program, identity, places, opened, interval, members)
+    step, carry, fresh = _beginning(program, identity, places, opened, interval, members, inputs)
     last = interval[1] if interval else max(opened.saves(), default=0)
     with Cores(cores, observer.note, one_device=program.on_one_cpu) as used:
         replay = Replay(
@@ -115,6 +117,11 @@ def verify(
     )
 
 
+def changed_input(damage: Damaged) -> Verdict:
+    """The verdict on a run whose copy of what it was given of another run is not that any more."""
+    return Verdict(Judgement.DIFFERS, 0, 0, 0, (f"changed input: {damage}",), ())
+
+
 def _changes(opened: Ledger, surroundings: Surroundings) -> Iterator[str]:
     """A sentence on whatever of code and environment is not as when the run was made."""
     header = opened.header
@@ -135,11 +142,13 @@ def _beginning(
     opened: Ledger,
     interval: tuple[int, int] | None,
     members: Sequence[int] | None,
+    inputs: Mapping[str, Input] | None,
 ) -> tuple[int, Carry, bool]:
     """The step to start from, its carry, and whether its metrics have been reported."""
     if interval is None or interval[0] == 0:
         carry = program.initial(identity.seed)
-        initial = kept_initial(places.run, identity.initial)
+        given = kept(places.run, opened.header) if inputs is None else inputs
+        initial = given.get(INITIAL)
         return 0, apply_initial(program, carry, initial) if initial else carry, True
     start = interval[0]
     stored_steps = checkpoint.stored_steps(places.checkpoints)

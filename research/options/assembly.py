@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from research.errors import Mistake
 from research.options.catalog import Named, catalog, load, resolve
+from research.options.config import floats, runs_named
 from research.options.configure import config_from
 from research.options.making import told_as_mistakes
 from research.options.pace import ONE_PROCESS
+from research.options.ranges import flag
 from research.options.terminal import spell_bytes
 
 if TYPE_CHECKING:
     import jax
 
-    from research.engine.experiment import Experiment, Feed
+    from research.engine.experiment import Experiment, Feed, Needs, State
     from research.engine.identity import Identity, Member
+    from research.engine.inputs import Input, Source
     from research.engine.opening import Surroundings
     from research.engine.population import Population
     from research.engine.processes import Channel
@@ -52,6 +56,7 @@ def open_experiment(
     make_program: Callable[[Experiment, Feed], Program] | None = None,
     patience: int = 0,
     tell: Callable[[str], None] = _to_nobody,
+    inputs: Mapping[str, Input] = MappingProxyType({}),
 ) -> Iterator[Opened]:
     """Make the experiment and open its data for as long as the context lasts.
 
@@ -63,6 +68,7 @@ def open_experiment(
         make_program: makes the program; None for that of one seed on one device.
         patience: of the run; 0 for none.
         tell: is given what a person should know of the cache of compiled programs.
+        inputs: field of the config -> state of the run that it names.
 
     Raises:
         Mistake: the data are not there, or nothing is evaluated by which patience could end.
@@ -76,7 +82,7 @@ def open_experiment(
 
     quiet_libraries()
     compilation_cache.enable(tell)
-    experiment = named.make(config)
+    experiment = make_given(named, config, inputs, root)
     feed = open_feed(experiment.data, mode)
     try:
         if patience:
@@ -94,6 +100,66 @@ def open_experiment(
             program.close(complete=complete)
     finally:
         feed.close()
+
+
+def make_given(
+    named: Named,
+    config: Any,
+    inputs: Mapping[str, Input],
+    root: Path,
+    needs: Needs | None = None,
+) -> Experiment:
+    """An experiment, its `inputs` being the states of the runs that it names.
+
+    Args:
+        named: the experiment.
+        config: its config.
+        inputs: field of the config -> state of the run that it names.
+        root: the folder that holds `experiments/`.
+        needs: what the run kept, of an experiment that is only used.
+
+    Raises:
+        Mistake: the other run's code has changed, or its data are not those of this experiment.
+    """
+    from research.engine.inputs import INITIAL
+    from research.engine.stored import rebuild_state
+
+    sources, states = {}, {}
+    for name, given in inputs.items():
+        if name != INITIAL:
+            sources[name], shapes = source_of(given.origin, given.needs, root)
+            states[name] = rebuild_state(given.leaves, shapes, Path(given.origin["run"]))
+    experiment = named.make(config, needs, sources)
+    ours = _data_sets(experiment)
+    for name, mark in runs_named(config).items():
+        theirs = _data_sets(sources[name].experiment) if name in sources else set()
+        if mark.same_data and theirs and not theirs & ours:
+            raise Mistake(
+                f"{flag(name)}: {sources[name].run} learned from {' and '.join(sorted(theirs))}, "
+                f"and this experiment has {' and '.join(sorted(ours))}"
+            )
+    return experiment._replace(inputs=states)
+
+
+def source_of(origin: Mapping[str, Any], needs: Needs | None, root: Path) -> tuple[Source, State]:
+    """A run that another is given a state of, and the shapes of such a state."""
+    from research.engine.experiment import state_shapes
+    from research.engine.identity import from_fields
+    from research.engine.inputs import Source
+
+    identity = from_fields(origin["identity"])
+    named = named_of(identity, root)
+    above = {name: source_of(one, None, root) for name, one in origin.get("inputs", {}).items()}
+    config = config_from(named, identity.config | identity.members[origin.get("member", 0)].varied)
+    experiment = named.make(config, needs, {name: source for name, (source, _) in above.items()})
+    shapes = state_shapes(experiment, {name: shapes for name, (_, shapes) in above.items()})
+    return Source(origin["run"], config, experiment), shapes
+
+
+def _data_sets(experiment: Experiment) -> set[str]:
+    """The names of the data sets of its splits: `fashion_mnist/3.0.1`."""
+    splits = experiment.data.splits.values() if experiment.data else ()
+    return {source.name.split(" ")[0] for source in splits}
 
 
 def _with_patience(named: Named, experiment: Experiment, feed: Feed, patience: int) -> Experiment:
@@ -117,6 +183,7 @@ def open_run(
     root: Path,
     *,
     files: Mapping[str, str],
+    inputs: Mapping[str, Input],
     devices: int = 1,
     members: Sequence[int] | None = None,
     channel: Channel | None = None,
@@ -130,6 +197,7 @@ def open_run(
         mode: `auto`, `resident` or `streamed`.
         root: the folder that holds `experiments/`.
         files: field of the config -> path of the file of one's own that it stands for.
+        inputs: name -> state of another run that it is given.
         devices: how many to use: members of a population come first, then the groups of a batch.
         members: which members of a population the program has; None for all.
         channel: to the other processes of the run; all their devices are used then.
@@ -155,7 +223,8 @@ def open_run(
         return _population(named, identity, files, experiment, feed, used, members)
 
     config = _config_of(named, identity, files, identity.members[0])
-    with open_experiment(named, config, mode, root, make_program, identity.patience, tell) as ready:
+    patience = identity.patience
+    with open_experiment(named, config, mode, root, make_program, patience, tell, inputs) as ready:
         if channel is not None:
             _check_alike(channel, ready.surroundings)
         yield ready
@@ -193,8 +262,7 @@ def _population(
     for member in identity.members:
         varied = tuple(member.varied.values())
         if varied not in values:
-            config = _config_of(named, identity, files, member)
-            values[varied] = named.make(config).hyperparameters
+            values[varied] = floats(_config_of(named, identity, files, member))
     seeded = [
         Seeded(member.seed - identity.seed, values[tuple(member.varied.values())])
         for member in identity.members

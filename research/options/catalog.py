@@ -7,7 +7,7 @@ import importlib.util
 import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +19,7 @@ from research.options.convert import nearest
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment, Needs
+    from research.engine.inputs import Source
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,13 +64,15 @@ class Named(NamedTuple):
         """What is wrong with a config, a message each."""
         return problems_of(config)
 
-    def make(self, config: Any, needs: Needs | None = None) -> Experiment:
-        """The experiment of a config: `Config.make`, or with `needs` `Config.make_to_use`.
+    def make(
+        self, config: Any, needs: Needs | None = None, inputs: Mapping[str, Source] | None = None
+    ) -> Experiment:
+        """The experiment of a config, as `research.options.making.make` has it.
 
         Raises:
             Mistake: no run can be made of it.
         """
-        return making.make(self.name, self.path, self.config, config, needs)
+        return making.make(self.name, self.path, self.config, config, needs, inputs or {})
 
 
 def catalog(root: Path = ROOT) -> list[Entry]:

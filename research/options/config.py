@@ -7,14 +7,15 @@ import json
 import sys
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
 
 from research.errors import Mistake
-from research.options.ranges import FIXED, STATIC, Divides, Range, Since, undivided
+from research.options.ranges import FIXED, STATIC, Divides, Range, RunOf, Since, undivided
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment, Needs
+    from research.engine.inputs import Source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Config(ABC):
     """What can be chosen of an experiment, and how it is made and made small.
 
     A field is `name: Annotated[type, "help", marks...] = default`; the marks are those of
-    `research.options.ranges`: a `Range`, `Divides`, `STATIC`, `FIXED`, `Since`, `PATH`, `Most`.
+    `research.options.ranges`: a `Range`, `Divides`, `STATIC`, `FIXED`, `Since`, `PATH`, `Most`,
+    `RunOf`.
     Whole numbers, bools and words shape the program. Floats are hyper-parameters:
     `Experiment.init` is given them by name as traced values, so that one program serves all.
     """
@@ -55,6 +57,17 @@ class Config(ABC):
             needs: `Experiment.needs` of the one that was trained.
         """
         del needs
+        return self.make()
+
+    def make_with(self, inputs: Mapping[str, Source]) -> Experiment:
+        """The experiment that is given states of other runs.
+
+        Its functions take them as their last argument, `research.engine.experiment.GIVEN`.
+
+        Args:
+            inputs: field -> the run that it names; fields that name none are left out.
+        """
+        del inputs
         return self.make()
 
     def own_files(self) -> dict[str, str]:
@@ -146,6 +159,12 @@ def problems_of(config: Config) -> list[str]:
         parts = field.mark(Divides)
         found += undivided(field.name, config, *parts.wholes) if parts else []
     return found + config.problems()
+
+
+def runs_named(config: Any) -> dict[str, RunOf]:
+    """Field -> what it says of the run that it names, of those that name one."""
+    marked = {field.name: field.mark(RunOf) for field in fields_of(config)}
+    return {name: mark for name, mark in marked.items() if mark and getattr(config, name)}
 
 
 def floats(config: Any) -> dict[str, float]:

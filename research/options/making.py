@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from research.options.ranges import INT32, flag
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment, Needs
+    from research.engine.inputs import Source
 
 _OURS = Path(__file__).resolve().parents[1]
 _LENGTHS = re.compile(r"(steps|epochs|updates|generations|sweeps|iterations)$")
@@ -23,7 +24,12 @@ _LENGTHS = re.compile(r"(steps|epochs|updates|generations|sweeps|iterations)$")
 
 
 def make(
-    name: str, file: Path, default: Config, config: Config, needs: Needs | None = None
+    name: str,
+    file: Path,
+    default: Config,
+    config: Config,
+    needs: Needs | None,
+    inputs: Mapping[str, Source],
 ) -> Experiment:
     """The experiment of a config, refused in words where no run can be made of it.
 
@@ -33,31 +39,35 @@ def make(
         default: its own config; a run of that may make no update, by design.
         config: what was chosen.
         needs: what the run kept, of an experiment that is only used.
+        inputs: field -> the run that it names. With them `make_with` makes it, else with `needs`
+            `make_to_use`, else `make`.
 
     Raises:
         Mistake: what the experiment refuses, a run too long to be counted, or one of no update.
     """
     with told_as_mistakes(name, config, file.parent):
-        if needs is not None:
+        if needs is not None and not inputs:
             return make_experiment(config, lambda blind: blind.make_to_use(needs))
-        experiment = make_experiment(config)
+        maker = (lambda blind: blind.make_with(inputs)) if inputs else None
+        experiment = make_experiment(config, maker)
     if experiment.steps > INT32:
         raise Mistake(
             f"{name}: a run of {experiment.steps:,} updates is too long to be counted; "
             f"{INT32:,} are the most"
         )
     # An exception is made by the defaults: a forecast that learns nothing, say.
-    if experiment.steps < 1 and config != default and make_experiment(default).steps:
-        raise Mistake(f"{name}: the run would make no update{_least(config)}")
+    if experiment.steps < 1 and config != default and make_experiment(default, maker).steps:
+        raise Mistake(f"{name}: the run would make no update{_least(config, maker)}")
     return experiment
 
 
-def _least(config: Config) -> str:
+def _least(config: Config, maker: Callable[[Config], Experiment] | None) -> str:
     """Which whole numbers would have to be how large for one update, as the end of a sentence."""
 
     def updates(field: str, value: int) -> bool:
         try:
-            return make_experiment(dataclasses.replace(config, **{field: value})).steps > 0
+            other = dataclasses.replace(config, **{field: value})
+            return make_experiment(other, maker).steps > 0
         except (ValueError, ArithmeticError, EncoreError):
             return False
 

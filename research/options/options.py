@@ -19,7 +19,7 @@ from research.options.convert import (
     nearest,
     supported,
 )
-from research.options.ranges import INT32, PATH, Most, Range, flag
+from research.options.ranges import INT32, PATH, Most, Range, RunOf, flag
 
 
 class Option(NamedTuple):
@@ -107,7 +107,7 @@ def options_of(config: Any) -> tuple[Option, ...]:
                 field.kind,
                 default,
                 field.help,
-                path=PATH in field.marks,
+                path=PATH in field.marks or field.mark(RunOf) is not None,
                 most=most.value if most else INT32,
                 allowed=str(allowed or ""),
             )

@@ -21,6 +21,20 @@ class Most(NamedTuple):
     value: int
 
 
+class RunOf(NamedTuple):
+    """In the annotation of a word: it names another run, whose state the experiment is given.
+
+    What may stand there, `research.cli.inputs` says; "" is no run.
+
+    Attributes:
+        experiment: what it must be a run of; "" for any.
+        same_data: whether it must have learned from a data set that this experiment has, too.
+    """
+
+    experiment: str = ""
+    same_data: bool = False
+
+
 ANY_SEED = Most(2**63 - 1)
 """Of seeds, which the commands hold against their own range."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from research.errors import Mistake
-from research.options.assembly import named_of
+from research.options.assembly import make_given, named_of
 from research.options.catalog import Named
 from research.options.command import Context, OnRuns
 from research.options.configure import config_from
@@ -17,6 +17,7 @@ from research.options.convert import spell
 from research.options.help import PROGRAM
 from research.options.pace import choice_problems, seed_problems
 from research.options.ranges import ANY_SEED, flag
+from research.runs.files import read_header
 from research.runs.names import find_run
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ def open_reported(
     named = named_of(identity, context.root)
     number = member_number(identity, options.member)
     chosen = identity.members[number or 0]
-    experiment = experiment_of(run, identity, named, chosen, with_data=with_data)
+    root = context.root
+    experiment = experiment_of(run, identity, named, chosen, root, with_data=with_data)
     if offer not in experiment.offers:
         others = [f"; {TAKERS[name]} it" for name in experiment.offers if name in TAKERS]
         raise Mistake(f"{identity.experiment} {lack}{''.join(others)}")
@@ -141,7 +143,13 @@ def open_reported(
 
 
 def experiment_of(
-    run: Path, identity: Identity, named: Named, member: Member, *, with_data: bool = False
+    run: Path,
+    identity: Identity,
+    named: Named,
+    member: Member,
+    root: Path,
+    *,
+    with_data: bool = False,
 ) -> Experiment:
     """The experiment of a run for those who use a state of it; the data stay closed.
 
@@ -150,14 +158,17 @@ def experiment_of(
     Raises:
         Damaged: what the run kept is.
     """
-    from research.engine import ledger, needs
+    from research.engine import inputs, ledger, needs
     from research.engine.directory import LEDGER_FILE
+    from research.engine.experiment import bind
     from research.engine.selection import with_patience
 
     opened = ledger.read(run / LEDGER_FILE)
     kept = None if with_data else needs.read(run, opened.header)
     config = config_from(named, identity.config | member.varied)
-    experiment = named.make(config, kept)
+    given = inputs.kept(run, opened.header, initial=False)
+    experiment = make_given(named, config, given, root, kept)
+    experiment = bind(experiment, experiment.inputs)
     names = {name for figures in opened.reports().values() for name in figures}
     return with_patience(experiment, names, identity.patience)
 
@@ -188,7 +199,8 @@ def command_of(named: Named, identity: Identity, run: Path) -> str:
         words += ["--seeds", str(many.seeds), "--width", str(many.width)]
     if identity.patience:
         words += ["--patience", str(identity.patience)]
-    config = config_from(named, identity.config | known_paths(run, identity.config))
+    typed = {name: one["words"] for name, one in read_header(run)[0].get("inputs", {}).items()}
+    config = config_from(named, identity.config | known_paths(run, identity.config) | typed)
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if value != getattr(named.config, field.name):

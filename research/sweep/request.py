@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from research.options.catalog import Named
 from research.options.command import RUNS_DIR, Command, Common, Context, help_hint, own_options
+from research.options.config import runs_named
 from research.options.configure import config_options, configure, read_name
 from research.options.options import options_of, refuse, scan
 from research.options.pace import AUTO, SEEDS, Pace
-from research.options.ranges import ANY_SEED, PATH
+from research.options.ranges import ANY_SEED, PATH, flag
 from research.sweep.plan import direction_of
 from research.sweep.space import (
     Point,
@@ -267,6 +268,10 @@ def read(
     found = scan(rest, (*own, *theirs))
     options, messages = own_options(command, found)
     base, refused = configure(named, found, smoke=options.smoke)
+    if base is not None and (given_states := runs_named(base)):
+        names = ", ".join(map(flag, given_states))
+        cannot = f"it is given the state of another run ({names}), which a sweep cannot do yet"
+        refuse(f"sweep {named.name}", [cannot])
     words = [word for word in found.arguments if is_axis(word)]
     extra = [word for word in found.arguments if not is_axis(word)]
     space, wrong = read_space(words, theirs, grid=options.method in ("grid", ""))

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.engine import checkpoint
+from research.engine import checkpoint, ledger
 from research.engine.identity import read_identity
+from research.engine.inputs import from_run, kept
 from research.engine.program import Program
 from research.engine.run import StoppedRun
-from research.engine.stored import from_run, kept_initial
 from research.errors import Damaged, Mistake
 from tests.engine.toy import ToyFeed, make_toy, run_toy
 from tests.engine.verifying import check
@@ -22,6 +22,10 @@ from tests.engine.watch import records, same_outcome
 @pytest.fixture
 def initial(finished):
     return from_run(finished[0])
+
+
+def kept_initial(run, **changed):
+    return kept(run, {**ledger.read(run / "ledger.jsonl").header, **changed}).get("initial")
 
 
 def test_the_parameters_and_nothing_else_are_taken_over(program, finished, initial, tmp_path):
@@ -51,22 +55,22 @@ def test_it_is_another_run_that_stops_resumes_and_verifies_without_the_first(
     identity = read_identity(tmp_path / "cut")
     assert identity.initial == initial.digest
     assert identity.config_digest != identity._replace(initial="").config_digest
-    kept = kept_initial(tmp_path / "cut", identity.initial)
-    assert same_outcome(run_toy(tmp_path / "cut", program, initial=kept), whole)
+    initial = kept_initial(tmp_path / "cut")
+    assert same_outcome(run_toy(tmp_path / "cut", program, initial=initial), whole)
     assert records(tmp_path / "cut") == records(tmp_path / "whole")
     verdict = check(program, tmp_path / "cut")
     assert verdict.findings == () and verdict.equal == 4
 
     # With all checkpoints lost it starts again, from the same parameters.
     shutil.rmtree(tmp_path / "cut" / "checkpoints")
-    assert same_outcome(run_toy(tmp_path / "cut", program, initial=kept), whole)
+    assert same_outcome(run_toy(tmp_path / "cut", program, initial=initial), whole)
 
     (tmp_path / "cut" / "initial" / "0" / "manifest.json").write_text("{}")
     with pytest.raises(Damaged, match="initial"):
         check(program, tmp_path / "cut")
     with pytest.raises(Damaged, match="does not hold the parameters"):
-        kept_initial(tmp_path / "whole", "0" * 64)
-    assert kept_initial(tmp_path / "whole", "") is None
+        kept_initial(tmp_path / "whole", initial="0" * 64)
+    assert kept_initial(tmp_path / "whole", initial="") is None
 
 
 def test_what_does_not_fit_is_named_before_anything_is_created(initial, tmp_path):

@@ -14,6 +14,7 @@ from research.engine import keys
 from research.engine.checkpoint import Retention
 from research.engine.experiment import Experiment, Window
 from research.engine.identity import Identity
+from research.engine.inputs import with_inputs
 from research.engine.loop import Cadence
 from research.engine.metrics import count, maximum, mean
 from research.engine.opening import Surroundings
@@ -131,7 +132,8 @@ def run_toy(
     initial: Any = None,
     cores: int | None = None,
 ) -> dict[str, Any]:
-    identity = Identity("test/toy", {"size": 8}, seed, initial.digest if initial else "")
+    inputs = {"initial": initial} if initial else {}
+    identity = with_inputs(Identity("test/toy", {"size": 8}, seed), inputs)
     slicing = Slicing(cadence, retention, until, halt, cores)
     return launch(
         program,
@@ -140,5 +142,5 @@ def run_toy(
         surroundings,
         slicing,
         observer or Silence(),
-        initial=initial,
+        inputs=inputs,
     )

@@ -12,6 +12,7 @@ import pytest
 from research.engine import ledger
 from research.engine.fingerprint import changed, code_digest
 from research.engine.identity import Identity, is_config_file_true, read_identity
+from research.engine.inputs import kept
 from research.engine.record import Silence
 from research.engine.verify import Judgement, verify
 from research.errors import Mistake
@@ -81,13 +82,15 @@ def test_records_whose_code_has_changed_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("record", RECORDS, ids=NAMES)
 def test_a_record_is_verified_by_replaying_it(record: Path) -> None:
     identity = read_identity(record)
-    platform = ledger.read(record / "ledger.jsonl").header["fingerprint"]["platform"]
+    header = ledger.read(record / "ledger.jsonl").header
+    platform = header["fingerprint"]["platform"]
     if platform != jax.default_backend():
         pytest.skip(
             f"made on another platform, {platform}: a chaotic run is not within a tolerance"
         )
     try:
-        with open_run(named_of(identity, ROOT), identity, "auto", ROOT, files={}) as ready:
+        named, inputs = named_of(identity, ROOT), kept(record, header, ROOT / "runs")
+        with open_run(named, identity, "auto", ROOT, files={}, inputs=inputs) as ready:
             verdict = verify(ready.program, identity, record, ready.surroundings, Silence())
     except Mistake as missing:
         pytest.skip(str(missing).splitlines()[0])

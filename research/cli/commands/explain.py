@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from research.cli.commands.run import more, read
+from research.cli.commands.run import identity_of, more, read
+from research.cli.inputs import begin
 from research.errors import Mistake
 from research.options.assembly import open_experiment
 from research.options.command import Command, Context, Outcome
@@ -25,7 +26,8 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     if len(plans) > 1 or plans[0].varied:
         raise Mistake(f"explain {named.name}: one value of each option: one config at a time")
     config = plans[0].config
-    with open_experiment(named, config, options.data, context.root) as ready:
+    inputs = begin(identity_of(named, plans[0], options), config, options, context).inputs
+    with open_experiment(named, config, options.data, context.root, inputs=inputs) as ready:
         report = describe(ready)
     from research.options.config import config_fields
 

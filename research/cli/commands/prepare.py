@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from research.cli.inputs import make_planned
 from research.errors import Exit, Mistake
 from research.options.catalog import Entry, catalog, load, resolve
 from research.options.command import Argument, Command, Common, Context, Outcome, parse
@@ -24,7 +25,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         preparation.prepare_dataset(name, console)
         return Outcome({"prepared": [name]})
     named = load(entry)
-    data = named.make(named.config).data
+    data = make_planned(named, named.config, context).data
     sources = list(data.splits.values()) if data else []
     preparation.prepare(sources, console)
     return Outcome({"prepared": [source.name for source in sources]})

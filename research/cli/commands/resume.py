@@ -9,6 +9,7 @@ from typing import Annotated
 
 from research.cli.display import Display
 from research.cli.launching import follow_run, launch_run, run_together, settle
+from research.engine.directory import LEDGER_FILE
 from research.errors import Exit
 from research.options.assembly import named_of
 from research.options.command import Command, Context, Outcome, parse
@@ -31,25 +32,26 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     run = find_run(text, Path(options.runs_dir))
     if options.processes > 1:
         raise SystemExit(run_together("resume", tokens, options.processes))
+    from research.engine import ledger
     from research.engine.identity import read_identity
+    from research.engine.inputs import kept
     from research.engine.own_files import find
-    from research.engine.stored import kept_initial
 
     identity = read_identity(run)
+    inputs = kept(run, ledger.read(run / LEDGER_FILE).header, Path(options.runs_dir))
     files = find(run, identity.config, {"text": options.text})
     named = named_of(identity, context.root)
     channel = settle(options)
     if channel is not None and not channel.leads:
-        return follow_run(identity, files, options, context, channel)
+        return follow_run(identity, files, inputs, options, context, channel)
 
     def before(display: Display) -> None:
         added = added_since(named, identity.config)
         if added:
             display.note(added)
 
-    initial = kept_initial(run, identity.initial)
     return Outcome(
-        launch_run(named, identity, run, options, context, channel, initial, files, before)
+        launch_run(named, identity, run, options, context, channel, inputs, files, before)
     )
 
 

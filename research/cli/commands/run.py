@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from research.cli.display import Display
+from research.cli.inputs import begin
 from research.cli.launching import follow_run, launch_run, run_together, settle
-from research.errors import EncoreError, Exit
-from research.options.assembly import named_of
+from research.errors import Exit
 from research.options.catalog import Named
 from research.options.command import (
     Command,
@@ -22,17 +22,14 @@ from research.options.command import (
     own_options,
     wrong_count,
 )
-from research.options.config import traced_floats
+from research.options.config import config_fields, traced_floats
 from research.options.configure import NAME, config_options, configure, name_section, read_name
 from research.options.options import Scan, Several, options_of, refuse, scan
 from research.options.pace import MOST_MEMBERS, RunOptions
-from research.runs.names import find_run
-from research.runs.reported import experiment_of
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity, Many
     from research.engine.processes import Channel
-    from research.engine.stored import Initial
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -55,79 +52,12 @@ def _follow(
 
     outcome = Outcome({})
     for plan in plans:
-        identity = _begun(named, plan, options, context).identity
-        outcome = follow_run(identity, paths_of(plan.config), options, context, channel)
+        begun = begin(identity_of(named, plan, options), plan.config, options, context)
+        files = paths_of(plan.config)
+        outcome = follow_run(begun.identity, files, begun.inputs, options, context, channel)
         if outcome.exit_code != Exit.DONE:
             break
     return outcome
-
-
-class _Begun(NamedTuple):
-    """What run a plan is.
-
-    Attributes:
-        identity: of the run.
-        initial: the parameters that it starts from, of another run.
-        aside: runs that `--restart` keeps aside beside the one that is there.
-        note: what a person should know of its beginning, or "".
-    """
-
-    identity: Identity
-    initial: Initial | None = None
-    aside: tuple[Path, ...] = ()
-    note: str = ""
-
-
-def _begun(named: Named, plan: Plan, options: RunOptions, context: Context) -> _Begun:
-    from research.engine.identity import Identity
-    from research.options.config import config_fields
-
-    identity = Identity(
-        named.name,
-        config_fields(plan.config) | plan.varied,
-        options.seed,
-        population=population_of(plan, options),
-        patience=options.patience,
-    )
-    if not options.initialize_from:
-        return _Begun(identity)
-    return _initialized(identity, options, context)
-
-
-def _initialized(identity: Identity, options: RunOptions, context: Context) -> _Begun:
-    """The run that starts from another's parameters: from those that it had at the first launch."""
-    from research.engine.environment import quiet_libraries
-    from research.engine.identity import read_identity
-    from research.engine.stored import from_run, launched_before
-
-    quiet_libraries()
-    runs_dir, which = Path(options.runs_dir), options.initialize_checkpoint or "last"
-    source = find_run(options.initialize_from, runs_dir)
-    other = read_identity(source)
-
-    def now() -> Initial:
-        if which != "best":
-            return from_run(source, which)
-        experiment = experiment_of(source, other, named_of(other, context.root), other.members[0])
-        return from_run(source, which, experiment)
-
-    before = launched_before(identity, runs_dir, other, which)
-    if before is None or options.restart:
-        initial = now()
-        aside = () if before is None else (before[0],)
-        return _Begun(identity._replace(initial=initial.digest), initial, aside)
-    initial, note = before[1], ""
-    try:
-        newer = now()
-    except EncoreError:
-        # It is gone, or cannot be read: nothing of it is needed any more.
-        newer = initial
-    if newer.digest != initial.digest:
-        note = (
-            f"starts from step {initial.step} of {source}, as at its first launch; that run now "
-            f"has step {newer.step}: --restart begins anew from there and keeps this run aside"
-        )
-    return _Begun(identity._replace(initial=initial.digest), initial, (), note)
 
 
 def _launch(
@@ -138,12 +68,13 @@ def _launch(
     from research.engine.run import restart
 
     runs_dir = Path(options.runs_dir)
-    identity, initial, others, note = _begun(named, plan, options, context)
+    own = identity_of(named, plan, options)
+    identity, inputs, others, notes = begin(own, plan.config, options, context)
     directory = identity.directory(runs_dir)
     files = paths_of(plan.config)
 
     def before(display: Display) -> None:
-        if note:
+        for note in notes:
             display.note(note)
         if options.restart:
             for run in dict.fromkeys((directory, *others)):
@@ -157,7 +88,7 @@ def _launch(
                     "text, or before texts were known by content; it is left alone"
                 )
 
-    return launch_run(named, identity, directory, options, context, channel, initial, files, before)
+    return launch_run(named, identity, directory, options, context, channel, inputs, files, before)
 
 
 def read(
@@ -270,6 +201,23 @@ def plans_of(named: Named, found: Scan, *, smoke: bool) -> tuple[list[Plan], lis
             first = config if first is None else first
         plans.append(Plan(first, varied))
     return plans, list(dict.fromkeys(messages))
+
+
+def identity_of(named: Named, plan: Plan, options: RunOptions) -> Identity:
+    """What run a plan is, without what it is given of other runs.
+
+    Raises:
+        Mistake: a file of one's own cannot be read.
+    """
+    from research.engine.identity import Identity
+
+    return Identity(
+        named.name,
+        config_fields(plan.config) | plan.varied,
+        options.seed,
+        population=population_of(plan, options),
+        patience=options.patience,
+    )
 
 
 def population_of(plan: Plan, options: RunOptions) -> Many | None:

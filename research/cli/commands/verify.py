@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 from research.cli.display import Display
 from research.engine.directory import LEDGER_FILE
-from research.errors import EncoreError, Exit, Mistake, Stopped
+from research.errors import Damaged, EncoreError, Exit, Mistake, Stopped
 from research.options.assembly import named_of, open_run
 from research.options.command import Command, Context, OnRuns, Outcome, parse
 from research.options.configure import added_since
@@ -158,12 +158,18 @@ def report_of(run: Path, verdict: Verdict) -> dict[str, Any]:
 
 
 def _replay(run: Path, options: Options, context: Context) -> Verdict:
+    from research.engine import ledger
     from research.engine.environment import fix_devices
     from research.engine.identity import read_identity
+    from research.engine.inputs import kept
     from research.engine.own_files import find
-    from research.engine.verify import verify
+    from research.engine.verify import changed_input, verify
 
     identity = read_identity(run)
+    try:
+        inputs = kept(run, ledger.read(run / LEDGER_FILE).header, Path(options.runs_dir))
+    except Damaged as damage:
+        return changed_input(damage)
     named = named_of(identity, context.root)
     files = find(run, identity.config, {"text": options.text})
     fix_devices(options.devices)
@@ -177,6 +183,7 @@ def _replay(run: Path, options: Options, context: Context) -> Verdict:
             options.data,
             context.root,
             files=files,
+            inputs=inputs,
             devices=options.devices,
             members=members,
             tell=display.note,
@@ -205,6 +212,7 @@ def _replay(run: Path, options: Options, context: Context) -> Verdict:
             interval,
             members,
             cores_wanted(options.cores),
+            inputs,
         )
 
 
@@ -244,7 +252,8 @@ COMMAND = Command(
     summary="replay a run and prove that it gives the same bits",
     text="""Makes the run again, or one interval of it from a stored checkpoint, and holds the state
     at every save against the run's ledger. The first difference is named by its step and its leaf.
-    A broken chain, a changed config, other data and other code are named as such.
+    A broken chain, a changed config, other data, other code and a changed copy of what the run was
+    given of another run are named as such.
 
     There are three verdicts. Verified: at least one step was made again, and every save that was is
     equal to the bit. Differs: something is not what the ledger says. Cannot be verified here:
