@@ -41,10 +41,10 @@ def read_picture(file: str, shape: tuple[int, int, int], white: int) -> Own:
             picture = ImageOps.exif_transpose(opened).convert("RGBA")
     except FileNotFoundError:
         raise Mistake(f"there is no file {file}; this model takes {TAKES}") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError) as error:
+    except (Image.DecompressionBombError, OSError, ValueError) as error:
+        why = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
         raise Mistake(
-            f"{file} cannot be read as a picture ({type(error).__name__}: {error}); "
-            f"this model takes {TAKES}"
+            f"{file} cannot be read as a picture{why}; this model takes {TAKES}"
         ) from None
     if deep:
         raise Mistake(f"{file} has more than 8 bits a channel: save it with 8")

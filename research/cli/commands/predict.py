@@ -234,8 +234,8 @@ COMMAND = Command(
     data, and says what follows the last row: where it learned an interval, nine values in ten lie
     within.
 
-    The probabilities are the model's own opinion: of a picture of what it never learned it can be
-    as sure.""",
+    Probabilities are the model's own: it can be just as sure of a picture unlike any that it
+    learned from.""",
     arguments=(
         RUN,
         Argument("INPUT", "a file, or a text in quotes", required=False, many=True),
