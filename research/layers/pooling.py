@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Inexact
@@ -29,20 +27,6 @@ def max_pool(
         pairs = [jnp.maximum(a, b) for a, b in zip(slices[::2], slices[1::2], strict=False)]
         slices = pairs + slices[len(pairs) * 2 :]
     return slices[0]
-
-
-def average_pool(
-    x: Inexact[Array, "batch height width channels"], window: int = 2
-) -> Inexact[Array, "batch height//{window} width//{window} channels"]:
-    """The mean of each window, as `max_pool` has them."""
-    return functools.reduce(jnp.add, _slices(x, window)) / window**2
-
-
-def global_average_pool(
-    x: Inexact[Array, "batch height width channels"],
-) -> Inexact[Array, "batch channels"]:
-    """The mean of each channel."""
-    return jnp.mean(x, axis=(1, 2))
 
 
 def _slices(x: jax.Array, window: int) -> list[jax.Array]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.layers.pooling import average_pool, global_average_pool, max_pool
+from research.layers.pooling import max_pool
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
@@ -26,34 +26,27 @@ def distinct(shape, seed=0):
 def test_values_and_gradients_are_those_of_flax(height, width, window, seed):
     x = distinct((2, height, width, 3), seed % 1000)
     size = (window, window)
-    for ours, theirs in ((max_pool, nn.max_pool), (average_pool, nn.avg_pool)):
-        mine, my_pullback = jax.vjp(lambda x, f=ours: f(x, window), x)
-        other, other_pullback = jax.vjp(lambda x, f=theirs: f(x, size, size), x)
-        assert mine.shape == (2, height // window, width // window, 3)
-        np.testing.assert_allclose(mine, other, rtol=1e-6)
-        cotangent = distinct(mine.shape, 1)
-        np.testing.assert_allclose(
-            my_pullback(cotangent)[0], other_pullback(cotangent)[0], rtol=1e-6
-        )
+    mine, my_pullback = jax.vjp(lambda x: max_pool(x, window), x)
+    other, other_pullback = jax.vjp(lambda x: nn.max_pool(x, size, size), x)
+    assert mine.shape == (2, height // window, width // window, 3)
+    np.testing.assert_allclose(mine, other, rtol=1e-6)
+    cotangent = distinct(mine.shape, 1)
+    np.testing.assert_allclose(my_pullback(cotangent)[0], other_pullback(cotangent)[0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("size", [(6, 6), (7, 5)])
 def test_pytorch_agrees(size):
     torch = pytest.importorskip("torch", reason="requirements-oracles.txt is not installed")
     x = distinct((2, *size, 3))
-    for ours, theirs in (
-        (max_pool, torch.nn.functional.max_pool2d),
-        (average_pool, torch.nn.functional.avg_pool2d),
-    ):
-        value, pullback = jax.vjp(ours, x)
-        their_x = torch.tensor(x.transpose(0, 3, 1, 2), requires_grad=True)
-        their_value = theirs(their_x, 2)
-        cotangent = distinct(value.shape, 1)
-        their_value.backward(torch.tensor(cotangent.transpose(0, 3, 1, 2)))
-        np.testing.assert_allclose(value, their_value.detach().numpy().transpose(0, 2, 3, 1))
-        np.testing.assert_allclose(
-            pullback(cotangent)[0], their_x.grad.numpy().transpose(0, 2, 3, 1), rtol=1e-6
-        )
+    value, pullback = jax.vjp(max_pool, x)
+    their_x = torch.tensor(x.transpose(0, 3, 1, 2), requires_grad=True)
+    their_value = torch.nn.functional.max_pool2d(their_x, 2)
+    cotangent = distinct(value.shape, 1)
+    their_value.backward(torch.tensor(cotangent.transpose(0, 3, 1, 2)))
+    np.testing.assert_allclose(value, their_value.detach().numpy().transpose(0, 2, 3, 1))
+    np.testing.assert_allclose(
+        pullback(cotangent)[0], their_x.grad.numpy().transpose(0, 2, 3, 1), rtol=1e-6
+    )
 
 
 def test_four_equal_values_get_a_quarter_each_and_two_a_half():
@@ -71,11 +64,6 @@ def test_no_scatter_and_no_window_reduction_in_the_gradient():
     slow = ("select_and_scatter", "reduce_window")
     assert not any(word in text(max_pool) for word in slow)
     assert any(word in text(lambda x: nn.max_pool(x, (2, 2), (2, 2))) for word in slow)
-
-
-def test_the_global_average_is_the_mean_of_each_channel():
-    x = distinct((2, 3, 5, 4))
-    np.testing.assert_allclose(global_average_pool(x), x.mean((1, 2)), rtol=1e-6)
 
 
 def test_a_window_that_does_not_fit_is_refused():

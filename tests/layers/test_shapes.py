@@ -81,8 +81,6 @@ CALLS = [
     (convolve_patches, f(2, 7, 5, 3), f(3, 2, 3, 4)),
     (convolution_block, f(2, 7, 5, 3), f(3, 2, 3, 4), f(4)),
     (pooling.max_pool, f(2, 7, 5, 3), 2),
-    (pooling.average_pool, f(2, 6, 6, 3), 3),
-    (pooling.global_average_pool, f(2, 6, 6, 3)),
     (time_patches, f(2, 9, 3), 2, 1, 2, True),
 ]
 

@@ -10,9 +10,8 @@ import numpy as np
 from research.rl.environments.finite import FiniteMDP, make_finite
 
 WALL, FLOOR, START, GOAL = "#", ".", "S", "G"
-ACTIONS = ("left", "down", "right", "up")
 MOVES = np.array([(0, -1), (1, 0), (0, 1), (-1, 0)])
-"""int `[actions, 2]`: rows and columns."""
+"""int `[actions, 2]`: rows and columns of a step left, down, right and up."""
 
 
 class Maze(NamedTuple):
