@@ -258,7 +258,6 @@ def test_an_artifact_that_cannot_be_drawn_makes_a_poorer_page(make, tmp_path):
 
 def test_a_run_that_only_just_began_has_a_page(make, tmp_path):
     directory = make(tmp_path, reports={}, complete=False)
-    (directory / "result.json").unlink()
     text = html_of(directory)
     assert "not complete" in text and "None yet" in text
 

@@ -55,7 +55,7 @@ def test_a_population_over_values_makes_a_group_of_each(make, tmp_path):
     ]
     run = read_run(
         make(tmp_path, config={"learning_rate": [0.1, 0.2]}, members=members, reports={},
-             population={"seeds": 2, "width": 2})
+             population=(2, 2))
     )  # fmt: skip
     solo = read_run(make(tmp_path, config={"learning_rate": 0.2}, seed=7))
     found = group_runs([run, solo])

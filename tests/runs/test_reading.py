@@ -72,7 +72,7 @@ def population(make, tmp_path, **changes):
         "config": {"learning_rate": [0.1, 0.2]},
         "seed": 3,
         "reports": reports,
-        "population": {"seeds": 2, "width": 4},
+        "population": (2, 4),
         "members": members,
         **changes,
     }
@@ -91,9 +91,7 @@ def test_a_population_is_its_members(make, tmp_path):
 
 
 def test_members_whose_values_are_not_known_are_never_taken_for_seeds(make, tmp_path):
-    directory = population(make, tmp_path, complete=False)
-    (directory / "result.json").unlink()
-    run = read_run(directory)
+    run = read_run(population(make, tmp_path, complete=False))
     # All seeds of a value stand before those of the next, whichever it is.
     assert [member.seed for member in run.members] == [3, 4, 3, 4]
     configs = [json.dumps(member.config) for member in run.members]
@@ -125,7 +123,6 @@ def test_a_lost_file_makes_no_error(make, tmp_path, lost):
 
 def test_lines_past_the_last_save_are_shown(make, tmp_path):
     directory = make(tmp_path, complete=False)
-    (directory / "result.json").unlink()
     with (directory / "metrics.jsonl").open("a") as file:
         file.write('{"step": 30, "train/loss": 0.25}\n{"step": 40, "tra')
     run = read_run(directory)

@@ -17,7 +17,7 @@ from research.runs.files import lines_backwards, size_of
 from research.runs.members import figures_of
 from research.runs.run import STATES
 from research.runs.summary import summarize
-from tests.runs.fabricate import FIRST, line, make_population, make_run
+from tests.runs.fabricate import make_population, make_run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,10 +29,6 @@ def test_fabricated_runs_have_ledgers_that_the_engine_takes(tmp_path):
     ):
         opened = ledger.read(run / "ledger.jsonl")
         assert not opened.broken and len(opened.lines) == 3 and opened.result() is not None
-    assert (
-        line("header", {"a": 1.5}, FIRST)[0].encode()
-        == ledger.spell("header", {"a": 1.5}, FIRST)[0]
-    )
 
 
 def test_a_finished_run(tmp_path):
