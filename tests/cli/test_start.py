@@ -68,7 +68,7 @@ def test_an_interrupt_at_any_moment_of_the_start(whole, tmp_path):
             assert report["error"].startswith("stopped")
         if asked > 1:
             break
-        seconds += 0.05 + 0.15 * seconds
+        seconds += 0.1 + 0.3 * seconds
     assert before > 3
     done = call(*SMOKE, str(tmp_path))
     assert done.returncode == 0, done.stderr

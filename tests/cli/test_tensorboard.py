@@ -102,11 +102,11 @@ def test_no_line_twice_after_falling_back_to_an_older_checkpoint(tiny, capsys):
 
 
 def test_wall_times_are_kept_over_a_resume(tiny, capsys):
+    begun = time.time()
     _, part = call(capsys, "run", "tiny", "--until", "20", "--tensorboard")
     place = Path(part["run_dir"]) / "events"
     before = {(s.tag, s.step): s.time for s in read_scalars(place)}
-    assert all(abs(when - time.time()) < 60 for when in before.values())
-    time.sleep(0.05)
+    assert all(begun <= when <= time.time() for when in before.values())
     call(capsys, "run", "tiny", "--tensorboard")
     after = {(s.tag, s.step): s.time for s in read_scalars(place)}
     assert before.items() <= after.items()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 SCRIPT = """
@@ -18,6 +17,7 @@ from research.engine.experiment import Data
 
 class Slow(ArraySource):
     def read(self, index):
+        print("read", flush=True)
         time.sleep(0.2)
         return super().read(index)
 
@@ -37,10 +37,10 @@ def test_the_first_interrupt_ends_the_process():
         text=True,
     )
     assert process.stdout is not None
-    assert process.stdout.readline() == "running\n"
-    begun = time.monotonic()
+    while process.stdout.readline() != "running\n":
+        pass
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    out, errors = process.communicate(timeout=300)
     assert "KeyboardInterrupt" in errors and process.returncode != 0
-    # What was read ahead is a dozen reads by two threads.
-    assert time.monotonic() - begun < 5
+    # What is read ahead is a dozen reads by two threads, of a thousand that there are.
+    assert out.count("read") < 100

@@ -47,7 +47,7 @@ def test_the_second_interrupt_leaves_at_once_with_75(how, first):
         time.sleep(0.2)
         assert process.poll() is None, "the first one only asks"
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=5)
+        out, err = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 75
@@ -123,7 +123,7 @@ def test_before_a_run_has_begun_a_signal_ends_it_wherever_it_comes(how, number):
     process = start(how, STANDING)
     try:
         process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=120)
     finally:
         process.kill()
     assert (process.returncode, out) == (75, "")

@@ -39,7 +39,7 @@ def test_interrupted_then_killed_it_ends_as_if_nothing_had_happened(small, capsy
     try:
         wait_for_saves(process, 1, 2)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
     finally:
         process.kill()
     assert process.returncode == Exit.STOPPED, out + err
@@ -70,7 +70,7 @@ def test_a_killed_sweep_leaves_no_run_at_work(small) -> None:
         assert held()
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while held():
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -98,7 +98,7 @@ def test_a_run_at_work_elsewhere_is_waited_for(small, tmp_path) -> None:
             assert line, "it did not wait"
             seen += line
         assert "process 1 on moon" in seen and not (run / "ledger.jsonl").exists()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, out + err
 
 
@@ -158,7 +158,7 @@ def test_a_job_that_is_preempted_saves_and_is_queued_again(small, tmp_path) -> N
     executor = submitit.AutoExecutor(tmp_path / "jobs", cluster="local")
     executor.update_parameters(timeout_min=5)
     job = executor.submit(work)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while count_saves() < 2:
         assert time.monotonic() < deadline and not job.done()
         time.sleep(0.005)
