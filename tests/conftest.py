@@ -3,11 +3,13 @@
 import atexit
 import contextlib
 import os
+import re
 import shutil
 import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -41,6 +43,33 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Each worker is given whole files, or of a file all that is of one experiment.
+
+    These share fixtures, and so what is compiled. (Marks for `--dist loadgroup` would do the same:
+    xdist 3.8 loses them with pytest 9.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            experiment = re.search(r"\[\w+/\w+\]$", nodeid)
+            return nodeid.partition("::")[0] + (experiment[0] if experiment else "")
+
+    # As they were collected, not those of most tests first: then the last ones are not the longest.
+    config.option.loadscopereorder = False
+    return Scheduler(config, log)
+
+
+PLAINLY = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+    # Another way to make loops of fused operations: a small program is made in half the time.
+    "xla_cpu_use_fusion_emitters": False,
+}
+
+
 @pytest.fixture(scope="module")
 def plainly_compiled() -> Iterator[None]:
     """For tests of equations: these hold however little a program is optimised, and compiling is
@@ -50,9 +79,27 @@ def plainly_compiled() -> Iterator[None]:
     `tests/reproducibility`.
     """
     import jax
+    from jax._src import compiler
 
+    def get_options(*arguments: Any, **more: Any) -> Any:
+        more["env_options_overrides"] = PLAINLY | (more.get("env_options_overrides") or {})
+        return options(*arguments, **more)
+
+    options = compiler.get_compile_options
+    kept = jax.config.jax_enable_compilation_cache  # type: ignore[attr-defined]
     jax.clear_caches()
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "get_compile_options", get_options)
+        # Hardly any of these programs is compiled twice: to keep them takes longer.
+        _keep_programs(False)
+        yield
+        _keep_programs(kept)
     jax.clear_caches()
+
+
+def _keep_programs(kept: bool) -> None:
+    import jax
+    from jax._src import compilation_cache
+
+    jax.config.update("jax_enable_compilation_cache", kept)
+    compilation_cache.reset_cache()

@@ -39,8 +39,8 @@ def test_every_recorded_experiment_has_a_row_and_every_row_is_of_an_experiment()
 def test_the_readme_has_rows_of_the_page() -> None:
     chosen = chosen_rows()
     assert len(chosen) > 5 and set(chosen) <= set(named_rows())
-    there_are = re.search(r"There are (\d+), in", (ROOT / "README.md").read_text())
-    assert there_are and int(there_are[1]) == len(catalog())
+    there_are = re.search(r"There are more than (\d+), in", (ROOT / "README.md").read_text())
+    assert there_are and int(there_are[1]) < len(catalog())
 
 
 def test_an_option_is_read_as_it_is_typed_and_one_that_is_the_default_is_none() -> None:

@@ -14,6 +14,8 @@ from scipy import ndimage
 
 from research.data import augmentation as augment
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 IMAGE = np.random.default_rng(0).uniform(0.1, 1, (9, 11, 2)).astype(np.float32)
 KEYS = jax.random.split(jax.random.key(0), 400)
 

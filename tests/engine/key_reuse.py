@@ -54,19 +54,22 @@ def noted(key: jax.Array) -> jax.Array:
     return jax.random.wrap_key_data(jax.random.key_data(key), impl=NOTING)
 
 
-def check_drawn(function: Callable[..., Any], *arguments: Any) -> Any:
+def check_drawn(function: Callable[..., Any], *arguments: Any) -> None:
     """Run a function whose keys are `noted`; raises KeyUsedTwice where one is drawn from twice."""
+
+    def draw(*arguments: Any) -> jax.Array:
+        # The compiler drops the barrier, and then whatever serves the result alone.
+        return jax.lax.optimization_barrier((function(*arguments), jnp.int32(0)))[1]
+
     jax.effects_barrier()
     _DRAWN.clear()
     # What is drawn is the same however slowly, and an optimised program takes longer to make.
-    options = {"xla_backend_optimization_level": 0}
-    result = jax.jit(function, compiler_options=options)(*arguments)
-    jax.block_until_ready(result)
+    options = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+    jax.block_until_ready(jax.jit(draw, compiler_options=options)(*arguments))
     jax.effects_barrier()
     twice = [key for key, times in _DRAWN.items() if times > 1]
     if twice:
         raise KeyUsedTwice(f"{len(twice)} of {len(_DRAWN)} keys were drawn from more than once")
-    return result
 
 
 def check_program(function: Callable[..., Any], *arguments: Any) -> None:
@@ -87,13 +90,14 @@ def check_keys(experiment: Experiment, program: Program) -> None:
 
         def one_step(step: jax.Array, state: Any) -> Any:
             fed = feed.batch(arrays, jnp.uint32(0), step)
-            return experiment.update(state, fed, keys.at_step(update_key, step))[0]
+            # The program's is traced already.
+            return program.experiment.update(state, fed, keys.at_step(update_key, step))[0]
 
         # A loop, so that two steps cost the compilation of one.
         if experiment.steps:
             state = jax.lax.fori_loop(0, 2, one_step, state)
         return experiment.evaluate(state, batch, evaluate_key) if splits else state
 
-    purposes = ("init", "update", "evaluate")
-    check_program(two_steps, *(keys.stream(0, purpose) for purpose in purposes))
-    check_drawn(two_steps, *(noted(keys.stream(0, purpose)) for purpose in purposes))
+    streams = [keys.stream(0, "init"), keys.stream(0, "update"), keys.stream(0, "evaluate")]
+    check_program(two_steps, *streams)
+    check_drawn(two_steps, *map(noted, streams))

@@ -16,6 +16,8 @@ from jax import lax
 
 from research.layers.convolution import convolve
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from research.layers.dropout import dropout
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 
 @pytest.mark.parametrize("rate", [0.0, 0.25, 0.5])
 def test_the_share_dropped_is_the_rate_and_the_mean_is_kept(rate):

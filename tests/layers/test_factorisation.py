@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from research.layers.factorisation import eigh, orthogonal, orthonormal_columns
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 shapes = st.tuples(st.sampled_from([1, 2, 3, 5, 8, 13]), st.sampled_from([0, 1, 7])).map(
     lambda drawn: (drawn[0] + drawn[1], drawn[0])
 )

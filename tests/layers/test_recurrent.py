@@ -27,11 +27,18 @@ assert_same = functools.partial(np.testing.assert_allclose, rtol=1e-9, atol=1e-1
 """To float64's precision."""
 
 
+run = jax.jit(recurrent, static_argnums=0, static_argnames="reverse")
+"""A layer as one program, compiled once for all tests."""
+
+
+@functools.cache
+def _started(name: str) -> Recurrent:
+    return jax.jit(lambda key: init_recurrent(key, CELLS[name], FEATURES, UNITS))(jax.random.key(0))
+
+
 def _case(name: str, time: int = TIME, batch: int = BATCH):
     """A cell, parameters of no special value, inputs and states that are not 0, in float64."""
-    cell = CELLS[name]
-    keys = jax.random.split(jax.random.key(0), 4)
-    params = jax.jit(lambda key: init_recurrent(key, cell, FEATURES, UNITS))(keys[0])
+    cell, params = CELLS[name], _started(name)
     generator = np.random.default_rng(0)
     params = jax.tree.map(
         lambda leaf: jnp.asarray(leaf + 0.3 * generator.normal(size=leaf.shape), jnp.float64),
@@ -88,7 +95,7 @@ def _written_out(name, params, now, states):
 @pytest.mark.parametrize("name", CELLS)
 def test_a_layer_is_its_equations_step_by_step(name):
     cell, params, inputs, states = _case(name)
-    outputs, last = jax.jit(lambda *given: recurrent(cell, *given))(params, inputs, states)
+    outputs, last = run(cell, params, inputs, states)
     expected = tuple(np.asarray(state) for state in states)
     for time in range(TIME):
         expected = _written_out(name, params, np.asarray(inputs[:, time]), expected)
@@ -113,39 +120,44 @@ def _plain(cell, params, inputs, states, mask, fresh, dropped):
     return jnp.stack(outputs, 1), states
 
 
+def _gradient(function, *given):
+    def total(*given):
+        outputs, last = function(*given)
+        return jnp.sum(jnp.sin(outputs)) + sum(jnp.sum(state**3) for state in last)
+
+    return jax.jit(jax.grad(total, argnums=(0, 1, 2, 3)))(*given)
+
+
+def _interrupted(name: str):
+    """A case, with all that can interrupt the loop: mask, fresh, dropped."""
+    cell, params, inputs, states = _case(name, time=5)
+    generator = np.random.default_rng(1)
+    mask = jnp.asarray(generator.random((BATCH, 5)) < 0.7)
+    fresh = jnp.asarray(generator.random((BATCH, 5)) < 0.2)
+    dropped = (generator.random((BATCH, UNITS)) < 0.5) * generator.random((BATCH, UNITS))
+    return cell, (params, inputs, states, jnp.asarray(dropped)), mask, fresh
+
+
+@functools.cache
+def _plain_gradient(name: str):
+    cell, given, mask, fresh = _interrupted(name)
+    plain = _gradient(lambda *given: _plain(cell, *given[:3], mask, fresh, given[3]), *given)
+    uninterrupted = _gradient(lambda *given: recurrent(cell, *given[:3]), *given)  # control
+    assert not np.allclose(uninterrupted[0].recurrent_kernel, plain[0].recurrent_kernel, rtol=1e-2)
+    return plain
+
+
 @pytest.mark.parametrize("wide", [1, UNITS + 1])
 @pytest.mark.parametrize("name", CELLS)
 def test_the_gradient_is_that_of_automatic_differentiation(name, wide, monkeypatch):
-    """With all that can interrupt the loop, through outputs and last states alike."""
+    """Through outputs and last states alike."""
+    plain = _plain_gradient(name)
     monkeypatch.setattr(recurrence, "WIDE", wide)
-    time = 5
-    cell, params, inputs, states = _case(name, time)
-    generator = np.random.default_rng(1)
-    mask = jnp.asarray(generator.random((BATCH, time)) < 0.7)
-    fresh = jnp.asarray(generator.random((BATCH, time)) < 0.2)
-    dropped = (generator.random((BATCH, UNITS)) < 0.5) * generator.random((BATCH, UNITS))
-
-    def told(function):
-        def total(params, inputs, states, dropped):
-            outputs, last = function(params, inputs, states, dropped)
-            return jnp.sum(jnp.sin(outputs)) + sum(jnp.sum(state**3) for state in last)
-
-        gradient = jax.jit(jax.grad(total, argnums=(0, 1, 2, 3)))
-        return gradient(params, inputs, states, jnp.asarray(dropped))
-
-    ours = told(
-        lambda params, inputs, states, dropped: recurrent(
-            cell, params, inputs, states, mask=mask, fresh=fresh, dropped=dropped
-        )
+    cell, given, mask, fresh = _interrupted(name)
+    ours = _gradient(
+        lambda *given: recurrent(cell, *given[:3], mask=mask, fresh=fresh, dropped=given[3]), *given
     )
-    plain = told(
-        lambda params, inputs, states, dropped: _plain(
-            cell, params, inputs, states, mask, fresh, dropped
-        )
-    )
-    jax.tree.map(lambda a, b: assert_same(a, b), ours, plain)
-    uninterrupted = told(lambda *given: recurrent(cell, *given[:3]))  # control
-    assert not np.allclose(uninterrupted[0].recurrent_kernel, plain[0].recurrent_kernel, rtol=1e-2)
+    jax.tree.map(assert_same, ours, plain)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -186,12 +198,13 @@ def test_numbers_of_symbols_are_unit_vectors(name):
     cell, params, _, states = _case(name)
     numbers = jnp.asarray(np.random.default_rng(2).integers(0, FEATURES, (BATCH, TIME)))
 
+    @jax.jit
     def told(inputs):
         def total(params, states):
             outputs, last = recurrent(cell, params, inputs, states)
             return jnp.sum(jnp.sin(outputs)) + sum(jnp.sum(state) for state in last), outputs
 
-        return jax.jit(jax.grad(total, (0, 1), has_aux=True))(params, states)
+        return jax.grad(total, (0, 1), has_aux=True)(params, states)
 
     by_number, by_vector = told(numbers), told(jax.nn.one_hot(numbers, FEATURES, dtype="float64"))
     jax.tree.map(assert_same, by_number, by_vector)
@@ -249,24 +262,24 @@ def test_a_padded_batch_gives_what_each_sequence_gives_alone(name, reverse):
     lengths = (TIME, 1, 0, 5)
     mask = jnp.arange(TIME) < jnp.asarray(lengths)[:, None]
     poisoned = jnp.where(mask[..., None], inputs, 1e6)
-    outputs, last = recurrent(cell, params, poisoned, states, mask=mask, reverse=reverse)
+    outputs, last = run(cell, params, poisoned, states, mask=mask, reverse=reverse)
     for row, length in enumerate(lengths):
         begun = tuple(state[row : row + 1] for state in states)
         if not length:
             for ours, before in zip(last, begun, strict=True):
                 np.testing.assert_array_equal(ours[row], before[0])
             continue
-        alone, end = recurrent(cell, params, inputs[row : row + 1, :length], begun, reverse=reverse)
+        alone, end = run(cell, params, inputs[row : row + 1, :length], begun, reverse=reverse)
         assert_same(outputs[row, :length], alone[0])
         for ours, theirs in zip(last, end, strict=True):
             assert_same(ours[row], theirs[0])
-    unmasked, _ = recurrent(cell, params, poisoned, states, reverse=reverse)  # control
+    unmasked, _ = run(cell, params, poisoned, states, reverse=reverse)  # control
     assert not np.allclose(unmasked[3, 4 if reverse else -1], outputs[3, 4 if reverse else -1])
 
     def seen(inputs):
-        return recurrent(cell, params, inputs, states, mask=mask, reverse=reverse)[0].sum()
+        return run(cell, params, inputs, states, mask=mask, reverse=reverse)[0].sum()
 
-    gradient = jax.grad(seen)(inputs)
+    gradient = jax.jit(jax.grad(seen))(inputs)
     assert not gradient[~mask].any() and gradient[mask].any(axis=-1).all()
 
 
@@ -274,20 +287,20 @@ def test_a_padded_batch_gives_what_each_sequence_gives_alone(name, reverse):
 @pytest.mark.parametrize("name", ["gru", "peephole_lstm"])
 def test_carried_states_continue_as_if_uncut(name, cut):
     cell, params, inputs, states = _case(name)
-    whole, last = recurrent(cell, params, inputs, states)
-    first, carried = recurrent(cell, params, inputs[:, :cut], states)
-    second, end = recurrent(cell, params, inputs[:, cut:], carried)
+    whole, last = run(cell, params, inputs, states)
+    first, carried = run(cell, params, inputs[:, :cut], states)
+    second, end = run(cell, params, inputs[:, cut:], carried)
     assert_same(jnp.concatenate([first, second], 1), whole)
     for ours, theirs in zip(end, last, strict=True):
         assert_same(ours, theirs)
-    forgotten, _ = recurrent(cell, params, inputs[:, cut:])  # control
+    forgotten, _ = run(cell, params, inputs[:, cut:])  # control
     assert float(jnp.abs(forgotten[:, 0] - whole[:, cut]).max()) > 0.05
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_a_step_is_a_sequence_of_one(name):
     cell, params, inputs, states = _case(name)
-    whole, _ = recurrent(cell, params, inputs, states)
+    whole, _ = run(cell, params, inputs, states)
     after = recurrent_step(cell, params, inputs[:, 0], states)
     assert_same(after[0], whole[:, 0])
     # Any leading axes, or none.
@@ -302,11 +315,11 @@ def test_a_step_is_a_sequence_of_one(name):
 def test_one_symbol_is_a_row_of_the_kernel(name):
     cell, params, inputs, states = _case(name)
     symbols = jnp.arange(BATCH)[:, None] % inputs.shape[-1]
-    shown, _ = recurrent(cell, params, jax.nn.one_hot(symbols, inputs.shape[-1]), states)
-    found, (hidden, *_) = recurrent(cell, params, symbols, states)
+    shown, _ = run(cell, params, jax.nn.one_hot(symbols, inputs.shape[-1]), states)
+    found, (hidden, *_) = run(cell, params, symbols, states)
     assert_same(found, shown)
     assert_same(hidden, found[:, 0])
-    others, _ = recurrent(cell, params, (symbols + 1) % inputs.shape[-1], states)  # control
+    others, _ = run(cell, params, (symbols + 1) % inputs.shape[-1], states)  # control
     assert float(jnp.abs(others - found).max()) > 1e-3
 
 
@@ -315,18 +328,18 @@ def test_a_fresh_step_knows_nothing_of_those_before():
     cell, params, inputs, states = _case("lstm")
     fresh = np.zeros((BATCH, TIME), bool)
     fresh[0, 5] = fresh[1, 0] = fresh[2, [3, 4]] = True
-    outputs, _ = recurrent(cell, params, inputs, states, fresh=jnp.asarray(fresh))
+    outputs, _ = run(cell, params, inputs, states, fresh=jnp.asarray(fresh))
     for row, start in ((0, 5), (1, 0), (2, 4)):
-        anew, _ = recurrent(cell, params, inputs[row : row + 1, start:])
+        anew, _ = run(cell, params, inputs[row : row + 1, start:])
         assert_same(outputs[row, start:], anew[0])
-    through, _ = recurrent(cell, params, inputs, states)  # control
+    through, _ = run(cell, params, inputs, states)  # control
     assert float(jnp.abs(through[0, 5] - outputs[0, 5]).max()) > 0.05
     np.testing.assert_array_equal(through[3], outputs[3])
 
     def after(inputs):
-        return recurrent(cell, params, inputs, states, fresh=jnp.asarray(fresh))[0][0, 5:].sum()
+        return run(cell, params, inputs, states, fresh=jnp.asarray(fresh))[0][0, 5:].sum()
 
-    later = jax.grad(after)(inputs)
+    later = jax.jit(jax.grad(after))(inputs)
     assert not later[0, :5].any() and later[0, 5:].any(axis=-1).all()
 
 

@@ -21,6 +21,8 @@ from research.layers.winograd import (
     outputs_back,
 )
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 
 @pytest.fixture(autouse=True)
 def _float64():

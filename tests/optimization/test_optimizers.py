@@ -8,6 +8,8 @@ import pytest
 
 from research.optimization.optimizers import make_optimizer, make_schedule, with_learning_rate
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 VALUES = {
     "learning_rate": 0.03,
     "momentum": 0.8,

@@ -15,6 +15,7 @@ from research.options.catalog import ROOT
 
 REPRESENTATIVES = ("vision/digits_cnn", "rl/cartpole_ppo", "sequence/sine_rnn")
 """One of each mechanism: batches from a data set, environments in the state, carried state."""
+FAST = REPRESENTATIVES[-1]
 
 
 def start(

@@ -18,7 +18,7 @@ from research.options.catalog import catalog, load
 from research.options.config import config_fields
 from tests.reproducibility.conftest import opened_or_skipped
 
-QUICK = ("rl/pendulum_ddpg", "sequence/sine_rnn", "rl/cartpole_evolution_strategies")
+QUICK = ("rl/mountain_car_continuous_ddpg", "sequence/sine_rnn", "rl/cartpole_evolution_strategies")
 """Whose loss is called otherwise, is called loss, and that has none."""
 SLOW = (
     "rl/cartpole_a2c",
@@ -29,6 +29,7 @@ SLOW = (
     "rl/deep_sea_curiosity",
     "rl/frozen_lake_muzero",
     "rl/memory_chain_recurrent_ppo",
+    "rl/pendulum_ddpg",
     "rl/pendulum_sac",
     "rl/pendulum_td3",
     "sequence/char_transformer_small",

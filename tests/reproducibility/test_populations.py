@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 
 from research.options.catalog import ROOT
-from tests.reproducibility.launches import REPRESENTATIVES, finish, start
-
-FAST = "sequence/sine_rnn"
+from tests.reproducibility.launches import FAST, REPRESENTATIVES, finish, start
 
 
 def names() -> list[Any]:

@@ -17,9 +17,8 @@ from research.engine.program import Program
 from research.engine.record import Silence
 from research.engine.verify import verify
 from tests.reproducibility.conftest import Subject
-from tests.reproducibility.launches import REPRESENTATIVES
+from tests.reproducibility.launches import FAST, REPRESENTATIVES
 
-FAST = "sequence/sine_rnn"
 subjects = [
     name if name == FAST else pytest.param(name, marks=pytest.mark.slow) for name in REPRESENTATIVES
 ]

@@ -68,13 +68,17 @@ def _corpus(config, train=None, test=None):
 
 def _logits(config, tokens):
     net = config.smoke().net(SYMBOLS)
-    tokens = jnp.asarray(tokens, jnp.int32)
-    variables = net.init(jax.random.key(3), tokens)
-    # So that a bag is not 0 of everything.
-    moved = jax.tree.map(
-        lambda leaf: leaf + 0.3 * jax.random.normal(jax.random.key(4), leaf.shape), variables
-    )
-    return jax.jit(net.apply)(moved, tokens)
+
+    @jax.jit
+    def logits(tokens):
+        # Moved, so that a bag is not 0 of everything.
+        moved = jax.tree.map(
+            lambda leaf: leaf + 0.3 * jax.random.normal(jax.random.key(4), leaf.shape),
+            net.init(jax.random.key(3), tokens),
+        )
+        return net.apply(moved, tokens)
+
+    return logits(jnp.asarray(tokens, jnp.int32))
 
 
 def test_a_line_break_parts_words_and_an_apostrophe_does_not():

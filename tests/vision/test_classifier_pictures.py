@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from research.vision.models import MultilayerPerceptron, SmallCNN
 from research.vision.pictures import feature_maps, first_filters, make_pictures, survey
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 CLASSES = 3
 
 
