@@ -1,6 +1,7 @@
 """A small project of its own, so that these tests do not depend on which experiments there are."""
 
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,7 +65,7 @@ class Project(NamedTuple):
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     import sys
 
     made = Project(tmp_path / "project")

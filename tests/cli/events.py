@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _POLYNOMIAL = 0x82F63B78
 
@@ -48,9 +48,10 @@ def records(data: bytes, *, cut_short: bool = False) -> list[bytes]:
     return found
 
 
-def fields(message: bytes) -> list[tuple[int, bytes | int]]:
+def fields(message: bytes) -> list[tuple[int, Any]]:
     """(number, value) of each field of a protocol buffer."""
-    found, at = [], 0
+    found: list[tuple[int, Any]] = []
+    at = 0
 
     def varint() -> int:
         nonlocal at

@@ -99,7 +99,7 @@ def train(gradient_of: Any, devices: int) -> str:
             run, mesh=mesh, in_specs=everywhere, out_specs=everywhere, check_vma=False
         )
     arguments = (init(), np.int32(STEPS))
-    params = jax.jit(run).lower(*arguments).compile(COMPILER_OPTIONS)(*arguments)
+    params = jax.jit(run).lower(*arguments).compile({**COMPILER_OPTIONS})(*arguments)
     digest = hashlib.sha256()
     for leaf in jax.tree.leaves(params):
         digest.update(np.asarray(leaf).tobytes())

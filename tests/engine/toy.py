@@ -49,7 +49,7 @@ class ToyFeed:
     def evaluation(self, split: str) -> Iterator[Any]:
         for first in (0, 4):
             x = np.arange(32, dtype=np.float32).reshape(4, 8) + first
-            weight = np.float32([1, 1, 1, first == 0])
+            weight = np.array([1, 1, 1, first == 0], np.float32)
             yield {"x": x / 100, "weight": weight}
 
     def digests(self) -> Mapping[str, str]:

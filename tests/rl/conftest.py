@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +25,7 @@ class Clock(NamedTuple):
     episode: jax.Array
 
 
-def _clock(length, *, ends: str) -> Environment:
+def _clock(length: int | Callable[[jax.Array], jax.Array], *, ends: str) -> Environment:
     """An episode of `length` steps (int, or a function of the episode's number), reward 1 each.
 
     `ends` is `terminated` or `truncated`. The observation is the time, that of the last step's
@@ -33,14 +34,14 @@ def _clock(length, *, ends: str) -> Environment:
     """
     length_of = length if callable(length) else lambda episode: jnp.int32(length)
 
-    def observe(time, episode):
+    def observe(time: jax.Array, episode: jax.Array) -> jax.Array:
         return (time % length_of(episode)).astype(jnp.float32)[None]
 
-    def reset(key):
+    def reset(key: jax.Array) -> tuple[Any, jax.Array]:
         episode = jax.random.randint(key, (), 0, 1000)
         return Clock(jnp.int32(0), episode), jnp.zeros(1, jnp.float32)
 
-    def step(key, state, action):
+    def step(key: jax.Array, state: Any, action: jax.Array) -> tuple[Any, TimeStep]:
         time = state.time + 1
         done = time >= length_of(state.episode)
         fresh, first = reset(key)
@@ -59,7 +60,7 @@ def _clock(length, *, ends: str) -> Environment:
 
 
 @pytest.fixture(scope="session")
-def clock():
+def clock() -> Callable[..., Environment]:
     """Makes a clock: see `_clock`."""
     return _clock
 
@@ -75,11 +76,11 @@ def _echo(length: int, *, ends: str) -> Environment:
     All later observations are 0, the last one too: what is to come must be remembered.
     """
 
-    def reset(key):
+    def reset(key: jax.Array) -> tuple[Any, jax.Array]:
         cue = 2.0 * jax.random.bernoulli(key).astype(jnp.float32) - 1.0
         return Echo(jnp.int32(0), cue), cue[None]
 
-    def step(key, state, action):
+    def step(key: jax.Array, state: Any, action: jax.Array) -> tuple[Any, TimeStep]:
         time = state.time + 1
         done = time >= length
         fresh, first = reset(key)
@@ -99,19 +100,19 @@ def _echo(length: int, *, ends: str) -> Environment:
 
 
 @pytest.fixture(scope="session")
-def echo():
+def echo() -> Callable[..., Environment]:
     """Makes an echo: see `_echo`."""
     return _echo
 
 
 @pytest.fixture(scope="session")
-def lever():
+def lever() -> Environment:
     """An environment of one-step episodes: action 1 pays 1, action 0 nothing."""
 
-    def reset(key):
+    def reset(key: jax.Array) -> tuple[Any, jax.Array]:
         return jax.random.key_data(key)[0], jnp.ones(1, jnp.float32)
 
-    def step(key, state, action):
+    def step(key: jax.Array, state: Any, action: jax.Array) -> tuple[Any, TimeStep]:
         after, observation = reset(key)
         return after, TimeStep(
             observation, action.astype(jnp.float32), jnp.bool_(True), jnp.bool_(False), observation

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from research.engine.experiment import Experiment
+from research.engine.metrics import read
 from research.options.config import make_experiment
 from research.rl.environments.environment import Box, Environment, TimeStep
 from research.rl.off_policy import ActorCritic, OffPolicyState, make_off_policy
@@ -35,10 +38,10 @@ SMALL = {
 def dial() -> Environment:
     """One-step episodes: action a pays -(a - 0.3)²."""
 
-    def reset(key):
+    def reset(key: jax.Array) -> tuple[jax.Array, jax.Array]:
         return jax.random.key_data(key)[0], jnp.ones(1, jnp.float32)
 
-    def step(key, state, action):
+    def step(key: jax.Array, state: Any, action: jax.Array) -> tuple[Any, TimeStep]:
         after, observation = reset(key)
         reward = -jnp.square(action[0] - BEST)
         return after, TimeStep(observation, reward, jnp.bool_(True), jnp.bool_(False), observation)
@@ -48,7 +51,9 @@ def dial() -> Environment:
 
 def made(environment: Environment, config: ActorCritic) -> Experiment:
     """The experiment of a config, in an environment without a name."""
-    return make_experiment(config, lambda blind: make_off_policy(environment, blind))
+    return make_experiment(
+        config, lambda blind: make_off_policy(environment, cast(ActorCritic, blind))
+    )
 
 
 def learn(experiment: Experiment, changes: dict[str, jax.Array]) -> OffPolicyState:
@@ -64,11 +69,12 @@ def train(experiment: Experiment) -> OffPolicyState:
 
 
 def greedy_return(experiment: Experiment, state: OffPolicyState) -> float:
-    told = experiment.evaluate(state, None, jax.random.key(1))["episode_return"]
-    return float(told.total / told.weight)
+    figure = read(experiment.evaluate(state, None, jax.random.key(1)))["episode_return"]
+    assert isinstance(figure, float)
+    return figure
 
 
-def constant_critics(params, values: list[float]):
+def constant_critics(params: Any, values: list[float]) -> Any:
     """Critics that say these values whatever they are shown."""
     layers = dict(jax.tree.map(jnp.zeros_like, params)["params"])
     for index, value in enumerate(values):

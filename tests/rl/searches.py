@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -10,7 +12,7 @@ from research.rl.algorithms.evolution import CMAES, EvolutionStrategies, Genetic
 from research.rl.algorithms.local_search import HillClimbing, RandomSearch
 from research.rl.algorithms.policy_search import PolicySearch
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "candidates": 20, "episodes": 2, "trial_episodes": 4, "evaluation_episodes": 4,
     "deviation": 0.5,
 }  # fmt: skip

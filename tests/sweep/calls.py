@@ -6,15 +6,18 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from research.cli.main import main
 from research.engine import ledger
 from research.engine.directory import is_held
 
 
-def call(capsys, *tokens) -> tuple[int, dict[str, Any], str]:
+def call(capsys: pytest.CaptureFixture[str], *tokens: str) -> tuple[int, dict[str, Any], str]:
     """The exit code, the JSON object, and the text for people."""
     code = main([*tokens, "--json"])
     out, err = capsys.readouterr()
@@ -31,12 +34,12 @@ def start(program: Path, *words: str) -> subprocess.Popen[str]:
     )
 
 
-def table(report) -> str:
+def table(report: Mapping[str, Any]) -> str:
     """The sweep's CSV."""
     return Path(report["sweep_dir"], "table.csv").read_text()
 
 
-def ledgers(runs="runs") -> list[Path]:
+def ledgers(runs: str = "runs") -> list[Path]:
     return sorted(Path(runs).glob("*/*/*/ledger.jsonl"))
 
 
@@ -48,19 +51,19 @@ def wait_for_saves(process: subprocess.Popen[str], runs: int, saves: int) -> Non
         time.sleep(0.005)
 
 
-def count_saves(runs="runs") -> int:
+def count_saves(runs: str = "runs") -> int:
     return sum(path.read_text().count('"kind":"save"') for path in ledgers(runs))
 
 
-def finished(runs="runs") -> int:
+def finished(runs: str = "runs") -> int:
     return sum('"kind":"result"' in path.read_text() for path in ledgers(runs))
 
 
-def held(runs="runs") -> list[Path]:
+def held(runs: str = "runs") -> list[Path]:
     return [path.parent for path in ledgers(runs) if is_held(path.parent)]
 
 
-def digests(runs="runs") -> dict[str, str]:
+def digests(runs: str = "runs") -> dict[str, str]:
     """Run -> digest of its last state."""
     return {
         path.parent.name: ledger.read(path).lines[-1].content["digest"] for path in ledgers(runs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ SMALL = '''
 
 
 @pytest.fixture
-def small(tmp_path, monkeypatch):
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A project with one experiment; the working directory is beside it."""
     root = tmp_path / "project"
     (root / "experiments" / "alpha").mkdir(parents=True)
