@@ -35,7 +35,7 @@ def figures_of(
         inputs, truth = predictor.split(jax.device_get(batch))
         real = np.asarray(batch["weight"]) > 0
         outputs = jax.device_get(apply(state, jax.tree.map(change, inputs)))
-        rows.append((np.float64(outputs[name])[real], truth[real]))
+        rows.append((np.asarray(outputs[name], np.float64)[real], truth[real]))
     made, truth = map(np.concatenate, zip(*rows, strict=True))
     if isinstance(predictor.outputs, Classes):
         np.testing.assert_allclose(made.sum(axis=1), 1.0, rtol=1e-5)
