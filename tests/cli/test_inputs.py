@@ -15,6 +15,7 @@ from research.cli.main import main
 from research.engine import ledger
 from research.engine.identity import read_identity
 from research.errors import Exit
+from tests.cli import processes
 from tests.cli.conftest import Project
 from tests.cli.processes import command, surroundings, wait_until
 from tests.cli.test_run_commands import ROOT, TINY, call
@@ -248,6 +249,7 @@ def test_what_it_was_given_is_part_of_what_it_is(here, capsys):
     assert not Path(other["run_dir"]).samefile(run)
 
     # Every command that tells of a run tells of it.
+    assert call(capsys, "explain", "maker")[1]["parameter_count"] == 6
     content = identity.config["features"]
     assert call(capsys, "show", str(run))[1]["config"]["features"] == content
     rows = call(capsys, "runs", "maker")[1]["runs"]
@@ -401,12 +403,15 @@ def test_what_cannot_be_given_is_refused_before_anything_is_made(
     assert sorted((here / "alpha" / "maker").iterdir()) == runs
 
 
-def test_members_have_the_bits_of_their_own_runs(here, capsys):
+def test_members_have_the_bits_of_their_own_runs(made, here, capsys):
     """Of a population that is given a state, and of one whose member's state is given."""
     digest = ledger.read(the(here, "maker") / "ledger.jsonl").result()["digest"]
     code, told, _ = call(capsys, *RUN, "--seeds", "2", "--exact")
     assert code == 0 and told["members"][0]["digest"] == digest
     assert call(capsys, "verify", told["run_dir"], "--member", "1")[0] == 0
+    # In a process of its own, whose devices are settled before a state is read.
+    done = processes.call("verify", told["run_dir"], "--devices", "2", project=made)
+    assert done.returncode == 0, done.stderr
     assert call(capsys, "run", "classes", "--seeds", "2", "--exact", "--no-report")[0] == 0
     words = "alpha/classes --seeds 2 --exact --member 0"
     code, told, _ = call(capsys, *RUN, "--features", words)

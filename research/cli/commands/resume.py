@@ -38,10 +38,10 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     from research.engine.own_files import find
 
     identity = read_identity(run)
-    inputs = kept(run, ledger.read(run / LEDGER_FILE).header, Path(options.runs_dir))
     files = find(run, identity.config, {"text": options.text})
     named = named_of(identity, context.root)
     channel = settle(options)
+    inputs = kept(run, ledger.read(run / LEDGER_FILE).header, Path(options.runs_dir))
     if channel is not None and not channel.leads:
         return follow_run(identity, files, inputs, options, context, channel)
 

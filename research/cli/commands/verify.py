@@ -166,13 +166,13 @@ def _replay(run: Path, options: Options, context: Context) -> Verdict:
     from research.engine.verify import changed_input, verify
 
     identity = read_identity(run)
+    named = named_of(identity, context.root)
+    files = find(run, identity.config, {"text": options.text})
+    fix_devices(options.devices)
     try:
         inputs = kept(run, ledger.read(run / LEDGER_FILE).header, Path(options.runs_dir))
     except Damaged as damage:
         return changed_input(damage)
-    named = named_of(identity, context.root)
-    files = find(run, identity.config, {"text": options.text})
-    fix_devices(options.devices)
     members = None if options.member is None else block_of(identity, options.member)
     interval = parse_interval(options.interval) if options.interval else None
     with (
