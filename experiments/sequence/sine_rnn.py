@@ -14,6 +14,6 @@ Expected: test mse .0010, forgetful .0029, naive .0203, noise .0008
 Time: 10 s
 """
 
-from research.sequence.forecasts.forecaster import StreamForecasting
+from research.sequence.forecasts.stream_forecasting import StreamForecasting
 
 config = StreamForecasting()

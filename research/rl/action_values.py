@@ -16,7 +16,7 @@ from research.rl import exploration
 from research.rl.distributions import Categorical
 from research.rl.environments.environment import Environment
 from research.rl.network import features
-from research.rl.replay import Transition
+from research.rl.replay_buffer import Transition
 
 
 class QNetwork(nn.Module):

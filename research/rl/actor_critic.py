@@ -13,7 +13,7 @@ from research.engine.experiment import Key
 from research.optimization.descent import Trained, begin_training
 from research.optimization.optimizers import with_learning_rate
 from research.rl.environments.environment import Environment
-from research.rl.replay import Transition
+from research.rl.replay_buffer import Transition
 
 
 class Perceptron(nn.Module):

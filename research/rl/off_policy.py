@@ -14,7 +14,7 @@ from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, empty_like, mean
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Divides, Range
-from research.rl import replay
+from research.rl import replay_buffer
 from research.rl.acting import make_acting, scan_updates
 from research.rl.distributions import Distribution, draw_noise
 from research.rl.environments.environment import Environment
@@ -22,7 +22,7 @@ from research.rl.environments.registered import make_environment, unfit
 from research.rl.environments.wrappers import scale_actions
 from research.rl.exploration import correlate
 from research.rl.policy import reactive
-from research.rl.replay import Replay, Transition
+from research.rl.replay_buffer import Replay, Transition
 from research.rl.rollout import Episodes, start, step_all
 
 
@@ -190,7 +190,7 @@ def make_off_policy(environment: Environment, config: ActorCritic) -> Experiment
         return OffPolicyState(
             learned=algorithm.init(learned_key, hyperparameters),
             episodes=episodes,
-            replay=replay.make_replay(
+            replay=replay_buffer.make_replay(
                 episodes.observations, environment.action_space, config.replay_size
             ),
             updates=jnp.int32(0),
@@ -273,7 +273,7 @@ def act(
             "episode_return": mean(transition.episode_return, ended),
             "episodes": count(ended),
         }
-        return (episodes, replay.add(memory, transition), before), metrics
+        return (episodes, replay_buffer.add(memory, transition), before), metrics
 
     begun = state.episodes, state.replay, state.noise
     (episodes, memory, last), metrics = scan_updates(one_step, begun, (noise, uniform, keys))
@@ -292,10 +292,10 @@ def learn(
     def one_batch(learned: Any, drawn: tuple[jax.Array, Key]) -> tuple[Any, Metrics]:
         number, key = drawn
         place_key, learn_key = jax.random.split(key)
-        place = replay.uniform_places(
+        place = replay_buffer.uniform_places(
             place_key, state.replay, config.environments, config.batch_size
         )
-        batch = replay.read(state.replay, place, config.environments, values["discount"])
+        batch = replay_buffer.read(state.replay, place, config.environments, values["discount"])
         return algorithm.learn(learned, batch, number, values, learn_key)
 
     keys = jax.random.split(key, config.gradient_steps)

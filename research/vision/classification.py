@@ -40,8 +40,8 @@ from research.optimization.supervised import (
 from research.options.config import Config
 from research.options.ranges import COUNT, POSITIVE, Divides, Range, Since
 from research.prediction import Classes, Inputs, Outputs, Predictor
+from research.vision.classifier_pictures import make_pictures
 from research.vision.own_pictures import TAKES, read_picture
-from research.vision.pictures import make_pictures
 
 Augmentation: TypeAlias = Callable[[jax.Array, Key, Hyperparameters], jax.Array]
 """(image `[height, width, channels]` float32, key, hyperparameters) -> such an image."""

@@ -13,7 +13,7 @@ from research.options.config import floats, problems_of
 from research.rl.algorithms.ddpg import DDPG, ddpg_target, networks
 from research.rl.algorithms.td3 import TD3, smooth, td3_target
 from research.rl.off_policy import ActorCritic
-from research.rl.replay import Transition
+from research.rl.replay_buffer import Transition
 from tests.rl.continuous import (
     BEST,
     SMALL,

@@ -13,7 +13,7 @@ from scipy import stats
 from research.rl import priorities
 from research.rl.algorithms.dqn import new_priorities
 from research.rl.environments.environment import Discrete
-from research.rl.replay import add, make_replay, sampleable, uniform_places
+from research.rl.replay_buffer import add, make_replay, sampleable, uniform_places
 from tests.rl.test_replay import filled
 
 

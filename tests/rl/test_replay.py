@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.rl import replay
+from research.rl import replay_buffer
 from research.rl.environments.environment import Box, Discrete
-from research.rl.replay import Replay, Step
+from research.rl.replay_buffer import Replay, Step
 
 DISCOUNT = 0.9
 
@@ -19,7 +19,7 @@ DISCOUNT = 0.9
 def filled(steps: int, environments: int, capacity: int, seed: int) -> tuple[Replay, list[Step]]:
     """A replay and the list of all that went in, episodes ending now and then."""
     random = np.random.default_rng(seed)
-    ring = replay.make_replay(jnp.zeros((environments, 1)), Discrete(3), capacity)
+    ring = replay_buffer.make_replay(jnp.zeros((environments, 1)), Discrete(3), capacity)
     history = []
     for time in range(steps):
         ending = random.integers(0, 6, environments)
@@ -33,7 +33,7 @@ def filled(steps: int, environments: int, capacity: int, seed: int) -> tuple[Rep
             final_observation=(here[:, None] + 0.5).astype(np.float32),
         )
         history.append(step)
-        ring = replay.add(ring, jax.tree.map(jnp.asarray, step))
+        ring = replay_buffer.add(ring, jax.tree.map(jnp.asarray, step))
     return ring, history
 
 
@@ -58,8 +58,8 @@ def test_every_place_that_can_be_drawn_gives_the_return_of_its_definition(
 ) -> None:
     ring, history = filled(steps, environments, 10 * environments, seed)
     key = jax.random.key(seed)
-    place = replay.uniform_places(key, ring, environments, 500, lookahead)
-    seen = replay.read(ring, place, environments, DISCOUNT, lookahead)
+    place = replay_buffer.uniform_places(key, ring, environments, 500, lookahead)
+    seen = replay_buffer.read(ring, place, environments, DISCOUNT, lookahead)
     seen = jax.device_get(seen)
     environment, time = np.divmod(seen.observation[:, 0].astype(int), 1000)
     for index in np.unique(np.stack([environment, time]), axis=1, return_index=True)[1]:
@@ -75,22 +75,24 @@ def test_every_place_that_can_be_drawn_gives_the_return_of_its_definition(
 
 def test_places_are_drawn_alike() -> None:
     ring, _ = filled(30, 2, 20, 0)
-    place = replay.uniform_places(jax.random.key(0), ring, 2, 20_000, 1)
+    place = replay_buffer.uniform_places(jax.random.key(0), ring, 2, 20_000, 1)
     counts = np.bincount(place, minlength=20)
     assert counts.min() > 850 and counts.max() < 1150  # 1000 each, five standard deviations
 
 
 def test_a_replay_that_does_not_divide_is_refused() -> None:
     with pytest.raises(ValueError, match="does not divide"):
-        replay.make_replay(jnp.zeros((3, 1)), Discrete(2), 10)
+        replay_buffer.make_replay(jnp.zeros((3, 1)), Discrete(2), 10)
 
 
 def test_vectors_are_kept_whole_as_actions() -> None:
     space = Box(np.full(3, -1, np.float32), np.ones(3, np.float32))
-    ring = replay.make_replay(jnp.zeros((2, 1)), space, 6)
+    ring = replay_buffer.make_replay(jnp.zeros((2, 1)), space, 6)
     action = np.float32([[0.1, 0.2, 0.3], [-0.4, 0.5, -0.6]])
     none, rest = jnp.zeros(2, bool), jnp.zeros((2, 1))
     for _ in range(4):
-        ring = replay.add(ring, Step(rest, jnp.asarray(action), jnp.zeros(2), none, none, rest))
-    seen = replay.read(ring, jnp.arange(6), 2, DISCOUNT)
+        ring = replay_buffer.add(
+            ring, Step(rest, jnp.asarray(action), jnp.zeros(2), none, none, rest)
+        )
+    seen = replay_buffer.read(ring, jnp.arange(6), 2, DISCOUNT)
     np.testing.assert_array_equal(seen.action, np.tile(action, (3, 1)))

@@ -11,7 +11,7 @@ import pytest
 
 from research.rl.environments.finite import FiniteMDP, make_finite, solve
 from research.rl.learned_model import Prediction
-from research.rl.search import search
+from research.rl.tree_search import search
 
 DISCOUNT, SCALE = 0.9, 0.1
 

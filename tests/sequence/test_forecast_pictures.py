@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from research.sequence.forecasts.forecast_pictures import continue_alone, show_stream_forecasts
-from research.sequence.forecasts.forecaster import forecast, init_forecaster
+from research.sequence.forecasts.stream_forecasting import forecast, init_forecaster
 
 UNITS, WINDOW = 5, 8
 

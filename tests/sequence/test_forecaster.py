@@ -13,7 +13,8 @@ import pytest
 from research.engine.keys import at_step, stream
 from research.engine.metrics import read
 from research.options.config import make_experiment
-from research.sequence.forecasts.forecaster import (
+from research.sequence.forecasts.series import NOISE_VARIANCE
+from research.sequence.forecasts.stream_forecasting import (
     Forecaster,
     StreamForecasting,
     forecast,
@@ -21,7 +22,6 @@ from research.sequence.forecasts.forecaster import (
     measure_forecasts,
     window_loss,
 )
-from research.sequence.forecasts.series import NOISE_VARIANCE
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from research.vision.classifier_pictures import feature_maps, first_filters, make_pictures, survey
 from research.vision.models import MultilayerPerceptron, SmallCNN
-from research.vision.pictures import feature_maps, first_filters, make_pictures, survey
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

@@ -21,7 +21,7 @@ from research.rl.actor_critic import Critics, Perceptron, adam, critic_loss, ini
 from research.rl.distributions import Gaussian
 from research.rl.environments.environment import Environment
 from research.rl.off_policy import ActorCritic, Algorithm
-from research.rl.replay import Transition
+from research.rl.replay_buffer import Transition
 
 
 class DeterministicParams(NamedTuple):

@@ -18,7 +18,7 @@ from research.engine.metrics import Metrics, count, mean
 from research.optimization.descent import Trained, descend
 from research.optimization.optimizers import with_learning_rate
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range, Since
-from research.rl import priorities, replay
+from research.rl import priorities, replay_buffer
 from research.rl.acting import Report, make_acting, scan_updates, select_reported
 from research.rl.action_values import EpsilonGreedy, QLearner, QNetwork
 from research.rl.distributions import draw_noise
@@ -29,7 +29,7 @@ from research.rl.network import features
 from research.rl.off_policy import OffPolicy
 from research.rl.policy import reactive
 from research.rl.priorities import Priorities
-from research.rl.replay import Replay
+from research.rl.replay_buffer import Replay
 from research.rl.rollout import Episodes, start, step_all
 
 
@@ -169,7 +169,7 @@ def make_dqn(environment: Environment, config: DQN) -> Experiment:
             target_params=jax.tree.map(jnp.copy, params),
             opt_state=_transformation(hyperparameters).init(params),
             episodes=episodes,
-            replay=replay.make_replay(
+            replay=replay_buffer.make_replay(
                 episodes.observations, environment.action_space, config.replay_size
             ),
             priorities=priorities.make_priorities(config.replay_size)
@@ -240,7 +240,7 @@ def act(
         ranks = new_priorities(ranks, state.replay, config.environments, config.lookahead)
     ended = transition.ended
     state = state._replace(
-        episodes=episodes, replay=replay.add(state.replay, transition), priorities=ranks
+        episodes=episodes, replay=replay_buffer.add(state.replay, transition), priorities=ranks
     )
     return state, {
         "episode_return": mean(transition.episode_return, ended),
@@ -270,14 +270,16 @@ def learn(learner: QLearner, config: DQN, state: DQNState, key: Key) -> tuple[DQ
     values, memory, ranks = state.hyperparameters, state.replay, state.priorities
     environments, lookahead = config.environments, config.lookahead
     if ranks is None:
-        place = replay.uniform_places(key, memory, environments, config.batch_size, lookahead)
+        place = replay_buffer.uniform_places(
+            key, memory, environments, config.batch_size, lookahead
+        )
         weight = jnp.ones(config.batch_size)
     else:
         place, probability = priorities.draw(ranks, key, config.batch_size)
         first, done = values["importance_exponent"], state.updates / config.updates
-        held = replay.sampleable(memory, environments, lookahead)
+        held = replay_buffer.sampleable(memory, environments, lookahead)
         weight = priorities.importance(probability, held, first + done * (1.0 - first))
-    batch = replay.read(memory, place, environments, values["discount"], lookahead)
+    batch = replay_buffer.read(memory, place, environments, values["discount"], lookahead)
 
     def loss(params: Any) -> tuple[jax.Array, jax.Array]:
         losses, td_error = learner.losses(params, state.target_params, batch, values)

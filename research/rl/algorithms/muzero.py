@@ -46,7 +46,7 @@ from research.rl.on_policy import (
 )
 from research.rl.policy import Agent, Memory, Policy
 from research.rl.rollout import Episodes, Trajectory, episode_metrics, step_all
-from research.rl.search import SearchResult, search
+from research.rl.tree_search import SearchResult, search
 
 
 @dataclass(frozen=True)

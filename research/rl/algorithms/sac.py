@@ -27,7 +27,7 @@ from research.rl.actor_critic import (
 from research.rl.distributions import SquashedGaussian
 from research.rl.environments.environment import Environment
 from research.rl.off_policy import ActorCritic, Algorithm
-from research.rl.replay import Transition
+from research.rl.replay_buffer import Transition
 
 
 @dataclass(frozen=True)

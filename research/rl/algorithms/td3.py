@@ -30,7 +30,7 @@ from research.rl.algorithms.ddpg import (
 from research.rl.distributions import Gaussian
 from research.rl.environments.environment import Environment
 from research.rl.off_policy import ActorCritic, Algorithm
-from research.rl.replay import Transition
+from research.rl.replay_buffer import Transition
 
 
 @dataclass(frozen=True)
