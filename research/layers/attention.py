@@ -70,7 +70,7 @@ class AdditiveAttention(nn.Module):
     def __call__(
         self, query: jax.Array, memory: jax.Array, mask: jax.Array | None = None
     ) -> tuple[jax.Array, jax.Array]:
-        """What is read of the memory, and the weights.
+        """The values read from the memory, `[batch, queries, width]`, and the weights.
 
         Args:
             query: float32 `[batch, queries, features]`.
@@ -126,7 +126,7 @@ class MultiplicativeAttention(nn.Module):
     def __call__(
         self, query: jax.Array, memory: jax.Array, mask: jax.Array | None = None
     ) -> tuple[jax.Array, jax.Array]:
-        """What is read of the memory, and the weights; as `AdditiveAttention`."""
+        """As `AdditiveAttention`."""
         return self.read(query, memory, self.project_keys(memory), mask)
 
     def project_keys(self, memory: jax.Array) -> jax.Array:

@@ -35,7 +35,7 @@ the products are made once more, those of all steps at once."""
 
 
 class Interruptions(NamedTuple):
-    """Where the loop does not simply go on.
+    """Steps at which the loop does not simply go on.
 
     Attributes:
         held: bool `[time, batch]`, steps at which the states stay as they are, as where a

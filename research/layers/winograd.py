@@ -55,7 +55,7 @@ class Tile(NamedTuple):
 
 
 class Tiling(NamedTuple):
-    """How one axis is cut: the same tiles again and again.
+    """The cut of one axis: the same tiles again and again.
 
     Attributes:
         tiles: of one period, side by side.
@@ -224,7 +224,7 @@ def outputs_back(y: jax.Array, axis: int, tiling: Tiling) -> list[jax.Array]:
 
 
 def _of_tile(values: Sequence[jax.Array], axis: int, tiling: Tiling, tile: Tile) -> list[jax.Array]:
-    """What belongs to one tile of the period, a point each; the axis of tiles goes."""
+    """The values of one tile of the period, a point each, without the axis of tiles."""
     taken = []
     for point in tile.points:
         present = [other.offset for other in tiling.at(point)]

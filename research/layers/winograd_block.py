@@ -67,9 +67,9 @@ def _one_for_all(
 
 
 def stage(make: Callable[[], Tree], predicate: jax.Array) -> Tree:
-    """What `make` gives, in memory of its own before anything is computed with it.
+    """The result of `make`, in memory of its own before anything is computed with it.
 
-    What `make` closes over is in memory before it begins. That holds on CPU; elsewhere it is a
+    All that `make` closes over is in memory before it begins. That holds on CPU; elsewhere it is a
     branch that costs a little.
 
     Args:
@@ -92,7 +92,7 @@ def outputs_of(x: jax.Array | jax.ShapeDtypeStruct, pads: Pads) -> Pair:
 
 
 class _Kept(NamedTuple):
-    """What the backward pass needs: transformed input and kernel, output, kernel's first value."""
+    """Residuals: transformed input and kernel, the output, the kernel's first value."""
 
     inputs: Grid
     kernel: Grid

@@ -23,7 +23,7 @@ from research.rl.playing import show_policy
 from research.rl.policy import Agent
 
 Report: TypeAlias = Literal["last", "evaluation/episode_return"]
-"""Which checkpoint is reported: the last, or the best by an evaluation's mean return."""
+"""The checkpoint that is reported: the last, or the best by an evaluation's mean return."""
 
 EVALUATIONS = 16
 """In a run of which the best is reported."""

@@ -56,7 +56,7 @@ class Critics(nn.Module):
 
 
 def adam(learning_rate: jax.Array) -> optax.GradientTransformation:
-    """What every network of these learns by (Kingma and Ba 2015, arXiv 1412.6980)."""
+    """The optimiser of all these networks (Kingma and Ba 2015, arXiv 1412.6980)."""
     return with_learning_rate(optax.scale_by_adam(), learning_rate)
 
 

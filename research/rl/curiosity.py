@@ -75,7 +75,7 @@ class Curiosity(NamedTuple):
 
 
 class Novelty(NamedTuple):
-    """How new to curiosity a rollout was.
+    """The novelty of a rollout.
 
     Attributes:
         inputs: float32 `[time, environments, *shape]`, what the networks were given.

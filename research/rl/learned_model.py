@@ -223,7 +223,7 @@ def model_loss(
     examples: Unrolled,
     values: Hyperparameters,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """How far the values v are from z, the policies p from π, and rewards: mean over examples.
+    """The loss of values v against z, policies p against π, and rewards: mean over examples.
 
     In each example K steps are imagined by g, from what h makes of the first observation.
 

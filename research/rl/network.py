@@ -82,7 +82,7 @@ class Tower(nn.Module):
 
 
 class ActingNetwork(nn.Module):
-    """What policies share: how observations come in, and how outputs become actions.
+    """The base of policies: features of observations, and action distributions from outputs.
 
     Discrete actions are drawn by logits; vectors around a mean, with standard deviations that are
     learned and the same everywhere, 1 at first.

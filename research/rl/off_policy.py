@@ -67,7 +67,7 @@ class OffPolicy(Config):
         return (self.units,) * self.layers
 
     def problems(self) -> list[str]:
-        """Whether all updates of a run are over before learning starts."""
+        """A run that is over before learning starts."""
         if not 0 < self.updates <= self.warmup_updates:
             return []
         return [
@@ -94,7 +94,7 @@ class ActorCritic(OffPolicy):
 
     @abstractmethod
     def algorithm(self, environment: Environment) -> Algorithm:
-        """What acts and learns in an environment whose actions are from -1 to 1."""
+        """The algorithm for an environment whose actions are from -1 to 1."""
 
     def problems(self) -> list[str]:
         """An environment of discrete actions, and the problems of every replay."""

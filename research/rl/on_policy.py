@@ -88,7 +88,7 @@ class Minibatches(Rollouts):
     minibatch_size: Annotated[int, "examples in one gradient step", COUNT] = 256
 
     def problems(self) -> list[str]:
-        """Where a rollout does not divide into minibatches, nor these into the groups."""
+        """A rollout that does not divide into minibatches, or these not into groups."""
         found = super().problems() + undivided("groups", self, "minibatch_size")
         if self.rollout_size % self.minibatch_size:
             found.append(
@@ -116,7 +116,7 @@ class ActorCritic(HiddenLayers, Rollouts):
     value_weight: Annotated[float, "weight of the value function's squared error", AMOUNT] = 0.5
 
     def problems(self) -> list[str]:
-        """Where the environment does not fit, or its observations cannot be normalised."""
+        """An environment that does not fit, or observations that cannot be normalised."""
         found = unfit(self.environment, image=self.channels > 0 or None)
         tabular = not found and bool(unfit(self.environment, tabular=False))
         if self.normalise_observations and tabular:
@@ -145,7 +145,7 @@ def make_on_policy(
 
 
 def remaining_share(config: Rollouts, updates: jax.Array) -> jax.Array:
-    """What a learning rate is multiplied by after so many updates: from 1 to 0 in a line, or 1."""
+    """The factor of a learning rate after so many updates: from 1 to 0 in a line, or 1."""
     return 1.0 - updates / config.updates if config.anneal else jnp.float32(1.0)
 
 
@@ -248,7 +248,7 @@ def begin_actor_critic(
     key: Key,
     hyperparameters: Hyperparameters,
 ) -> ActorCriticState:
-    """What PPO or A2C starts from."""
+    """The state before the first update of PPO or A2C."""
     begun = begin(
         environment,
         config,
@@ -268,7 +268,7 @@ def begin_actor_critic(
 
 
 def policy_of(learner: Learner, state: ActorCriticState) -> Policy:
-    """How a state acts: on observations as they are normalised so far."""
+    """The policy of a state: it acts on observations as they are normalised so far."""
 
     def act(memory: Memory, observations: jax.Array) -> tuple[Memory, Distribution]:
         observations = normalise_observations(observations, state.statistics.observations)
@@ -297,7 +297,7 @@ class Rollout(NamedTuple):
 
 
 class Experience(NamedTuple):
-    """What an algorithm learns from, made of a rollout.
+    """A rollout as an algorithm learns from it.
 
     Attributes:
         examples: for the gradient steps.

@@ -32,7 +32,7 @@ class Transition(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What is kept of one step of each of several environments; leaves `[environments, ...]`.
+    """One step of each of several environments, as the ring keeps it; leaves `[environments, ...]`.
 
     Attributes:
         observation: acted on.
@@ -67,7 +67,7 @@ class Replay(NamedTuple):
 
     @property
     def capacity(self) -> int:
-        """How many steps it holds."""
+        """The number of steps that it has room for."""
         return self.steps.reward.shape[0]
 
 
@@ -114,7 +114,7 @@ def add(replay: Replay, transition: Trajectory | Step) -> Replay:
 
 
 def sampleable(replay: Replay, environments: int, lookahead: int) -> jax.Array:
-    """How many steps have `lookahead - 1` successors in the ring, int32 scalar."""
+    """The number of steps that have `lookahead - 1` successors in the ring, int32 scalar."""
     held = jnp.minimum(replay.added, replay.capacity)
     return jnp.maximum(held - (lookahead - 1) * environments, 0)
 

@@ -27,7 +27,7 @@ Where a process has ended, it goes on with rewards and values of 0.
 
 
 class SearchResult(NamedTuple):
-    """What a search found; a distribution of actions, as `Policy.act` gives it.
+    """The result of a search; a distribution of actions, as `Policy.act` gives it.
 
     Attributes:
         action: int32 `[...]`, the best of the actions that were visited most.

@@ -48,7 +48,7 @@ Augmentation: TypeAlias = Callable[[jax.Array, Key, Hyperparameters], jax.Array]
 
 
 Report: TypeAlias = Literal["last", "validation/accuracy", "validation/loss"]
-"""Which checkpoint a run reports: the last, or the best by a figure of the validation split."""
+"""The checkpoint that a run reports: the last, or the best by a figure of the validation split."""
 
 SELECTIONS: dict[Report, Selection | None] = {
     "last": None,
@@ -58,7 +58,7 @@ SELECTIONS: dict[Report, Selection | None] = {
 
 
 class Images(NamedTuple):
-    """What a classifier is trained and measured on.
+    """The images that a classifier is trained and measured on.
 
     Attributes:
         data: splits with columns `image` (uint8 `[examples, height, width, channels]`) and `label`
@@ -109,10 +109,10 @@ class ImageClassification(Config):
 
     @abstractmethod
     def images(self) -> Images:
-        """What it is trained and measured on."""
+        """The images that it is trained and measured on."""
 
     def augmentation(self) -> Augmentation | None:
-        """What changes each training image, with a key of its own; None leaves it as it is."""
+        """Augments each training image, with a key of its own; None leaves it as it is."""
         return None
 
     def make(self) -> Experiment:

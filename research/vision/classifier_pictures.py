@@ -223,7 +223,7 @@ def _is_kernel(path: Any) -> bool:
 def feature_maps(
     model: nn.Module, variables: Mapping[str, Any], image: jax.Array, label: str
 ) -> dict[str, Artifact]:
-    """What each submodule with an image for an output makes of one example, stage after stage.
+    """The output of each submodule that has an image for one, on one example, stage after stage.
 
     Args:
         model: called with `training=False`.

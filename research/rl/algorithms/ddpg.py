@@ -25,7 +25,7 @@ from research.rl.replay_buffer import Transition
 
 
 class DeterministicParams(NamedTuple):
-    """What is learned.
+    """All that learns, and the target networks.
 
     Attributes:
         actor: gives actions before tanh.

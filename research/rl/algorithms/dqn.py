@@ -76,7 +76,7 @@ class DQN(OffPolicy):
         return -(-first // self.steps_together) - 1
 
     def problems(self) -> list[str]:
-        """What does not go together, a message each."""
+        """Options that do not go together, a message each."""
         found = unfit(self.environment, continuous=False, image=self.channels > 0 or None)
         found += super().problems()
         if self.lookahead * self.environments > self.replay_size:

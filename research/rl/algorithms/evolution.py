@@ -152,7 +152,7 @@ def genetic_algorithm(parameters: int, candidates: int, elites: int, tournament:
 
 
 class Strategy(NamedTuple):
-    """Where the search stands.
+    """The state of evolution strategies.
 
     Attributes:
         centre: float32 `[parameters]`.

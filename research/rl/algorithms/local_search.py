@@ -73,7 +73,7 @@ def random_search(parameters: int, candidates: int) -> Search:
 
 
 class Climb(NamedTuple):
-    """Where a climber stands.
+    """The state of hill climbing.
 
     Attributes:
         point: float32 `[parameters]`.

@@ -77,7 +77,7 @@ class MuZero(Minibatches):
     ] = 0.1
 
     def problems(self) -> list[str]:
-        """Where the environment does not fit, or a rollout does not divide."""
+        """An environment that does not fit, or a rollout that does not divide."""
         return unfit(self.environment, continuous=False, image=False) + super().problems()
 
     def smoke(self) -> Self:

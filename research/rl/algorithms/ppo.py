@@ -126,7 +126,7 @@ def begin_ppo(
     key: Key,
     hyperparameters: Hyperparameters,
 ) -> ActorCriticState:
-    """What PPO starts from."""
+    """The state before the first update."""
     transformation = _transformation(hyperparameters)
     return begin_actor_critic(environment, config, learner, transformation, key, hyperparameters)
 

@@ -65,7 +65,7 @@ class PQN(HiddenLayers, Minibatches):
     ] = 0.2
 
     def problems(self) -> list[str]:
-        """Where the environment does not fit, or a rollout does not divide."""
+        """An environment that does not fit, or a rollout that does not divide."""
         image = self.channels > 0 or None
         return unfit(self.environment, continuous=False, image=image) + super().problems()
 

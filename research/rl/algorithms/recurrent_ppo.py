@@ -76,7 +76,7 @@ class RecurrentTower(nn.Module):
     dimensions: int = 1
 
     def setup(self) -> None:
-        """What lies before the GRU, the GRU, and what lies after it."""
+        """The encoder, the GRU, and the readout."""
         *before, features = self.units
         self.encoder = Tower(
             tuple(before), features, math.sqrt(2.0), self.channels, self.dimensions

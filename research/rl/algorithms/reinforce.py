@@ -58,7 +58,7 @@ class Reinforce(HiddenLayers, OnPolicy):
         return self.episodes // self.environments
 
     def problems(self) -> list[str]:
-        """Where the environment does not fit."""
+        """An environment that does not fit."""
         return unfit(self.environment, image=self.channels > 0 or None) + super().problems()
 
     def smoke(self) -> Self:

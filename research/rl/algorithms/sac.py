@@ -45,7 +45,7 @@ class SAC(ActorCritic):
 
 
 class SACParams(NamedTuple):
-    """What is learned.
+    """All that learns.
 
     Attributes:
         actor: gives mean and log deviation before tanh.

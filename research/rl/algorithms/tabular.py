@@ -110,7 +110,7 @@ class TabularState(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """How actions are chosen in a state.
+    """Action values and probabilities in a state.
 
     Attributes:
         value: float32 `[actions]`, with a bonus where exploration gives one.

@@ -12,13 +12,13 @@ from research.rl.environments.painting import BLUE, DARK, GREY, ORANGE, PAPER, e
 RED, ROSE, GOLD = [176, 58, 46], [226, 160, 148], [222, 178, 58]
 GREEN, SKY, PURPLE = [96, 150, 92], [130, 170, 205], [120, 40, 80]
 TRAIL = [205, 200, 188]
-"""What shows where something came from."""
+"""The colour of trails."""
 SECONDS = 0.1
 """Seconds that a step is shown for; games have none of their own."""
 
 
 class Layer(NamedTuple):
-    """How one channel is painted.
+    """The paint of one channel.
 
     Attributes:
         channel: its index.

@@ -65,7 +65,7 @@ class TimeStep(NamedTuple):
 
 
 class Renderer(NamedTuple):
-    """How an environment is drawn.
+    """Draws an environment.
 
     Attributes:
         draw: observations `[frames, *observation_shape]` -> uint8 `[frames, height, width]`,

@@ -34,12 +34,12 @@ class FiniteMDP(NamedTuple):
 
     @property
     def states(self) -> int:
-        """How many states there are."""
+        """The number of states."""
         return self.transition.shape[0]
 
     @property
     def actions(self) -> int:
-        """How many actions there are."""
+        """The number of actions."""
         return self.transition.shape[1]
 
 

@@ -21,7 +21,7 @@ from research.rl.environments.gymnax_adapter import adapt
 
 @struct.dataclass
 class FiniteState(environment.EnvState):
-    """Where the process is, and for how many steps it has gone on.
+    """The state of the process, and its steps so far.
 
     Attributes:
         position: int32 scalar, the index of a state.
@@ -55,12 +55,12 @@ class FiniteEnvironment(environment.Environment[FiniteState, FiniteParameters]):
 
     @property
     def name(self) -> str:
-        """What gymnax calls it."""
+        """Its name in gymnax."""
         return "Finite"
 
     @property
     def num_actions(self) -> int:
-        """How many actions there are, possible or not."""
+        """The number of actions, possible or not."""
         return self.mdp.actions
 
     @property

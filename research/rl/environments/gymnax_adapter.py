@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gymnax.environments.environment import Environment as GymnaxEnvironment
 
 PLOTTING = ("matplotlib.pyplot", "seaborn")
-"""What gymnax draws with. They take most of the two seconds that its import takes (seaborn brings
+"""Modules that gymnax draws with. They take most of the two seconds of its import (seaborn brings
 SciPy's statistics and pandas), and no run needs them."""
 
 

@@ -79,7 +79,7 @@ class Variant(NamedTuple):
 
     @property
     def kind(self) -> Kind:
-        """That of the environment itself, but for a limit of its own."""
+        """The kind of the environment itself, but for a limit of its own."""
         kind = GYMNAX[self.of]
         limit = self.parameters.get("max_steps_in_episode", kind.longest_episode)
         return kind._replace(longest_episode=limit)
@@ -238,7 +238,7 @@ def unfit(
 
 
 def _ill_wrapped(bare: str, wrappers: Mapping[str, int | float], known: bool) -> list[str]:
-    """Which wrappers do not fit an environment, a message each."""
+    """A message for each wrapper that does not fit an environment."""
     problems = []
     if wrappers and known:
         problems.append(f"a model is known of {bare} alone, and planning needs it: leave "

@@ -239,7 +239,7 @@ _LIMIT = zlib.crc32(b"time limit")
 
 
 class Wrapper(NamedTuple):
-    """What can follow an environment's name.
+    """A wrapper that can follow an environment's name.
 
     Attributes:
         wrap: (environment, value) -> environment.

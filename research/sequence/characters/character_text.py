@@ -14,7 +14,7 @@ from research.options.config import Config
 from research.options.ranges import COUNT, PATH
 
 Cut: TypeAlias = Literal["gaps", "published"]
-"""Where a text is cut into splits: with gaps as long as a window between them, or as published."""
+"""The splits of a text: with gaps as long as a window between them, or as published."""
 
 SHARES = {"train": 0.9, "validation": 0.05, "test": 0.05}
 

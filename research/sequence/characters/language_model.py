@@ -83,7 +83,7 @@ class LanguageModel(TextConfig):
 
     @property
     def headline(self) -> str:
-        """What others have figures of."""
+        """The figure that others report."""
         return "validation/loss"
 
 

@@ -21,7 +21,7 @@ GLIMPSE = 300
 
 
 class Writer(NamedTuple):
-    """How an experiment's state writes.
+    """Generation of texts by the state of an experiment.
 
     Attributes:
         vocabulary: of its characters.
@@ -64,7 +64,7 @@ def choose(logits: jax.Array, sampling: Sampling, key: Key) -> jax.Array:
 
 
 def _noise(key: Key, logits: jax.Array) -> jax.Array:
-    """What `_choose` draws by, of the shape of logits."""
+    """The noise of `_choose`, of the shape of logits."""
     return jax.random.gumbel(key, logits.shape, logits.dtype)
 
 
@@ -94,7 +94,7 @@ def _choose(logits: jax.Array, sampling: Sampling, noise: jax.Array) -> jax.Arra
 def write(
     writer: Writer, state: Any, prompt: np.ndarray, length: int, sampling: Sampling, key: Key
 ) -> Iterator[np.ndarray]:
-    """What follows a prompt, a few characters at a time; the same for the same key.
+    """The continuation of a prompt, a few characters at a time; the same for the same key.
 
     One compiled program writes `CHUNK` characters; a text depends neither on that nor on its
     length.

@@ -16,7 +16,7 @@ QUANTILES = (0.05, 0.95)
 
 
 class Forecast(NamedTuple):
-    """What follows some places of a window.
+    """The forecast from some places of a window.
 
     Attributes:
         mean: float32 `[batch, places, horizon]`.
@@ -63,7 +63,7 @@ class ForecastNet(nn.Module):
 
     @nn.compact
     def __call__(self, values: jax.Array, **dropping: Any) -> Forecast:
-        """What follows each place; `training` and `dropout_rate` are the body's."""
+        """The forecast from each place; `training` and `dropout_rate` are the body's."""
         features = self.body(values, **dropping)
         # Rows of one matrix: a kernel's gradient over two axes takes twice as long on CPU.
         rows, places = features.reshape(-1, features.shape[-1]), features.shape[:2]
@@ -95,7 +95,7 @@ class Naive(WindowNet):
         return self.clone(horizon=horizon)
 
     def __call__(self, values: jax.Array, **dropping: Any) -> Forecast:
-        """What follows the window."""
+        """The forecast from the window's end."""
         del dropping
         ahead = jnp.arange(self.horizon) % self.season - self.season
         return Forecast(values[:, None, ahead, 0])

@@ -78,7 +78,7 @@ class Forecasting(Config):
         return self.net
 
     def forecaster(self) -> nn.Module:
-        """What makes a `Forecast` from a window."""
+        """The net that makes a `Forecast` from a window."""
         horizon = 1 if self.one_by_one else self.horizon
         return self.sized_net().forecaster(horizon, self.interval)
 
@@ -149,7 +149,7 @@ def make_forecasting(
     )
 
     def ahead(variables: Variables, values: jax.Array) -> Forecast:
-        """What follows the window's end, leaves `[batch, horizon]`."""
+        """The forecast from the window's end, leaves `[batch, horizon]`."""
         if not config.one_by_one:
             return jax.tree.map(lambda leaf: leaf[:, -1], net.apply(variables, values))
 

@@ -21,7 +21,7 @@ from research.sequence.forecasts.forecasting import Feature, Forecasting, make_f
 from research.sequence.forecasts.stationarity import show_stationarity
 
 Cut: TypeAlias = Literal["published", "gaps"]
-"""Where the days are cut into splits: as in the book, or with gaps as long as an example."""
+"""The splits of the days: as in the book, or with gaps as long as an example."""
 
 DATASET = "cta_ridership"
 UNIT = 1e6
@@ -62,7 +62,7 @@ class RidershipForecasting(Forecasting):
 
     @property
     def headline(self) -> str:
-        """That of the book; the test years hold an epidemic."""
+        """The figure of the book; the test years hold an epidemic."""
         return "validation/mae"
 
     def smoke(self) -> Self:

@@ -127,7 +127,7 @@ class RidershipSarima(Config):
 
     @property
     def headline(self) -> str:
-        """That of the book; the test years hold an epidemic."""
+        """The figure of the book; the test years hold an epidemic."""
         return "validation/mae"
 
     @property

@@ -22,7 +22,7 @@ STEPS_PER_UNIT = 50
 NOISE_WIDTH = 0.1
 """Width of the uniform noise on each value."""
 NOISE_VARIANCE = NOISE_WIDTH**2 / 12
-"""What no forecast's mean squared error can fall below: the noise to come is unpredictable."""
+"""The least mean squared error of any forecast: the noise to come is unpredictable."""
 
 
 class Waves(NamedTuple):

@@ -1,4 +1,4 @@
-"""Whether a series keeps its mean and variance: rolling statistics, a unit root, a season."""
+"""Stationarity of a series: rolling mean and variance, tests for a unit root and a season."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def unit_root(values: np.ndarray) -> UnitRoot:
 
 
 class Season(NamedTuple):
-    """Whether a series comes again after so many steps.
+    """A season of a series, of so many steps.
 
     Attributes:
         length: steps.

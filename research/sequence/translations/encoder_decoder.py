@@ -15,7 +15,7 @@ from research.layers.recurrence import States
 from research.layers.recurrent import RecurrentLayers, init_recurrent, recurrent, recurrent_step
 
 AttentionName: TypeAlias = Literal["none", "additive", "multiplicative"]
-"""How the decoder reads the encoder's outputs: not at all; by its state before a token, as a part
+"""The decoder's attention to the encoder's outputs: none; by its state before a token, as a part
 of its input (Bahdanau); or by its state after one, on the way to the logits (Luong)."""
 
 

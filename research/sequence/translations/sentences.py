@@ -111,7 +111,7 @@ class SentenceTranslation(Translation):
 
     @property
     def headline(self) -> str:
-        """That of the book."""
+        """The figure of the book."""
         return "validation/accuracy"
 
     def problems(self) -> list[str]:

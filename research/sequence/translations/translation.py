@@ -37,7 +37,7 @@ class Translation(Config):
     gradient_norm: Annotated[float, "global norm that gradients are clipped to", POSITIVE] = 1.0
 
     def fitting(self, pairs: int) -> Fitting:
-        """How a net learns from so many pairs."""
+        """The fitting of a net to so many pairs."""
         steps = self.epochs * steps_per_epoch(pairs, self.batch_size)
         return Fitting(steps, "adam", "cosine", groups=self.groups)
 

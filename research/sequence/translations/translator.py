@@ -22,7 +22,7 @@ Net: TypeAlias = EncoderDecoder | TransformerTranslator
 
 
 class Method(NamedTuple):
-    """How texts are chosen.
+    """The method of decoding.
 
     Attributes:
         beam: texts that a search keeps; 1 for the likeliest token after each.
@@ -36,7 +36,7 @@ class Method(NamedTuple):
 
 
 class Translator(NamedTuple):
-    """How an experiment's state translates.
+    """Translation by the state of an experiment.
 
     Attributes:
         pair: the languages.
