@@ -264,19 +264,20 @@ def bind(experiment: Experiment, inputs: Inputs) -> Experiment:
     return experiment._replace(**functions, inputs={})
 
 
-def state_shapes(experiment: Experiment, inputs: Inputs = MappingProxyType({})) -> State:
+def state_shapes(experiment: Experiment, inputs: Inputs | None = None) -> State:
     """The shapes and dtypes of its state, a pytree of `jax.ShapeDtypeStruct`.
 
     Args:
         experiment: any.
-        inputs: what it is given, or shapes of it; where it is bound already, nothing.
+        inputs: shapes of what it is given; None for its own.
     """
 
     def init(key: Key, values: Hyperparameters, inputs: dict[str, State]) -> State:
         return bind(experiment, inputs).init(key, values)
 
     values = traced(experiment.hyperparameters)
-    return jax.eval_shape(init, keys.stream(0, "init"), values, dict(inputs))
+    given = dict(experiment.inputs if inputs is None else inputs)
+    return jax.eval_shape(init, keys.stream(0, "init"), values, given)
 
 
 def traced(values: Mapping[str, float]) -> dict[str, jax.Array]:

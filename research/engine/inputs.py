@@ -155,6 +155,11 @@ def origins_of(header: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {**initial, **header.get("inputs", {})}
 
 
+def words_of(header: Mapping[str, Any]) -> dict[str, str]:
+    """Field -> the words that named the other run, where its state's content now stands."""
+    return {name: origin["words"] for name, origin in header.get("inputs", {}).items()}
+
+
 def keep(run: Path, inputs: Mapping[str, Input]) -> None:
     """Keep copies in the run's directory, so that it can be made again without the others."""
     for name, one in inputs.items():

@@ -245,10 +245,9 @@ def trace_metrics(experiment: Experiment, feed: Feed, split: str) -> Metrics:
     from research.engine.experiment import bind, state_shapes
 
     key = jax.eval_shape(lambda: jax.random.key(0))
-    experiment = bind(experiment, experiment.inputs)
-    batch = next(iter(feed.evaluation(split)))
-    state = state_shapes(experiment)
-    found: Metrics = jax.eval_shape(experiment.evaluate, state, batch, key)
+    state, batch = state_shapes(experiment), next(iter(feed.evaluation(split)))
+    evaluate = bind(experiment, experiment.inputs).evaluate
+    found: Metrics = jax.eval_shape(evaluate, state, batch, key)
     return found
 
 

@@ -33,7 +33,7 @@ class Opened(NamedTuple):
     """What the engine needs of an experiment.
 
     Attributes:
-        experiment: its functions, given the states of other runs, and its facts.
+        experiment: its functions and facts; the states of other runs are in its `inputs`.
         program: the experiment with its feed, compiled as it is used.
         surroundings: environment, code and data, for the ledger.
     """
@@ -76,7 +76,6 @@ def open_experiment(
     from research.data.feed import open_feed
     from research.engine import compilation_cache
     from research.engine.environment import quiet_libraries
-    from research.engine.experiment import bind
     from research.engine.fingerprint import code_digest, fingerprint
     from research.engine.opening import Surroundings
     from research.engine.program import Program
@@ -95,7 +94,7 @@ def open_experiment(
             program = (make_program or Program)(experiment, feed)
         complete = False
         try:
-            yield Opened(bind(experiment, experiment.inputs), program, surroundings)
+            yield Opened(experiment, program, surroundings)
             complete = True
         finally:
             program.close(complete=complete)

@@ -191,6 +191,7 @@ def member_number(identity: Identity, member: int | None) -> int | None:
 
 def command_of(named: Named, identity: Identity, run: Path) -> str:
     """The command that makes a run again."""
+    from research.engine.inputs import words_of
     from research.engine.own_files import known_paths
 
     words = [*PROGRAM.split(), "run", identity.experiment, "--seed", str(identity.seed)]
@@ -199,8 +200,8 @@ def command_of(named: Named, identity: Identity, run: Path) -> str:
         words += ["--seeds", str(many.seeds), "--width", str(many.width)]
     if identity.patience:
         words += ["--patience", str(identity.patience)]
-    typed = {name: one["words"] for name, one in read_header(run)[0].get("inputs", {}).items()}
-    config = config_from(named, identity.config | known_paths(run, identity.config) | typed)
+    typed = known_paths(run, identity.config) | words_of(read_header(run)[0])
+    config = config_from(named, identity.config | typed)
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if value != getattr(named.config, field.name):

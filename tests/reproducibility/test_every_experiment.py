@@ -15,7 +15,7 @@ import pytest
 from research.data.tfds_split import TfdsSplit
 from research.engine import ledger, needs
 from research.engine.digests import Leaves, member_digests
-from research.engine.experiment import traced
+from research.engine.experiment import bind, traced
 from research.engine.leaves import Reader
 from research.engine.loop import Cadence
 from research.engine.population import Population, Seeded
@@ -23,6 +23,8 @@ from research.engine.program import Program
 from research.engine.record import Silence
 from research.engine.stored import read_state
 from research.engine.verify import verify
+from research.options.assembly import make_given
+from research.options.catalog import ROOT
 from research.options.config import floats, traced_floats
 from research.report.page import make_page
 from research.runs.reading import read_run
@@ -225,7 +227,8 @@ def test_floats_are_traced_and_no_part_of_the_program(subject: Subject) -> None:
     if not experiment.steps:
         return
     changed = {name: 0.9 * value + 1e-3 for name, value in traced_floats(subject.config).items()}
-    other = subject.named.make(dataclasses.replace(subject.config, **changed))
+    config = dataclasses.replace(subject.config, **changed)
+    other = make_given(subject.named, config, subject.inputs, ROOT)
     found = texts(program)
     assert found == texts(Program(other, program.feed))
     # LAPACK's results follow the CPU.
@@ -233,4 +236,5 @@ def test_floats_are_traced_and_no_part_of_the_program(subject: Subject) -> None:
 
 
 def test_no_key_is_used_twice(subject: Subject) -> None:
-    check_keys(subject.opened.experiment, subject.opened.program)
+    experiment = subject.opened.experiment
+    check_keys(bind(experiment, experiment.inputs), subject.opened.program)

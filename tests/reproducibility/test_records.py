@@ -12,7 +12,7 @@ import pytest
 from research.engine import ledger
 from research.engine.fingerprint import changed, code_digest
 from research.engine.identity import Identity, is_config_file_true, read_identity
-from research.engine.inputs import kept
+from research.engine.inputs import kept, words_of
 from research.engine.record import Silence
 from research.engine.verify import Judgement, verify
 from research.errors import Mistake
@@ -38,9 +38,11 @@ def test_a_record_is_whole_and_of_the_experiment_as_it_is_now(record: Path) -> N
     identity = read_identity(record)
     assert is_config_file_true(record, identity)
     named = load(resolve(identity.experiment, catalog()))
-    options = differing(named.name, identity.config)
+    typed = words_of(read_header(record)[0])
+    options = differing(named.name, identity.config | typed)
     assert options in rows_of(named.name), "the defaults have changed: record it again"
     fields = config_fields(named.config) | dict(options)
+    fields |= {name: identity.config[name] for name in typed}
     today = Identity(named.name, fields, identity.seed, population=identity.population)
     assert identity == today
     assert record == today.directory(ROOT / "records")

@@ -98,9 +98,12 @@ def _batch(ready: Opened) -> dict[str, Any]:
 def _update_cost(ready: Opened) -> Cost:
     import jax
 
+    from research.engine.experiment import bind
+
     key = jax.eval_shape(lambda: jax.random.key(0))
     state = ready.program.shapes.state
-    return cost_of(ready.experiment.update, state, _batch_shapes(ready), key)
+    update = bind(ready.experiment, ready.experiment.inputs).update
+    return cost_of(update, state, _batch_shapes(ready), key)
 
 
 def _print(report: Mapping[str, Any], file: TextIO) -> None:
