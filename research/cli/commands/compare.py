@@ -273,13 +273,8 @@ def print_comparison(
 ) -> None:
     """Print groups, figures, sentences and notes.
 
-    Args:
-        groups: what is compared.
-        chosen: by the metric that was asked for.
-        others: by the other metrics.
-        differing: field -> its value in each group.
-        notes: sentences.
-        file: where to.
+    `chosen` compares by the metric that was asked for, `others` by the other metrics; `differing`
+    maps a field to its value in each group.
     """
     console = make_console(file)
     console.print("Groups", style="bold")
