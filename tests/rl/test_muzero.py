@@ -116,7 +116,7 @@ def test_groups_learn_what_the_whole_does(played):
 
     def after(groups):
         steps = jax.jit(partial(learn, planner, replace(config, groups=groups)))
-        return steps(begun, split(examples, groups), jax.random.key(3))[0]
+        return steps(begun, split(examples, groups), jax.random.key(3))[0].params
 
     one, two = after(1), after(2)
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5), one, two)

@@ -279,8 +279,8 @@ def test_groups_of_a_minibatch_learn_what_the_whole_does(clock):
         state = experiment.init(stream(0, "init"), VALUES)
         examples = split(Examples(*map(jnp.asarray, columns)), groups)
         examples = examples._replace(advantage=advantage(examples))
-        params, _, seen = jax.jit(partial(learn, network, config))(state, examples, stream(0, "x"))
-        return ravel_pytree(params)[0], read(seen)
+        trained, metrics = jax.jit(partial(learn, network, config))(state, examples, stream(0, "x"))
+        return ravel_pytree(trained.params)[0], read(metrics)
 
     whole, seen = after(1)
     parts, also = after(4)
