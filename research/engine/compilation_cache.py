@@ -30,7 +30,10 @@ from research.places import at_home, cache_directory
 MOST_BYTES = 512 * 2**20
 """All entries together; the ones that were not used for longest make room."""
 LEAST_SECONDS = 0.05
-"""What compiles faster than this is not kept: single operations, of which there are thousands."""
+"""What compiles faster than this is not kept: single operations, of which there are thousands.
+
+Where the environment variable of JAX's own setting is set, it decides.
+"""
 _SUFFIX = ".program"
 _DIGEST_BYTES = 32
 
@@ -82,12 +85,13 @@ def enable(tell: Callable[[str], None]) -> None:
             jax.config.update("jax_enable_compilation_cache", False)
             return
         jax_cache.get_file_cache = lambda path: (Entries(Path(path) / kind(fingerprint())), path)
-        settings = {
+        settings: dict[str, str | float] = {
             "jax_compilation_cache_dir": str(above),
-            "jax_persistent_cache_min_compile_time_secs": LEAST_SECONDS,
             # Files of XLA's own would be neither bounded nor checked, and their path is in the key.
             "jax_persistent_cache_enable_xla_caches": "",
         }
+        if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
+            settings["jax_persistent_cache_min_compile_time_secs"] = LEAST_SECONDS
         for name, value in settings.items():
             jax.config.update(name, value)
         jax_cache.reset_cache()

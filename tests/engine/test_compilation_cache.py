@@ -149,7 +149,6 @@ from research.engine import compilation_cache
 told, hits = [], []
 jax.monitoring.register_event_listener(
     lambda event, **_: hits.append(event) if event.endswith("/cache_hits") else None)
-compilation_cache.LEAST_SECONDS = 0.0
 compilation_cache.enable(told.append)
 @jax.jit
 def compute(x):
@@ -162,6 +161,7 @@ print(json.dumps({"told": told, "hits": len(hits), "bits": bits}))
 def probe(tmp_path: Path, **variables: str) -> dict[str, Any]:
     kept = {n: v for n, v in os.environ.items() if n != "JAX_COMPILATION_CACHE_DIR"}
     ours = {"ENCORE_CACHE_DIR": str(tmp_path), "JAX_PLATFORMS": "cpu"}
+    ours["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROBE],
         cwd=ROOT,

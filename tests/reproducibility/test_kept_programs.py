@@ -13,7 +13,11 @@ from tests.reproducibility.launches import finish, start
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of compiled programs, for processes that are started here."""
+    """An empty cache for processes that are started here, of programs of any compile time.
+
+    How long a program took must not decide what a test finds.
+    """
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "kept"))
     return tmp_path / "kept"
 
