@@ -51,13 +51,15 @@ class Confusion(NamedTuple):
 
     Attributes:
         title: what it is.
-        counts: int `[classes, classes]`: true class, predicted class.
+        counts: int `[classes, classes]`: true class, predicted class; or the name of the sums of a
+            final split that hold them, `test/confusion`, which the page reads where the run has
+            recorded them.
         classes: their names.
         note: a sentence under the title, or "".
     """
 
     title: str
-    counts: np.ndarray
+    counts: np.ndarray | str
     classes: tuple[str, ...]
     note: str = ""
 

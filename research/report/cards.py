@@ -111,11 +111,10 @@ def _images(artifact: Images, salt: str) -> dict[str, Any]:
 
 def _confusion(artifact: Confusion, salt: str) -> dict[str, Any]:
     del salt
-    shares = pictures.shades(artifact.counts.tolist())
+    table = np.asarray(artifact.counts).tolist()
+    shares = pictures.shades(table)
     rows = []
-    for number, (name, counts) in enumerate(
-        zip(artifact.classes, artifact.counts.tolist(), strict=True)
-    ):
+    for number, (name, counts) in enumerate(zip(artifact.classes, table, strict=True)):
         cells = [
             Cell(int(count), shares[number][place], place == number)
             for place, count in enumerate(counts)

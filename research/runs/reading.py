@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from research.engine import artifacts, ledger, record
-from research.engine.artifacts import Artifact, Passages
+from research.engine.artifacts import Artifact, Confusion, Passages
 from research.engine.directory import CONFIG_FILE, LEDGER_FILE, METRICS_FILE, RESULT_FILE
 from research.engine.fingerprint import combined
 from research.errors import Damaged, Mistake
@@ -49,7 +49,7 @@ def read_run(directory: Path) -> Run:
     reports, changed = read_reports(opened, directory)
     if changed:
         notes.append(f"{METRICS_FILE} was changed: the curves are those of the ledger")
-    found, problems = read_artifacts(directory)
+    found, problems = read_artifacts(directory, end)
     run = make_run(directory, header, end, reports, problem)
     return _with_curves(run, reports)._replace(
         made_by=provenance_of([header, *opened.of_kind("segment")]),
@@ -85,12 +85,36 @@ def read_reports(opened: ledger.Ledger, directory: Path) -> tuple[Reports, bool]
     return dict(sorted({**vouched, **later}.items())), changed
 
 
-def read_artifacts(directory: Path) -> tuple[dict[str, Artifact | Frames], list[str]]:
-    """What a run has to show, by name, its glimpses first; and what cannot be read of it."""
+def read_artifacts(
+    directory: Path, end: Mapping[str, Any]
+) -> tuple[dict[str, Artifact | Frames], list[str]]:
+    """What a run has to show, by name, its glimpses first; and what cannot be read of it.
+
+    Args:
+        directory: of the run.
+        end: the last word of its ledger, which holds what is counted over a split.
+    """
     found, problems = artifacts.read(directory / artifacts.DIRECTORY)
     glimpses, unread = record.read_glimpses(directory)
     course = {"glimpses": _course(glimpses)} if glimpses else {}
+    # Artifacts are of a population's first member.
+    sums = (end.get("members") or [end])[0].get("sums", {}) if "shown" in end else {}
+    for name, artifact in [*found.items()]:
+        if isinstance(artifact, Confusion) and isinstance(artifact.counts, str):
+            if artifact.counts in sums:
+                found[name] = _with_counts(artifact, artifact.counts, sums[artifact.counts])
+            else:
+                problems.append(f"{found.pop(name).title}: the ledger has no {artifact.counts}")
     return {**course, **found}, unread + problems
+
+
+def _with_counts(table: Confusion, name: str, recorded: Sequence[Sequence[float]]) -> Confusion:
+    """The table with what was recorded, and how much that is."""
+    counts = np.array(recorded).astype(int)
+    total, right = int(counts.sum()), int(np.trace(counts))
+    split = name.partition("/")[0]
+    words = f"All {total:,} examples of the {split} split; {total - right:,} are mistakes."
+    return table._replace(counts=counts, note=table.note or words)
 
 
 def _course(glimpses: Mapping[int, str | Artifact]) -> Passages | Frames:

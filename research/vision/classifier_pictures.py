@@ -50,13 +50,13 @@ class Survey(NamedTuple):
     """The predictions of a classifier on a split.
 
     Attributes:
-        counts: int64 `[classes, classes]`: true class, predicted class.
-        whole: whether these are all examples of the split.
+        examples: how many there are.
+        whole: whether these are all of the split.
         first: the examples of the first batch.
         worst: the mistakes to whose true class the least probability was given, worst first.
     """
 
-    counts: np.ndarray
+    examples: int
     whole: bool
     first: Predictions
     worst: Predictions
@@ -76,10 +76,10 @@ def survey(
         keep: how many mistakes are kept.
         surveyed: no batch is begun after so many examples.
     """
-    counts, first, worst = None, None, None
-    whole = True
+    first, worst = None, None
+    examples, whole = 0, True
     for batch in batches:
-        if counts is not None and counts.sum() >= surveyed:
+        if examples >= surveyed:
             whole = False
             break
         real = np.asarray(batch["weight"]) > 0
@@ -88,19 +88,16 @@ def survey(
             np.asarray(batch["label"]),
             np.asarray(probabilities(batch["image"])),
         ).take(real)
-        if counts is None:
-            classes = chosen.probability.shape[1]
-            counts = np.zeros((classes, classes), np.int64)
-        np.add.at(counts, (chosen.label, chosen.predicted), 1)
+        examples += len(chosen.label)
         first = chosen if first is None else first
         mistakes = chosen.take(chosen.predicted != chosen.label)
         if worst is not None:
             mistakes = Predictions(*map(np.concatenate, zip(worst, mistakes, strict=True)))
         given = mistakes.probability[np.arange(len(mistakes.label)), mistakes.label]
         worst = mistakes.take(np.argsort(given, kind="stable")[:keep])
-    if counts is None or first is None or worst is None or not len(first.label):
+    if first is None or worst is None or not len(first.label):
         return None
-    return Survey(counts, whole, first, worst)
+    return Survey(examples, whole, first, worst)
 
 
 def make_pictures(
@@ -136,21 +133,15 @@ def make_pictures(
         order = np.asarray(jax.random.permutation(key, len(found.first.label)))
         drawn = found.first.take(order[:EXAMPLES])
         example = drawn.take(slice(0, 1))
-        total = int(found.counts.sum())
-        wrong = total - int(np.trace(found.counts))
         made["examples"] = show(f"Examples of the {split} split", drawn, classes, white)
         if len(found.worst.label):
-            some = len(found.worst.label)
-            note = f"All {wrong:,} mistakes among {total:,} examples, the worst first."
-            if some < wrong:
-                note = (
-                    f"The {some} of {wrong:,} mistakes among {total:,} examples whose true class "
-                    "was given the least probability."
-                )
+            number = "all" if found.whole else "the first"
+            note = (
+                f"Of {number} {found.examples:,} examples; the less probability the true class was "
+                "given, the worse."
+            )
             made["mistakes"] = show("The worst mistakes", found.worst, classes, white, note)
-        number = "All" if found.whole else "The first"
-        note = f"{number} {total:,} examples of the {split} split; {wrong:,} are mistakes."
-        made["confusion"] = Confusion("Confusion matrix", found.counts, tuple(classes), note)
+        made["confusion"] = Confusion("Confusion matrix", f"{split}/confusion", tuple(classes))
     image = None if example is None else scaled(jnp.asarray(example.image))
     filters = first_filters(variables["params"], None if image is None else tuple(image.shape[1:]))
     if filters is not None:

@@ -12,6 +12,8 @@ from PIL import Image
 from research.cli.main import main
 from research.data.tfds_split import TfdsSplit
 from research.errors import Exit
+from research.report.page import make_page
+from research.runs.reading import read_run
 from tests.cli.test_run_commands import call
 
 TRAINED = ("vision/digits_cnn", "sequence/reber_gru", "sequence/naive_ten_steps")
@@ -49,6 +51,22 @@ def test_over_the_whole_test_split_its_accuracy_is_the_recorded_one(predict, run
     assert all(sum(one["probabilities"].values()) == pytest.approx(1, abs=1e-5) for one in made)
     few, _ = predict(name.split("/")[1])
     assert [one["class"] for one in few["predictions"]] == [one["class"] for one in made[:8]]
+
+
+def test_the_confusion_matrix_of_the_page_is_a_count_of_the_predictions(predict, runs):
+    told, _ = predict("digits_cnn", "--count", "100000")
+    classes = [str(digit) for digit in range(10)]
+    pairs = [(one["label"], one["class"]) for one in told["predictions"]]
+    counted = [[pairs.count((true, taken)) for taken in classes] for true in classes]
+    (run,) = Path(runs).glob("vision/digits_cnn/*")
+    (section,) = make_page([read_run(run)], {}).sections
+    (card,) = (card for card in section.cards if card.kind == "confusion")
+    assert [name for name, _, _ in card.content["rows"]] == classes
+    assert [[cell.examples for cell in row] for _, row, _ in card.content["rows"]] == counted
+    wrong = sum(true != taken for true, taken in pairs)
+    assert card.note == f"All {len(pairs)} examples of the test split; {wrong} are mistakes."
+    # The control: the smoke run is no perfect one, so that rows and columns are told apart.
+    assert counted != [list(column) for column in zip(*counted, strict=True)]
 
 
 def test_a_digit_saved_as_a_picture_is_predicted_as_the_digit(predict, tmp_path):

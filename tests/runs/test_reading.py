@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from research.engine.artifacts import Histogram, write
+from research.engine.artifacts import Confusion, Histogram, write
 from research.errors import Damaged, Mistake
 from research.options.catalog import ROOT
 from research.runs.reading import read_run
@@ -159,3 +159,24 @@ def test_damaged_artifacts_make_a_poorer_report(make, tmp_path):
     (directory / "artifacts" / "one.npz").write_bytes(b"PK")
     run = read_run(directory)
     assert list(run.artifacts) == ["two"] and "one.npz" in run.notes[0]
+
+
+def test_a_table_has_the_counts_of_the_first_member_or_is_left_out(make, tmp_path):
+    first, second = [[3.0, 1.0], [0.0, 2.0]], [[0.0, 4.0], [1.0, 1.0]]
+    directory = population(make, tmp_path)
+    table = Confusion("Table", "test/confusion", ("a", "b"))
+    write(directory / "artifacts", {"table": table, "worded": table._replace(note="own words")})
+    run = read_run(directory)
+    assert not run.artifacts and run.notes == ("Table: the ledger has no test/confusion",) * 2
+
+    members = [
+        {"seed": 3 + at, "digest": "e" * 64, "metrics": {}, "sums": {"test/confusion": counts}}
+        for at, counts in enumerate((first, second))
+    ]
+    directory = population(make, tmp_path / "counted", config={}, members=members)
+    write(directory / "artifacts", {"table": table, "worded": table._replace(note="own words")})
+    run = read_run(directory)
+    found = run.artifacts["table"]
+    assert found.counts.dtype == int and found.counts.tolist() == first
+    assert found.note == "All 6 examples of the test split; 1 are mistakes."
+    assert run.artifacts["worded"].note == "own words" and run.notes == ()
