@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from research.cli.commands.report import keep_report
 from research.cli.display import Display
@@ -21,7 +21,7 @@ from research.cli.tensorboard import with_events
 from research.engine.interrupts import SIGNALS, answered
 from research.errors import Exit, Stopped
 from research.options.assembly import named_of, open_run
-from research.options.catalog import ROOT, Named
+from research.options.catalog import ROOT
 from research.options.command import Context, Outcome
 from research.options.pace import Pace, slicing
 
@@ -29,6 +29,22 @@ if TYPE_CHECKING:
     from research.engine.identity import Identity
     from research.engine.inputs import Input
     from research.engine.processes import Channel
+
+
+class Launch(NamedTuple):
+    """A run to be started or continued.
+
+    Attributes:
+        identity: what run it is.
+        directory: where it lies, or will lie.
+        inputs: name -> state of another run that it is given.
+        files: field of the config -> path of the file of one's own that it stands for.
+    """
+
+    identity: Identity
+    directory: Path
+    inputs: Mapping[str, Input]
+    files: Mapping[str, str]
 
 
 def settle(pace: Pace) -> Channel | None:
@@ -53,27 +69,19 @@ def settle(pace: Pace) -> Channel | None:
 
 
 def launch_run(
-    named: Named,
-    identity: Identity,
-    directory: Path,
+    run: Launch,
     pace: Pace,
     context: Context,
     channel: Channel | None,
-    inputs: Mapping[str, Input],
-    files: Mapping[str, str],
     before: Callable[[Display], None],
 ) -> dict[str, Any]:
     """Start or continue a run where a person sees it, and leave its report: its result.
 
     Args:
-        named: the experiment.
-        identity: what run of it.
-        directory: where it lies, or will lie.
+        run: which.
         pace: how far to go, and how often to stop on the way.
         context: of the command.
         channel: to the other processes of the run.
-        inputs: name -> state of another run that it is given.
-        files: field of the config -> path of the file of one's own that it stands for.
         before: is given the display once the experiment is open, before anything is written.
 
     Raises:
@@ -81,16 +89,17 @@ def launch_run(
     """
     from research.engine.run import launch
 
+    named = named_of(run.identity, context.root)
     with (
         Display(sys.stderr, context.human) as display,
         with_events(display, wanted=pace.tensorboard) as observer,
         open_run(
             named,
-            identity,
+            run.identity,
             pace.data,
             context.root,
-            files=files,
-            inputs=inputs,
+            files=run.files,
+            inputs=run.inputs,
             devices=pace.devices or 1,
             channel=channel,
             tell=display.note,
@@ -101,27 +110,20 @@ def launch_run(
         before(display)
         result = launch(
             ready.program,
-            identity,
-            directory,
+            run.identity,
+            run.directory,
             ready.surroundings,
             slicing(pace, ready.experiment),
             observer,
-            inputs=inputs,
-            files=files,
+            inputs=run.inputs,
+            files=run.files,
         )
         if not pace.no_report:
             keep_report(result, display, context.root)
     return result
 
 
-def follow_run(
-    identity: Identity,
-    files: Mapping[str, str],
-    inputs: Mapping[str, Input],
-    options: Pace,
-    context: Context,
-    channel: Channel,
-) -> Outcome:
+def follow_run(run: Launch, pace: Pace, context: Context, channel: Channel) -> Outcome:
     """Compute what the first process says, until the run is done or stopped; ends as it does.
 
     A signal to all processes, as Ctrl-C or a cluster sends it, is answered by the first alone: it
@@ -131,9 +133,15 @@ def follow_run(
 
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    named = named_of(identity, context.root)
+    named = named_of(run.identity, context.root)
     with open_run(
-        named, identity, options.data, context.root, files=files, inputs=inputs, channel=channel
+        named,
+        run.identity,
+        pace.data,
+        context.root,
+        files=run.files,
+        inputs=run.inputs,
+        channel=channel,
     ) as ready:
         complete = follow(ready.program, channel)
     return Outcome({}, Exit.DONE if complete else Exit.STOPPED)

@@ -162,9 +162,10 @@ class Experiment(NamedTuple):
         needs: what `make` reads of the data and whoever uses a state needs again; kept by the run.
             `Config.make_to_use` then makes the experiment without opening the data: to use a state
             of it, not to train one.
-        inputs: name -> state of another run, which the engine fills in. Where there are any, each
+        inputs: name -> state of another run, filled in after `make_with`. Where there are any, each
             of `GIVEN` and `Glimpse.make` takes them as its last argument: in a compiled program
-            they are arguments, one copy for all members of a population.
+            they are arguments, one copy for all members of a population. Each of `offers` is then
+            made by a function: (inputs) -> what is offered.
     """
 
     init: Callable[[Key, Hyperparameters], State]

@@ -62,7 +62,8 @@ class Source(NamedTuple):
     Attributes:
         run: its name.
         config: of the experiment.
-        experiment: with what it offers; the state itself comes later, as an argument.
+        experiment: with what it offers; the state itself comes later, as an argument. Of one that
+            is itself given states, an offer is still a function of them.
     """
 
     run: str
@@ -151,7 +152,8 @@ def told(inputs: Mapping[str, Input]) -> dict[str, Any]:
 
 def origins_of(header: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Name -> where it is from, of all inputs of a run; of an old one's parameters, nothing."""
-    initial = {INITIAL: header.get("origin", {})} if header.get("initial") else {}
+    digest = header.get("initial")
+    initial = {INITIAL: {**header.get("origin", {}), "digest": digest}} if digest else {}
     return {**initial, **header.get("inputs", {})}
 
 
@@ -221,7 +223,7 @@ def kept(
             wanted = needs.read(source, origin)
         except Damaged as damage:
             raise Damaged(f"{damage}{_remedy(origin)}") from None
-        if one.digest != (header[INITIAL] if name == INITIAL else origin["digest"]):
+        if one.digest != origin["digest"]:
             what = "the parameters that the run started from" if name == INITIAL else "its input"
             raise Damaged(f"{source} does not hold {what}{_remedy(origin)}")
         found[name] = Input(one.leaves, one.digest, origin, wanted)
@@ -238,7 +240,10 @@ def _remedy(origin: Mapping[str, Any]) -> str:
 
 
 def launched_before(
-    identity: Identity, runs_dir: Path, asked: Mapping[str, Mapping[str, Any]]
+    identity: Identity,
+    runs_dir: Path,
+    asked: Mapping[str, Mapping[str, Any]],
+    digests: Mapping[str, str],
 ) -> tuple[Path, dict[str, Any]] | None:
     """The run that the same command began, and its header.
 
@@ -249,6 +254,7 @@ def launched_before(
         identity: of the new run, without its inputs.
         runs_dir: where runs are kept.
         asked: name -> `run`, `checkpoint` and, of a population, `member` of each input.
+        digests: name -> how the digest of each begins; "" for any.
     """
     end = identity.directory(runs_dir).name.removeprefix(identity.config_digest)
     for path in sorted((runs_dir / identity.experiment).glob(f"*{end}/{LEDGER_FILE}")):
@@ -256,6 +262,8 @@ def launched_before(
         header = lines[0].content if lines else {}
         origins = origins_of(header)
         if {n: {k: o.get(k) for k in asked.get(n, ())} for n, o in origins.items()} != asked:
+            continue
+        if not all(o["digest"].startswith(digests[name]) for name, o in origins.items()):
             continue
         then = from_fields(header)
         typed = {name: identity.config[name] for name in asked if name != INITIAL}

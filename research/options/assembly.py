@@ -109,7 +109,7 @@ def make_given(
     root: Path,
     needs: Needs | None = None,
 ) -> Experiment:
-    """An experiment, its `inputs` being the states of the runs that it names.
+    """An experiment, its `inputs` being the states of the runs that it names, for its offers too.
 
     Args:
         named: the experiment.
@@ -138,7 +138,10 @@ def make_given(
                 f"{flag(name)}: {sources[name].run} learned from {' and '.join(sorted(theirs))}, "
                 f"and this experiment has {' and '.join(sorted(ours))}"
             )
-    return experiment._replace(inputs=states)
+    if not states:
+        return experiment
+    offers = {name: make(states) for name, make in experiment.offers.items()}
+    return experiment._replace(inputs=states, offers=offers)
 
 
 def source_of(origin: Mapping[str, Any], needs: Needs | None, root: Path) -> tuple[Source, State]:

@@ -124,32 +124,32 @@ def parse(command: Command, tokens: Sequence[str]) -> tuple[list[str], Any]:
     foreign = command.arguments[0].foreign if command.arguments else None
     if read.mistakes and foreign:
         read = scan(tokens, own, foreign(read))
-    options, messages = own_options(command, read)
-    mistakes = read.mistakes + messages + wrong_count(command, read)
-    refuse(command.name, mistakes, help_hint(command))
+    options, messages = own_options(command.options, read)
+    mistakes = read.mistakes + messages + wrong_count(command.arguments, read)
+    refuse(command.name, mistakes, help_hint(command.name))
     return read.arguments, options
 
 
-def own_options(command: Command, read: Scan) -> tuple[Any, list[str]]:
-    """The command's own options, and what their `validate` says of those that could be read."""
-    names = {option.field for option in options_of(command.options)}
-    options = command.options(**{k: v for k, v in read.values.items() if k in names})
+def own_options(kind: type, read: Scan) -> tuple[Any, list[str]]:
+    """A command's own options, of that kind, and what they say of those that could be read."""
+    names = {option.field for option in options_of(kind)}
+    options = kind(**{k: v for k, v in read.values.items() if k in names})
     messages = options.validate() if hasattr(options, "validate") else []
     named = re.compile(r"--([\w-]+)")
     return options, [line for line in messages if not read.wrong & set(named.findall(line))]
 
 
-def wrong_count(command: Command, read: Scan) -> list[str]:
+def wrong_count(arguments: Sequence[Argument], read: Scan) -> list[str]:
     """Messages about arguments that are missing or too many."""
-    missing = [argument for argument in command.arguments if argument.required]
+    missing = [argument for argument in arguments if argument.required]
     found = len(read.arguments)
     messages = []
     if not read.unsure:
         messages += [
             f"{argument.name} is missing ({argument.help})" for argument in missing[found:]
         ]
-    many = bool(command.arguments) and command.arguments[-1].many
-    extra = [] if many else read.arguments[len(command.arguments) :]
+    many = bool(arguments) and arguments[-1].many
+    extra = [] if many else read.arguments[len(arguments) :]
     messages += [
         f"{word}: unexpected word (lists are written with commas and no spaces: 32,64)"
         if re.match(r"-?[\d.,]", word)
@@ -159,9 +159,9 @@ def wrong_count(command: Command, read: Scan) -> list[str]:
     return messages
 
 
-def help_hint(command: Command, name: str = "") -> str:
+def help_hint(command: str, name: str = "") -> str:
     """Where a person finds what is right."""
-    words = " ".join(word for word in ("python launch.py", command.name, name) if word)
+    words = " ".join(word for word in ("python launch.py", command, name) if word)
     return f"See: {words} --help"
 
 

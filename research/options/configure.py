@@ -10,7 +10,7 @@ from typing import Any
 
 from research.errors import Mistake
 from research.options.catalog import Entry, Named, catalog, load, resolve
-from research.options.command import Argument, Command, Context, Section, help_hint, own_options
+from research.options.command import Argument, Context, Section, help_hint, own_options
 from research.options.config import fields_of, neutral_values, problems_of
 from research.options.convert import is_bool, optional
 from research.options.options import Option, Scan, clashes, options_of, refuse, scan
@@ -54,17 +54,25 @@ def find_name(
 
 
 def read_name(
-    command: Command,
+    command: str,
+    kind: type,
     tokens: Sequence[str],
     context: Context,
     skip: Callable[[str], bool] | None = None,
 ) -> tuple[Named, list[str]]:
     """The experiment that a command line names, and the other words of it.
 
+    Args:
+        command: its name.
+        kind: of its own options.
+        tokens: its command line.
+        context: where the experiments lie.
+        skip: as `find_name` has it.
+
     Raises:
         Mistake: it names none, with all that is wrong with the command's own options.
     """
-    own = options_of(command.options)
+    own = options_of(kind)
     entries = catalog(context.root)
     at = find_name(tokens, own, entries, skip)
     rest = [token for position, token in enumerate(tokens) if position != at]
@@ -76,21 +84,21 @@ def read_name(
         # Which fields there are is not known without the experiment; the command's own are.
         found = scan(rest, own)
         known = [message for message in found.mistakes if "no such option" not in message]
-        known += own_options(command, found)[1]
-        refuse(command.name, [str(mistake), *known], help_hint(command))
+        known += own_options(kind, found)[1]
+        refuse(command, [str(mistake), *known], help_hint(command))
         raise
     return load(entry), rest
 
 
 def name_section(
-    command: Command,
+    kind: type,
     title: str,
     tokens: Sequence[str],
     context: Context,
     skip: Callable[[str], bool] | None = None,
 ) -> Section | None:
-    """The options of the experiment named, for help; `title` has a `{}` for its name."""
-    entries, own = catalog(context.root), options_of(command.options)
+    """The options of the experiment named, beside those of a kind; `title` has `{}` for it."""
+    entries, own = catalog(context.root), options_of(kind)
     at = find_name(tokens, own, entries, skip)
     if at is None:
         return None

@@ -24,7 +24,7 @@ class Most(NamedTuple):
 class RunOf(NamedTuple):
     """In the annotation of a word: it names another run, whose state the experiment is given.
 
-    What may stand there, `research.cli.inputs` says; "" is no run.
+    What may stand there, `research.runs.other_runs` says; "" is no run.
 
     Attributes:
         experiment: what it must be a run of; "" for any.

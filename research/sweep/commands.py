@@ -12,7 +12,6 @@ from research.engine.directory import RESULT_FILE, hold
 from research.engine.durable import write_file
 from research.engine.interrupts import stop_on_signals
 from research.errors import Exit, Mistake, Stopped
-from research.options.catalog import Named
 from research.options.command import Argument, Command, Context, Outcome, Section
 from research.options.configure import NAME, name_section
 from research.options.pace import Pace, slicing
@@ -23,10 +22,12 @@ from research.sweep.launchers import (
     Launcher,
     LocalLauncher,
     Resources,
+    extra_of,
+    minutes_of,
     require_submitit,
 )
 from research.sweep.plan import Plan
-from research.sweep.request import PACE, Request, SweepOptions, extra_of, minutes_of, read
+from research.sweep.request import PACE, Request, SweepOptions, read
 from research.sweep.results import Progress, print_report, spell_ended
 from research.sweep.search import Guided, Listed, Search, best_of, counts, ranked
 from research.sweep.space import Point, is_axis, spell_space
@@ -54,22 +55,14 @@ def sweep(tokens: Sequence[str], context: Context) -> Outcome:
     """
     plan.use_cpu()
 
-    def check(named: Named, config: Any, options: SweepOptions) -> list[str]:
-        try:
-            found = plan.measures_of(named, config, context.root)
-        except Mistake as mistake:
-            return [str(mistake)]
-        wrong = plan.metric_mistake(options.objective, found)
-        return [wrong] if wrong else []
-
-    request = read(COMMAND, tokens, context, check)
+    request = read(COMMAND.name, tokens, context, _metric_mistakes)
     options = request.options
     if options.method == "optimize":
         require_optuna()
     if options.slurm:
         require_submitit(options.slurm_cluster)
     _check_pace(request)
-    aim = _aim(request, context)
+    aim = _aim(request)
     planned = _plan(request, aim)
     directory = planned.directory(Path(options.runs_dir))
     directory.mkdir(parents=True, exist_ok=True)
@@ -161,10 +154,20 @@ def _check_pace(request: Request) -> None:
     """
     pace = Pace(**{name: getattr(request.options, name) for name in PACE})
     if pace.evaluate_every is not None:
-        slicing(pace, request.named.make(request.config(request.example)))
+        slicing(pace, request.make(request.config(request.example)))
 
 
-def _aim(request: Request, context: Context) -> Aim:
+def _metric_mistakes(request: Request, config: Any) -> list[str]:
+    """What is wrong with the metric that was named, if anything is."""
+    try:
+        found = plan.measures_of(request.named, config, request.inputs, request.root)
+    except Mistake as mistake:
+        return [str(mistake)]
+    wrong = plan.metric_mistake(request.options.objective, found)
+    return [wrong] if wrong else []
+
+
+def _aim(request: Request) -> Aim:
     """What trials are ranked by: what was named, else the best that the experiment reports.
 
     Raises:
@@ -174,7 +177,7 @@ def _aim(request: Request, context: Context) -> Aim:
     metric = options.objective
     if not metric:
         first = request.config(request.example)
-        found = plan.measures_of(request.named, first, context.root)
+        found = plan.measures_of(request.named, first, request.inputs, request.root)
         metric = plan.default_metric(list(found.names), found.selected, found.headline)
         if not metric:
             raise Mistake(
@@ -185,15 +188,10 @@ def _aim(request: Request, context: Context) -> Aim:
 
 
 def _plan(request: Request, aim: Aim) -> Plan:
-    from research.options.config import config_fields
-
     options = request.options
     guided = options.method == "optimize"
-    fixed = {
-        name: value
-        for name, value in config_fields(request.base).items()
-        if name not in request.space
-    }
+    shared = request.identity(request.base).config
+    fixed = {name: value for name, value in shared.items() if name not in request.space}
     return Plan(
         request.named.name,
         options.method,
@@ -242,8 +240,9 @@ def _search(
 ) -> Search:
     def make(number: int, point: Point) -> Trial:
         config = request.config(point)
-        steps = _steps(request.named, config) if study is not None else 0
-        return Trial(number, point, jobs_of(recipe, number, point, config), steps)
+        steps = _steps(request, config) if study is not None else 0
+        own = request.identity(config)
+        return Trial(number, point, jobs_of(recipe, number, point, own), steps)
 
     options = request.options
     if study is None:
@@ -261,10 +260,10 @@ def _search(
     )
 
 
-def _steps(named: Named, config: Any) -> int:
+def _steps(request: Request, config: Any) -> int:
     """How many steps a run has; 0 where the experiment cannot be made: its run will say why."""
     try:
-        return int(named.make(config).steps)
+        return int(request.make(config).steps)
     except Exception:
         return 0
 
@@ -323,7 +322,7 @@ def _report(
 def more(tokens: Sequence[str], context: Context) -> Section | None:
     """The fields of the experiment named, for help."""
     title = "What can vary in {}, or be fixed as an option"
-    return name_section(COMMAND, title, tokens, context, is_axis)
+    return name_section(SweepOptions, title, tokens, context, is_axis)
 
 
 COMMAND = Command(

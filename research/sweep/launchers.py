@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -113,6 +114,23 @@ def slot_environment(environment: Mapping[str, str], slot: int) -> dict[str, str
 
 
 SUBMITTED = "jobs.jsonl"
+
+
+def minutes_of(text: str) -> int | None:
+    """The minutes of `90` or `1:30`; None where it is no such time."""
+    match = re.fullmatch(r"(?:(\d+):)?(\d+)", text)
+    if not match or (match[1] and int(match[2]) > 59):
+        return None
+    minutes = 60 * int(match[1] or 0) + int(match[2])
+    return minutes if minutes >= 2 else None
+
+
+def extra_of(text: str) -> dict[str, str] | None:
+    """The pairs of `qos=high,constraint=a100`; None where it is no such list."""
+    pairs = [part.partition("=") for part in text.split(",") if part]
+    if not all(name and equals and value for name, equals, value in pairs):
+        return None
+    return {name.strip().lstrip("-"): value for name, _, value in pairs}
 
 
 class Resources(NamedTuple):

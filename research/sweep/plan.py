@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from research.engine.selection import headline, larger_is_better
 from research.options.catalog import Named
 from research.options.convert import did_you_mean
+
+if TYPE_CHECKING:
+    from research.engine.inputs import Input
 
 SWEEPS = "sweeps"
 """The folder of a runs directory that holds sweeps; runs lie one level higher and never in it."""
@@ -113,12 +116,13 @@ def use_cpu() -> None:
         jax.config.update("jax_platforms", "cpu")
 
 
-def measures_of(named: Named, config: Any, root: Path) -> Measures:
+def measures_of(named: Named, config: Any, inputs: Mapping[str, Input], root: Path) -> Measures:
     """The names of all metrics, by tracing the experiment's functions; nothing is computed.
 
     Args:
         named: the experiment.
         config: one of its configs; the names are taken to be the same for all.
+        inputs: field -> state of another run that the experiment is given.
         root: the folder that holds `experiments/`.
 
     Raises:
@@ -128,7 +132,7 @@ def measures_of(named: Named, config: Any, root: Path) -> Measures:
     from research.engine.selection import figure_names
     from research.options.assembly import open_experiment
 
-    with open_experiment(named, config, "auto", root) as ready:
+    with open_experiment(named, config, "auto", root, inputs=inputs) as ready:
         experiment, shapes = ready.experiment, ready.program.shapes
         names = {f"train/{name}" for name in metrics.figure_names(shapes.metrics)}
         splits = dict.fromkeys((*experiment.watched, *experiment.final))

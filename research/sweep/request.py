@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
+from research.errors import Mistake
+from research.options.assembly import make_given
 from research.options.catalog import Named
-from research.options.command import RUNS_DIR, Command, Common, Context, help_hint, own_options
-from research.options.config import runs_named
+from research.options.command import RUNS_DIR, Common, Context, help_hint, own_options
+from research.options.config import config_fields, fields_of
 from research.options.configure import config_options, configure, read_name
 from research.options.options import options_of, refuse, scan
 from research.options.pace import AUTO, SEEDS, Pace
-from research.options.ranges import ANY_SEED, PATH, flag
+from research.options.ranges import ANY_SEED, PATH, RunOf
+from research.runs.other_runs import pin, take_named
+from research.sweep.launchers import extra_of, minutes_of
 from research.sweep.plan import direction_of
 from research.sweep.space import (
     Point,
@@ -28,6 +32,11 @@ from research.sweep.space import (
     read_space,
     spell_point,
 )
+
+if TYPE_CHECKING:
+    from research.engine.experiment import Experiment
+    from research.engine.identity import Identity
+    from research.engine.inputs import Input
 
 PACE = ("report_every", "evaluate_every", "save_every", "save_seconds", "keep", "data", "cores")
 """Options that are passed on to every run."""
@@ -173,23 +182,6 @@ class SweepOptions(Place, Method):
         return messages
 
 
-def minutes_of(text: str) -> int | None:
-    """The minutes of `90` or `1:30`; None where it is no such time."""
-    match = re.fullmatch(r"(?:(\d+):)?(\d+)", text)
-    if not match or (match[1] and int(match[2]) > 59):
-        return None
-    minutes = 60 * int(match[1] or 0) + int(match[2])
-    return minutes if minutes >= 2 else None
-
-
-def extra_of(text: str) -> dict[str, str] | None:
-    """The pairs of `qos=high,constraint=a100`; None where it is no such list."""
-    pairs = [part.partition("=") for part in text.split(",") if part]
-    if not all(name and equals and value for name, equals, value in pairs):
-        return None
-    return {name.strip().lstrip("-"): value for name, _, value in pairs}
-
-
 LARGEST_GRID = 10_000
 _SHOWN = 5
 
@@ -200,7 +192,9 @@ class Request(NamedTuple):
     Attributes:
         named: the experiment.
         base: its config with the fixed options; the point's values replace their fields.
-        given: the fixed options, field -> value.
+        given: the fixed options, field -> value; where one names another run, whose very state.
+        inputs: field -> state of the run that it names, which every trial is given.
+        root: the folder that holds `experiments/`.
         space: what varies.
         points: of a grid or a random search; empty for `optimize`.
         exhausted: why a random search has fewer points than asked for, or "".
@@ -210,6 +204,8 @@ class Request(NamedTuple):
     named: Named
     base: Any
     given: dict[str, Any]
+    inputs: Mapping[str, Input]
+    root: Path
     space: Space
     points: tuple[dict[str, Any], ...]
     exhausted: str
@@ -218,6 +214,18 @@ class Request(NamedTuple):
     def config(self, point: Point) -> Any:
         """The config at a point."""
         return dataclasses.replace(self.base, **point)
+
+    def make(self, config: Any) -> Experiment:
+        """The experiment of a config."""
+        return make_given(self.named, config, self.inputs, self.root)
+
+    def identity(self, config: Any) -> Identity:
+        """What run a trial is, of the first seed."""
+        from research.engine.identity import Identity
+        from research.engine.inputs import with_inputs
+
+        own = Identity(self.named.name, config_fields(config), self.options.seed)
+        return with_inputs(own, self.inputs)
 
     def refused(self, point: Point) -> list[str]:
         """What the experiment says against a point."""
@@ -246,10 +254,10 @@ def refusal(named: Named, base: Any, point: Point) -> list[str]:
 
 
 def read(
-    command: Command,
+    command: str,
     tokens: Sequence[str],
     context: Context,
-    check: Callable[[Named, Any, SweepOptions], list[str]],
+    check: Callable[[Request, Any], list[str]],
 ) -> Request:
     """What a command line asks for.
 
@@ -257,21 +265,17 @@ def read(
         command: `sweep`.
         tokens: its command line.
         context: where the experiments lie.
-        check: (experiment, config, options) -> what is wrong with the metric.
+        check: (request, config) -> what is wrong with the metric.
 
     Raises:
         Mistake: all that is wrong with it.
     """
     own = options_of(SweepOptions)
-    named, rest = read_name(command, _part_grid(tokens), context, is_axis)
+    named, rest = read_name(command, SweepOptions, _part_grid(tokens), context, is_axis)
     theirs = config_options(named, own)
     found = scan(rest, (*own, *theirs))
-    options, messages = own_options(command, found)
+    options, messages = own_options(SweepOptions, found)
     base, refused = configure(named, found, smoke=options.smoke)
-    if base is not None and (given_states := runs_named(base)):
-        names = ", ".join(map(flag, given_states))
-        cannot = f"it is given the state of another run ({names}), which a sweep cannot do yet"
-        refuse(f"sweep {named.name}", [cannot])
     words = [word for word in found.arguments if is_axis(word)]
     extra = [word for word in found.arguments if not is_axis(word)]
     space, wrong = read_space(words, theirs, grid=options.method in ("grid", ""))
@@ -292,6 +296,12 @@ def read(
         for name in given
         if name in space
     ]
+    named_by = {field.name for field in fields_of(named.config) if field.mark(RunOf)}
+    mistakes += [
+        f"{fields_given[name]}: it names the run whose state every trial is given, and cannot vary"
+        for name in space
+        if name in named_by
+    ]
     points: tuple[dict[str, Any], ...] = ()
     exhausted = ""
     if base is None:
@@ -301,15 +311,21 @@ def read(
         mistakes += more
     else:
         mistakes += refused
-    if options.objective and "=" not in options.optimize and base is not None:
+    inputs: Mapping[str, Input] | None = None
+    try:
+        inputs = {} if base is None else take_named(base, options.runs_dir, context)
+    except Mistake as mistake:
+        mistakes.append(str(mistake))
+    given |= {name: pin(taken) for name, taken in (inputs or {}).items()}
+    request = Request(
+        named, base, given, inputs or {}, context.root, space, points, exhausted, options
+    )
+    named_one = options.objective and "=" not in options.optimize
+    if named_one and base is not None and inputs is not None:
         # What is reported does not depend on the point, but only a sound config can be made.
-        sound = (
-            {} if mistakes else points[0] if points else first_point(named, base, space, options)
-        )
-        if not isinstance(sound, str):
-            mistakes += check(named, dataclasses.replace(base, **sound), options)
+        mistakes += check(request, base if mistakes else request.config(request.example))
     refuse(f"sweep {named.name}", mistakes, help_hint(command, named.name))
-    return Request(named, base, given, space, points, exhausted, options)
+    return request
 
 
 def _points(

@@ -8,12 +8,15 @@ import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from research.engine.interrupts import SIGNALS
 from research.errors import Exit
 from research.options.command import RUNS_DIR
 from research.sweep.space import Point, point_options
+
+if TYPE_CHECKING:
+    from research.engine.identity import Identity
 
 
 class Job(NamedTuple):
@@ -52,7 +55,7 @@ class Recipe(NamedTuple):
     seeds: int
 
 
-def jobs_of(recipe: Recipe, trial: int, point: Point, config: Any) -> tuple[Job, ...]:
+def jobs_of(recipe: Recipe, trial: int, point: Point, identity: Identity) -> tuple[Job, ...]:
     """The runs of one point: one for each seed.
 
     This is the one place that says how a point with several seeds is run.
@@ -61,18 +64,14 @@ def jobs_of(recipe: Recipe, trial: int, point: Point, config: Any) -> tuple[Job,
         recipe: what the sweep's runs share.
         trial: the trial's number.
         point: its values.
-        config: the experiment's config at that point.
+        identity: of its run with any seed.
     """
-    from research.engine.identity import Identity
-    from research.options.config import config_fields
-
-    fields = config_fields(config)
     return tuple(
         Job(
             trial,
             seed,
             (*run_words(recipe, point, seed), *recipe.pace, "--json"),
-            Identity(recipe.experiment, fields, seed).directory(recipe.runs_dir),
+            identity._replace(seed=seed).directory(recipe.runs_dir),
         )
         for seed in range(recipe.seed, recipe.seed + recipe.seeds)
     )

@@ -6,8 +6,10 @@ import json
 import shutil
 import signal
 import subprocess
+import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from research.cli import main as main_module
@@ -17,178 +19,13 @@ from research.engine.identity import read_identity
 from research.errors import Exit
 from tests.cli import processes
 from tests.cli.conftest import Project
+from tests.cli.dots import CLASSES, MAKER
 from tests.cli.processes import command, surroundings, wait_until
 from tests.cli.test_run_commands import ROOT, TINY, call
+from tests.sweep.conftest import LAUNCH
 
-CLASSES = '''
-    """A classifier of dots, whose first layer gives features.
-
-    Expected: nothing
-    Time: 0 s
-    """
-
-    from __future__ import annotations
-
-    from dataclasses import dataclass, replace
-    from typing import Annotated, Literal, NamedTuple
-
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
-
-    from research.data.order import shuffled_rows
-    from research.data.sources import ArraySource
-    from research.engine.experiment import Data, Experiment
-    from research.engine.metrics import mean
-    from research.options.config import Config
-
-
-    class State(NamedTuple):
-        params: dict
-        hyperparameters: dict
-
-
-    def dots(name):
-        x = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
-        columns = {"x": x, "label": (x[:, 0] > 0).astype(np.int32)}
-        return ArraySource(f"{name}/1.0.0 train", columns)
-
-
-    def features(state, x):
-        return jnp.tanh(x @ state.params["w"])
-
-
-    @dataclass(frozen=True)
-    class Classes(Config):
-        steps: Annotated[int, "steps"] = 30
-        units: Annotated[int, "features"] = 3
-        rate: Annotated[float, "step size"] = 0.1
-        of: Annotated[Literal["dots", "stripes"], "data set"] = "dots"
-
-        def smoke(self):
-            return replace(self, steps=6)
-
-        def make(self):
-            def init(key, hyperparameters):
-                w = jax.random.normal(key, (6, self.units))
-                return State({"w": w, "v": jnp.zeros(self.units)}, hyperparameters)
-
-            def losses(params, batch):
-                logits = jnp.tanh(batch["x"] @ params["w"]) @ params["v"]
-                return jnp.logaddexp(0, logits) - logits * batch["label"]
-
-            def update(state, batch, key):
-                found, slope = jax.value_and_grad(
-                    lambda params: jnp.mean(losses(params, batch))
-                )(state.params)
-                rate = state.hyperparameters["rate"]
-                params = jax.tree.map(lambda p, g: p - rate * g, state.params, slope)
-                return state._replace(params=params), {"loss": mean(found)}
-
-            def evaluate(state, batch, key):
-                return {"loss": mean(losses(state.params, batch), batch["weight"])}
-
-            source = dots(self.of)
-            return Experiment(
-                init, update, evaluate, self.steps, 8, "dots",
-                data=Data({"train": source, "test": source}, shuffled_rows(40, 8)),
-                watched=(), evaluate_every=10, offers={"features": features},
-            )
-
-
-    config = Classes()
-'''
-
-MAKER = '''
-    """A maker of dots, measured by the features of a classifier.
-
-    Expected: nothing
-    Time: 0 s
-    """
-
-    from __future__ import annotations
-
-    from dataclasses import dataclass, replace
-    from typing import Annotated, NamedTuple
-
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
-
-    from research.data.order import shuffled_rows
-    from research.data.sources import ArraySource
-    from research.engine.experiment import Data, Experiment
-    from research.engine.metrics import mean
-    from research.options.config import Config
-    from research.options.ranges import RunOf, Since
-
-
-    class State(NamedTuple):
-        params: dict
-        hyperparameters: dict
-
-
-    def dots(name):
-        x = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
-        columns = {"x": x, "label": (x[:, 0] > 0).astype(np.int32)}
-        return ArraySource(f"{name}/1.0.0 train", columns)
-
-
-    @dataclass(frozen=True)
-    class Maker(Config):
-        steps: Annotated[int, "steps"] = 40
-        rate: Annotated[float, "step size"] = 0.1
-        features: Annotated[
-            str, "run whose features count", RunOf("alpha/classes", same_data=True)
-        ] = "alpha/classes --seed 0"
-        pretrained: Annotated[str, "run to start from", RunOf("alpha/maker"), Since("")] = ""
-
-        def smoke(self):
-            return replace(self, steps=8, features="alpha/classes --smoke")
-
-        def make(self):
-            raise RuntimeError("it cannot be made without a classifier")
-
-        def make_with(self, inputs):
-            classifier = inputs["features"]
-            assert classifier.config.units == 3
-            features = classifier.experiment.offers["features"]
-
-            def init(key, hyperparameters, inputs):
-                made = jax.random.normal(key, (6,))
-                if self.pretrained:
-                    made = inputs["pretrained"].params["made"]
-                return State({"made": made}, hyperparameters)
-
-            def distance(params, batch, inputs):
-                theirs = features(inputs["features"], batch["x"])
-                return jnp.sum((theirs - features(inputs["features"], params["made"])) ** 2, axis=1)
-
-            def update(state, batch, key, inputs):
-                found, slope = jax.value_and_grad(
-                    lambda params: jnp.mean(distance(params, batch, inputs))
-                )(state.params)
-                rate = state.hyperparameters["rate"]
-                params = jax.tree.map(lambda p, g: p - rate * g, state.params, slope)
-                return state._replace(params=params), {"loss": mean(found)}
-
-            def evaluate(state, batch, key, inputs):
-                return {"loss": mean(distance(state.params, batch, inputs), batch["weight"])}
-
-            def judge(state, evaluation, key, inputs):
-                return {"size": float(jnp.sum(features(inputs["features"], state.params["made"])))}
-
-            source = dots("dots")
-            return Experiment(
-                init, update, evaluate, self.steps, 8, "dots",
-                data=Data({"train": source, "test": source}, shuffled_rows(40, 8)),
-                watched=("test",), evaluate_every=10, judge=judge,
-            )
-
-
-    config = Maker()
-'''
 RUN = ("run", "maker", "--no-report")
+SWEEP = ("sweep", "maker", "--grid", "rate=0.1,0.2", "--metric", "test/loss")
 CLASSIFIER = "python launch.py run alpha/classes --seed 0"
 
 
@@ -200,6 +37,8 @@ def made(tmp_path_factory):
     for name, text in {"alpha/classes": CLASSES, "alpha/maker": MAKER, "alpha/tiny": TINY}.items():
         project.add(name, text)
     (project.root / "research").symlink_to(ROOT / "research")
+    # The runs of a sweep are processes of their own.
+    (project.root / "launch.py").write_text(textwrap.dedent(LAUNCH).lstrip())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(main_module, "ROOT", project.root)
         patch.chdir(place)
@@ -320,11 +159,9 @@ def test_without_a_copy_the_other_run_is_asked(here, capsys):
     assert code == Exit.DIFFERENCE and "does not hold its input" in told["findings"][0]
 
 
-def test_the_other_run_has_another_state_later(here, capsys):
-    run, given = the(here, "maker"), the(here, "classes")
-    assert call(capsys, "run", "classes", "--seed", "1", "--no-report")[0] == 0
+def give_another_state(given):
+    """As after a change of code: the same run, with the bits of another seed's."""
     (other,) = given.parent.glob("*-s1")
-    # As after a change of code: the same run, other bits.
     header = ledger.read(given / "ledger.jsonl").lines[0].content
     lines = ledger.read(other / "ledger.jsonl").lines
     shutil.rmtree(given)
@@ -334,13 +171,72 @@ def test_the_other_run_has_another_state_later(here, capsys):
     for line in lines:
         content = header if line.kind == "header" else line.content
         chain = ledger.append(given / "ledger.jsonl", line.kind, content, chain)
+    return lines[-1].content["digest"]
+
+
+def test_the_other_run_has_another_state_later(here, capsys):
+    run, given = the(here, "maker"), the(here, "classes")
+    assert call(capsys, "run", "classes", "--seed", "1", "--no-report")[0] == 0
+    digest = give_another_state(given)
     code, told, err = call(capsys, *RUN)
     assert code == 0 and Path(told["run_dir"]).samefile(run)
     assert "--features: is given step 30" in err and "--restart begins anew" in " ".join(
         err.split()
     )
+    # By its digest, that other state is meant.
+    named = f"alpha/classes --seed 0 --digest {digest[:16]}"
+    code, third, err = call(capsys, *RUN, "--features", named)
+    assert code == 0 and third["digest"] != told["digest"] and "first launch" not in err
+    assert not Path(third["run_dir"]).samefile(run)
+    shutil.rmtree(third["run_dir"])
     code, anew, err = call(capsys, *RUN, "--restart")
-    assert code == 0 and anew["digest"] != told["digest"] and not run.exists()
+    assert code == 0 and anew["digest"] == third["digest"] and not run.exists()
+
+
+def test_every_trial_of_a_sweep_is_given_the_same_state(here, capsys):
+    run, given = the(here, "maker"), the(here, "classes")
+    code, swept, err = call(capsys, *SWEEP)
+    assert code == 0 and swept["completed"] == 2, err
+    content = read_identity(run).config["features"]
+    assert json.loads(Path(swept["sweep_dir"], "sweep.json").read_text())["fixed"] == {
+        "steps": 40, "features": content,
+    }  # fmt: skip
+    rows = {row["values"]["rate"]: row for row in swept["trials"]}
+    # A trial is the run that one would make by hand, the one that is there already among them.
+    assert run.relative_to(here).as_posix() == rows[0.1]["runs"][0]["run_dir"]
+    code, told, err = call(capsys, *RUN, "--rate", "0.2")
+    assert code == 0 and "already finished" in err
+    assert told["run_dir"] == f"runs/{rows[0.2]['runs'][0]['run_dir']}"
+    assert told["metrics"]["test/loss"] == rows[0.2]["value"] != rows[0.1]["value"]
+    code, told, _ = call(capsys, *swept["best"]["command"][2:])
+    assert code == 0 and told["metrics"]["test/loss"] == swept["best"]["value"]
+    assert call(capsys, *SWEEP)[1]["trials"] == swept["trials"]
+
+    # With another state it is another sweep, whose trials are other runs.
+    assert call(capsys, "run", "classes", "--seed", "1", "--no-report")[0] == 0
+    give_another_state(given)
+    code, other, err = call(capsys, *SWEEP)
+    assert code == 0 and other["sweep_dir"] != swept["sweep_dir"], err
+    values = [{row["values"]["rate"]: row["value"] for row in one["trials"]}
+              for one in (swept, other)]  # fmt: skip
+    assert all(values[0][rate] != values[1][rate] for rate in (0.1, 0.2))
+
+
+def test_what_it_offers_is_given_the_state_too(here, capsys):
+    run = the(here, "maker")
+    shutil.rmtree(the(here, "classes"))
+    code, told, human = call(capsys, "predict", str(run), "--count", "40")
+    assert code == 0, human
+    recorded = ledger.read(run / "ledger.jsonl").result()["metrics"]["test/loss"]
+    mean = np.mean([one["mean"] for one in told["predictions"]])
+    assert mean == pytest.approx(recorded, rel=1e-5)
+    (last,) = call(capsys, "predict", str(run), "1,0,0,0,0,0")[1]["predictions"]
+    assert last["mean"] != told["predictions"][0]["mean"]
+    # The control: with another state of the classifier it would predict otherwise.
+    assert call(capsys, "run", "classes", "--seed", "1", "--no-report")[0] == 0
+    code, other, _ = call(capsys, *RUN, "--features", "alpha/classes --seed 1")
+    again = call(capsys, "predict", other["run_dir"], "1,0,0,0,0,0")[1]["predictions"]
+    assert code == 0 and again[0]["mean"] != last["mean"]
 
 
 def damage(run):
@@ -424,8 +320,11 @@ def test_members_have_the_bits_of_their_own_runs(made, here, capsys):
 def test_what_needs_no_state_needs_no_run(made, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert call(capsys, "prepare", "maker")[1]["prepared"] == ["dots/1.0.0 train"] * 2
-    code, told, _ = call(capsys, "sweep", "maker", "rate=0.1,0.2", "--metric", "test/loss")
-    assert code == Exit.MISTAKE and "(--features), which a sweep cannot do yet" in told["error"]
+    code, told, _ = call(capsys, *SWEEP)
+    assert code == Exit.MISTAKE and f"make it first\n  {CLASSIFIER}" in told["error"]
+    code, told, _ = call(capsys, *SWEEP, "features=a,b")
+    assert "features: it names the run whose state every trial is given" in told["error"]
+    assert not Path("runs").exists()
 
 
 def test_a_run_that_was_given_a_state_is_given_to_another(here, capsys):

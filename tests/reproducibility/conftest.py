@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from research.cli.inputs import begin
 from research.cli.main import main
 from research.engine.identity import Identity
 from research.engine.inputs import Input, with_inputs
@@ -25,6 +24,7 @@ from research.options.catalog import ROOT, Named, catalog, load
 from research.options.command import Context
 from research.options.config import Config, config_fields, runs_named
 from research.options.pace import RunOptions
+from research.runs.other_runs import begin
 
 
 def maker(config: Any) -> type:

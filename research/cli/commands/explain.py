@@ -6,15 +6,16 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from research.cli.commands.run import identity_of, more, read
-from research.cli.inputs import begin
+from research.cli.commands.run import more
 from research.errors import Mistake
 from research.options.assembly import open_experiment
 from research.options.command import Command, Context, Outcome
 from research.options.configure import NAME
 from research.options.convert import spell
+from research.options.launches import identity_of, read
 from research.options.pace import RunOptions
 from research.options.terminal import Column, make_console, print_table, spell_bytes
+from research.runs.other_runs import begin
 
 if TYPE_CHECKING:
     from research.options.assembly import Opened
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Compile one update of the experiment, and show its parts."""
-    named, plans, options = read(COMMAND, tokens, context)
+    named, plans, options = read(COMMAND.name, tokens, context)
     if len(plans) > 1 or plans[0].varied:
         raise Mistake(f"explain {named.name}: one value of each option: one config at a time")
     config = plans[0].config

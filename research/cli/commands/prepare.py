@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from research.cli.inputs import make_planned
 from research.errors import Exit, Mistake
 from research.options.catalog import Entry, catalog, load, resolve
 from research.options.command import Argument, Command, Common, Context, Outcome, parse
 from research.options.convert import did_you_mean
 from research.options.terminal import make_console
+from research.runs.other_runs import make_planned
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:

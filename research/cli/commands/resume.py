@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from research.cli.display import Display
-from research.cli.launching import follow_run, launch_run, run_together, settle
+from research.cli.launching import Launch, follow_run, launch_run, run_together, settle
 from research.engine.directory import LEDGER_FILE
 from research.errors import Exit
 from research.options.assembly import named_of
@@ -39,20 +39,18 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
 
     identity = read_identity(run)
     files = find(run, identity.config, {"text": options.text})
-    named = named_of(identity, context.root)
     channel = settle(options)
     inputs = kept(run, ledger.read(run / LEDGER_FILE).header, Path(options.runs_dir))
+    whole = Launch(identity, run, inputs, files)
     if channel is not None and not channel.leads:
-        return follow_run(identity, files, inputs, options, context, channel)
+        return follow_run(whole, options, context, channel)
 
     def before(display: Display) -> None:
-        added = added_since(named, identity.config)
+        added = added_since(named_of(identity, context.root), identity.config)
         if added:
             display.note(added)
 
-    return Outcome(
-        launch_run(named, identity, run, options, context, channel, inputs, files, before)
-    )
+    return Outcome(launch_run(whole, options, context, channel, before))
 
 
 COMMAND = Command(

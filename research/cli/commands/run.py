@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from research.cli.display import Display
-from research.cli.inputs import begin
-from research.cli.launching import follow_run, launch_run, run_together, settle
+from research.cli.launching import Launch, follow_run, launch_run, run_together, settle
 from research.errors import Exit
 from research.options.catalog import Named
-from research.options.command import (
-    Command,
-    Context,
-    Outcome,
-    Section,
-    help_hint,
-    own_options,
-    wrong_count,
-)
-from research.options.config import config_fields, traced_floats
-from research.options.configure import NAME, config_options, configure, name_section, read_name
-from research.options.options import Scan, Several, options_of, refuse, scan
-from research.options.pace import MOST_MEMBERS, RunOptions
+from research.options.command import Command, Context, Outcome, Section
+from research.options.configure import NAME, name_section
+from research.options.launches import Plan, identity_of, read
+from research.options.pace import RunOptions
+from research.runs.other_runs import Begun, begin
 
 if TYPE_CHECKING:
-    from research.engine.identity import Identity, Many
     from research.engine.processes import Channel
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Launch what the command line names: a run, a population, or several one after the other."""
-    named, plans, options = read(COMMAND, tokens, context)
+    named, plans, options = read(COMMAND.name, tokens, context)
     if options.processes > 1:
         raise SystemExit(run_together("run", tokens, options.processes))
     channel = settle(options)
@@ -48,13 +36,10 @@ def _follow(
     named: Named, plans: list[Plan], options: RunOptions, context: Context, channel: Channel
 ) -> Outcome:
     """Compute a share of each run, until one is stopped."""
-    from research.engine.own_files import paths_of
-
     outcome = Outcome({})
     for plan in plans:
         begun = begin(identity_of(named, plan, options), plan.config, options, context)
-        files = paths_of(plan.config)
-        outcome = follow_run(begun.identity, files, begun.inputs, options, context, channel)
+        outcome = follow_run(_whole(begun, plan, options), options, context, channel)
         if outcome.exit_code != Exit.DONE:
             break
     return outcome
@@ -64,56 +49,41 @@ def _launch(
     named: Named, plan: Plan, options: RunOptions, context: Context, channel: Channel | None
 ) -> dict[str, Any]:
     from research.engine.identity import runs_of_older_content
-    from research.engine.own_files import paths_of
     from research.engine.run import restart
 
-    runs_dir = Path(options.runs_dir)
-    own = identity_of(named, plan, options)
-    identity, inputs, others, notes = begin(own, plan.config, options, context)
-    directory = identity.directory(runs_dir)
-    files = paths_of(plan.config)
+    begun = begin(identity_of(named, plan, options), plan.config, options, context)
+    whole = _whole(begun, plan, options)
 
     def before(display: Display) -> None:
-        for note in notes:
+        for note in begun.notes:
             display.note(note)
         if options.restart:
-            for run in dict.fromkeys((directory, *others)):
+            for run in dict.fromkeys((whole.directory, *begun.aside)):
                 aside = restart(run)
                 if aside:
                     display.note(f"the run that was there is kept as {aside}")
-        elif not directory.exists():
-            for other in runs_of_older_content(identity, runs_dir, files):
+        elif not whole.directory.exists():
+            runs_dir = Path(options.runs_dir)
+            for other in runs_of_older_content(whole.identity, runs_dir, whole.files):
+                texts = ", ".join(whole.files.values())
                 display.note(
-                    f"{other} learned from {', '.join(files.values())} when that held another "
-                    "text, or before texts were known by content; it is left alone"
+                    f"{other} learned from {texts} when that held another text, or before texts "
+                    "were known by content; it is left alone"
                 )
 
-    return launch_run(named, identity, directory, options, context, channel, inputs, files, before)
+    return launch_run(whole, options, context, channel, before)
 
 
-def read(
-    command: Command, tokens: Sequence[str], context: Context
-) -> tuple[Named, list[Plan], RunOptions]:
-    """The experiment, the runs of it that are asked for, and the options of all of them.
+def _whole(begun: Begun, plan: Plan, options: RunOptions) -> Launch:
+    from research.engine.own_files import paths_of
 
-    Raises:
-        Mistake: all that is wrong with the command line.
-    """
-    named, rest = read_name(command, tokens, context)
-    own = options_of(RunOptions)
-    theirs = config_options(named, own)
-    found = scan(rest, (*own, *theirs))
-    options, messages = own_options(command, found)
-    plans, refused = plans_of(named, found, smoke=options.smoke)
-    extra = wrong_count(command._replace(arguments=()), found)
-    mistakes = [*found.mistakes, *messages, *refused, *extra]
-    refuse(f"{command.name} {named.name}", mistakes, help_hint(command, named.name))
-    return named, plans, options
+    directory = begun.identity.directory(Path(options.runs_dir))
+    return Launch(begun.identity, directory, begun.inputs, paths_of(plan.config))
 
 
 def more(tokens: Sequence[str], context: Context) -> Section | None:
     """The options of the experiment named, for help."""
-    return name_section(COMMAND, "Options of {}", tokens, context)
+    return name_section(RunOptions, "Options of {}", tokens, context)
 
 
 COMMAND = Command(
@@ -159,86 +129,3 @@ COMMAND = Command(
     more=more,
     works=True,
 )
-
-
-class Plan(NamedTuple):
-    """One run, or one population, to be launched.
-
-    Attributes:
-        config: that of its first member.
-        varied: float fields of which each member has one value: name -> values.
-    """
-
-    config: Any
-    varied: dict[str, list[float]]
-
-    @property
-    def members(self) -> int:
-        """How many combinations of values there are."""
-        return math.prod(len(values) for values in self.varied.values())
-
-
-def plans_of(named: Named, found: Scan, *, smoke: bool) -> tuple[list[Plan], list[str]]:
-    """What a command line asks for, and messages on all values that are out of range.
-
-    Floats are traced: several values of one make a population, trained by one program. What
-    decides shapes makes runs of their own, one after the other.
-    """
-    varying = traced_floats(named.config)
-    several = {n: v.values for n, v in found.values.items() if isinstance(v, Several)}
-    varied = {name: list(values) for name, values in several.items() if name in varying}
-    apart = {name: values for name, values in several.items() if name not in varying}
-    if math.prod(map(len, several.values())) > MOST_MEMBERS:
-        return [], [f"more than {MOST_MEMBERS:,} combinations of values"]
-    plans, messages = [], []
-    for shapes in itertools.product(*apart.values()):
-        fixed = {**found.values, **dict(zip(apart, shapes, strict=True))}
-        first = None
-        for chosen in itertools.product(*varied.values()):
-            values = {**fixed, **dict(zip(varied, chosen, strict=True))}
-            config, refused = configure(named, found._replace(values=values), smoke=smoke)
-            messages += refused
-            first = config if first is None else first
-        plans.append(Plan(first, varied))
-    return plans, list(dict.fromkeys(messages))
-
-
-def identity_of(named: Named, plan: Plan, options: RunOptions) -> Identity:
-    """What run a plan is, without what it is given of other runs.
-
-    Raises:
-        Mistake: a file of one's own cannot be read.
-    """
-    from research.engine.identity import Identity
-
-    return Identity(
-        named.name,
-        config_fields(plan.config) | plan.varied,
-        options.seed,
-        population=population_of(plan, options),
-        patience=options.patience,
-    )
-
-
-def population_of(plan: Plan, options: RunOptions) -> Many | None:
-    """The population that a plan is; None for a run of one seed."""
-    from research.engine.identity import Many
-
-    if options.seeds == 1 and not plan.varied:
-        return None
-    width = 1 if options.exact else options.width
-    members = options.seeds * plan.members
-    return Many(options.seeds, width or default_width(members), tuple(plan.varied))
-
-
-def default_width(members: int) -> int:
-    """How many members are trained together where nobody says; the devices have no part in it.
-
-    On CPU no width was measured to be faster than one by one, an image net by width 4 three times
-    slower (`benchmarks/exactness.py`), and one by one has the bits of runs of their own. On an
-    accelerator, which many members at once would keep busy, nothing was measured yet; blocks of 32
-    leave a large population something to spread over devices.
-    """
-    import jax
-
-    return 1 if jax.default_backend() == "cpu" else min(members, 32)

@@ -20,6 +20,7 @@ from research.options.catalog import Named, catalog
 from research.options.command import RUNS_DIR, Context
 from research.options.config import runs_named
 from research.options.help import PROGRAM
+from research.options.launches import identity_of, read
 from research.options.pace import RunOptions, choice_problems
 from research.options.ranges import RunOf, flag
 from research.runs.names import find_run
@@ -99,18 +100,20 @@ def begin(identity: Identity, config: Any, options: RunOptions, context: Context
     from research.engine.stored import LAST
 
     wanted = {
-        name: find_wanted(flag(name), getattr(config, name), allowed, options, context)
+        name: find_wanted(flag(name), getattr(config, name), allowed, options.runs_dir, context)
         for name, allowed in runs_named(config).items()
     }
     if options.initialize_from:
-        first = find_wanted("--initialize-from", options.initialize_from, None, options, context)
+        words = options.initialize_from
+        first = find_wanted("--initialize-from", words, None, options.runs_dir, context)
         which = options.initialize_checkpoint or first.which or LAST
         wanted[INITIAL] = first._replace(which=which)
     if not wanted:
         return Begun(identity, {})
     quiet_libraries()
     asked = {name: one.asked for name, one in wanted.items()}
-    before = launched_before(identity, Path(options.runs_dir), asked)
+    digests = {name: one.digest for name, one in wanted.items()}
+    before = launched_before(identity, Path(options.runs_dir), asked, digests)
     if before is None or options.restart:
         inputs = {name: take(one, context) for name, one in wanted.items()}
         aside = () if before is None else (before[0],)
@@ -135,10 +138,32 @@ def make_planned(named: Named, config: Any, context: Context) -> Experiment:
 
     sources = {}
     for name, allowed in runs_named(config).items():
-        one = find_wanted(flag(name), getattr(config, name), allowed, RunOptions(), context)
+        one = find_wanted(flag(name), getattr(config, name), allowed, RUNS_DIR, context)
         origin = {"run": name_of(one.identity), "identity": one.identity.fields}
         sources[name], _ = source_of(origin, None, context.root)
     return named.make(config, None, sources)
+
+
+def take_named(config: Any, runs_dir: str, context: Context) -> dict[str, Input]:
+    """The states of the runs that a config names, as those have them now.
+
+    Raises:
+        Mistake: another run is missing, incomplete, or not what is wanted.
+        Damaged: it is damaged.
+    """
+    return {
+        name: take(find_wanted(flag(name), getattr(config, name), allowed, runs_dir, context),
+                   context)
+        for name, allowed in runs_named(config).items()
+    }  # fmt: skip
+
+
+def pin(taken: Input) -> str:
+    """The words that mean this very state: those that named it, and its digest."""
+    words = taken.origin["words"]
+    # A path may hold spaces where nothing follows it.
+    alone = (Path(words) / LEDGER_FILE).is_file()
+    return f"{shlex.quote(words) if alone else words} --digest {taken.digest[:16]}"
 
 
 def _gone_on(wanted: Wanted, given: Input, context: Context) -> str:
@@ -159,9 +184,16 @@ def _gone_on(wanted: Wanted, given: Input, context: Context) -> str:
 
 
 def find_wanted(
-    option: str, text: str, allowed: RunOf | None, options: RunOptions, context: Context
+    option: str, text: str, allowed: RunOf | None, runs_dir: str, context: Context
 ) -> Wanted:
     """What the words behind an option mean.
+
+    Args:
+        option: as typed.
+        text: the words behind it.
+        allowed: what it must be a run of; None for parameters to start from.
+        runs_dir: where runs are kept.
+        context: of the command.
 
     Raises:
         Mistake: they mean nothing, or no run.
@@ -169,25 +201,22 @@ def find_wanted(
     from research.engine.identity import read_identity
 
     words, chosen = _split(option, text)
-    runs_dir, root = Path(options.runs_dir), context.root
-    if len(words) > 1 or words[0] in {entry.name for entry in catalog(root)}:
-        from research.cli.commands.run import COMMAND, identity_of, read
-
+    if len(words) > 1 or words[0] in {entry.name for entry in catalog(context.root)}:
         try:
-            named, plans, theirs = read(COMMAND, words, context)
+            named, plans, theirs = read("run", words, context)
         except Mistake as mistake:
             raise Mistake(f"{option} {text}: {mistake}") from None
         if len(plans) > 1:
             raise Mistake(f"{option} {text}: these are several runs; name one")
-        theirs = replace(theirs, runs_dir=options.runs_dir, restart=False)
+        theirs = replace(theirs, runs_dir=runs_dir, restart=False)
         own = identity_of(named, plans[0], theirs)
         identity = begin(own, plans[0].config, theirs, context).identity
-        where = [] if options.runs_dir == RUNS_DIR else ["--runs-dir", options.runs_dir]
-        run = identity.directory(runs_dir)
+        where = [] if runs_dir == RUNS_DIR else ["--runs-dir", runs_dir]
+        run = identity.directory(Path(runs_dir))
         command = f"{PROGRAM} run {shlex.join([*words, *where])}"
     else:
         try:
-            run = find_run(words[0], runs_dir)
+            run = find_run(words[0], Path(runs_dir))
         except Mistake as mistake:
             makes = allowed is not None and allowed.experiment
             hint = f"\n  {PROGRAM} run {makes}   makes one" if makes else ""
