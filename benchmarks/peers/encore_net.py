@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.peers.serving import image_arguments, serve
 from experiments.vision import fashion_mnist_cnn
 from research.data.feed import open_feed
+from research.data.images import Images
 from research.data.order import shuffled_rows
 from research.data.sources import ArraySource
 from research.engine.environment import settle_environment
@@ -19,7 +20,6 @@ from research.engine.experiment import Data
 from research.engine.program import Program
 from research.layers import convolution_block
 from research.options.config import make_experiment
-from research.vision.classification import Images
 
 EXAMPLES = 6400
 

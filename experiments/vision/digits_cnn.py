@@ -18,9 +18,10 @@ from typing import Annotated, ClassVar
 
 import flax.linen as nn
 
+from research.data.images import DIGITS
 from research.optimization.optimizers import OptimizerName
 from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range
-from research.vision.data_sets import DIGITS, DigitClassification
+from research.vision.data_sets import DigitClassification
 from research.vision.models import SmallCNN
 
 

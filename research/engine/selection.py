@@ -43,6 +43,7 @@ KINDS = {
     "rmse": False,
     "mse": False,
     "mae": False,
+    "bce": False,
     "negative_log_likelihood": False,
     "nll": False,
     "distance": False,

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import flax.linen as nn
 import jax
@@ -14,13 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from research.data.images import Images
 from research.data.order import steps_per_epoch
+from research.data.own_pictures import TAKES, read_picture
 from research.data.tfds_split import class_names
 from research.engine import metrics
 from research.engine.artifacts import Artifact
 from research.engine.experiment import (
     Batch,
-    Data,
     Evaluation,
     Experiment,
     Hyperparameters,
@@ -41,7 +42,6 @@ from research.options.config import Config
 from research.options.ranges import COUNT, POSITIVE, Divides, Range, Since
 from research.prediction import Classes, Inputs, Outputs, Predictor
 from research.vision.classifier_pictures import make_pictures
-from research.vision.own_pictures import TAKES, read_picture
 
 Augmentation: TypeAlias = Callable[[jax.Array, Key, Hyperparameters], jax.Array]
 """(image `[height, width, channels]` float32, key, hyperparameters) -> such an image."""
@@ -55,23 +55,6 @@ SELECTIONS: dict[Report, Selection | None] = {
     "validation/accuracy": Selection("validation/accuracy"),
     "validation/loss": Selection("validation/loss", larger_is_better=False),
 }
-
-
-class Images(NamedTuple):
-    """The images that a classifier is trained and measured on.
-
-    Attributes:
-        data: splits with columns `image` (uint8 `[examples, height, width, channels]`) and `label`
-            (int `[examples]`).
-        examples: of the training split, in an epoch.
-        shape: height, width, channels.
-        white: the pixel value that becomes 1.
-    """
-
-    data: Data
-    examples: int
-    shape: tuple[int, int, int]
-    white: int
 
 
 @dataclass(frozen=True)

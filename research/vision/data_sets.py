@@ -1,8 +1,4 @@
-"""Data sets of images, with their options: scikit-learn's digits, MNIST and its like.
-
-Scikit-learn's 1,797 digits are split by writers; MNIST and Fashion-MNIST are 70,000 images of
-28 x 28 pixels each.
-"""
+"""Options of classifiers of scikit-learn's digits, and of MNIST and its like."""
 
 from __future__ import annotations
 
@@ -12,15 +8,10 @@ from typing import Annotated, ClassVar, Self
 import jax
 
 from research.data.augmentation import rotate_scale_and_shift
-from research.data.order import shuffled_rows
-from research.data.tfds_split import TfdsSplit
-from research.engine.experiment import Data, Hyperparameters, Key
+from research.data.images import DIGITS, MNIST, Images, digits, mnist
+from research.engine.experiment import Hyperparameters, Key
 from research.options.ranges import COUNT, Range
-from research.vision.classification import Augmentation, ImageClassification, Images
-
-DIGITS = 1280
-"""Images to train on. The file keeps a writer's digits together and is split in its order, so that
-the 360 to test, and most of the 157 to choose by, are by other hands."""
+from research.vision.classification import Augmentation, ImageClassification
 
 
 @dataclass(frozen=True)
@@ -50,17 +41,8 @@ class DigitClassification(ImageClassification):
         return replace(self, epochs=2, warmup_epochs=1, batch_size=64, channels=4)
 
     def images(self) -> Images:
-        """The three splits; batches are shuffled anew in each epoch."""
-        data = Data(
-            splits={
-                "train": TfdsSplit("encore_digits", f"train[:{DIGITS}]"),
-                "validation": TfdsSplit("encore_digits", f"train[{DIGITS}:]"),
-                "test": TfdsSplit("encore_digits", "test"),
-            },
-            rows=shuffled_rows(DIGITS, self.batch_size),
-            evaluation_batch_size=180,
-        )
-        return Images(data, DIGITS, (8, 8, 1), white=16)
+        """Scikit-learn's digits."""
+        return digits(self.batch_size)
 
     def augmentation(self) -> Augmentation:
         """Turned, enlarged and shifted a little."""
@@ -70,10 +52,6 @@ class DigitClassification(ImageClassification):
 def move_a_little(image: jax.Array, key: Key, values: Hyperparameters) -> jax.Array:
     """The image turned, enlarged and shifted by at most `rotation`, `scale` and `shift`."""
     return rotate_scale_and_shift(image, key, values["rotation"], values["scale"], values["shift"])
-
-
-MNIST = 55_000
-"""Images to train on at most; the other 5,000 of the training file are there to choose by."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +65,5 @@ class MNISTClassification(ImageClassification):
     evaluation_batch_size: ClassVar[int] = 500
 
     def images(self) -> Images:
-        """The splits of the data set; batches are shuffled anew in each epoch."""
-        data = Data(
-            splits={
-                "train": TfdsSplit(self.data_set, f"train[:{self.examples}]"),
-                "validation": TfdsSplit(self.data_set, f"train[{MNIST}:]"),
-                "test": TfdsSplit(self.data_set, "test"),
-            },
-            rows=shuffled_rows(self.examples, self.batch_size),
-            evaluation_batch_size=self.evaluation_batch_size,
-        )
-        return Images(data, self.examples, (28, 28, 1), white=255)
+        """The splits of the data set."""
+        return mnist(self.data_set, self.batch_size, self.examples, self.evaluation_batch_size)

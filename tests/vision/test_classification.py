@@ -8,9 +8,10 @@ import numpy as np
 import optax
 import pytest
 
+from research.data.images import Images
 from research.engine.metrics import read
 from research.options.config import make_experiment
-from research.vision.classification import ImageClassification, Images
+from research.vision.classification import ImageClassification
 from research.vision.models import MultilayerPerceptron, SmallCNN
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from research.data.own_pictures import read_picture
 from research.errors import Mistake
-from research.vision.own_pictures import read_picture
 
 
 @pytest.fixture

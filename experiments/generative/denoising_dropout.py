@@ -1,0 +1,10 @@
+"""A denoising autoencoder: half of the pixels of what it is shown are dropped.
+
+Run: python launch.py run generative/denoising_dropout
+Expected: validation bce .295 (.2959, rounded accuracy .9238, in Géron, 2nd edition, chapter 17)
+Time: 20 s
+"""
+
+from research.generative.kinds import Denoising
+
+config = Denoising(dropped=0.5, epochs=10)

@@ -1,0 +1,10 @@
+"""A denoising autoencoder: noise of standard deviation .2 on each pixel of what it is shown.
+
+Run: python launch.py run generative/denoising_gaussian
+Expected: validation bce .29 (.2906, rounded accuracy .9299, in Géron, 2nd edition, chapter 17)
+Time: 20 s
+"""
+
+from research.generative.kinds import Denoising
+
+config = Denoising(noise=0.2, epochs=10)

@@ -1,0 +1,13 @@
+"""A stacked autoencoder whose decoder has the encoder's weights, transposed: half the parameters.
+
+Run: python launch.py run generative/tied
+Expected: validation bce .2845 (.2845, rounded accuracy .9325, in Géron, 2nd edition, chapter 17)
+Time: 10 s
+"""
+
+from functools import partial
+
+from research.generative.autoencoder import Autoencoder
+from research.generative.codecs import DenseCodec
+
+config = Autoencoder(partial(DenseCodec, tied=True), epochs=10)

@@ -1,0 +1,326 @@
+"""Autoencoders as experiments: an encoder, a bottleneck, a decoder, one loss.
+
+    code = bottleneck(encode(corrupt(x)))
+    loss = error(x, decode(code)) + penalty(code)
+
+Each kind is a subclass that changes a part of this: what the encoder is shown, what becomes of its
+outputs, what is added to the loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from research.data.images import DIGITS, MNIST, Images, digits, mnist
+from research.data.order import steps_per_epoch
+from research.data.tfds_split import class_names
+from research.engine import metrics
+from research.engine.artifacts import Artifact
+from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.metrics import Metrics
+from research.generative.codecs import Codec, DenseCodec, MakeCodec
+from research.generative.components import Components, fit_components
+from research.generative.pictures import Samples, View, show_paths, show_reconstructions
+from research.optimization.descent import WeightedLoss
+from research.optimization.optimizers import OptimizerName, ScheduleName
+from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
+from research.options.config import Config
+from research.options.ranges import COUNT, FIXED, POSITIVE, Divides, Range
+
+DataSet = Literal["digits", "mnist", "fashion_mnist"]
+LossName = Literal["bce", "mse"]
+
+
+class Encoded(NamedTuple):
+    """Images on their way through an autoencoder in training.
+
+    Attributes:
+        encode: images -> the encoder's linear outputs.
+        image: float32 `[batch, height, width, channels]` in [0, 1], as the encoder is shown it.
+        outputs: float32 `[batch, outputs]`, linear, of the encoder.
+        code: float32 `[batch, units]`, what the decoder is given.
+        weight: float32 `[batch]`, 0 for padding.
+    """
+
+    encode: Callable[[jax.Array], jax.Array]
+    image: jax.Array
+    outputs: jax.Array
+    code: jax.Array
+    weight: jax.Array
+
+
+@dataclass(frozen=True)
+class Autoencoder(Config):
+    """Options of every autoencoder."""
+
+    net: Annotated[MakeCodec, FIXED] = DenseCodec
+    data_set: Annotated[DataSet, "images to learn from"] = "fashion_mnist"
+    examples: Annotated[int, "training images, the first of the file", COUNT] = MNIST
+    epochs: Annotated[int, "passes over the training images", COUNT] = 20
+    batch_size: Annotated[int, "images in one update", Range(1, "examples")] = 32
+    groups: Annotated[
+        int, "equal parts of a batch, which devices can share", COUNT, Divides(("batch_size",))
+    ] = 1
+    layers: Annotated[
+        tuple[int, ...],
+        "widths of the encoder's hidden layers, from the image inwards; the decoder mirrors them",
+        COUNT,
+    ] = (100,)
+    code_size: Annotated[int, "numbers in a code", COUNT] = 30
+    loss: Annotated[LossName, "of a pixel: binary cross-entropy (nats) or squared error"] = "bce"
+    optimizer: Annotated[OptimizerName, "the optimiser"] = "sgd"
+    schedule: Annotated[ScheduleName, "how the learning rate follows the step"] = "constant"
+    learning_rate: Annotated[float, "the optimiser's step size", POSITIVE] = 1.5
+
+    final: ClassVar[tuple[str, ...]] = ("validation", "test")
+    corrupts: ClassVar[bool] = False
+
+    @property
+    def headline(self) -> str:
+        """The error of the split that the sources measure on."""
+        return f"validation/{self.loss}"
+
+    def smoke(self) -> Self:
+        """Thirty updates of a narrow net."""
+        return replace(self, epochs=2, examples=480, layers=(8,) * len(self.layers), code_size=4)
+
+    def problems(self) -> list[str]:
+        """Too many images; a code that is as large as an image."""
+        shape, most = (8, 8, 1), DIGITS
+        if self.data_set != "digits":
+            shape, most = (28, 28, 1), MNIST
+        found = []
+        if self.examples > most:
+            found.append(
+                f"--examples must be at most {most:,}, all that {self.data_set} has to train on, "
+                f"not {self.examples:,}"
+            )
+        if self.code_size >= int(np.prod(shape)):
+            found.append(
+                f"--code-size must be smaller than an image, {int(np.prod(shape))} pixels, not "
+                f"{self.code_size}: a code as large as the image can be the image"
+            )
+        return found
+
+    def images(self) -> Images:
+        """The splits of the data set."""
+        if self.data_set == "digits":
+            return digits(self.batch_size, self.examples)
+        return mnist(self.data_set, self.batch_size, self.examples)
+
+    @property
+    def all_epochs(self) -> int:
+        """Passes over the training images in the whole run."""
+        return self.epochs
+
+    @property
+    def outputs(self) -> int:
+        """Linear outputs of the encoder."""
+        return self.code_size
+
+    def corrupt(self, image: jax.Array, values: Hyperparameters, key: Key) -> jax.Array:
+        """What the encoder is shown of images in training."""
+        del values, key
+        return image
+
+    def bottleneck(self, outputs: jax.Array, values: Hyperparameters, key: Key | None) -> jax.Array:
+        """The code that the decoder is given.
+
+        Args:
+            outputs: `[batch, outputs]`, linear, of the encoder.
+            values: the hyper-parameters.
+            key: for what is drawn in training; None in evaluation, where nothing is drawn.
+        """
+        del values, key
+        return jax.nn.selu(outputs)
+
+    def penalty(self, encoded: Encoded, values: Hyperparameters) -> jax.Array:
+        """What is added to the loss: of each image `[batch]`, or a scalar for them all."""
+        del encoded, values
+        return jnp.float32(0)
+
+    def objective(
+        self, codec: Codec, rows: Batch, key: Key, values: Hyperparameters
+    ) -> WeightedLoss:
+        """The loss in training.
+
+        Args:
+            codec: bound to its parameters.
+            rows: `image` float32 in [0, 1], `label`, `weight`, and `step`, int32 `[batch]`, which
+                is the same of all.
+            key: a fresh key.
+            values: the hyper-parameters.
+        """
+        corrupt_key, code_key = jax.random.split(key)
+        image, weight = rows["image"], rows["weight"]
+        seen = self.corrupt(image, values, corrupt_key)
+        outputs = codec.encode(seen)
+        code = self.bottleneck(outputs, values, code_key)
+        errors = measure(image, codec.decode(code))
+        penalty = self.penalty(Encoded(codec.encode, seen, outputs, code, weight), values)
+        found = metrics.mean(getattr(errors, self.loss) + penalty, weight)
+        figures = {"loss": found, **figures_of(errors, weight)}
+        return WeightedLoss(found.total, found.weight, figures)
+
+    def figures(self, codec: Codec, rows: Batch, key: Key, values: Hyperparameters) -> Metrics:
+        """What is measured in evaluation; arguments as those of `objective`, without `step`."""
+        del key
+        code = self.bottleneck(codec.encode(rows["image"]), values, None)
+        return figures_of(measure(rows["image"], codec.decode(code)), rows["weight"])
+
+    def pictures(self, samples: Samples, view: View) -> dict[str, Artifact]:
+        """What a report shows beside reconstructions."""
+        return {"paths": show_paths(samples, view)}
+
+    def make(self) -> Experiment:
+        """An autoencoder of these images."""
+        return make_autoencoder(self)
+
+
+class Reconstruction(NamedTuple):
+    """Errors of each image `[batch]`, means over its pixels.
+
+    Attributes:
+        bce: binary cross-entropy, nats: -x log y - (1 - x) log(1 - y).
+        mse: squared error.
+        rounded: share of pixels that are right when image and reconstruction are rounded to 0 or 1.
+    """
+
+    bce: jax.Array
+    mse: jax.Array
+    rounded: jax.Array
+
+
+def measure(image: jax.Array, logits: jax.Array) -> Reconstruction:
+    """How near reconstructions are to images.
+
+    Args:
+        image: float32 `[batch, height, width, channels]` in [0, 1].
+        logits: of its pixels, likewise.
+
+    Source: Géron, 2nd edition, chapter 17, for the last.
+    """
+    pixels = tuple(range(1, image.ndim))
+    made = jax.nn.sigmoid(logits)
+    return Reconstruction(
+        jnp.mean(optax.sigmoid_binary_cross_entropy(logits, image), pixels),
+        jnp.mean((made - image) ** 2, pixels),
+        jnp.mean(jnp.round(made) == jnp.round(image), pixels),
+    )
+
+
+def figures_of(errors: Reconstruction, weight: jax.Array) -> Metrics:
+    """Means over images."""
+    return {
+        "bce": metrics.mean(errors.bce, weight),
+        "mse": metrics.mean(errors.mse, weight),
+        "rounded_accuracy": metrics.mean(errors.rounded, weight),
+    }
+
+
+def make_autoencoder(config: Autoencoder) -> Experiment:
+    """An experiment that trains an autoencoder by the gradient of its objective."""
+    images = config.images()
+    epoch = steps_per_epoch(images.examples, config.batch_size)
+    steps = config.all_epochs * epoch
+    model: Codec = config.net(images.shape, config.layers, config.outputs, config.code_size)
+
+    def scaled(batch: Batch) -> Batch:
+        return {**batch, "image": batch["image"].astype(jnp.float32) / images.white}
+
+    def init_model(key: Key) -> Variables:
+        image, code = jnp.zeros((1, *images.shape)), jnp.zeros((1, config.code_size))
+        return model.init(key, image, code)
+
+    def loss(variables: Variables, rows: Batch, key: Key, values: Hyperparameters) -> WeightedLoss:
+        return config.objective(model.bind(variables), scaled(rows), key, values)
+
+    fitting = Fitting(steps, config.optimizer, config.schedule, groups=config.groups)
+    fitted = make_supervised(init_model, loss, fitting)
+
+    def update(state: SupervisedState, batch: Batch, key: Key) -> tuple[SupervisedState, Metrics]:
+        rows = {name: batch[name] for name in ("image", "label", "weight")}
+        rows["step"] = jnp.full(len(batch["weight"]), state.step)
+        return fitted.update(state, rows, key)
+
+    def evaluate(state: SupervisedState, batch: Batch, key: Key) -> Metrics:
+        codec = model.bind(fitted.reported(state))
+        return config.figures(codec, scaled(batch), key, state.hyperparameters)
+
+    def components(evaluation: Evaluation) -> Components:
+        return fit_components(evaluation("train"), config.code_size, images.white)
+
+    def judge(state: SupervisedState, evaluation: Evaluation, key: Key) -> dict[str, float]:
+        del state, key
+        plane = components(evaluation)
+        return {
+            f"{split}/pca_mse": mean_over(
+                evaluation(split),
+                lambda image: np.mean((plane.project(image) - image) ** 2, axis=(1, 2, 3)),
+                images.white,
+            )
+            for split in config.final
+        }
+
+    def artifacts(state: SupervisedState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
+        split = config.final[0]
+        first = next(iter(evaluation(split)))
+        label = np.asarray(first["label"])
+        names = class_names(images.data.splits[split], "label", int(label.max()) + 1)
+        samples = Samples(np.asarray(scaled(first)["image"]), label, names)
+        values = state.hyperparameters
+        codec = model.bind(fitted.reported(state))
+        view = View(
+            jax.jit(lambda image: config.bottleneck(codec.encode(image), values, None)),
+            jax.jit(lambda code: jax.nn.sigmoid(codec.decode(code))),
+            jax.jit(lambda image: config.corrupt(image, values, key)),
+        )
+        image = samples.image
+        rows = [("image", image)]
+        if config.corrupts:
+            rows.append(("as the encoder is shown it", view.corrupt(image)))
+        rows.append(("reconstruction", view.decode(view.encode(rows[-1][1]))))
+        rows.append(("components", components(evaluation).project(image)))
+        title = f"Reconstructions of the {split} split"
+        shown = show_reconstructions(title, samples, rows)
+        return {"reconstructions": shown, **config.pictures(samples, view)}
+
+    return Experiment(
+        init=fitted.init,
+        update=update,
+        evaluate=evaluate,
+        steps=steps,
+        items_per_step=config.batch_size,
+        items="images",
+        data=images.data,
+        groups=config.groups,
+        evaluate_every=epoch,
+        final=config.final,
+        judge=judge,
+        artifacts=artifacts,
+    )
+
+
+def mean_over(
+    batches: Iterable[Batch], errors: Callable[[np.ndarray], np.ndarray], white: int
+) -> float:
+    """The mean over the images of a split, on the host.
+
+    Args:
+        batches: of the split.
+        errors: images float64 in [0, 1] -> an error of each.
+        white: the pixel value that becomes 1.
+    """
+    total, count = 0.0, 0.0
+    for batch in batches:
+        weight = np.asarray(batch["weight"], np.float64)
+        total += float(weight @ errors(np.asarray(batch["image"], np.float64) / white))
+        count += float(weight.sum())
+    return total / count
