@@ -313,7 +313,22 @@ def take(wanted: Wanted, context: Context) -> Input:
         )
     if allowed is None:
         return taken
+    word = opened.result()
+    if wanted.which == REPORTED and word is not None:
+        step = _reported_step(word, number)
+        if taken.origin["step"] != step:
+            # The newest that is whole is not what the run reports.
+            raise Damaged(
+                f"{option}: {run} reports step {step}, and its checkpoint is damaged or gone"
+                f"\n  {command}   makes it again"
+            )
     header = opened.header
     origin: dict[str, Any] = {n: header[n] for n in ("inputs", "needs") if n in header}
     origin |= {"identity": identity.fields, "command": command, "words": wanted.words}
     return taken._replace(origin={**taken.origin, **origin}, needs=needs.read(run, header))
+
+
+def _reported_step(word: Mapping[str, Any], number: int | None) -> int:
+    """The step that the figures of a run are of, or of a member, by the ledger's last word."""
+    whose = word if number is None else word["members"][number]
+    return int(whose["metrics"].get("reported_step", word["shown"]["step"]))

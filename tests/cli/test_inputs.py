@@ -283,6 +283,7 @@ def cut(run):
         ),
         (cut, "classes", Exit.DAMAGED, "is damaged"),
         (damage, "alpha/classes --checkpoint 30", Exit.DAMAGED, "makes it again"),
+        (damage, "alpha/classes", Exit.DAMAGED, "reports step 30, and its checkpoint is damaged"),
     ],
 )
 def test_what_cannot_be_given_is_refused_before_anything_is_made(
