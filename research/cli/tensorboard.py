@@ -23,7 +23,7 @@ from research.engine.record import Silence
 from research.engine.result import Spread, spread
 from research.options.command import require
 from research.runs.files import lines_after, numbered, read_json
-from research.runs.members import figures_of
+from research.runs.summary import figures_of
 
 if TYPE_CHECKING:
     from tensorboardX.event_file_writer import EventsWriter

@@ -7,7 +7,6 @@ import enum
 import functools
 import hashlib
 import importlib.metadata
-import json
 import os
 import platform
 import re
@@ -228,11 +227,6 @@ def code_digest(experiment_file: Path, root: Path = ROOT) -> dict[str, str]:
         for module in _imports(source, name) if follow else ():
             waiting.extend(_files(module, root))
     return dict(sorted(found.items()))
-
-
-def combined(files: Mapping[str, str]) -> str:
-    """One SHA-256 (hex) over what `code_digest` gives."""
-    return hashlib.sha256(json.dumps(dict(files), sort_keys=True).encode()).hexdigest()
 
 
 def changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

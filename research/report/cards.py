@@ -16,7 +16,7 @@ from research.engine.artifacts import (
     Passages,
 )
 from research.report import pictures, plots
-from research.report.curve_plots import Key
+from research.report.group_plots import Key
 from research.report.plots import Line
 from research.runs.run import Frames
 from research.runs.spelling import spell_figure

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from research.runs.bounds import bounds_of, ends_of
 from research.runs.comparison import Comparison
-from research.runs.curves import band, course_name
 from research.runs.grouping import ENVIRONMENT_STEPS, Group, environment_steps
+from research.runs.intervals import band, bounds_of, course_name, ends_of
 from research.runs.run import Curve
 from research.runs.spelling import spell_name
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from research.engine.result import spread
-from research.report import cards, curve_plots
-from research.report.profiles import Profile, make_profile
+from research.report import cards, group_plots
+from research.report.group_plots import Profile, make_profile
 from research.report.tables import (
     Table,
     config_table,
@@ -95,7 +95,7 @@ class Page(NamedTuple):
     metric: str
     headlines: list[Headline]
     notes: list[str]
-    plots: list[curve_plots.Plot]
+    plots: list[group_plots.Plot]
     figures: Table
     members: Table | None
     profile: Profile | None
@@ -139,7 +139,7 @@ def make_page(runs: Sequence[Run], about: Mapping[str, About]) -> Page:
             make_headline(group, metric, number, len(found)) for number, group in enumerate(found)
         ],
         notes=list(dict.fromkeys(notes)),
-        plots=curve_plots.make_plots(found, metric),
+        plots=group_plots.make_plots(found, metric),
         figures=figures_table(found),
         members=members_table(found, metric) if sum(len(g.members) for g in found) > 1 else None,
         profile=make_profile(found),

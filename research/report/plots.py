@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.runs.bounds import UNBOUNDED, Bounds, ends_of
+from research.runs.intervals import UNBOUNDED, Bounds, ends_of
 
 COLOURS = 8
 """How many colours the style sheet has for lines: `--line-0` to `--line-7`."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from research.engine.directory import CONFIG_FILE, LEDGER_FILE, METRICS_FILE, RESULT_FILE
+from research.engine.fingerprint import DIGITS, SLICING
 from research.engine.record import read_metrics
+from research.runs.run import Provenance, Snapshots
 
 Reports = dict[int, dict[str, Any]]
 """Step -> figures, as JSON values; of a population, lists with an entry a member."""
 _BLOCK = 1 << 16
+_SEGMENT = b'"segment"'
 _RECENT = 1 << 14
 """Bytes at the end of `metrics.jsonl` in which the latest figures of an unfinished run lie."""
 
@@ -131,6 +134,55 @@ def read_result(directory: Path, word: Mapping[str, Any]) -> tuple[dict[str, Any
     written = read_json(directory / RESULT_FILE)
     true = all(written.get(name) == value for name, value in vouched.items())
     return (written if true else vouched), true
+
+
+def provenance_of(parts: Iterable[Mapping[str, Any]]) -> Provenance:
+    """What made a run, from the contents of its ledger's header and segments, in order."""
+    parts = list(parts)
+    return Provenance(
+        # Ledgers of an older form have whole digests.
+        _distinct(
+            {path: digest[:DIGITS] for path, digest in (part.get("code") or {}).items()}
+            for part in parts
+        ),
+        _distinct(_without_slicing(part.get("fingerprint") or {}) for part in parts),
+        dict(parts[0].get("data") or {}) if parts else {},
+    )
+
+
+def read_provenance(ledger: Path) -> Provenance:
+    """What made a run, from its ledger: the first line and the segments; other lines are skipped.
+
+    A line that cannot be read says nothing.
+    """
+    parts = []
+    try:
+        with ledger.open("rb") as file:
+            for number, raw in enumerate(file):
+                if number and _SEGMENT not in raw:
+                    continue
+                try:
+                    line = json.loads(raw)
+                    if line["kind"] in ("header", "segment"):
+                        parts.append(line)
+                except (ValueError, KeyError, TypeError):
+                    continue
+    except OSError:
+        pass
+    return provenance_of(parts)
+
+
+def _without_slicing(entries: Mapping[str, str]) -> dict[str, str]:
+    return {n: value for n, value in entries.items() if n not in SLICING}
+
+
+def _distinct(parts: Iterable[Mapping[str, str]]) -> Snapshots:
+    """Snapshots in order, without those that are as the one before."""
+    found: list[Mapping[str, str]] = []
+    for part in parts:
+        if not found or found[-1] != part:
+            found.append(dict(part))
+    return tuple(found)
 
 
 def numbered(directory: Path) -> list[int]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from research.engine import fingerprint
 from research.engine.selection import headline
-from research.runs.provenance import mixed, split_by_data
-from research.runs.run import Member, Run
+from research.runs.run import Member, Provenance, Run, Snapshots
 from research.runs.spelling import ABSENT, spell_field, spell_seeds
 
 ENVIRONMENT_STEPS = "environment steps"
@@ -168,3 +168,78 @@ def environment_steps(groups: Sequence[Group]) -> list[int] | None:
             return None
         found.append(counted.pop())
     return found
+
+
+def split_by_data(made_by: Sequence[Provenance]) -> dict[str, list[int]]:
+    """What tells data apart, such as `train data 3f2a9c01` -> places of the runs that have them.
+
+    The words are "" where all have the same. A split that only some of them name, one that an
+    experiment got later, tells nothing.
+    """
+    named = [found.data.keys() for found in made_by if found.data]
+    shared = [
+        split
+        for split in (named[0] if named else ())
+        if all(split in splits for splits in named)
+        and len({found.data[split] for found in made_by if found.data}) > 1
+    ]
+    if not shared:
+        return {"": list(range(len(made_by)))}
+    parts: dict[str, list[int]] = {}
+    for place, found in enumerate(made_by):
+        words = [f"{split} data {str(found.data.get(split, 'unknown'))[:8]}" for split in shared]
+        parts.setdefault(", ".join(words), []).append(place)
+    return parts
+
+
+def mixed(made_by: Mapping[int, Provenance]) -> list[str]:
+    """Sentences on seeds of one group that other code or another environment made.
+
+    Args:
+        made_by: seed -> what made it, of one config and from the same data.
+    """
+    code = {seed: found.code for seed, found in made_by.items()}
+    environment = {seed: found.environment for seed, found in made_by.items()}
+    # A file that is not there was not there; an entry that is not there was not recorded then.
+    files = _differing(code.values(), missing_is_a_value=True)
+    entries = _differing(environment.values(), missing_is_a_value=False)
+    return [
+        *_sentence("by different code", code, files, files),
+        *_sentence(
+            "in different environments", environment, entries, list(map(fingerprint.label, entries))
+        ),
+    ]
+
+
+def _sentence(
+    how: str, made_by: Mapping[int, Snapshots], different: Sequence[str], labels: Sequence[str]
+) -> list[str]:
+    """What differs and between which seeds; none where nothing does."""
+    if not different:
+        return []
+    parts: dict[str, list[int]] = {}
+    for seed in sorted(made_by):
+        values = [[snapshot.get(name) for name in different] for snapshot in made_by[seed]]
+        parts.setdefault(json.dumps(values), []).append(seed)
+    what = ", ".join(labels[:_MOST_NAMES])
+    if len(labels) > _MOST_NAMES:
+        what += f" and {len(labels) - _MOST_NAMES} more"
+    differ = "differs" if len(labels) == 1 else "differ"
+    spelled = [spell_seeds(part) for part in parts.values()]
+    if len(spelled) > 1:
+        whose = f"seeds {', '.join(spelled[:-1])} and {spelled[-1]} were made {how}"
+    else:
+        alone = len(made_by) == 1
+        whose = f"seed{'' if alone else 's'} {spelled[0]} {'was' if alone else 'were'} made {how}"
+        whose += ", going on after a change"
+    return [f"{whose}: {what} {differ}"]
+
+
+def _differing(runs: Iterable[Snapshots], *, missing_is_a_value: bool) -> list[str]:
+    """The entries that are not the same in all snapshots of all runs; empty ones tell nothing."""
+    snapshots = [snapshot for run in runs for snapshot in run if snapshot]
+    names = sorted({name for snapshot in snapshots for name in snapshot})
+    found = {name: {snapshot.get(name) for snapshot in snapshots} for name in names}
+    if not missing_is_a_value:
+        found = {name: values - {None} for name, values in found.items()}
+    return [name for name, values in found.items() if len(values) > 1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,10 @@ import numpy as np
 from research.engine import artifacts, ledger, record
 from research.engine.artifacts import Artifact, Confusion, Passages
 from research.engine.directory import CONFIG_FILE, LEDGER_FILE, METRICS_FILE, RESULT_FILE
-from research.engine.fingerprint import combined
 from research.errors import Damaged, Mistake
-from research.runs.files import Reports, read_json, read_lines, read_result
-from research.runs.members import curves_of
-from research.runs.provenance import provenance_of
+from research.runs.files import Reports, provenance_of, read_json, read_lines, read_result
 from research.runs.run import Chain, Frames, Run
-from research.runs.summary import make_run
+from research.runs.summary import curves_of, make_run
 
 TEXTS = 6
 """Of the texts that a run kept as it learned, so many are shown."""
@@ -147,7 +146,8 @@ def _chain(opened: ledger.Ledger) -> Chain:
     code = ""
     if opened.lines:
         newest = next(reversed([opened.header, *opened.of_kind("segment")]))
-        code = combined(newest.get("code") or opened.header.get("code", {}))
+        files = newest.get("code") or opened.header.get("code", {})
+        code = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
     return Chain(
         saves=len(opened.saves()),
         segments=1 + sum(1 for _ in opened.of_kind("segment")) if opened.lines else 0,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from research.engine.result import Spread, spread
 from research.engine.selection import headline
-from research.runs.provenance import Provenance
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,6 +66,24 @@ class Frames(NamedTuple):
     title: str
     steps: tuple[int, ...]
     frames: tuple[Artifact, ...]
+
+
+Snapshots = tuple[Mapping[str, str], ...]
+"""Code or environment: name -> value, at the start and wherever a run went on after a change."""
+
+
+class Provenance(NamedTuple):
+    """What made a run.
+
+    Attributes:
+        code: path -> SHA-256.
+        environment: entries of the fingerprint that can change bits.
+        data: split -> SHA-256 of its content.
+    """
+
+    code: Snapshots = ()
+    environment: Snapshots = ()
+    data: Mapping[str, str] = {}
 
 
 class Chain(NamedTuple):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from research.engine.result import Spread
 from research.options.convert import spell
-from research.runs.bounds import Bounds, ends_of
+from research.runs.intervals import Bounds, ends_of
 
 if TYPE_CHECKING:
     from research.runs.robust import Middle

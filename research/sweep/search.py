@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from research.runs.files import read_lines
-from research.runs.members import figures_of
 from research.runs.spelling import spell_figure
+from research.runs.summary import figures_of
 from research.sweep.space import Point
 from research.sweep.study import SEED_STRIDE, Study, place_of
 from research.sweep.trial import (

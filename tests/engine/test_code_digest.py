@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from research.engine.fingerprint import DIGITS, ROOT, changed, code_digest, combined
+from research.engine.fingerprint import DIGITS, ROOT, changed, code_digest
 
 FILES = {
     "research/__init__.py": "",
@@ -85,7 +85,7 @@ def test_a_change_is_seen_exactly_where_it_counts(tree, name):
     (tree / name).write_text(FILES[name] + "\nx = 1\n")
     phrases = changed(before, digest(tree))
     assert phrases == ([f"{name} changed"] if name in EXPECTED else [])
-    assert (combined(before) == combined(digest(tree))) == (name not in EXPECTED)
+    assert (before == digest(tree)) == (name not in EXPECTED)
 
 
 def test_added_and_removed_files_are_named(tree):

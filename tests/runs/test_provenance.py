@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from research.runs.provenance import (
-    Provenance,
-    mixed,
-    provenance_of,
-    read_provenance,
-    split_by_data,
-)
+from research.runs.files import provenance_of, read_provenance
+from research.runs.grouping import mixed, split_by_data
+from research.runs.run import Provenance
 from tests.runs.fabricate import make_run
 
 CODE = {"research/a.py": "1" * 64, "research/b.py": "2" * 64}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from research.engine.result import spread
-from research.runs.bounds import UNBOUNDED
+from research.runs.intervals import UNBOUNDED
 from research.runs.spelling import (
     ABSENT,
     decimals_of,

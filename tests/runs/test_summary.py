@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from research.engine import ledger
 from research.runs.files import lines_backwards, size_of
-from research.runs.members import figures_of
 from research.runs.run import STATES
-from research.runs.summary import summarize
+from research.runs.summary import figures_of, summarize
 from tests.runs.fabricate import make_population, make_run
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,8 +15,8 @@ from research.options.command import Command, Context, OnRuns, Outcome, parse, r
 from research.options.convert import did_you_mean, spell
 from research.options.ranges import PATH
 from research.options.terminal import Column, make_console, print_table, width
-from research.runs.bounds import bounds_of, ends_of
 from research.runs.comparison import Comparison, compare
+from research.runs.files import read_provenance
 from research.runs.grouping import (
     Group,
     choose_figure,
@@ -25,8 +25,8 @@ from research.runs.grouping import (
     metric_names,
     notes_on,
 )
+from research.runs.intervals import bounds_of, ends_of
 from research.runs.names import RUN, find_meant
-from research.runs.provenance import read_provenance
 from research.runs.robust import spell_coverage
 from research.runs.run import Run
 from research.runs.spelling import spell_middle, spell_name, spell_parts, spell_seeds

@@ -1,7 +1,8 @@
-"""The curves of a report: one plot a figure, its splits and groups together."""
+"""The plots of a report: the course of each figure, and how the returns of seeds are spread."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,9 +12,9 @@ from research.engine.result import spread
 from research.engine.selection import rank
 from research.report import plots
 from research.report.plots import Line
-from research.runs.bounds import bounds_of, ends_of
-from research.runs.curves import band
 from research.runs.grouping import ENVIRONMENT_STEPS, Group, environment_steps
+from research.runs.intervals import band, bounds_of, ends_of
+from research.runs.robust import FEWEST, interquartile_mean, performance_profile, spell_coverage
 from research.runs.spelling import spell_figure
 
 SPLIT_COLOURS = {"train": 0, "validation": 1, "evaluation": 1, "test": 2}
@@ -96,7 +97,7 @@ def make_plot(base: str, names: Sequence[str], groups: Sequence[Group]) -> Plot 
                 lines.append(line if each is None else line._replace(x=each[number] * line.x))
     if not lines:
         return None
-    legend = [Key(line.name, line.colour, line.dash, line.mark, line.faint) for line in lines]
+    legend = legend_of(lines)
     svg = plots.plot_lines(lines, name=f"curve-{base}", x_label=unit)
     banded = any(line.half is not None and np.isfinite(line.half).any() for line in lines)
     cut = any(
@@ -104,6 +105,11 @@ def make_plot(base: str, names: Sequence[str], groups: Sequence[Group]) -> Plot 
     )
     words = describe(base, lines, unit)
     return Plot(base.replace("_", " "), legend, svg, words, banded, cut)
+
+
+def legend_of(lines: Sequence[Line]) -> list[Key]:
+    """A line of the legend for each of the plot."""
+    return [Key(line.name, line.colour, line.dash, line.mark, line.faint) for line in lines]
 
 
 def _final_names(base: str, groups: Sequence[Group], names: Sequence[str]) -> list[str]:
@@ -152,3 +158,67 @@ def describe(base: str, lines: Sequence[Line], unit: str = "step") -> str:
                 f"{spell_figure(end)} {place(line.x[known[-1]])}"
             )
     return f"{base.replace('_', ' ')} by {unit}: {'; '.join(parts)}."
+
+
+RETURN = "evaluation/episode_return"
+"""The figure whose spread is shown, of experiments that have it."""
+
+
+class Profile(NamedTuple):
+    """A performance profile with what it comes to in words.
+
+    Attributes:
+        plot: the share of runs above each return.
+        words: a sentence for each group.
+    """
+
+    plot: Plot
+    words: list[str]
+
+
+def make_profile(groups: Sequence[Group]) -> Profile | None:
+    """The profile of every group of two or more seeds; None where there is none."""
+    found = [(number, group, returns_of(group)) for number, group in enumerate(groups)]
+    found = [(number, group, values) for number, group, values in found if len(values) > 1]
+    if not found:
+        return None
+    everything = [value for _, _, values in found for value in values]
+    low, high = min(everything), max(everything)
+    around = 0.05 * (high - low) or max(0.01 * abs(high), 0.5)
+    lines, words = [], []
+    for number, group, values in found:
+        name = group.label if len(groups) > 1 else f"{len(values)} seeds"
+        x, y = steps_of(values, low - around, high + around)
+        lines.append(Line(name, x, y, None, number, number // plots.COLOURS * 2))
+        words.append(describe_returns(name if len(groups) > 1 else "", values))
+    svg = plots.plot_lines(lines, name="profile", x_label="return τ")
+    legend = legend_of(lines)
+    plot = Plot("share of runs whose return is above τ", legend, svg, " ".join(words), False)
+    return Profile(plot, words)
+
+
+def returns_of(group: Group) -> list[float]:
+    """The final return of each seed that has one."""
+    return [value for value in group.values(RETURN).values() if math.isfinite(value)]
+
+
+def steps_of(values: Sequence[float], low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """The corners of a profile between two ends beyond all values, float64 `[2 + 2 levels]`."""
+    levels, shares = performance_profile(values)
+    x = np.concatenate([[low], np.repeat(levels, 2), [high]])
+    return x, np.repeat([1.0, *shares], 2)
+
+
+def describe_returns(label: str, values: Sequence[float]) -> str:
+    """What the returns of some seeds come to, in a sentence."""
+    middle, whole = interquartile_mean(values), spread(values)
+    parts = [f"{len(values)} seeds from {spell_figure(min(values))} to {spell_figure(max(values))}"]
+    if len(values) >= FEWEST:
+        ends = f"{spell_figure(middle.low)} to {spell_figure(middle.high)}"
+        covers = spell_coverage(middle)
+        parts.append(
+            f"interquartile mean {spell_figure(middle.mean)} (95 % bootstrap interval {ends}"
+            f"{f'; {covers}' if covers else ''})"
+        )
+    parts.append(f"standard deviation {spell_figure(whole.standard_deviation)}")
+    return f"{label}: {', '.join(parts)}." if label else f"{', '.join(parts)}."
