@@ -10,41 +10,22 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any
 
 from research.cli.commands.report import keep_report
 from research.cli.display import Display
 from research.cli.tensorboard import with_events
 from research.engine.interrupts import SIGNALS, answered
 from research.errors import Exit, Stopped
-from research.options.assembly import named_of, open_run
+from research.options.assembly import Launch, open_run
 from research.options.catalog import ROOT
 from research.options.command import Context, Outcome
 from research.options.pace import Pace, slicing
 
 if TYPE_CHECKING:
-    from research.engine.identity import Identity
-    from research.engine.inputs import Input
     from research.engine.processes import Channel
-
-
-class Launch(NamedTuple):
-    """A run to be started or continued.
-
-    Attributes:
-        identity: what run it is.
-        directory: where it lies, or will lie.
-        inputs: name -> state of another run that it is given.
-        files: field of the config -> path of the file of one's own that it stands for.
-    """
-
-    identity: Identity
-    directory: Path
-    inputs: Mapping[str, Input]
-    files: Mapping[str, str]
 
 
 def settle(pace: Pace) -> Channel | None:
@@ -89,17 +70,13 @@ def launch_run(
     """
     from research.engine.run import launch
 
-    named = named_of(run.identity, context.root)
     with (
         Display(sys.stderr, context.human) as display,
         with_events(display, wanted=pace.tensorboard) as observer,
         open_run(
-            named,
-            run.identity,
+            run,
             pace.data,
             context.root,
-            files=run.files,
-            inputs=run.inputs,
             devices=pace.devices or 1,
             channel=channel,
             tell=display.note,
@@ -133,16 +110,7 @@ def follow_run(run: Launch, pace: Pace, context: Context, channel: Channel) -> O
 
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    named = named_of(run.identity, context.root)
-    with open_run(
-        named,
-        run.identity,
-        pace.data,
-        context.root,
-        files=run.files,
-        inputs=run.inputs,
-        channel=channel,
-    ) as ready:
+    with open_run(run, pace.data, context.root, channel=channel) as ready:
         complete = follow(ready.program, channel)
     return Outcome({}, Exit.DONE if complete else Exit.STOPPED)
 

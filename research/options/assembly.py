@@ -43,6 +43,22 @@ class Opened(NamedTuple):
     surroundings: Surroundings
 
 
+class Launch(NamedTuple):
+    """A run to be started, continued or made again.
+
+    Attributes:
+        identity: what run it is.
+        directory: where it lies, or will lie.
+        inputs: name -> state of another run that it is given.
+        files: field of the config -> path of the file of one's own that it stands for.
+    """
+
+    identity: Identity
+    directory: Path
+    inputs: Mapping[str, Input]
+    files: Mapping[str, str]
+
+
 def _to_nobody(text: str) -> None:
     del text
 
@@ -180,13 +196,10 @@ def _with_patience(named: Named, experiment: Experiment, feed: Feed, patience: i
 
 @contextmanager
 def open_run(
-    named: Named,
-    identity: Identity,
+    run: Launch,
     mode: Literal["auto", "resident", "streamed"],
     root: Path,
     *,
-    files: Mapping[str, str],
-    inputs: Mapping[str, Input],
     devices: int = 1,
     members: Sequence[int] | None = None,
     channel: Channel | None = None,
@@ -195,24 +208,25 @@ def open_run(
     """As `open_experiment`, with the program of a run: of its one seed, or of its population.
 
     Args:
-        named: the experiment.
-        identity: what run of it.
+        run: which.
         mode: `auto`, `resident` or `streamed`.
         root: the folder that holds `experiments/`.
-        files: field of the config -> path of the file of one's own that it stands for.
-        inputs: name -> state of another run that it is given.
         devices: how many to use: members of a population come first, then the groups of a batch.
         members: which members of a population the program has; None for all.
         channel: to the other processes of the run; all their devices are used then.
         tell: as `open_experiment` has it.
 
     Raises:
-        Mistake: the data are not there, or some devices would have nothing to do.
+        Mistake: the experiment is gone, the data are not there, or some devices would have nothing
+            to do.
     """
     import jax
 
     from research.engine.processes import Leader
     from research.engine.program import Program
+
+    identity = run.identity
+    named = named_of(identity, root)
 
     if channel is not None and identity.population is not None:
         raise Mistake(ONE_PROCESS)
@@ -223,11 +237,12 @@ def open_run(
             return Leader(experiment, feed, used, channel)
         if identity.population is None:
             return Program(experiment, feed, used)
-        return _population(named, identity, files, experiment, feed, used, members)
+        return _population(named, run, experiment, feed, used, members)
 
-    config = _config_of(named, identity, files, identity.members[0])
-    patience = identity.patience
-    with open_experiment(named, config, mode, root, make_program, patience, tell, inputs) as ready:
+    config = _config_of(named, run, identity.members[0])
+    with open_experiment(
+        named, config, mode, root, make_program, identity.patience, tell, run.inputs
+    ) as ready:
         if channel is not None:
             _check_alike(channel, ready.surroundings)
         yield ready
@@ -251,8 +266,7 @@ def _check_alike(channel: Channel, surroundings: Surroundings) -> None:
 
 def _population(
     named: Named,
-    identity: Identity,
-    files: Mapping[str, str],
+    run: Launch,
     experiment: Experiment,
     feed: Feed,
     devices: Sequence[jax.Device],
@@ -260,12 +274,13 @@ def _population(
 ) -> Population:
     from research.engine.population import Population, Seeded
 
+    identity = run.identity
     assert identity.population is not None
     values: dict[tuple[float, ...], Mapping[str, float]] = {}
     for member in identity.members:
         varied = tuple(member.varied.values())
         if varied not in values:
-            values[varied] = floats(_config_of(named, identity, files, member))
+            values[varied] = floats(_config_of(named, run, member))
     seeded = [
         Seeded(member.seed - identity.seed, values[tuple(member.varied.values())])
         for member in identity.members
@@ -301,8 +316,8 @@ def _check_memory(population: Population, devices: Sequence[jax.Device]) -> None
         )
 
 
-def _config_of(named: Named, identity: Identity, files: Mapping[str, str], member: Member) -> Any:
-    return config_from(named, identity.config | dict(files) | member.varied)
+def _config_of(named: Named, run: Launch, member: Member) -> Any:
+    return config_from(named, run.identity.config | dict(run.files) | member.varied)
 
 
 def named_of(identity: Identity, root: Path) -> Named:

@@ -130,6 +130,14 @@ def parse(command: Command, tokens: Sequence[str]) -> tuple[list[str], Any]:
     return read.arguments, options
 
 
+def with_output(tokens: Sequence[str]) -> list[str]:
+    """A command line with `--output` for `-o`, which is short for it."""
+    return [
+        f"--output{token[2:]}" if token == "-o" or token.startswith("-o=") else token
+        for token in tokens
+    ]
+
+
 def own_options(kind: type, read: Scan) -> tuple[Any, list[str]]:
     """A command's own options, of that kind, and what they say of those that could be read."""
     names = {option.field for option in options_of(kind)}

@@ -16,7 +16,7 @@ from research.engine.inputs import kept, words_of
 from research.engine.record import Silence
 from research.engine.verify import Judgement, verify
 from research.errors import Mistake
-from research.options.assembly import named_of, open_run
+from research.options.assembly import Launch, open_run
 from research.options.catalog import ROOT, catalog, load, resolve
 from research.options.config import config_fields
 from research.runs.files import read_header
@@ -91,8 +91,8 @@ def test_a_record_is_verified_by_replaying_it(record: Path) -> None:
             f"made on another platform, {platform}: a chaotic run is not within a tolerance"
         )
     try:
-        named, inputs = named_of(identity, ROOT), kept(record, header, ROOT / "runs")
-        with open_run(named, identity, "auto", ROOT, files={}, inputs=inputs) as ready:
+        inputs = kept(record, header, ROOT / "runs")
+        with open_run(Launch(identity, record, inputs, {}), "auto", ROOT) as ready:
             verdict = verify(ready.program, identity, record, ready.surroundings, Silence())
     except Mistake as missing:
         pytest.skip(str(missing).splitlines()[0])

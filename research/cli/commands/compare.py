@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TextIO
 from research.engine.directory import LEDGER_FILE
 from research.engine.selection import larger_is_better, matching
 from research.errors import Mistake
-from research.options.command import Command, Context, OnRuns, Outcome, parse, require
+from research.options.command import Command, Context, OnRuns, Outcome, parse, require, with_output
 from research.options.convert import did_you_mean, spell
 from research.options.ranges import PATH
 from research.options.terminal import Column, make_console, print_table, width
@@ -47,8 +47,7 @@ class Options(OnRuns):
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Group the runs, compare them, print, and draw where asked."""
-    tokens = ["--output" if token == "-o" else token for token in tokens]
-    words, options = parse(COMMAND, tokens)
+    words, options = parse(COMMAND, with_output(tokens))
     picture = _picture(options.output)
     runs, left_out = gather(words, Path(options.runs_dir), unfinished=options.unfinished)
     if picture is not None:

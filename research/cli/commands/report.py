@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 from research.engine.directory import LEDGER_FILE
 from research.errors import Exit, Mistake
 from research.options.catalog import catalog
-from research.options.command import Command, Context, OnRuns, Outcome, parse
+from research.options.command import Command, Context, OnRuns, Outcome, parse, with_output
 from research.options.ranges import PATH
 from research.options.terminal import make_console
 from research.runs.names import RUN, find_run
@@ -30,7 +30,7 @@ class Options(OnRuns):
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Read the runs, write the page, and say where it is."""
-    texts, options = parse(COMMAND, [_long(token) for token in tokens])
+    texts, options = parse(COMMAND, with_output(tokens))
     directories = [find_run(text, Path(options.runs_dir)) for text in texts]
     distinct = list({directory.resolve(): directory for directory in directories}.values())
     path = output_path(options.output, distinct)
@@ -49,11 +49,6 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
             "notes": [f"{run.directory}: {note}" for run in runs for note in run.notes],
         }
     )
-
-
-def _long(token: str) -> str:
-    """`-o` as the option that it is short for."""
-    return f"--output{token[2:]}" if token == "-o" or token.startswith("-o=") else token
 
 
 def output_path(text: str, directories: Sequence[Path]) -> Path:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 from research.cli.display import Display
-from research.cli.launching import Launch, follow_run, launch_run, run_together, settle
+from research.cli.launching import follow_run, launch_run, run_together, settle
 from research.engine.directory import LEDGER_FILE
 from research.errors import Exit
-from research.options.assembly import named_of
+from research.options.assembly import Launch, named_of
 from research.options.command import Command, Context, Outcome, parse
 from research.options.configure import added_since
 from research.options.pace import TEXT, Pace

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from research.cli.display import Display
-from research.cli.launching import Launch, follow_run, launch_run, run_together, settle
+from research.cli.launching import follow_run, launch_run, run_together, settle
 from research.errors import Exit
+from research.options.assembly import Launch
 from research.options.catalog import Named
 from research.options.command import Command, Context, Outcome, Section
 from research.options.configure import NAME, name_section

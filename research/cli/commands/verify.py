@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 from research.cli.display import Display
 from research.engine.directory import LEDGER_FILE
 from research.errors import Damaged, EncoreError, Exit, Mistake, Stopped
-from research.options.assembly import named_of, open_run
+from research.options.assembly import Launch, named_of, open_run
 from research.options.command import Command, Context, OnRuns, Outcome, parse
 from research.options.configure import added_since
 from research.options.pace import AUTO, CORES, TEXT, cores_mistakes, cores_wanted
@@ -20,6 +20,7 @@ from research.options.ranges import PATH
 from research.options.terminal import make_console
 from research.runs.files import read_header
 from research.runs.names import RUN, find_meant, find_run
+from research.runs.reported import member_number
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity
@@ -178,12 +179,9 @@ def _replay(run: Path, options: Options, context: Context) -> Verdict:
     with (
         Display(sys.stderr, context.human) as display,
         open_run(
-            named,
-            identity,
+            Launch(identity, run, inputs, files),
             options.data,
             context.root,
-            files=files,
-            inputs=inputs,
             devices=options.devices,
             members=members,
             tell=display.note,
@@ -222,13 +220,11 @@ def block_of(identity: Identity, member: int) -> range:
     Raises:
         Mistake: the run is no population, or has no such member.
     """
-    many, count = identity.population, len(identity.members)
-    if many is None:
-        raise Mistake("--member: this is a run of one seed")
-    if not 0 <= member < count:
-        raise Mistake(f"--member must lie in 0 to {count - 1}, not {member}")
-    first = member - member % many.width
-    return range(first, min(first + many.width, count))
+    member_number(identity, member)
+    assert identity.population is not None
+    width = identity.population.width
+    first = member - member % width
+    return range(first, min(first + width, len(identity.members)))
 
 
 def _print(verdict: Verdict, run: Path, file: TextIO) -> None:
