@@ -54,7 +54,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Scheduler(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            experiment = re.search(r"\[\w+/\w+\]$", nodeid)
+            experiment = re.search(r"\[\w+/[\w ]+\]$", nodeid)
             return nodeid.partition("::")[0] + (experiment[0] if experiment else "")
 
     # As they were collected, not those of most tests first: then the last ones are not the longest.
@@ -78,6 +78,13 @@ def plainly_compiled() -> Iterator[None]:
     What rests on the compiler, bits, is tested with all of its optimisations in
     `tests/reproducibility`.
     """
+    with compile_plainly():
+        yield
+
+
+@contextlib.contextmanager
+def compile_plainly() -> Iterator[None]:
+    """All that is compiled within is hardly optimised, and not kept."""
     import jax
     from jax._src import compiler
 

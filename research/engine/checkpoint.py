@@ -119,7 +119,8 @@ def _store(path: Path, stored: Leaves) -> None:
         except Exception as error:
             # Orbax tells of a full disk by ValueError, with the system's number in its text.
             number = re.search(r"os_error_code='(\d+)'", str(error))
-            gone = "are missing" in str(error) or not path.parent.exists()
+            gone = any(words in str(error) for words in ("are missing", "NOT_FOUND"))
+            gone = gone or not path.parent.exists()
             if number is None and not gone:
                 raise
             # What it has just written, somebody has deleted.
@@ -263,7 +264,7 @@ def remove_equal_asides(directory: Path, step: int, records: Mapping[str, LeafRe
         except Damaged:
             continue
         if same:
-            shutil.rmtree(aside)
+            durable.remove_tree(aside)
 
 
 def remove_parts(directory: Path) -> None:
@@ -309,5 +310,5 @@ def prune(directory: Path, retention: Retention, keep: Callable[[int], bool]) ->
         path = path_of(directory, step)
         part = directory / f".{step}.{os.getpid()}.removed.part"
         path.rename(part)
-        shutil.rmtree(part)
+        durable.remove_tree(part)
     return removed

@@ -130,26 +130,32 @@ def hold(directory: Path) -> Iterator[Held]:
         Stopped, Damaged: as `Held.check` has it.
     """
     path = directory / "lock"
-    # Unbuffered: what a full disk refuses would be written, and refused, again at the end.
-    with path.open("a+b", buffering=0) as file:
+    with _unmoved(directory):
+        # Unbuffered: what a full disk refuses would be written, and refused, again at the end.
+        opened = path.open("a+b", buffering=0)
+    with opened as file:
         if not _take(file):
             raise Mistake(
                 f"{owner(directory)} is at work in {directory}; wait for it, or stop it, "
                 "then try again"
             )
-        if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            # Between opening and locking, a restart moved the directory, and the file with it.
-            raise Mistake(f"{directory} was moved aside by another process; try again")
+        with _unmoved(directory):
+            if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                raise FileNotFoundError
+            held = Held(directory, os.open(directory, os.O_RDONLY))
         with named(path):
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
-        held = Held(directory, os.open(directory, os.O_RDONLY))
         try:
             yield held
         except Exception as error:
             held.check()
-            lost = getattr(error, "filename", None) or ""
-            if isinstance(error, FileNotFoundError) and Path(lost).is_relative_to(directory):
+            lost = Path(getattr(error, "filename", None) or "")
+            # Orbax is given whole paths, whatever the directory's was.
+            within = lost.absolute().is_relative_to(directory.absolute())
+            # Making a folder that is there says that it exists, should it just then be deleted.
+            gone = isinstance(error, FileExistsError) and not lost.exists()
+            if within and (gone or isinstance(error, FileNotFoundError)):
                 raise Damaged(
                     f"{lost} was deleted while a process was at work in {directory}; the same "
                     "command goes on from what is left"
@@ -157,6 +163,15 @@ def hold(directory: Path) -> Iterator[Held]:
             raise
         finally:
             os.close(held.descriptor)
+
+
+@contextmanager
+def _unmoved(directory: Path) -> Iterator[None]:
+    """Before it is held, a restart may move the directory, and all that is in it."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise Mistake(f"{directory} was moved aside by another process; try again") from None
 
 
 def _take(file: IO[Any]) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -58,6 +60,16 @@ def sync_tree(directory: Path) -> None:
         for name in files:
             sync_file(Path(parent, name))
         sync_directory(Path(parent))
+
+
+def remove_tree(directory: Path) -> None:
+    """Remove a directory and all below it; that somebody else removes it too is no error."""
+
+    def tell(_: Any, path: str, error: Any) -> None:
+        if not isinstance(error[1], FileNotFoundError):
+            raise error[1]
+
+    shutil.rmtree(directory, onerror=tell)
 
 
 def file_digests(directory: Path, leave_out: str) -> dict[str, str]:

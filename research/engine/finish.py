@@ -51,7 +51,7 @@ def finish(
     position = trained.position
     steps_in_all = program.experiment.steps
     complete = trained.over or position.step == steps_in_all
-    saved = ledger.read(places.ledger).saves()[position.step]
+    saved = ledger.read_at_work(places.ledger).saves()[position.step]
     metrics: dict[str, Any] = {**spell_figures(trained.metrics), **saved["metrics"]}
     judged: Mapping[str, Figure] = {}
     sums: Mapping[str, Any] = {}
@@ -97,7 +97,7 @@ def finish(
         sums,
         saved.get("members", ()),
     )
-    recorded = ledger.read(places.ledger).result() if complete else None
+    recorded = ledger.read_at_work(places.ledger).result() if complete else None
     if recorded is not None:
         if not _is_same_word(recorded, word, judged):
             raise Difference(

@@ -165,6 +165,22 @@ def read(path: Path) -> Ledger:
     return Ledger(path, tuple(lines), position, broken, cut_short)
 
 
+def read_at_work(path: Path) -> Ledger:
+    """The ledger of a run that is under way here.
+
+    Raises:
+        Damaged: it is gone.
+    """
+    found = read(path)
+    if not found.lines:
+        raise _deleted(path)
+    return found
+
+
+def _deleted(path: Path) -> Damaged:
+    return Damaged(f"{path} was deleted while the run was at work: nothing vouches for it now")
+
+
 def append(path: Path, kind: str, content: Mapping[str, Any], previous: str) -> str:
     """Append one line durably; returns its digest.
 
@@ -173,12 +189,14 @@ def append(path: Path, kind: str, content: Mapping[str, Any], previous: str) -> 
         Damaged: the lines before it are gone.
     """
     raw, digest = spell(kind, content, previous)
-    new = not path.exists()
-    if new and previous != FIRST:
-        raise Damaged(f"{path} was deleted while the run was at work: nothing vouches for it now")
-    # Unbuffered: a buffer would write the rest of a refused line when the file is closed.
-    with named(path), path.open("ab", buffering=0) as file:
-        size = file.tell()
+    new = previous == FIRST and not path.exists()
+    try:
+        # Unbuffered: a buffer would write the rest of a refused line when the file is closed.
+        opened = path.open("ab" if previous == FIRST else "r+b", buffering=0)
+    except FileNotFoundError:
+        raise _deleted(path) from None
+    with named(path), opened as file:
+        size = file.seek(0, os.SEEK_END)
         try:
             rest = memoryview(raw)
             while rest:

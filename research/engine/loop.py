@@ -145,7 +145,8 @@ def dump(run: Path, leaves: Leaves) -> Diverged:
         whose = f" of member {members} (counted from 0)"
     bad = nonfinite_leaves(leaves)
     directory = run / NONFINITE / str(step)
-    directory.mkdir(parents=True, exist_ok=True)
+    for place in (directory.parent, directory):  # not the run's, should it be gone
+        place.mkdir(exist_ok=True)
     # Extension types such as bfloat16 do not survive .npz: widened, the values are the same.
     savable = {n: a if a.dtype.isbuiltin == 1 else a.astype(np.float32) for n, a in leaves.items()}
     with (directory / "state.npz").open("wb") as file:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -24,6 +25,11 @@ from research.options.catalog import ROOT, Named, catalog, load
 from research.options.command import Context
 from research.options.config import Config, config_fields, runs_named
 from research.options.pace import RunOptions
+from tests.conftest import compile_plainly
+from tests.reproducibility.launches import REPRESENTATIVES
+
+PLAINLY = "plainly"
+"""After the name of an experiment: it is hardly optimised."""
 from research.runs.other_runs import begin
 
 
@@ -36,15 +42,31 @@ def maker(config: Any) -> type:
     return [owner for owner in owners if owner is not Config][-1]
 
 
+def plainness(named: Named) -> tuple[bool, int, int, str]:
+    """The least is the plainest: an example of a mechanism, or what adds least to its maker.
+
+    That is, whose class is derived least, and whose config differs in least from its defaults.
+    """
+    config = named.config
+    fields = dataclasses.fields(config)
+    changed = sum(getattr(config, field.name) != field.default for field in fields)
+    return named.name not in REPRESENTATIVES, len(type(config).__mro__), changed, named.name
+
+
 def names() -> list[Any]:
-    """All experiments; of those that share their maker all but the first are marked as slow."""
-    first: dict[type, str] = {}
-    found = []
-    for entry in catalog():
-        quick = first.setdefault(maker(load(entry).config), entry.name) == entry.name
-        marks = () if quick else pytest.mark.slow
-        found.append(pytest.param(entry.name, marks=marks))
-    return found
+    """The plainest experiment of each maker, and in the slow set all of them.
+
+    The former are compiled plainly: what hangs on how a run is cut does so then as well. What rests
+    on the compiler is tested by the slow set, and by the examples of the mechanisms everywhere.
+    """
+    found, plainest = [], dict[type, Named]()
+    for named in map(load, catalog()):
+        made_by = maker(named.config)
+        plainest[made_by] = min(named, plainest.get(made_by, named), key=plainness)
+        marks = () if named.name in REPRESENTATIVES else pytest.mark.slow
+        found.append(pytest.param(named.name, marks=marks))
+    quick = [one.name for one in plainest.values() if one.name not in REPRESENTATIVES]
+    return [f"{name} {PLAINLY}" for name in quick] + found
 
 
 class Subject(NamedTuple):
@@ -113,9 +135,10 @@ def opened_or_skipped(
 def subject(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Subject]:
-    entry = next(entry for entry in catalog() if entry.name == request.param)
-    named = load(entry)
+    name, _, how = request.param.partition(" ")
+    named = load(next(entry for entry in catalog() if entry.name == name))
     config = named.config.smoke()
-    inputs = inputs_of(named, config, tmp_path_factory.mktemp("inputs"))
-    with opened_or_skipped(named, config, inputs) as ready:
-        yield Subject(named, config, ready, inputs)
+    with compile_plainly() if how == PLAINLY else nullcontext():
+        inputs = inputs_of(named, config, tmp_path_factory.mktemp("inputs"))
+        with opened_or_skipped(named, config, inputs) as ready:
+            yield Subject(named, config, ready, inputs)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from research.data.tfds_split import TfdsSplit
-from research.engine import ledger, needs
+from research.engine import finish, ledger, needs
 from research.engine.digests import Leaves, member_digests
 from research.engine.experiment import bind, traced
 from research.engine.leaves import Reader
@@ -115,10 +115,15 @@ def test_predictions_from_raw_inputs_are_those_that_it_was_evaluated_by(
 
 
 def test_repeat_ragged_and_resumed_runs_are_the_same_bits(
-    subject: Subject, undisturbed: tuple[Path, dict[str, object]], tmp_path: Path
+    subject: Subject,
+    undisturbed: tuple[Path, dict[str, object]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     directory, first = undisturbed
     steps = subject.opened.experiment.steps
+    # Pictures are no part of a result, and programs of their own.
+    monkeypatch.setattr(finish, "keep_artifacts", lambda *_: None)
 
     repeated = subject.run(tmp_path / "repeated")
     assert repeated["digest"] == first["digest"]
