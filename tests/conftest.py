@@ -62,14 +62,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Scheduler(config, log)
 
 
-PLAINLY = {
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-    # Another way to make loops of fused operations: a small program is made in half the time.
-    "xla_cpu_use_fusion_emitters": False,
-}
-
-
 @pytest.fixture(scope="module")
 def plainly_compiled() -> Iterator[None]:
     """For tests of equations: these hold however little a program is optimised, and compiling is
@@ -78,35 +70,7 @@ def plainly_compiled() -> Iterator[None]:
     What rests on the compiler, bits, is tested with all of its optimisations in
     `tests/reproducibility`.
     """
+    from tests.plainly import compile_plainly
+
     with compile_plainly():
         yield
-
-
-@contextlib.contextmanager
-def compile_plainly() -> Iterator[None]:
-    """All that is compiled within is hardly optimised, and not kept."""
-    import jax
-    from jax._src import compiler
-
-    def get_options(*arguments: Any, **more: Any) -> Any:
-        more["env_options_overrides"] = PLAINLY | (more.get("env_options_overrides") or {})
-        return options(*arguments, **more)
-
-    options = compiler.get_compile_options
-    kept = jax.config.jax_enable_compilation_cache  # type: ignore[attr-defined]
-    jax.clear_caches()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiler, "get_compile_options", get_options)
-        # Hardly any of these programs is compiled twice: to keep them takes longer.
-        _keep_programs(False)
-        yield
-        _keep_programs(kept)
-    jax.clear_caches()
-
-
-def _keep_programs(kept: bool) -> None:
-    import jax
-    from jax._src import compilation_cache
-
-    jax.config.update("jax_enable_compilation_cache", kept)
-    compilation_cache.reset_cache()

@@ -16,6 +16,8 @@ from scipy import stats
 from research.data import order
 from research.engine.keys import stream
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 KEY = stream(0, "order")
 
 

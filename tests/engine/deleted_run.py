@@ -84,7 +84,7 @@ class Places:
     def _note(self, call: str, path: Any, named: dict[str, Any]) -> None:
         if isinstance(path, int) or named.get("dir_fd") is not None:
             return
-        if not os.path.abspath(os.fspath(path)).startswith(self._run):
+        if not str(Path(path).absolute()).startswith(self._run):
             return
         place, frame = [call], sys._getframe()
         while frame := frame.f_back:  # type: ignore[assignment]

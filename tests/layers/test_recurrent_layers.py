@@ -14,6 +14,7 @@ from research.layers.recurrent import RecurrentLayers, recurrent
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
 BATCH, TIME, FEATURES = 3, 8, 2
+run = jax.jit(recurrent, static_argnums=0)
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +28,11 @@ def _close(left, right):
 
 def test_layers_are_fed_with_what_comes_before(inputs):
     stack = RecurrentLayers("gru", (5, 4))
-    variables = stack.init(jax.random.key(1), inputs)
-    outputs, states = stack.apply(variables, inputs)
+    variables = jax.jit(stack.init)(jax.random.key(1), inputs)
+    outputs, states = jax.jit(stack.apply)(variables, inputs)
     params = variables["params"]
-    first, after_first = recurrent(CELLS["gru"], params["layer_0"], inputs)
-    second, after_second = recurrent(CELLS["gru"], params["layer_1"], first)
+    first, after_first = run(CELLS["gru"], params["layer_0"], inputs)
+    second, after_second = run(CELLS["gru"], params["layer_1"], first)
     _close(outputs, second)
     jax.tree.map(_close, states, (after_first, after_second))
 
@@ -39,33 +40,33 @@ def test_layers_are_fed_with_what_comes_before(inputs):
 @pytest.mark.parametrize("cell", ["lstm", "normalised_simple"])
 def test_states_that_are_carried_continue_the_sequence(inputs, cell):
     stack = RecurrentLayers(cell, (5, 4))
-    variables = stack.init(jax.random.key(1), inputs)
-    whole, last = stack.apply(variables, inputs)
-    first, states = stack.apply(variables, inputs[:, :3])
-    second, end = stack.apply(variables, inputs[:, 3:], states)
+    variables = jax.jit(stack.init)(jax.random.key(1), inputs)
+    whole, last = jax.jit(stack.apply)(variables, inputs)
+    first, states = jax.jit(stack.apply)(variables, inputs[:, :3])
+    second, end = jax.jit(stack.apply)(variables, inputs[:, 3:], states)
     _close(jnp.concatenate([first, second], axis=1), whole)
     jax.tree.map(_close, end, last)
 
 
 def test_both_directions_of_a_padded_batch_are_those_of_each_sequence(inputs):
     stack = RecurrentLayers("gru", (5, 4), bidirectional=True)
-    variables = stack.init(jax.random.key(1), inputs)
+    variables = jax.jit(stack.init)(jax.random.key(1), inputs)
     lengths = (TIME, 1, 5)
     mask = jnp.arange(TIME) < jnp.asarray(lengths)[:, None]
-    outputs, states = stack.apply(variables, inputs, mask=mask)
+    outputs, states = jax.jit(stack.apply)(variables, inputs, mask=mask)
     assert outputs.shape == (BATCH, TIME, 8) and len(states) == 4
     for row, length in enumerate(lengths):
-        alone, end = stack.apply(variables, inputs[row : row + 1, :length])
+        alone, end = jax.jit(stack.apply)(variables, inputs[row : row + 1, :length])
         _close(outputs[row, :length], alone[0])
         jax.tree.map(lambda ours, theirs, row=row: _close(ours[row], theirs[0]), states, end)
-    unmasked, _ = stack.apply(variables, inputs)  # control
+    unmasked, _ = jax.jit(stack.apply)(variables, inputs)  # control
     assert not np.allclose(unmasked[1, 0], outputs[1, 0], atol=1e-3)
 
 
 def test_dropout_acts_in_training_alone_and_by_its_key(inputs):
     stack = RecurrentLayers("simple", (50, 50))
-    variables = stack.init(jax.random.key(1), inputs)
-    still, _ = stack.apply(variables, inputs)
+    variables = jax.jit(stack.init)(jax.random.key(1), inputs)
+    still, _ = jax.jit(stack.apply)(variables, inputs)
 
     def trained(key, **rates):
         rngs = {"dropout": jax.random.key(key)}
@@ -82,16 +83,16 @@ def test_dropout_acts_in_training_alone_and_by_its_key(inputs):
 
 def test_batch_normalisation_lies_between_layers(inputs):
     stack = RecurrentLayers("simple", (5, 4), batch_normalisation=True)
-    variables = stack.init(jax.random.key(1), inputs)
+    variables = jax.jit(stack.init)(jax.random.key(1), inputs)
     assert set(variables["batch_stats"]) == {"BatchNorm_0"}
     rngs = {"dropout": jax.random.key(0)}
     (outputs, _), changed = stack.apply(
         variables, inputs, training=True, rngs=rngs, mutable=["batch_stats"]
     )
     params = variables["params"]
-    first, _ = recurrent(CELLS["simple"], params["layer_0"], inputs)
+    first, _ = run(CELLS["simple"], params["layer_0"], inputs)
     normal = (first - first.mean((0, 1))) / jnp.sqrt(first.var((0, 1)) + 1e-5)
-    expected, _ = recurrent(CELLS["simple"], params["layer_1"], normal)
+    expected, _ = run(CELLS["simple"], params["layer_1"], normal)
     np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
     _close(changed["batch_stats"]["BatchNorm_0"]["mean"], 0.01 * first.mean((0, 1)))
 
@@ -110,7 +111,7 @@ def test_it_is_a_part_of_other_modules(inputs):
 
 def test_a_rate_of_0_is_no_recurrent_dropout_and_changes_no_other_draw(inputs):
     stack = RecurrentLayers("gru", (5, 4))
-    variables = stack.init(jax.random.key(1), inputs)
+    variables = jax.jit(stack.init)(jax.random.key(1), inputs)
 
     @jax.jit
     def drop(traced):

@@ -25,12 +25,12 @@ from research.options.catalog import ROOT, Named, catalog, load
 from research.options.command import Context
 from research.options.config import Config, config_fields, runs_named
 from research.options.pace import RunOptions
-from tests.conftest import compile_plainly
+from research.runs.other_runs import begin
+from tests.plainly import compile_plainly
 from tests.reproducibility.launches import REPRESENTATIVES
 
 PLAINLY = "plainly"
 """After the name of an experiment: it is hardly optimised."""
-from research.runs.other_runs import begin
 
 
 def maker(config: Any) -> type:
