@@ -11,7 +11,7 @@ from research.engine.identity import Identity
 from research.engine.loop import Cadence
 from research.engine.opening import Surroundings
 from research.engine.program import Program
-from research.engine.record import Figures, Silence
+from research.engine.record import Figures, Observer
 from research.engine.run import Slicing, launch
 from research.errors import Stopped
 
@@ -21,7 +21,7 @@ RAMP_SECONDS = 0.5
 """The loop finds the length of its chunks in so much time, which is not counted."""
 
 
-class Stopwatch(Silence):
+class Stopwatch(Observer):
     """Notes when each step was reached; everything that the loop does lies between two of them.
 
     Attributes:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
+from research.engine.record import Observer
 from research.engine.result import variants_of
 from research.engine.selection import rank
 from research.options.terminal import is_terminal, make_console, spell_bytes
@@ -22,13 +23,10 @@ FIGURES_SECONDS = 2.0
 """Seconds between lines of figures on a terminal; those in between are in `metrics.jsonl`."""
 
 
-class Display:
-    """An observer (see `research.engine.record`) that writes for people.
+class Display(Observer):
+    """An observer that writes for people.
 
-    Args:
-        progress: where the bar, or plain lines, go.
-        human: where the result goes.
-        clock: seconds that never go back.
+    `progress` gets the bar, or plain lines, `human` the result.
     """
 
     def __init__(
@@ -79,8 +77,8 @@ class Display:
         rate = f"{_thousands(items_per_second)} {self._items}/s" if items_per_second else ""
         if self._bar is not None:
             loss = metrics.get("train/loss")
-            shown = f"loss {spell_figure(loss)}" if loss is not None else ""
-            self._bar.update(self._task, completed=step, rate=rate, loss=shown)
+            spelled = f"loss {spell_figure(loss)}" if loss is not None else ""
+            self._bar.update(self._task, completed=step, rate=rate, loss=spelled)
             return
         if now - self._last_line < LINE_SECONDS:
             return
@@ -95,7 +93,7 @@ class Display:
         self._say(", ".join(part for part in parts if part))
 
     def evaluated(self, step: int, metrics: Figures) -> None:
-        """A line of figures, unless the last was only just shown."""
+        """A line of figures, unless the last one is too recent."""
         self._evaluated = metrics
         now = self._clock()
         often = FIGURES_SECONDS if self._live else LINE_SECONDS
@@ -105,9 +103,6 @@ class Display:
         if line != self._line and (now - self._last_figures >= often or step >= self._steps):
             self._last_figures, self._line = now, line
             self._say(line)
-
-    def saved(self, step: int) -> None:
-        """Saves are many and uneventful: they are not shown."""
 
     def note(self, text: str) -> None:
         """A sentence that stands out."""

@@ -1,4 +1,4 @@
-"""Errors of the system, of memory and of JAX, as a person is told of them."""
+"""Messages and exit codes for errors of the system, of memory and of JAX."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _in_the_way(path: Path) -> str:
 
 
 def _of_backend(error: Exception) -> tuple[str, Exit] | None:
-    """JAX found none of the devices that it was told to use."""
+    """JAX found none of the devices that it was to use."""
     frames = traceback.extract_tb(error.__traceback__)
     if not frames or Path(frames[-1].filename).name != "xla_bridge.py":
         return None

@@ -1,4 +1,4 @@
-"""Launching a run: its devices and processes settled, shown to a person, its report left."""
+"""Launching a run: devices and processes, progress on the terminal, and the report at the end."""
 
 from __future__ import annotations
 
@@ -56,14 +56,9 @@ def launch_run(
     channel: Channel | None,
     before: Callable[[Display], None],
 ) -> dict[str, Any]:
-    """Start or continue a run where a person sees it, and leave its report: its result.
+    """Start or continue a run, with its progress on the terminal and its report: the result.
 
-    Args:
-        run: which.
-        pace: how far to go, and how often to stop on the way.
-        context: of the command.
-        channel: to the other processes of the run.
-        before: is given the display once the experiment is open, before anything is written.
+    `before` is called with the display once the experiment is open, before anything is written.
 
     Raises:
         EncoreError: as `research.engine.run.launch` does.
@@ -79,7 +74,7 @@ def launch_run(
             context.root,
             devices=pace.devices or 1,
             channel=channel,
-            tell=display.note,
+            note=display.note,
         ) as ready,
     ):
         if context.note:
@@ -96,7 +91,7 @@ def launch_run(
             files=run.files,
         )
         if not pace.no_report:
-            keep_report(result, display, context.root)
+            keep_report(result, display.note, context.root)
     return result
 
 
@@ -119,7 +114,7 @@ _LOOK_SECONDS = 0.1
 _END_SECONDS = 20.0
 """How long the others may take to end after the first has."""
 _SAME_MISTAKE_SECONDS = 5.0
-"""How long the first may take to tell of a mistake that another has found too."""
+"""How long the first may take to report a mistake that another has found too."""
 _PARENT = "ENCORE_PARENT"
 """In the environment of a process that `run_together` starts: whose end is its end."""
 
@@ -127,12 +122,7 @@ _PARENT = "ENCORE_PARENT"
 def run_together(command: str, tokens: Sequence[str], processes: int) -> int:
     """Start the processes, wait for them, and end all when one dies.
 
-    The first one talks to the person; what another says is shown where it fails.
-
-    Args:
-        command: `run` or `resume`.
-        tokens: its command line.
-        processes: how many.
+    The first one writes to the terminal; the last line of another is shown where it fails.
 
     Returns:
         The first one's exit code.
@@ -146,7 +136,7 @@ def run_together(command: str, tokens: Sequence[str], processes: int) -> int:
     ]  # fmt: skip
     surroundings = os.environ | {_PARENT: str(os.getpid())}
     with ExitStack() as files:
-        said = [files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(1, processes)]
+        errors = [files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(1, processes)]
         started = [subprocess.Popen([*own, "--process-index", "0"], env=surroundings)]
         started += [
             subprocess.Popen(
@@ -156,12 +146,12 @@ def run_together(command: str, tokens: Sequence[str], processes: int) -> int:
                 stderr=file,
                 env=surroundings,
             )
-            for number, file in enumerate(said, 1)
+            for number, file in enumerate(errors, 1)
         ]
-        return _end_together(started, said)
+        return _end_together(started, errors)
 
 
-def _end_together(started: Sequence[subprocess.Popen[Any]], said: Sequence[IO[str]]) -> int:
+def _end_together(started: Sequence[subprocess.Popen[Any]], errors: Sequence[IO[str]]) -> int:
     """Wait for the first process, or for one that fails; none is left. Its exit code."""
     processes = len(started)
     try:
@@ -173,8 +163,8 @@ def _end_together(started: Sequence[subprocess.Popen[Any]], said: Sequence[IO[st
             if code < 0:
                 raise _ended(0, processes, code, "")
             return code
-        said[died - 1].seek(0)
-        raise _ended(died, processes, started[died].returncode, said[died - 1].read())
+        errors[died - 1].seek(0)
+        raise _ended(died, processes, started[died].returncode, errors[died - 1].read())
     finally:
         for process in started:
             if process.poll() is None:
@@ -183,7 +173,7 @@ def _end_together(started: Sequence[subprocess.Popen[Any]], said: Sequence[IO[st
 
 
 def end_with_parent() -> None:
-    """Where `run_together` started this process, and is killed, be told to stop: by SIGTERM."""
+    """Stop this process by SIGTERM where `run_together` started it and is killed."""
     parent = os.environ.get(_PARENT)
     if parent is None:
         return
@@ -217,7 +207,7 @@ def _first_to_end(started: Sequence[subprocess.Popen[Any]]) -> int:
             # One that is let go of a stopped run ends so a little before the first does.
             if code is not None and (number == 0 or code not in (Exit.DONE, Exit.STOPPED)):
                 if code > 0:
-                    # What is wrong for all, the first one tells best.
+                    # What is wrong for all, the first one reports best.
                     _wait(started[:1], time.monotonic() + _SAME_MISTAKE_SECONDS)
                 return number if started[0].poll() is None else 0
         time.sleep(_LOOK_SECONDS)
@@ -228,9 +218,9 @@ def _wait(started: Sequence[subprocess.Popen[Any]], until: float) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def _ended(number: int, processes: int, code: int, said: str) -> Stopped:
+def _ended(number: int, processes: int, code: int, errors: str) -> Stopped:
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    words = f" ({said.strip().splitlines()[-1]})" if said.strip() else ""
+    words = f" ({errors.strip().splitlines()[-1]})" if errors.strip() else ""
     return Stopped(
         f"process {number} of {processes} {how}{words}, and so the others were ended; what was "
         "saved stays, and the same command continues"

@@ -45,9 +45,7 @@ COMMANDS = {
 def main(tokens: Sequence[str], note: str | None = None) -> int:
     """Run one command.
 
-    Args:
-        tokens: the command line after the program's name.
-        note: what `settle_environment` had to say; shown by the commands that compute.
+    `note` is what `settle_environment` returned: the commands that compute show it.
 
     Returns:
         The exit code, as `research.errors.Exit` has them.
@@ -57,7 +55,7 @@ def main(tokens: Sequence[str], note: str | None = None) -> int:
     as_json = any(token == "--json" or token.startswith("--json=") for token in tokens)
     context = Context(sys.stderr if as_json else sys.stdout, note, ROOT)
     if as_json:
-        interrupts.say_on_end(tell=_tell_as_json)
+        interrupts.set_ending(write=_write_as_json)
     try:
         outcome = _dispatch(tokens, context)
         if as_json and outcome is not None:
@@ -101,7 +99,7 @@ def _dispatch(tokens: Sequence[str], context: Context) -> Outcome | None:
     command = load_command(name)
     need_reader(not command.works)
     if Exit.STOPPED not in command.exits:
-        interrupts.say_on_end(interrupts.LATER)
+        interrupts.set_ending(interrupts.LATER)
     if any(token in ("-h", "--help") for token in rest):
         need_reader(True)
         print_help(command, context, [token for token in rest if token not in ("-h", "--help")])
@@ -109,8 +107,8 @@ def _dispatch(tokens: Sequence[str], context: Context) -> Outcome | None:
     return command.execute(rest, context)
 
 
-def _tell_as_json(words: str) -> None:
-    """Say in a signal's thread, to people and to a program, that it ends the process."""
+def _write_as_json(words: str) -> None:
+    """Write in a signal's thread, as text and as JSON, that it ends the process."""
     report = {"error": words, "exit_code": int(Exit.STOPPED)}
     os.write(2, f"{words}\n".encode())
     os.write(sys.stdout.fileno(), f"{spell_json(report)}\n".encode())

@@ -1,4 +1,4 @@
-"""Standard output and error: what cannot be shown ends no work, whoever has stopped reading."""
+"""Standard output and error: a write that fails ends no work, whoever has stopped reading."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from research.engine.directory import CHECKPOINTS, CONFIG_FILE, LEDGER_FILE, METRICS_FILE
-from research.engine.record import Silence
+from research.engine.record import Observer
 from research.engine.result import Spread, spread
 from research.options.command import require
 from research.runs.files import lines_after, numbered, read_json
@@ -28,7 +28,7 @@ from research.runs.summary import figures_of
 if TYPE_CHECKING:
     from tensorboardX.event_file_writer import EventsWriter
 
-    from research.engine.record import Figures, Observer
+    from research.engine.record import Figures
 
 DIRECTORY = "events"
 MOST_MEMBERS = 8
@@ -39,10 +39,8 @@ _FLUSH_SECONDS = 2.0
 class Line(NamedTuple):
     """Figures to be shown at a step.
 
-    Attributes:
-        step: the step.
-        figures: name -> figure, or a list with one a member.
-        time: when, seconds since 1970; None where that is not known.
+    `figures` maps a name to a figure, or to a list with one a member; `time` is in seconds since
+    1970, None where it is not known.
     """
 
     step: int
@@ -80,7 +78,7 @@ class Together:
         return pass_on
 
 
-class Events(Silence):
+class Events(Observer):
     """An observer that writes TensorBoard events."""
 
     def __init__(self) -> None:
@@ -233,10 +231,7 @@ def vouched_lines(run: Path) -> list[Line]:
 def final_line(result: Mapping[str, Any], known: set[str], when: float) -> Line:
     """The figures of a result that no report has, at the step that the result is of.
 
-    Args:
-        result: the content of `result.json`.
-        known: names that reports have: their last figure is there already.
-        when: seconds since 1970.
+    Names in `known` have their last figure in a report already.
     """
     members = result.get("members")
     metrics = dict(result.get("metrics") or {})
@@ -255,10 +250,7 @@ def by_curve(figures: Mapping[str, Any], first: int, seeds: int) -> dict[str, di
     `low` and `high`, the 95 % interval of the mean. One that varies hyper-parameters has the mean
     over seeds of each variant, `variant-0` and so on, for a mean over all would be that of nothing.
 
-    Args:
-        figures: name -> figure, or a list with one a member.
-        first: the first seed.
-        seeds: how many there are.
+    `figures` maps a name to a figure, or to a list with one a member.
     """
     lists = {name: value for name, value in figures.items() if isinstance(value, list)}
     curves = {"": figures_of({name: v for name, v in figures.items() if name not in lists})}
@@ -305,11 +297,7 @@ def timed(
     The ledger holds no times, so that a run that had no events before has only its beginning and
     its end.
 
-    Args:
-        lines: ascending in step.
-        known: step -> time.
-        begun: when the run began.
-        ended: when its last line was written.
+    `known` maps a step to its time; the others lie between `begun` and `ended`.
     """
     last = lines[-1].step if lines else 0
     found: list[Line] = []

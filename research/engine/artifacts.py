@@ -1,7 +1,8 @@
-"""What a report shows of a run beside its figures: a few kinds of arrays with words.
+"""Artifacts: the pictures, tables, curves, films and texts that a report shows of a run.
 
 Written once, at the end of a complete run, below its `artifacts/`; no part of the run's identity
-or of its bits. Nothing here needs JAX, so that a report is made without it.
+or of its bits. Each has a `title`, and a `note`, a sentence under it, or "". Nothing here needs
+JAX, so that a report is made without it.
 """
 
 from __future__ import annotations
@@ -26,14 +27,11 @@ class Images(NamedTuple):
     """Small images, each with words or none.
 
     Attributes:
-        title: what they are.
         images: `[images, height, width]` or `[images, height, width, 3]`, any numeric dtype.
-        low: the value shown as black.
-        high: the value shown as white.
+        low, high: the values of black and of white.
         captions: a line under each image, or empty.
         wrong: whether each image is to be marked as a mistake, or empty.
-        signed: show 0 as neutral, negative and positive in two colours; `low` is then `-high`.
-        note: a sentence under the title, or "".
+        signed: draw 0 as neutral, negative and positive in two colours; `low` is then `-high`.
     """
 
     title: str
@@ -50,12 +48,10 @@ class Confusion(NamedTuple):
     """How often examples of each class were taken for each class.
 
     Attributes:
-        title: what it is.
         counts: int `[classes, classes]`: true class, predicted class; or the name of the sums of a
             final split that hold them, `test/confusion`, which the page reads where the run has
             recorded them.
         classes: their names.
-        note: a sentence under the title, or "".
     """
 
     title: str
@@ -68,13 +64,11 @@ class Lines(NamedTuple):
     """Several panels of the same lines over one axis.
 
     Attributes:
-        title: what they are.
         x: float `[points]`.
         y: float `[panels, lines, points]`; NaN where a line has no value.
         names: of the lines.
         x_label: what `x` counts.
         panels: a title for each panel, or empty.
-        note: a sentence under the title, or "".
     """
 
     title: str
@@ -90,11 +84,9 @@ class Histogram(NamedTuple):
     """Values of one or several groups, to be counted in bins.
 
     Attributes:
-        title: what they are.
         values: float `[groups, values]`; NaN where there is no value.
         names: of the groups.
         x_label: what the values are.
-        note: a sentence under the title, or "".
     """
 
     title: str
@@ -108,11 +100,9 @@ class Animation(NamedTuple):
     """Frames of few colours.
 
     Attributes:
-        title: what they show.
         frames: uint8 `[frames, height, width]`, numbers of colours.
         palette: uint8 `[colours, 3]`, red, green and blue.
-        seconds: how long each frame is shown.
-        note: a sentence under the title, or "".
+        seconds: of each frame.
     """
 
     title: str
@@ -126,10 +116,8 @@ class Passages(NamedTuple):
     """Pieces of text, each line as it stands.
 
     Attributes:
-        title: what they are.
         texts: the pieces.
         captions: a line above each, or empty.
-        note: a sentence under the title, or "".
     """
 
     title: str
@@ -198,9 +186,7 @@ _WORDS = "words"
 def write(directory: Path, artifacts: Mapping[str, Artifact]) -> None:
     """Keep artifacts as `<name>.npz`, losslessly; others that lie there are removed.
 
-    Args:
-        directory: made where it is not there.
-        artifacts: name (`[a-z0-9_]+`) -> artifact, in the order in which they are to be shown.
+    Names are `[a-z0-9_]+`, in the order of the page.
 
     Raises:
         ValueError: a name is not such a name.

@@ -66,13 +66,6 @@ def write(
 ) -> Path:
     """Write one checkpoint durably; it appears under its step's name only when it is whole.
 
-    Args:
-        directory: the run's `checkpoints`.
-        step: the number of updates that made these leaves.
-        leaves: path -> host array.
-        records: path -> record of each.
-        facts: what the loop keeps beside them.
-
     Raises:
         OSError: the disk is full, or the directory cannot be written.
     """
@@ -117,7 +110,7 @@ def _store(path: Path, stored: Leaves) -> None:
         except OSError:
             raise
         except Exception as error:
-            # Orbax tells of a full disk by ValueError, with the system's number in its text.
+            # Orbax reports a full disk by ValueError, with the system's number in its text.
             number = re.search(r"os_error_code='(\d+)'", str(error))
             gone = any(words in str(error) for words in ("are missing", "NOT_FOUND"))
             gone = gone or not path.parent.exists()
@@ -226,9 +219,7 @@ def mismatches(records: Mapping[str, LeafRecord], shapes: Any) -> list[str]:
 
     Orbax would cast float32 to bfloat16 without a word: here a dtype is as good as a name.
 
-    Args:
-        records: what the checkpoint holds.
-        shapes: the carry's `jax.ShapeDtypeStruct` pytree that the program takes.
+    `shapes` is the carry that the program takes, a pytree of `jax.ShapeDtypeStruct`.
     """
     expected = {name: (dtype.name, shape) for name, (dtype, shape) in host_types(shapes)}
     sentences = [f"{name} is not in the checkpoint" for name in expected if name not in records]
@@ -277,12 +268,7 @@ def remove_parts(directory: Path) -> None:
 
 
 class Retention(NamedTuple):
-    """Which checkpoints stay.
-
-    Attributes:
-        last: how many of the newest.
-        every: every so many steps one stays for good; 0 for none.
-    """
+    """Which checkpoints stay: the `last` so many, and one `every` so many steps (0 for none)."""
 
     last: int = 3
     every: int = 0
@@ -291,10 +277,7 @@ class Retention(NamedTuple):
 def prune(directory: Path, retention: Retention, keep: Callable[[int], bool]) -> list[int]:
     """Remove the checkpoints that retention does not hold; returns the steps removed.
 
-    Args:
-        directory: the run's `checkpoints`.
-        retention: the rule.
-        keep: steps that stay besides, such as the best by a metric.
+    `keep` holds steps besides, such as the best by a metric.
     """
     steps = stored_steps(directory)
     newest = set(steps[-max(1, retention.last) :])

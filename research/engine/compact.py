@@ -1,4 +1,4 @@
-"""A ledger of the old form, in which each save named every leaf, in the compact one of today."""
+"""Compaction: a ledger of the old form, whose saves name every leaf, in the compact one."""
 
 from __future__ import annotations
 
@@ -22,17 +22,11 @@ from research.engine.ledger import (
 from research.errors import Damaged
 
 ORIGIN = "compacted_from"
-"""The header's field with the digest of the last line that was rewritten: whoever has the old file,
-or that digest, can tell that the new one is made from it."""
+"""The header's field with the digest of the last line that was rewritten: it names the old file."""
 
 
 class Compacted(NamedTuple):
-    """What became of a ledger.
-
-    Attributes:
-        before: bytes of the file as it was.
-        after: bytes of it now; the same where it was compact already.
-    """
+    """Bytes of a ledger before and after; the same where it was compact already."""
 
     before: int
     after: int
@@ -41,11 +35,11 @@ class Compacted(NamedTuple):
 def compact(directory: Path) -> Compacted:
     """Rewrite a run's ledger in the compact form, and check it against the old chain.
 
-    The old file is replaced only after the new one was read again and tells the same of every save,
-    report and result. Digests of leaves are cut to what the compact form keeps.
+    The old file is replaced only after the new one was read again and has the same saves, reports
+    and result. Digests of leaves are cut to what the compact form keeps.
 
     Raises:
-        Damaged: the old chain is not whole, or the new file does not tell the same.
+        Damaged: the old chain is not whole, or the new file has another content.
         Mistake: a process is at work in the run.
     """
     path = directory / LEDGER_FILE
@@ -111,23 +105,23 @@ def _but_code(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check(old: Ledger, new: Ledger) -> None:
-    """Refuse a rewritten ledger that does not tell what the old one told.
+    """Refuse a rewritten ledger of another content.
 
     Raises:
-        Damaged: with the first thing that it tells otherwise.
+        Damaged: with the first thing that differs.
     """
     if new.broken or new.header.get(ORIGIN) != old.lines[-1].digest:
         raise Damaged(f"the compact form of {old.path} is not whole: {new.broken or 'no origin'}")
     for kind in ("header", "segment", "result"):
         before, after = (list(map(_but_code, one.of_kind(kind))) for one in (old, new))
         if before != after:
-            raise Damaged(f"the compact form of {old.path} tells another {kind}")
+            raise Damaged(f"the compact form of {old.path} has another {kind}")
     if old.reports() != new.reports():
-        raise Damaged(f"the compact form of {old.path} tells other figures")
+        raise Damaged(f"the compact form of {old.path} has other figures")
     saves = new.saves()
     if list(saves) != list(old.saves()):
-        raise Damaged(f"the compact form of {old.path} tells of other saves")
+        raise Damaged(f"the compact form of {old.path} has other saves")
     for step, save in old.saves().items():
         same = all(save.get(name) == saves[step].get(name) for name in ("digest", "members"))
         if not same or shortened(read_leaves(save)) != read_leaves(saves[step]):
-            raise Damaged(f"the compact form of {old.path} tells otherwise of step {step}")
+            raise Damaged(f"the compact form of {old.path} has another save of step {step}")

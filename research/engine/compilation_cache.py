@@ -64,27 +64,28 @@ def kind(prints: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(apart, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def enable(tell: Callable[[str], None]) -> None:
+def enable(note: Callable[[str], None]) -> None:
     """Keep what is compiled from now on, and use what was kept before.
 
     Starts no backend: which environment this is, is asked when the first program is compiled.
     Where `JAX_ENABLE_COMPILATION_CACHE` is false, nothing is kept and nothing is read.
 
-    Args:
-        tell: is given a sentence for the person where the cache is damaged or cannot be used.
+    `note` gets a sentence where the cache is damaged or cannot be used.
     """
-    global _tell
-    _tell = tell
     if jax.config.jax_enable_compilation_cache:  # type: ignore[attr-defined]
         try:
             above = place()
             if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
                 _make_own(above)
         except (OSError, Mistake) as error:
-            tell(f"compiled programs are not kept: {error}")
+            note(f"compiled programs are not kept: {error}")
             jax.config.update("jax_enable_compilation_cache", False)
             return
-        jax_cache.get_file_cache = lambda path: (Entries(Path(path) / kind(fingerprint())), path)
+
+        def open_entries(path: str) -> tuple[Entries, str]:
+            return Entries(Path(path) / kind(fingerprint()), note), path
+
+        jax_cache.get_file_cache = open_entries
         settings: dict[str, str | float] = {
             "jax_compilation_cache_dir": str(above),
             # Files of XLA's own would be neither bounded nor checked, and their path is in the key.
@@ -120,13 +121,14 @@ class Entries(CacheInterface):
 
     Any number of processes may use it at once: an entry appears under its name when it is whole.
 
-    Args:
-        folder: of the environment.
-        most_bytes: of all environments together.
+    `most_bytes` is of all environments together.
     """
 
-    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self, folder: Path, note: Callable[[str], None], most_bytes: int = MOST_BYTES
+    ) -> None:
         self._path = folder
+        self._note = note
         self._most_bytes = most_bytes
         self._writes = True
 
@@ -142,7 +144,7 @@ class Entries(CacheInterface):
             return None
         value = found[_DIGEST_BYTES:]
         if found[:_DIGEST_BYTES] != _digest(key, value):
-            _tell(f"a compiled program was damaged on disk and is compiled anew: {path}")
+            self._note(f"a compiled program was damaged on disk and is compiled anew: {path}")
             with contextlib.suppress(OSError):
                 path.unlink()
             return None
@@ -167,7 +169,9 @@ class Entries(CacheInterface):
     def _stop_writing(self, error: OSError) -> None:
         if self._writes:
             self._writes = False
-            _tell(f"compiled programs cannot be kept, and are compiled at each launch: {error}")
+            self._note(
+                f"compiled programs cannot be kept, and are compiled at each launch: {error}"
+            )
 
     def _make_room(self) -> None:
         found = sorted(_entries(self._path.parent), key=lambda entry: entry.used)
@@ -205,10 +209,3 @@ def _make_own(above: Path) -> None:
     above.mkdir(mode=0o700, parents=True, exist_ok=True)
     if above.stat().st_uid != os.geteuid():
         raise PermissionError(f"{above} belongs to another user")
-
-
-def _silent(text: str) -> None:
-    del text
-
-
-_tell: Callable[[str], None] = _silent

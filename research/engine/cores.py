@@ -1,8 +1,8 @@
-"""How many cores compute: one or all, by measure. Bits follow the pool's size, not the cores.
+"""CPU cores: steps run on one or on all, whichever is measured to be faster; bits do not change.
 
 A program of many small operations loses more by handing work from core to core than it gains. So
 a long run makes some of its steps on one core and some on all, in turn, and goes on as was faster.
-Linux only: elsewhere threads cannot be told where to run, and all cores are used.
+Linux only: elsewhere threads cannot be bound to cores, and all are used.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import socket
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 SAMPLE_SECONDS = 0.2
@@ -33,8 +32,8 @@ def judge(pairs: Sequence[tuple[float, float]]) -> bool | None:
     """Whether one core is faster, from seconds a step in turn on (all cores, one core).
 
     Returns:
-        None while more pairs are needed. That one core is slower is soon said, since each try
-        costs time; that it is faster only when nearly all of `PAIRS` pairs say so.
+        None while more pairs are needed. That one core is slower is decided soon, since each try
+        costs time; that it is faster only when it was in nearly all of `PAIRS` pairs.
     """
     gains = [everywhere / alone for everywhere, alone in pairs]
     if not gains:
@@ -46,7 +45,7 @@ def judge(pairs: Sequence[tuple[float, float]]) -> bool | None:
 
 
 def computing_threads() -> list[int]:
-    """The threads of XLA's CPU pool; none where the system does not tell."""
+    """The threads of XLA's CPU pool; none where the system does not list them."""
     found = []
     for number in _all_threads():
         with contextlib.suppress(OSError):  # it has ended
@@ -77,13 +76,10 @@ class Measure:
         """How many times as fast one core is."""
         return statistics.median(everywhere / alone for everywhere, alone in self.pairs)
 
-    def seen(self, steps: int, seconds: float, left: int) -> None:
-        """Take note of steps that were made.
+    def add(self, steps: int, seconds: float, left: int) -> None:
+        """Add the time of steps that were made.
 
-        Args:
-            steps: how many.
-            seconds: what they took, without compilation.
-            left: steps that are still to be made.
+        `seconds` are without compilation, `left` are the steps still to be made.
         """
         self._steps, self._seconds = self._steps + steps, self._seconds + seconds
         if self.verdict is not None or self._seconds < SAMPLE_SECONDS:
@@ -105,16 +101,14 @@ class Measure:
 class Cores:
     """Where XLA's threads run while steps are made; a context, after which all is as before.
 
-    Args:
-        wanted: how many cores; None for one or all, by measure.
-        tell: is given a sentence for the person.
-        one_device: whether one CPU device computes: only then can one core be faster.
+    `wanted` is how many cores, None for one or all, by measure; only where one CPU device computes
+    can one core be faster.
     """
 
     def __init__(
-        self, wanted: int | None, tell: Callable[[str], None], *, one_device: bool
+        self, wanted: int | None, note: Callable[[str], None], *, one_device: bool
     ) -> None:
-        self._tell = tell
+        self._note = note
         self._wanted = wanted
         self._threads = computing_threads()
         self._allowed = os.sched_getaffinity(0) if self._threads else set()
@@ -138,12 +132,7 @@ class Cores:
             self._keep_to(own)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._found:
             for number in _all_threads():
                 _move([number], self._found.get(number, self._allowed))
@@ -161,12 +150,12 @@ class Cores:
         finally:
             _move(self._threads, self._allowed)
 
-    def seen(self, steps: int, seconds: float, left: int) -> None:
-        """Take note of steps that were made, as `Measure.seen`; decides where the next ones are."""
+    def add(self, steps: int, seconds: float, left: int) -> None:
+        """As `Measure.add`; decides where the next steps are made."""
         measure = self._measure
         if measure is None:
             return
-        measure.seen(steps, seconds, left)
+        measure.add(steps, seconds, left)
         if measure.alone and not self._claims and not self._claim(1):
             self._measure = None  # other runs have settled on each core
         elif measure.verdict is None:
@@ -174,7 +163,7 @@ class Cores:
         else:
             self._measure, self._own = None, set()
             if measure.verdict:
-                self._tell(f"one core is faster here: {measure.gain:.2f} ×")
+                self._note(f"one core is faster here: {measure.gain:.2f} ×")
                 self._keep_to(set(self._claims))
             else:
                 self._release()

@@ -1,4 +1,4 @@
-"""Where two runs part: the first save at which their states differ, and the leaves that do."""
+"""The first save at which the states of two runs differ, and the leaves that do."""
 
 from __future__ import annotations
 
@@ -17,12 +17,7 @@ from research.errors import Damaged
 class Parting(NamedTuple):
     """How two runs compare.
 
-    Attributes:
-        common: how many saves, at the same steps, could be compared.
-        last_equal: the last step at which they are the same to the bit, or None.
-        step: the first step at which they are not, or None.
-        leaves: the differing leaves there, described.
-        differences: what differs in config, seed, data, code and environment.
+    `step` is the first step at which they differ, `leaves` describes those that do.
     """
 
     common: int

@@ -1,7 +1,7 @@
 """Digests and sketches of leaves: whether two states are the same, and how far apart they are.
 
-A digest says whether two states are the same; a sketch says about how far apart they are, when the
-values of one are no longer there. It is the norm of the leaf and three sums of its values, each
+A digest decides whether two states are the same; a sketch estimates how far apart they are, when
+the values of one are no longer there. It is the norm of the leaf and three sums of its values, each
 with other pseudo-random signs: the mean square of the difference of two such sums is the square of
 the distance (Alon, Matias and Szegedy, "The Space Complexity of Approximating the Frequency
 Moments", STOC 1996, section 2.2). A plain sum, or a first and a last value, can be equal for leaves
@@ -24,7 +24,7 @@ Leaves = dict[str, np.ndarray]
 
 SHORT = 12
 """Hex digits of a leaf's SHA-256 in the ledger: enough to name the leaf that differs. That two
-states are the same rests on the digest of the whole state, of which nothing is left out."""
+states are the same rests on the whole digest of the state."""
 
 
 class LeafRecord(NamedTuple):
@@ -74,8 +74,7 @@ def state_digest(records: Mapping[str, LeafRecord]) -> str:
 def member_digests(leaves: Leaves) -> list[str]:
     """The digest of each member's state, as its own run would have it.
 
-    Args:
-        leaves: those of a population, each `[members, ...]`.
+    Leaves are `[members, ...]`.
     """
     state = {name: leaf for name, leaf in leaves.items() if name.startswith(STATE)}
     members = len(next(iter(state.values()))) if state else 0
@@ -132,9 +131,7 @@ def sketch(leaf: np.ndarray) -> np.ndarray:
 def distance(left: np.ndarray, right: np.ndarray) -> float:
     """About how far apart two leaves are, from their sketches: relative to the larger norm.
 
-    Args:
-        left: float32 `[1 + SUMS]`.
-        right: the same of the other leaf.
+    Both are float32 `[1 + SUMS]`.
 
     Returns:
         An estimate of `|a - b| / max(|a|, |b|)`, seldom less than a third of it and never less
@@ -204,11 +201,7 @@ def furthest(
 ) -> tuple[str, float] | None:
     """The leaf that is furthest from what was recorded, and how far, relatively.
 
-    Args:
-        names: of the leaves to look at.
-        leaves: made here.
-        stored: those recorded that are still there.
-        sketched: sketches of those recorded.
+    `stored` has those recorded leaves that still exist, `sketched` the sketches of all.
 
     Returns:
         None where nothing is known of any of them.
@@ -233,12 +226,7 @@ def describe_leaves(
 ) -> str:
     """The first few differing leaves, each with the size of its difference where it is known.
 
-    Args:
-        names: of all that differ.
-        left: leaves of one state, as far as they are there.
-        right: leaves of the other.
-        left_sketches: of the one, where leaves of it are not there.
-        right_sketches: of the other.
+    Leaves are given as far as they exist, sketches for those that do not.
     """
 
     def known(name: str, leaves: Leaves, sketched: Sketches | None) -> np.ndarray | None:
@@ -252,9 +240,9 @@ def describe_leaves(
             return f"{name} (size unknown: that checkpoint is no longer stored)"
         return f"{name} ({spell_distance(ours, theirs)})"
 
-    shown = [describe(name) for name in names[:3]]
+    first = [describe(name) for name in names[:3]]
     more = f" and {len(names) - 3} more leaves" if len(names) > 3 else ""
-    return "; ".join(shown) + more
+    return "; ".join(first) + more
 
 
 def _compare(ours: np.ndarray, theirs: np.ndarray) -> str:

@@ -68,16 +68,14 @@ _LOOKING_SECONDS = 0.03
 class Held(NamedTuple):
     """A directory that this process holds, wherever it is moved to.
 
-    Attributes:
-        directory: where it lay when it was taken.
-        descriptor: of the directory itself.
+    `directory` is where it lay when it was taken.
     """
 
     directory: Path
     descriptor: int
 
     def check(self) -> None:
-        """Make sure that it still lies there.
+        """Make sure that it is still there.
 
         Raises:
             Stopped: it was moved; the run in it goes on from where it now is.
@@ -120,10 +118,8 @@ def _place(descriptor: int) -> str | None:
 def hold(directory: Path) -> Iterator[Held]:
     """Hold a run's directory for this process.
 
-    An error that comes of the directory's being moved or deleted meanwhile is told as that.
-
-    The kernel drops the lock when its owner dies, however it dies, so that a dead owner's lock
-    needs no guessing to be taken over. The file says who holds it, for people.
+    An error because the directory was moved or deleted meanwhile becomes that of `Held.check`. The
+    kernel drops the lock when its owner dies, however it dies. The file names its holder.
 
     Raises:
         Mistake: another living process holds it, or has just moved it aside.

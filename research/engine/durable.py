@@ -13,10 +13,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Let an `OSError` say which file it is about, where the system did not.
-
-    Opening tells the file's name; writing to it, making it durable and Orbax do not.
-    """
+    """Put the file's name into an `OSError` that has none, as those of writing and of Orbax."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What must be settled before JAX starts: its threads, instructions, settings; and quiet logs."""
+"""The environment that must be set before JAX starts: threads, instructions, settings, logs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def vector_extensions(cpuinfo: Path = _CPUINFO) -> list[str]:
 
 
 def widest(extensions: list[str]) -> str:
-    """The newest of the extensions by which generations of CPUs are told apart."""
+    """The newest of the extensions that distinguish generations of CPUs."""
     return next((name for name in _WIDEST if name in extensions), "no vector extension known")
 
 
@@ -63,7 +63,7 @@ class Setting(NamedTuple):
     """One of `jax.config`, set by the environment variable of its name in capitals.
 
     Attributes:
-        value: what Encore stands for, JAX's own default, as `str` shows it.
+        value: what Encore sets, JAX's own default, as `str` spells it.
         meaning: what another value does.
     """
 
@@ -114,9 +114,6 @@ _WORDS = {
 
 def settle_settings(environment: MutableMapping[str, str] = os.environ) -> Iterator[str]:
     """Set each of `SETTINGS`, in the environment or in JAX where it is imported.
-
-    Args:
-        environment: that of this process.
 
     Yields:
         A sentence for each that was another.
@@ -182,14 +179,14 @@ def backend_started() -> bool:
 
 
 def settle_environment() -> str | None:
-    """Settle all that bits follow and that must stand before JAX starts; quiet its log.
+    """Set all that bits follow and that must stand before JAX starts; quiet its log.
 
     Another value in the environment is replaced and not honoured: machines and build scripts
     export such variables for purposes of their own, and a result must not depend on that. What is
     in effect is in the run's fingerprint all the same. Call this before numpy is imported.
 
     Returns:
-        What a person has to know of it, in sentences, or None.
+        Sentences for the user, or None.
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
@@ -202,7 +199,7 @@ def fix_pool() -> str | None:
     """Fix the size of XLA's CPU pool through the environment variable NPROC.
 
     Returns:
-        A sentence for the person where something could not be as it should, else None.
+        A sentence for the user where something is not as it should be, else None.
     """
     found = os.environ.get("NPROC")
     if found == str(POOL_SIZE):

@@ -249,9 +249,7 @@ GIVEN = ("init", "update", "evaluate", "judge", "artifacts")
 def bind(experiment: Experiment, inputs: Inputs) -> Experiment:
     """The experiment whose functions have been given the states of other runs.
 
-    Args:
-        experiment: as it was made; without such inputs it stays as it is.
-        inputs: its own, or traced values in their place.
+    `inputs` are its own, or traced values in their place.
     """
     if not inputs:
         return experiment
@@ -268,9 +266,7 @@ def bind(experiment: Experiment, inputs: Inputs) -> Experiment:
 def state_shapes(experiment: Experiment, inputs: Inputs | None = None) -> State:
     """The shapes and dtypes of its state, a pytree of `jax.ShapeDtypeStruct`.
 
-    Args:
-        experiment: any.
-        inputs: shapes of what it is given; None for its own.
+    `inputs` are shapes of its inputs; None for its own.
     """
 
     def init(key: Key, values: Hyperparameters, inputs: dict[str, State]) -> State:

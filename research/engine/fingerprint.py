@@ -1,4 +1,4 @@
-"""What a run's bits rest on beside itself: the environment's fingerprint and the code's digests."""
+"""Fingerprints of the environment, and digests of the code: all that a run's bits rest on."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _different(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:
 
 
 def version(package: str) -> str:
-    """The installed version of a distribution, read without importing it."""
+    """The installed version of a package, read without importing it."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -157,9 +157,7 @@ def usable_cores() -> int:
 def instructions(found: list[str], limit: str) -> str:
     """The instruction set that programs are compiled for: the CPU's own, or less.
 
-    Args:
-        found: the CPU's vector extensions.
-        limit: what `--xla_cpu_max_isa` says; empty where it says nothing.
+    `found` are the CPU's vector extensions, `limit` is the value of `--xla_cpu_max_isa` or "".
     """
     held = {"sse4_2": "sse4_2", "avx": "avx", "avx2": "avx2", "avx512": "avx512f"}
     if held.get(limit.lower()) in found:
@@ -202,10 +200,6 @@ def code_digest(experiment_file: Path, root: Path = ROOT) -> dict[str, str]:
 
     Imports are read from the source and nothing is executed, so an import inside a function
     counts and one through `importlib` does not.
-
-    Args:
-        experiment_file: the file of a named experiment, under `root`.
-        root: the folder that holds `research/`.
 
     Returns:
         Path relative to `root` (with `/`) -> SHA-256 of the source, whatever its line ends: the

@@ -13,41 +13,21 @@ import jax
 import numpy as np
 
 from research.engine import artifacts, checkpoint, keys, ledger
-from research.engine.directory import Directories
 from research.engine.durable import write_file
 from research.engine.identity import Identity
 from research.engine.leaves import Reader
-from research.engine.loop import Evaluated, Position, Trained, evaluate
+from research.engine.loop import Evaluated, Position, Session, Trained, evaluate
 from research.engine.population import Population
 from research.engine.program import Carry, Program
-from research.engine.record import (
-    HOST_TOLERANCE,
-    Figure,
-    Observer,
-    spell_figures,
-    spell_sums,
-    unlike,
-)
-from research.engine.result import figures_of, last_word, shown, vouched
-from research.engine.saver import Saver
+from research.engine.record import HOST_TOLERANCE, Figure, spell_figures, spell_sums, unlike
+from research.engine.result import figures_of, make_result, vouched
 from research.engine.selection import each_member, has_sums, reported_steps
 from research.errors import Damaged, Difference
 
 
-def finish(
-    program: Program,
-    identity: Identity,
-    places: Directories,
-    trained: Trained,
-    saver: Saver,
-    reader: Reader,
-    observer: Observer,
-) -> dict[str, Any]:
-    """Evaluate what the run reports, write its result, and close its ledger if it is whole.
-
-    Returns:
-        The content of `result.json`.
-    """
+def finish(session: Session, identity: Identity, trained: Trained) -> dict[str, Any]:
+    """Evaluate what the run reports, write `result.json`, and close the ledger of a whole run."""
+    program, places, saver, reader, observer = session
     position = trained.position
     steps_in_all = program.experiment.steps
     complete = trained.over or position.step == steps_in_all
@@ -57,7 +37,7 @@ def finish(
     sums: Mapping[str, Any] = {}
     if complete:
         steps = reported_steps(saver.bests, position.step)
-        carry = reported_state(program, position, steps, places, reader)
+        carry = reported_state(session, position, steps)
         # A split that was evaluated at this very step has its figures already, but not its sums.
         selection = program.experiment.selection
         known = metrics if selection is None and set(steps) == {position.step} else {}
@@ -72,30 +52,27 @@ def finish(
         figures = evaluated.figures | judged
         sums = spell_sums(evaluated.sums)
         if program.experiment.artifacts is not None:
-            keep_artifacts(places, program, steps[0], carry, reader, observer)
+            keep_artifacts(session, carry, steps[0])
         if figures:
             observer.evaluated(position.step, figures)
         metrics |= spell_figures(figures)
         lost = nonfinite_figures(metrics)
-        # Of a run that was told to go on, it has been said.
+        # With --nan keep a note has been written already.
         if lost and not any(name.startswith("train/") for name in lost):
             observer.note(
                 f"not finite at the end: {', '.join(lost)}; the last step may have gone too far"
             )
         if set(steps) != {position.step}:
             metrics["reported_step"] = steps if identity.population else steps[0]
-    word = last_word(
+    word = make_result(
         identity,
-        shown(
-            identity,
-            position.step,
-            complete=complete,
-            early=complete and position.step < steps_in_all,
-        ),
+        position.step,
         saved["digest"],
         metrics,
         sums,
         saved.get("members", ()),
+        complete=complete,
+        early=complete and position.step < steps_in_all,
     )
     recorded = ledger.read_at_work(places.ledger).result() if complete else None
     if recorded is not None:
@@ -149,8 +126,8 @@ def _is_same_word(
 def nonfinite_figures(metrics: Mapping[str, Any]) -> list[str]:
     """The names of figures that are NaN or infinite, of any member: words, as JSON has it.
 
-    A metric of training ends a run at the step that tells it; what the very last step made is
-    told by evaluations alone.
+    A metric of training ends a run at its step; the state of the very last step is in evaluations
+    alone.
     """
     return [
         name
@@ -159,31 +136,21 @@ def nonfinite_figures(metrics: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def reported_state(
-    program: Program,
-    position: Position,
-    steps: list[int],
-    places: Directories,
-    reader: Reader,
-) -> Carry:
+def reported_state(session: Session, position: Position, steps: list[int]) -> Carry:
     """The state whose figures count: the last, or the best by the experiment's selection.
 
-    Args:
-        program: the compiled experiment.
-        position: the end of the run.
-        steps: the step that each member reports.
-        places: the run's files.
-        reader: the counted way from the device.
+    `steps` has the step that each member reports.
 
     Raises:
         Damaged: a checkpoint that is reported cannot be read.
     """
     if set(steps) == {position.step}:
         return position.carry
-    leaves = {position.step: program.leaves(position.carry, reader)}
+    program = session.program
+    leaves = {position.step: program.leaves(position.carry, session.reader)}
     for step in set(steps) - leaves.keys():
         try:
-            leaves[step] = checkpoint.read(places.checkpoints, step).leaves
+            leaves[step] = checkpoint.read(session.places.checkpoints, step).leaves
         except Damaged as damage:
             assert program.experiment.selection is not None
             raise Damaged(
@@ -224,11 +191,7 @@ def evaluate_reported(
 def judge(program: Program, carry: Carry, steps: list[int], reader: Reader) -> dict[str, Figure]:
     """What the experiment computes of whole splits at once, of each member.
 
-    Args:
-        program: the compiled experiment.
-        carry: what is reported.
-        steps: the step that each member reports, or the one that all do: of its key.
-        reader: the counted way from the device.
+    `steps` has the step that each member reports, or the one that all do: its key follows from it.
     """
     if program.experiment.judge is None:
         return {}
@@ -245,36 +208,30 @@ def judge(program: Program, carry: Carry, steps: list[int], reader: Reader) -> d
     return dict(judged[0])
 
 
-def keep_artifacts(
-    places: Directories,
-    program: Program,
-    step: int,
-    carry: Carry,
-    reader: Reader,
-    observer: Observer,
-) -> None:
+def keep_artifacts(session: Session, carry: Carry, step: int) -> None:
     """Write what a report shows of the state of `step`; what cannot be made is only noted.
 
     Of a population, that is its first member.
     """
+    program = session.program
     make = program.experiment.artifacts
     assert make is not None
     try:
-        host = program.read((carry.seed, carry.state), reader)
+        host = program.read((carry.seed, carry.state), session.reader)
         seed, state = program.each(host)[0]
         key = keys.at_step(keys.stream(seed, "artifacts"), step)
         made = make(state, program.feed.evaluation, key)
-        artifacts.write(places.run / artifacts.DIRECTORY, made)
+        artifacts.write(session.places.run / artifacts.DIRECTORY, made)
     except Exception as error:
         # A picture that cannot be drawn is no reason to lose a run that is whole.
-        observer.note(
+        session.observer.note(
             f"the report will lack its pictures, which could not be made: "
             f"{type(error).__name__}: {error}"
         )
 
 
 def peak_memory_bytes() -> int:
-    """The largest memory so far: of the device where it says so, else of this process."""
+    """The largest memory so far: of the device where it is known, else of this process."""
     stats = jax.local_devices()[0].memory_stats()
     if stats and "peak_bytes_in_use" in stats:
         return int(stats["peak_bytes_in_use"])

@@ -1,4 +1,4 @@
-"""Work that is cut into a fixed number of groups, wherever the groups are computed.
+"""Groups: work cut into a fixed number of parts, with the same bits on any number of devices.
 
 A batch's gradient is the sum over its groups in a fixed tree. How many devices share the groups
 changes which device computes which, and nothing that is computed: one device, two or eight give the

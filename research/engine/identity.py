@@ -29,12 +29,7 @@ class Many(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One of a population.
-
-    Attributes:
-        seed: its seed.
-        varied: the fields of the config that are not the same for all, with its values.
-    """
+    """One of a population: its seed, and its values of the config fields that vary."""
 
     seed: int
     varied: dict[str, float]
@@ -112,7 +107,7 @@ class Identity(NamedTuple):
 def read_identity(directory: Path) -> Identity:
     """The identity of the run in a directory, as its ledger's first line has it.
 
-    `config.json` says the same, for people; `is_config_file_true` tells whether it still does.
+    `config.json` has the same, for people, as long as `is_config_file_true`.
 
     Raises:
         Mistake: there is no run.
@@ -146,10 +141,7 @@ def runs_of_older_content(
 ) -> Iterator[Path]:
     """Runs that differ in nothing but what files at the same paths held when they were made.
 
-    Args:
-        identity: of a run that learns from files of one's own.
-        runs_dir: where runs are kept.
-        paths: field of the config -> path.
+    `paths` maps a field of the config to the path of its file.
     """
     for run, config in _runs_alike(identity, runs_dir) if paths else ():
         # Runs made before content stood there have the path itself.

@@ -43,7 +43,7 @@ class Input(NamedTuple):
     Attributes:
         leaves: path -> array, all below `state/`, or `state/params/`.
         digest: of the state, as the other run's ledger has it; or SHA-256 over the parameters.
-        origin: where it is from, as the header of the run tells: `run`, `checkpoint`, `step`, and
+        origin: where it is from, as in the header of the run: `run`, `checkpoint`, `step`, and
             the `member` of a population. Of a state also the other run's `identity`, the `command`
             that makes it, the `words` that named it, and what its own header has of `inputs` and
             `needs`. Empty where nobody knows.
@@ -90,12 +90,7 @@ def from_run(
 ) -> Input:
     """What is taken of a checkpoint of a run.
 
-    Args:
-        directory: of the run.
-        which: the checkpoint, as `research.engine.stored.read_checkpoint` has it.
-        experiment: that the run is of, where its best is wanted.
-        member: one of a population, counted from 0.
-        part: `PARAMS` or `STATE`.
+    `which` is as in `research.engine.stored.read_checkpoint`; for the best, `experiment` is needed.
 
     Raises:
         Mistake: there is none, or its state has no `params`.
@@ -115,7 +110,7 @@ def from_run(
 
 
 def name_of(identity: Identity) -> str:
-    """What a run is called wherever it lies."""
+    """The name of a run, wherever it lies: `vision/digits_cnn/3f2a9c01d2e4-s0`."""
     return identity.directory(Path()).as_posix()
 
 
@@ -137,8 +132,8 @@ def with_inputs(identity: Identity, inputs: Mapping[str, Input]) -> Identity:
     return identity._replace(config={**identity.config, **contents}, initial=initial)
 
 
-def told(inputs: Mapping[str, Input]) -> dict[str, Any]:
-    """What the header of a run says of its inputs."""
+def header_fields(inputs: Mapping[str, Input]) -> dict[str, Any]:
+    """The fields on its inputs in the header of a run."""
     states = {
         name: {**one.origin, "digest": one.digest}
         for name, one in inputs.items()
@@ -173,7 +168,7 @@ def keep(run: Path, inputs: Mapping[str, Input]) -> None:
 
 
 def restore(run: Path, inputs: Mapping[str, Input], observer: Observer) -> None:
-    """Keep those anew whose copies are missing or not what they were, and say so."""
+    """Write again the copies that are missing or changed, with a note for each."""
     for name, one in inputs.items():
         place = Directories(run).input(name)
         try:
@@ -191,12 +186,8 @@ def kept(
 ) -> dict[str, Input]:
     """What a run was given, by name: the copies that it keeps.
 
-    Args:
-        run: its directory.
-        header: of its ledger.
-        runs_dir: where the other runs are, of which it is taken where there is no copy, as there
-            is none beside a recorded run; None where copies alone will do.
-        initial: whether the parameters that it started from are wanted.
+    Where there is no copy, as beside a recorded run, a state is read from the other run below
+    `runs_dir`; None allows copies alone.
 
     Raises:
         Damaged: one is damaged, or not what the run was given.
@@ -250,11 +241,8 @@ def launched_before(
     The other runs may have gone on since: what is asked for is then other states, and would be
     another run.
 
-    Args:
-        identity: of the new run, without its inputs.
-        runs_dir: where runs are kept.
-        asked: name -> `run`, `checkpoint` and, of a population, `member` of each input.
-        digests: name -> how the digest of each begins; "" for any.
+    `asked` maps a name to `run`, `checkpoint` and, of a population, `member` of each input,
+    `digests` to how the digest of each begins, "" for any; `identity` is without its inputs.
     """
     end = identity.directory(runs_dir).name.removeprefix(identity.config_digest)
     for path in sorted((runs_dir / identity.experiment).glob(f"*{end}/{LEDGER_FILE}")):

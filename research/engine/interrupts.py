@@ -51,15 +51,15 @@ class _Watch:
     Attributes:
         answer: what is done; None where a signal ends the process.
         patient: whether a second Ctrl-C is answered like the first, instead of ending the process.
-        words: what is said where one ends the process.
-        tell: says it.
+        words: the message where one ends the process.
+        write: writes it.
     """
 
     def __init__(self) -> None:
         self.answer: Answer | None = None
         self.patient = False
         self.words = BEFORE
-        self.tell: Callable[[str], None] = _write
+        self.write: Callable[[str], None] = _write
         self._reading, self._writing = _pipe()
         self._before = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         self._thread = threading.Thread(target=self._read, name="signals", daemon=True)
@@ -112,7 +112,7 @@ class _Watch:
             try:
                 if os.isatty(2):
                     _write("\x1b[?25h\r\x1b[K\x1b[A")  # a bar's line goes, the cursor comes back
-                self.tell(words)
+                self.write(words)
             finally:
                 os._exit(Exit.STOPPED)
 
@@ -145,11 +145,11 @@ def end_on_signals() -> None:
     _standing.install()
 
 
-def say_on_end(words: str | None = None, tell: Callable[[str], None] | None = None) -> None:
-    """What is said where a signal ends this process, and how; None leaves it as it is."""
+def set_ending(words: str | None = None, write: Callable[[str], None] | None = None) -> None:
+    """Set the message where a signal ends this process, and its writer; None changes nothing."""
     if _standing is not None:
         _standing.words = words or _standing.words
-        _standing.tell = tell or _standing.tell
+        _standing.write = write or _standing.write
 
 
 @contextmanager
@@ -158,10 +158,9 @@ def answered(answer: Answer, *, patient: bool = False) -> Iterator[None]:
 
     Outside the main thread, where Python allows no handlers, nothing is done about them.
 
-    Args:
-        answer: is given the signal's number; called at once by a thread of its own, and again in
-            the main thread when that comes to it.
-        patient: whether a second Ctrl-C is answered too; otherwise it ends the process at once.
+    `answer` is called with the signal's number, at once in a thread of its own, and again in the
+    main thread when that comes to it. With `patient` a second Ctrl-C is answered too; otherwise it
+    ends the process at once.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

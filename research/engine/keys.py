@@ -16,9 +16,7 @@ Purpose = Literal[
 def stream(seed: jax.Array | int, purpose: Purpose) -> jax.Array:
     """The key of everything that a run draws for one purpose.
 
-    Args:
-        seed: uint32 scalar, traced or not.
-        purpose: what the numbers are for; two purposes give unrelated streams.
+    `seed` is a uint32 scalar, traced or not; two purposes give unrelated streams.
     """
     return jax.random.fold_in(jax.random.key(jnp.uint32(seed)), zlib.crc32(purpose.encode()))
 

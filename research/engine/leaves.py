@@ -15,9 +15,7 @@ class Reader:
     JAX's guard against transfers to the host does nothing on CPU, so that an accidental read in
     the loop would go unseen; every read of the engine goes through an instance of this.
 
-    Attributes:
-        reads: calls so far.
-        bytes: bytes copied so far.
+    `reads` and `bytes` count the calls, and the bytes copied.
     """
 
     def __init__(self) -> None:
@@ -60,9 +58,7 @@ def host_types(shapes: Any) -> Iterator[tuple[str, tuple[np.dtype, tuple[int, ..
 def rebuild(like: Any, leaves: Mapping[str, np.ndarray]) -> Any:
     """The pytree of `like`'s structure on the device, from leaves of the same names.
 
-    Args:
-        like: a pytree of arrays or of `jax.ShapeDtypeStruct`.
-        leaves: host arrays; a name missing here is a KeyError.
+    `like` has arrays or `jax.ShapeDtypeStruct`; a name missing in `leaves` is a KeyError.
     """
 
     def place(name: str, target: Any) -> jax.Array:

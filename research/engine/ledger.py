@@ -245,13 +245,9 @@ def table_of(records: Mapping[str, LeafRecord]) -> dict[str, Any]:
 def spell_save(
     step: int, leaves: Leaves, records: Mapping[str, LeafRecord], *, members: bool
 ) -> dict[str, Any]:
-    """What a save's line tells of the state.
+    """The fields of a save's line on the state.
 
-    Args:
-        step: updates that made it.
-        leaves: path -> host array.
-        records: path -> record of each.
-        members: whether the leaves are those of a population, each `[members, ...]`.
+    With `members` the leaves are those of a population, `[members, ...]`.
     """
     content = {
         "step": step,
@@ -305,9 +301,7 @@ def spell_reports(
 ) -> list[list[Any]]:
     """One row a report: its step, and the value of each name; those that it lacks are left out.
 
-    Args:
-        names: at least those of the reports.
-        reports: step -> figures as JSON values.
+    `names` has at least those of the reports.
     """
     rows = []
     for step, figures in reports.items():
@@ -321,9 +315,7 @@ def spell_reports(
 def read_figures(save: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """The figures of a save, as `metrics`, and of the reports before it, as `reports`.
 
-    Args:
-        save: content of its line.
-        names: as the last line `figures` before it has them.
+    `names` are those of the last line `figures` before it.
     """
     if "figures" not in save:  # As lines were before they were compact.
         return {"metrics": save.get("metrics", {}), "reports": save.get("reports", {})}
@@ -335,5 +327,5 @@ def read_figures(save: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any
 
 
 def is_of(save: Mapping[str, Any], records: Mapping[str, LeafRecord]) -> bool:
-    """Whether a save's line tells of the state that these (whole) records are of."""
+    """Whether a save's line is of the state that these (whole) records are of."""
     return save["digest"] == state_digest(records) and read_leaves(save) == shortened(records)

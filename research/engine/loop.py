@@ -65,14 +65,14 @@ def default_cadence(steps: int, evaluate_every: int) -> Cadence:
 
 
 class ChunkSize:
-    """How many steps to hand to the device at a time, from the rate seen so far."""
+    """How many steps to hand to the device at a time, from the rate so far."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self.steps = 1
 
-    def seen(self, steps: int, seconds: float) -> None:
-        """Take note of a chunk. Growth is bounded, so that one odd timing does no harm."""
+    def update(self, steps: int, seconds: float) -> None:
+        """Add the time of a chunk. Growth is bounded, so that one odd timing does no harm."""
         fitting = int(steps * self._seconds / max(seconds, 1e-6))
         self.steps = max(1, min(fitting, 4 * self.steps))
 
@@ -99,8 +99,7 @@ def nonfinite_leaves(leaves: Leaves) -> dict[str, str]:
 def nonfinite_metric(leaves: Leaves) -> str:
     """The metric whose sum is NaN or infinite, in words; `loss` goes before others.
 
-    Args:
-        leaves: of a carry, those of its metrics among them; `[members]` in a population.
+    The leaves are a carry's, those of its metrics `[]` or `[members]`.
     """
     found: list[str] = []
     for name, array in leaves.items():
@@ -117,7 +116,7 @@ def _last_good(checkpoints: Path) -> str:
     """The newest whole checkpoint that holds only finite numbers.
 
     A loss is that of the parameters before its step, so that an update can overflow, and be
-    saved, one step before a loss tells of it.
+    saved, one step before its loss does.
     """
     for step in reversed(checkpoint.stored_steps(checkpoints)):
         try:
@@ -132,10 +131,8 @@ def _last_good(checkpoints: Path) -> str:
 def dump(run: Path, leaves: Leaves) -> Diverged:
     """Keep the state that the bad step left, and make the error that says so.
 
-    Args:
-        run: the run's directory; the dump lies in `nonfinite/<step>/`.
-        leaves: the carry's leaves right after it; in a population, those of every member, of
-            which some may not have come as far.
+    It lies in `nonfinite/<step>/`. The leaves are the carry's right after that step; of a
+    population, some members may not have come as far.
     """
     first = np.atleast_1d(leaves["nonfinite"])
     step = int(first[first >= 0].min())
@@ -211,6 +208,19 @@ class Evaluated(NamedTuple):
     sums: dict[str, np.ndarray]
 
 
+class Session(NamedTuple):
+    """A run at work: its program and files, what makes it durable, and who is shown it.
+
+    `reader` is the counted way from the device to the host.
+    """
+
+    program: Program
+    places: Directories
+    saver: Saver
+    reader: Reader
+    observer: Observer
+
+
 def evaluate(
     program: Program, carry: Carry, step: int, splits: tuple[str, ...], reader: Reader
 ) -> Evaluated:
@@ -224,40 +234,23 @@ def evaluate(
 
 
 def train(
-    program: Program,
+    session: Session,
     position: Position,
     seed: int,
     until: int,
     cadence: Cadence,
-    *,
-    halt: bool,
-    places: Directories,
-    saver: Saver,
-    observer: Observer,
-    reader: Reader,
     request: StopRequest,
     cores: Cores,
+    *,
+    halt: bool,
 ) -> Trained:
     """Run the steps up to `until`, or to a request to stop; what was reached is saved.
-
-    Args:
-        program: the compiled experiment.
-        position: where to start.
-        seed: the run's seed.
-        until: the step to stop before.
-        cadence: when to report, evaluate and save.
-        halt: whether a metric of training that is not finite ends the run.
-        places: the run's files.
-        saver: makes checkpoints durable.
-        observer: is told of progress.
-        reader: the counted way from the device.
-        request: true once someone asked to stop.
-        cores: says where steps are computed.
 
     Raises:
         Diverged: a metric was not finite, with `halt`.
         OSError: a file could not be written.
     """
+    program, places, saver, reader, observer = session
     experiment = program.experiment
     step, carry, reported, seconds = position
     begun_at, begun_seconds = step, seconds
@@ -283,7 +276,7 @@ def train(
                     raise dump(places.run, program.leaves(carry, reader))
                 if not warned:
                     name = nonfinite_metric(program.leaves(carry, reader))
-                    observer.note(f"the {name} of step {nonfinite} is not finite; going on as told")
+                    observer.note(f"the {name} of step {nonfinite} is not finite; going on")
                     warned = True
             step, reported = stop, False
             due_figures: dict[str, Figure] = {}
@@ -300,9 +293,7 @@ def train(
                     observer.evaluated(step, evaluated)
                     bests = better(bests, step, evaluated, experiment.selection)
                     over = is_over(bests, experiment.selection)
-                record.keep_glimpse(
-                    places.run, program, carry, step, reader, observer, saver.beside
-                )
+                record.keep_glimpse(session, carry, step)
             if due_figures:
                 saver.report(step, due_figures)
 
@@ -347,14 +338,7 @@ def rate_of(steps: int, seconds: float, items_per_step: int) -> float:
 class Stepper:
     """Makes steps of a program, and waits for them.
 
-    Args:
-        program: the compiled experiment.
-        reader: the counted way from the device.
-        cores: says where steps are computed.
-        chunk_seconds: about how long the device is to work before the host looks again.
-
-    Attributes:
-        seconds: spent on steps so far, without compilation.
+    `seconds` are those of steps so far, without compilation.
     """
 
     def __init__(
@@ -376,13 +360,8 @@ class Stepper:
     ) -> tuple[Carry, int]:
         """Make the steps from `start` to `stop`; the carry given is consumed.
 
-        Args:
-            carry: where it stands.
-            arrays: what the steps run on.
-            start: the first step.
-            stop: the step to stop before.
-            last: the step up to which more will be made.
-            how: `fresh` and `halt`, as `Program.advance` has them.
+        `last` is the step up to which more will be made; `how` has `fresh` and `halt` of
+        `Program.advance`.
 
         Returns:
             The carry, and the step at which a metric was not finite, or -1.
@@ -394,6 +373,6 @@ class Stepper:
             nonfinite = int(np.max(self._program.read(carry.nonfinite, self._reader)))
         took = time.perf_counter() - began - (self._program.compile_seconds - compiled)
         self.seconds += took
-        self._chunk.seen(stop - start, took)
-        self._cores.seen(stop - start, took, last - stop)
+        self._chunk.update(stop - start, took)
+        self._cores.add(stop - start, took, last - stop)
         return carry, nonfinite

@@ -1,4 +1,4 @@
-"""Where a program runs: devices as a grid of members by groups, and arrays laid on them."""
+"""The device mesh: a grid of members by groups, and arrays laid on its devices."""
 
 from __future__ import annotations
 
@@ -30,11 +30,6 @@ def shape_of(devices: int, blocks: int, group_count: int) -> tuple[int, int]:
     """How many devices members are spread over, and how many share the groups of each member.
 
     Members come first: they need nothing of one another.
-
-    Args:
-        devices: how many there are.
-        blocks: blocks of members, 1 for a run of one seed.
-        group_count: groups of a batch.
 
     Raises:
         Mistake: some devices would have nothing to do.

@@ -25,7 +25,7 @@ class Count(NamedTuple):
 
 
 class Maximum(NamedTuple):
-    """The largest value seen. Empty (-inf) reads as None."""
+    """The largest value. Empty (-inf) reads as None."""
 
     value: jax.Array
 
@@ -33,8 +33,8 @@ class Maximum(NamedTuple):
 class Sums(NamedTuple):
     """Sums of any shape: of each class, say, or a confusion matrix. Never empty.
 
-    It is no figure: what is watched and shown are numbers. The sums over a final split are kept in
-    `result.json` and vouched for by the ledger.
+    No figure: curves, tables and selection take numbers alone. The sums over a final split are kept
+    in `result.json`, and the ledger has them.
     """
 
     total: jax.Array

@@ -58,8 +58,8 @@ def read(run: Path, header: Mapping[str, Any]) -> Needs | None:
         return None
     if not is_whole(run, header):
         raise Damaged(
-            f"{run / FILE} is missing or damaged, and nobody can tell what the model's numbers "
-            f"mean without it: `python launch.py resume {run}` makes it again from the data"
+            f"{run / FILE} is missing or damaged, and without it the model's numbers have no "
+            f"meaning: `python launch.py resume {run}` makes it again from the data"
         )
     needs: Needs = json.loads((run / FILE).read_bytes())
     return needs
@@ -68,11 +68,7 @@ def read(run: Path, header: Mapping[str, Any]) -> Needs | None:
 def restore(run: Path, header: Mapping[str, Any], needs: Needs | None, observer: Observer) -> None:
     """Write the file anew where it is missing or damaged.
 
-    Args:
-        run: the run's directory.
-        header: of its ledger.
-        needs: what the experiment, with the data of the run, says now.
-        observer: is told of it.
+    `needs` is what the experiment makes of the run's data now.
     """
     if is_whole(run, header):
         return

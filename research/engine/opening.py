@@ -1,4 +1,4 @@
-"""Opening a run's directory: what lies there, may it go on, and from which checkpoint."""
+"""Opening a run's directory: what it holds, whether it may go on, and from which checkpoint."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ from research.errors import Damaged, Mistake
 class Surroundings(NamedTuple):
     """What a run meets outside its identity; recorded, and compared when it goes on.
 
-    Attributes:
-        fingerprint: whatever in this environment can change bits.
-        code: path -> SHA-256 of the sources that the experiment rests on.
-        data: split -> digest of its decoded content, and of its form after a hyphen.
+    `fingerprint` is whatever in this environment can change bits, `code` maps a path to the SHA-256
+    of a source that the experiment rests on, `data` a split to the digest of its decoded content,
+    and of its form after a hyphen.
     """
 
     fingerprint: dict[str, str]
@@ -142,16 +141,16 @@ def record_findings(
         end = saves.get(int(result["shown"]["step"]), {})
         if result["digest"] != end.get("digest"):
             yield "changed result: the ledger's result does not have the digest of its last save"
-        shown, promised = _read_result(places), vouched(result)
-        if "variants" in promised and "spread" in shown:
-            # An older file: one spread over all values, which the ledger's members still tell.
+        found, promised = _read_result(places), vouched(result)
+        if "variants" in promised and "spread" in found:
+            # An older file has one spread over all values.
             del promised["variants"]
-        if shown != {**shown, **promised}:
+        if found != {**found, **promised}:
             yield "changed result: result.json is missing or does not say what the ledger says"
 
 
 def cut_off(places: Directories, opened: Ledger) -> tuple[list[str], list[str]]:
-    """Sentences on what tells of lines that the ledger does not have.
+    """Sentences on signs of lines that the ledger does not have.
 
     A chain that lost its last lines is whole. A result is written after its line, and so is sure to
     have had one; a crash can leave one checkpoint, and artifacts, before their line is written.
@@ -165,10 +164,10 @@ def cut_off(places: Directories, opened: Ledger) -> tuple[list[str], list[str]]:
     last = max(saves, default=-1)
     sure: list[str] = []
     unsure: list[str] = []
-    told = _read_result(places)
-    if told.get("complete") is True and result is None:
+    found = _read_result(places)
+    if found.get("complete") is True and result is None:
         sure.append("lines are missing: result.json has the run's end, and the ledger has none")
-    elif isinstance(step := told.get("step"), int) and step > last:
+    elif isinstance(step := found.get("step"), int) and step > last:
         sure.append(f"lines are missing: result.json has step {step}, the ledger ends at {last}")
     beyond = [step for step in checkpoint.stored_steps(places.checkpoints) if step > last]
     if beyond:
@@ -228,7 +227,7 @@ def open_ledger(
         header |= {name: getattr(experiment, name) for name in facts} | surroundings._asdict()
         if experiment.headline:
             header["headline"] = experiment.headline
-        header |= inputs.told(given)
+        header |= inputs.header_fields(given)
         if experiment.needs is not None:
             header["needs"] = needs.keep(places.run, experiment.needs)
         ledger.append(places.ledger, "header", header, ledger.FIRST)
@@ -274,7 +273,7 @@ def newest_good(
     for step in reversed(checkpoint.stored_steps(places.checkpoints)):
         path = checkpoint.path_of(places.checkpoints, step)
         if step not in saves:
-            # A crash came between the two, or the line was lost: which, nobody can tell.
+            # A crash came between the two, or the line was lost: the two cannot be distinguished.
             aside = checkpoint.set_aside(path)
             observer.note(
                 f"checkpoint {step} has no line in the ledger: kept as {aside.name} until it is "

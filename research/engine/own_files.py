@@ -1,4 +1,4 @@
-"""Files of one's own that a run learns from: known by their content, found by a path.
+"""A user's own files that a run learns from: identified by their content, found by a path.
 
 A config names such a file by a path. What run it is must not depend on how that is spelled: its
 content stands in the path's place in the run's identity, and the path that was last used is kept
@@ -19,15 +19,6 @@ from research.errors import Mistake
 FILE = "files.json"
 """In a run's directory: field of the config -> absolute path last used."""
 _CONTENT = "content:"
-
-
-def paths_of(config: Any) -> dict[str, str]:
-    """Field -> path, of the fields of a config that name a file of one's own.
-
-    A config class that can have such fields tells them by a method `own_files`.
-    """
-    paths: dict[str, str] = config.own_files() if hasattr(config, "own_files") else {}
-    return paths
 
 
 def read_bytes(path: str) -> bytes:
@@ -70,10 +61,7 @@ def _kept(run: Path) -> dict[str, str]:
 def find(run: Path, config: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
     """Field -> path of each file that a run learned from, its content being what it was then.
 
-    Args:
-        run: the run's directory.
-        config: of its identity.
-        given: field -> path that a person gave; "" for none.
+    `given` maps a field to a path that the user named, or "".
 
     Raises:
         Mistake: a file is not there any more, or has another content.

@@ -30,12 +30,7 @@ class Layout(NamedTuple):
 
     A device has a number of slots for members; those that the last block or the last devices have
     too many hold copies of the last member. They make every block and every device alike, are
-    trained only where a block needs them to be full, and are never looked at.
-
-    Attributes:
-        members: how many there are.
-        width: members of a block.
-        devices: how many hold blocks.
+    trained only where a block needs them to be full, and are never read.
     """
 
     members: int
@@ -69,12 +64,7 @@ class Layout(NamedTuple):
 
 
 class Seeded(NamedTuple):
-    """What makes a member.
-
-    Attributes:
-        offset: its seed, counted from that of the run.
-        hyperparameters: its values.
-    """
+    """A member: its seed, counted from that of the run, and its hyper-parameters."""
 
     offset: int
     hyperparameters: Mapping[str, float]
@@ -86,13 +76,8 @@ class Population(Program):
     Its carry has the members of all devices along the first axis of every leaf; what it reads and
     what it takes from a checkpoint has one entry for each member there.
 
-    Args:
-        experiment: what each member trains.
-        feed: what feeds it.
-        members: who they are.
-        width: members of a block.
-        devices: where to: blocks of members are spread over them first, in order, then the groups
-            of each member. None for the first device.
+    Blocks of members are spread over the devices first, in order, then the groups of each member;
+    None is the first device.
     """
 
     def __init__(
@@ -139,10 +124,8 @@ class Population(Program):
         That is what a member's own run starts from, at any width; and initialisers with a
         factorisation (orthogonal ones) can wait for one another for ever in a batch on few cores.
 
-        Args:
-            seed: of the first member.
-            hyperparameters: not used: members have their own.
-            made: is told after each member how many there are.
+        `made` is called after each member with their number so far; members have hyper-parameters
+        of their own.
         """
         del hyperparameters
         reader = Reader()
@@ -238,7 +221,7 @@ class Population(Program):
                 )
             )
             return jax.lax.fori_loop(
-                0, count[0], lambda index, seen: self._put(seen, index, of_block(index)), room
+                0, count[0], lambda index, done: self._put(done, index, of_block(index)), room
             )
 
         jitted = jax.jit(

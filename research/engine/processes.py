@@ -47,10 +47,7 @@ class Joining(NamedTuple):
 class Channel:
     """Messages from the first process to all others, in order.
 
-    Attributes:
-        index: which process this is.
-        count: how many there are.
-        devices: those of all processes, each with as many.
+    `devices` are those of all processes, each with as many.
     """
 
     def __init__(self, client: Any, index: int, count: int, devices: Sequence[Any]) -> None:
@@ -106,9 +103,7 @@ def _key(number: int) -> str:
 def join(joining: Joining, devices: int | None) -> Channel:
     """Join the other processes. Call this before JAX's first computation.
 
-    Args:
-        joining: how they find one another.
-        devices: of all processes together; None for all that there are, on CPU one each.
+    `devices` is of all processes together; None for all, on CPU one each.
 
     Raises:
         Mistake: they were not found, or the devices do not divide among them.
@@ -134,9 +129,9 @@ def join(joining: Joining, devices: int | None) -> Channel:
             shutdown_timeout_seconds=2 * _HEARTBEAT_SECONDS,
         )
     except (ValueError, RuntimeError) as error:
-        told = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0]
         raise Mistake(
-            f"--coordinator {joining.coordinator}: the processes did not find one another: {told}"
+            f"--coordinator {joining.coordinator}: the processes did not find one another: {reason}"
         ) from None
     state = distributed.global_state
     count = int(state.num_processes or 1)
@@ -158,14 +153,7 @@ def join(joining: Joining, devices: int | None) -> Channel:
 
 
 class Leader(Program):
-    """The program of the first process: what needs the others is told them first.
-
-    Args:
-        experiment: what runs.
-        feed: what feeds it here; each process has its own.
-        devices: those of all processes.
-        channel: to the other processes.
-    """
+    """The program of the first process: it sends the others what they have to do with it."""
 
     def __init__(
         self,
@@ -207,14 +195,12 @@ class Leader(Program):
 
 
 def follow(program: Program, channel: Channel) -> bool:
-    """Do what the first process says, until it says that it is done.
+    """Do what the first process sends, until it ends.
 
     Returns:
         Whether the run is complete.
 
-    Args:
-        program: the same as the leader's, on the same devices, with a feed of this process's own.
-        channel: to the first process.
+    The program is the same as the leader's, on the same devices, with a feed of this process.
     """
     carry: Any = None
     windows: Iterator[Window] = iter(())

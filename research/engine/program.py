@@ -75,8 +75,8 @@ def make_advance(
 
     The bounds are traced, so that no slicing of a run compiles again or changes a bit (a scan
     with a static length may differ from another length). `fresh` empties the metrics first.
-    With `halt` the loop ends after the first step that tells a metric that is not finite, which
-    leaves the state as that step made it.
+    With `halt` the loop ends after the first step with a metric that is not finite, and the state
+    is as that step made it.
 
     Args:
         experiment: what runs.
@@ -89,12 +89,12 @@ def make_advance(
     def one_step(carry: Carry, arrays: Any, update_key: jax.Array, step: jax.Array) -> Carry:
         # Wherever a batch comes from: steps are never negative, which the compiler does not know.
         batch = materialised(lambda: feed.batch(arrays, carry.seed, step), step >= 0)
-        state, seen = experiment.update(carry.state, batch, keys.at_step(update_key, step))
-        bad = ~metrics.all_finite(seen)
+        state, new = experiment.update(carry.state, batch, keys.at_step(update_key, step))
+        bad = ~metrics.all_finite(new)
         return Carry(
             carry.seed,
             state,
-            metrics.merge(carry.metrics, seen),
+            metrics.merge(carry.metrics, new),
             jnp.where(bad & (carry.nonfinite < 0), step, carry.nonfinite),
         )
 
@@ -151,7 +151,7 @@ def make_evaluate(experiment: Experiment) -> Callable[..., Metrics]:
 
 
 def make_glimpse(experiment: Experiment) -> Callable[..., Any]:
-    """`(seed, state, step) -> arrays` that a person is shown of the state of a step."""
+    """`(seed, state, step) -> arrays` of the experiment's glimpse."""
     glimpse = experiment.glimpse
     assert glimpse is not None
 
@@ -174,10 +174,7 @@ class Program:
     what is no step of training (the beginning, evaluation) is done by the first alone, by the
     program of a run on one device.
 
-    Args:
-        experiment: what runs.
-        feed: what feeds it.
-        devices: where to; None for the first device.
+    `devices` None is the first device.
 
     Attributes:
         experiment: what runs, its functions given the states of other runs.
@@ -322,24 +319,22 @@ class Program:
     def chosen(self, leaves: Mapping[int, Leaves], steps: Sequence[int]) -> Leaves:
         """The leaves of a state in which each member stands at a step of its own.
 
-        Args:
-            leaves: step -> leaves then.
-            steps: the step of each member.
+        `leaves` maps a step to its leaves; `steps` has one a member.
         """
         return leaves[steps[0]]
 
     def close(self, *, complete: bool) -> None:
-        """Give back what it holds beside its feed; `complete` tells that its work was done."""
+        """Release what it holds beside its feed; `complete` is whether its work was done."""
 
     def evaluate(self, carry: Carry, split: str, step: int) -> Metrics:
         """The metrics of a whole split, on the device: every example counted once."""
         total: Metrics | None = None
         for index, batch in enumerate(self.feed.evaluation(split)):
-            seen = self._evaluate(carry, batch, np.int32(step), np.int32(index))
+            new = self._evaluate(carry, batch, np.int32(step), np.int32(index))
             if total is None:
-                total = seen
+                total = new
             else:
-                total = self._call("merge", jax.jit(metrics.merge), total, seen)
+                total = self._call("merge", jax.jit(metrics.merge), total, new)
         return total or {}
 
     def _evaluate(self, carry: Carry, batch: Any, step: np.int32, index: np.int32) -> Metrics:

@@ -1,18 +1,18 @@
-"""What a run writes beside its ledger, figures and glimpses, and what it tells an observer.
+"""Records beside the ledger: observers, figures in `metrics.jsonl`, and glimpses.
 
-A report stands once in `metrics.jsonl`, none twice and none missing after a resume. Glimpses show
-what a state can do, and prove nothing: no part of the run's identity, its bits or its ledger. Each
+A report stands once in `metrics.jsonl`, none twice and none missing after a resume. A glimpse shows
+what a state can do, and proves nothing: no part of the run's identity, its bits or its ledger. Each
 is a file of its own, and a step that is made again after a kill writes the same file. Needs no JAX.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from research.engine.directory import GLIMPSES
 from research.engine.durable import named, write_file
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from research.engine.artifacts import Artifact
     from research.engine.experiment import Experiment
-    from research.engine.leaves import Reader
+    from research.engine.loop import Session
     from research.engine.program import Carry, Program
 
 
-class Observer(Protocol):
-    """Shows a run to whoever looks. Called from the loop: none of it may be slow."""
+class Observer:
+    """Shows a run; this one shows nothing. Called from the loop: none of it may be slow."""
 
     def started(self, info: Mapping[str, Any]) -> None:
         """`run_dir`, `experiment`, `seed`, `step`, `steps` and `items`, before anything runs."""
@@ -47,28 +47,6 @@ class Observer(Protocol):
 
     def finished(self, result: Mapping[str, Any]) -> None:
         """The content of `result.json`."""
-
-
-class Silence:
-    """An observer that shows nothing."""
-
-    def started(self, info: Mapping[str, Any]) -> None:
-        """Nothing."""
-
-    def progress(self, step: int, steps: int, items_per_second: float, metrics: Figures) -> None:
-        """Nothing."""
-
-    def evaluated(self, step: int, metrics: Figures) -> None:
-        """Nothing."""
-
-    def saved(self, step: int) -> None:
-        """Nothing."""
-
-    def note(self, text: str) -> None:
-        """Nothing."""
-
-    def finished(self, result: Mapping[str, Any]) -> None:
-        """Nothing."""
 
 
 def append_metrics(path: Path, step: int, figures: Figures) -> None:
@@ -102,9 +80,7 @@ def spell_sums(sums: Mapping[str, Any]) -> dict[str, Any]:
 def restore_metrics(path: Path, reports: Mapping[int, Mapping[str, Any]]) -> bool:
     """Make `metrics.jsonl` what the ledger has; lines past its last save are made again.
 
-    Args:
-        path: the file.
-        reports: step -> figures of every line that the ledger vouches for.
+    `reports` maps a step to the figures of every line that the ledger vouches for.
 
     Returns:
         Whether lines of those had been lost or changed.
@@ -159,7 +135,7 @@ TITLE = "As it learned"
 
 
 def check_glimpse(program: Program) -> None:
-    """Make sure that the experiment's glimpse has a form that can be shown; nothing is computed.
+    """Make sure that the experiment's glimpse has a form that a page has; nothing is computed.
 
     Raises:
         Mistake: it cannot.
@@ -182,35 +158,20 @@ def check_glimpse(program: Program) -> None:
         ) from error
 
 
-def keep_glimpse(
-    directory: Path,
-    program: Program,
-    carry: Carry,
-    step: int,
-    reader: Reader,
-    observer: Observer,
-    beside: Callable[[Callable[[], None]], None],
-) -> None:
+def keep_glimpse(session: Session, carry: Carry, step: int) -> None:
     """Keep the glimpse of a step; one that cannot be made or written is only noted.
 
     A run is cut into `KEPT` equal parts: the newest glimpse of each part stays, and the very first
     of all. What stays follows from the steps alone, so that a run that is resumed keeps the same.
-
-    Args:
-        directory: of the run.
-        program: the compiled experiment.
-        carry: where it stands.
-        step: whose state that is.
-        reader: the counted way from the device.
-        observer: is told where the first one lies, where that is no text.
-        beside: has a file written while the loop goes on.
+    The file is written while the loop goes on.
     """
-    glimpse = program.experiment.glimpse
-    if glimpse is None:
+    program, places, saver, reader, observer = session
+    experiment = program.experiment
+    if experiment.glimpse is None:
         return
     with _only_noted(step, observer):
         arrays = reader(program.glimpse(carry, step))
-        beside(partial(_write_glimpse, directory, program.experiment, step, arrays, observer))
+        saver.beside(partial(_write_glimpse, places.run, experiment, step, arrays, observer))
 
 
 @contextmanager
@@ -241,9 +202,7 @@ def _write_glimpse(
 def kept_of(taken: Iterable[int], steps: int) -> set[int]:
     """The steps whose glimpses stay: the first, and the newest of each part of the run.
 
-    Args:
-        taken: steps from 1 on, in any order.
-        steps: of the whole run.
+    `taken` are steps from 1 on, in any order.
     """
     ascending = sorted(taken)
     newest = {(step - 1) * KEPT // steps: step for step in ascending}

@@ -1,4 +1,4 @@
-"""A run made again, step by step, and each of its saves and figures held against the ledger."""
+"""Replay: a run made again, step by step, each save and figure compared with the ledger."""
 
 from __future__ import annotations
 
@@ -85,12 +85,8 @@ class Replay:
     def run(self, step: int, carry: Carry, last: int, *, fresh: bool, whole: bool) -> None:
         """Make the steps from `step` to `last` again, as far as there is something to compare.
 
-        Args:
-            step: where the carry stands.
-            carry: to start from; consumed.
-            last: the step to stop at.
-            fresh: whether the carry's metrics have been reported.
-            whole: whether this is the whole run, with its result.
+        `fresh` is whether the carry's metrics have been reported, `whole` whether this is the whole
+        run, with its result. The carry is consumed.
         """
         saves = {s: save for s, save in self.opened.saves().items() if step <= s <= last}
         reports = self.opened.reports()
@@ -141,19 +137,19 @@ class Replay:
             self.findings.append(
                 f"result: the run ended at step {result['shown']['step']}, by its figures at {end}"
             )
-        told = [int(step) for step in each_member(figures_of(result).get("reported_step", last))]
+        ends = [int(step) for step in each_member(figures_of(result).get("reported_step", last))]
         best = reported_steps(best_saves(self.opened, selection), last)
-        members = max(len(told), len(best))
-        told, best = (steps * members if len(steps) == 1 else steps for steps in (told, best))
-        if told != best:
-            k = next(k for k, step in enumerate(told) if step != best[k])
+        members = max(len(ends), len(best))
+        ends, best = (steps * members if len(steps) == 1 else steps for steps in (ends, best))
+        if ends != best:
+            k = next(k for k, step in enumerate(ends) if step != best[k])
             whose = f" of member {k}" if members > 1 else ""
             self.findings.append(
-                f"result: step {told[k]}{whose} is reported, {best[k]} is the best"
+                f"result: step {ends[k]}{whose} is reported, {best[k]} is the best"
             )
         if self.members is not None and members > 1:
-            told = [told[k] for k in self.members]
-        return told * self.program.members if len(told) == 1 else told
+            ends = [ends[k] for k in self.members]
+        return ends * self.program.members if len(ends) == 1 else ends
 
     def _of_members(self, figures: Mapping[str, Any]) -> Mapping[str, Any]:
         """The figures of the members at hand."""
@@ -280,12 +276,8 @@ class Replay:
     ) -> bool:
         """Whether to go on after holding figures of equal states against one another.
 
-        Args:
-            where: what a sentence calls them.
-            step: of the save that they belong to, or that follows.
-            ours: as the replay made them.
-            recorded: as the ledger has them.
-            on_host: those of them that were computed there.
+        `step` is that of their save, or of the next one; `on_host` names figures computed on the
+        host.
         """
         elsewhere = self._is_elsewhere(step)
         for name in (*ours, *(name for name in recorded if name not in ours)):

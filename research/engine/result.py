@@ -1,4 +1,4 @@
-"""What `result.json` holds: figures of a run, and those of a population with their spread.
+"""Results: the content of `result.json`, figures of a run, and of a population with their spread.
 
 A spread is the mean, the deviation and Student's interval. Members that were given different values
 of a hyper-parameter are variants, and each variant has its own. Needs no JAX.
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from research.engine.identity import Identity
 
 LEVEL = 0.95
-"""The confidence of every interval, and what a difference has to reach to be shown."""
+"""The confidence of every interval and of every test of a difference."""
 _ROUNDING = 1e-12
 """A spread below this part of the values is that of rounding, not of seeds."""
 
 
 class Spread(NamedTuple):
-    """What the values of some seeds tell of their mean.
+    """The mean of the values of some seeds, with its interval.
 
     Attributes:
         n: how many finite values there are.
@@ -47,12 +47,7 @@ class Spread(NamedTuple):
 
 
 def spread(values: Sequence[float], level: float = LEVEL) -> Spread:
-    """Mean, standard deviation and Student's interval of the mean.
-
-    Args:
-        values: one a seed, taken as independent draws of a normal distribution.
-        level: the confidence of the interval.
-    """
+    """Mean, standard deviation and Student's interval of the mean."""
     finite = [float(value) for value in values if math.isfinite(value)]
     n, lost = len(finite), len(values) - len(finite)
     mean = math.fsum(finite) / n if n else math.nan
@@ -84,7 +79,7 @@ class Variant(NamedTuple):
     Attributes:
         hyperparameters: the varied fields of the config, with these values; empty where members
             differ in their seeds alone.
-        members: as the last word has them, one a seed.
+        members: as the last line has them, one a seed.
     """
 
     hyperparameters: Mapping[str, Any]
@@ -102,8 +97,7 @@ class Variant(NamedTuple):
 def variants_of(members: Sequence[Mapping[str, Any]]) -> list[Variant]:
     """The members grouped by their values, in the order in which those come.
 
-    Args:
-        members: each with `hyperparameters` and `metrics`.
+    Each has `hyperparameters` and `metrics`.
     """
     found: list[Variant] = []
     for member in members:
@@ -129,7 +123,7 @@ def spread_of(values: Sequence[Any]) -> dict[str, float | int | None]:
 
 
 def report(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What `result.json` says of the spread: `spread` over seeds, or `variants` with one each."""
+    """The field `spread` over seeds of `result.json`, or `variants` with a spread each."""
     variants = variants_of(members)
     if len(variants) == 1:
         return {"spread": variants[0].spreads()}
@@ -145,43 +139,34 @@ def report(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def shown(identity: Identity, step: int, *, complete: bool, early: bool) -> dict[str, Any]:
-    """What run it is and where it stands: the part that the ledger's last word repeats."""
-    fields: dict[str, Any] = {
+def make_result(
+    identity: Identity,
+    step: int,
+    digest: str,
+    metrics: Mapping[str, Any],
+    sums: Mapping[str, Any],
+    member_digests: Sequence[str],
+    *,
+    complete: bool,
+    early: bool,
+) -> dict[str, Any]:
+    """The ledger's last line of a finished run, which `result.json` repeats.
+
+    Figures are JSON values, sums nested lists; in a population both are lists with one a member.
+    """
+    many = identity.population
+    shown: dict[str, Any] = {
         "experiment": identity.experiment,
         "config_digest": identity.config_digest,
         "seed": identity.seed,
         "step": step,
         "complete": complete,
+        **({"stopped_early": True} if early else {}),
+        **({"seeds": many.seeds, "width": many.width} if many else {}),
     }
-    if early:
-        fields["stopped_early"] = True
-    if identity.population is not None:
-        fields |= {"seeds": identity.population.seeds, "width": identity.population.width}
-    return fields
-
-
-def last_word(
-    identity: Identity,
-    shown: Mapping[str, Any],
-    digest: str,
-    metrics: Mapping[str, Any],
-    sums: Mapping[str, Any],
-    member_digests: Sequence[str],
-) -> dict[str, Any]:
-    """What the ledger says of a finished run, and `result.json` after it.
-
-    Args:
-        identity: the run's.
-        shown: as the function of that name gives it.
-        digest: of the whole state.
-        metrics: figures as JSON values; lists, in a population.
-        sums: arrays as nested lists; with the members first, in a population.
-        member_digests: of a population.
-    """
-    word = {"shown": shown, "digest": digest, "metrics": metrics}
-    if identity.population is None:
-        return word | ({"sums": sums} if sums else {})
+    line = {"shown": shown, "digest": digest, "metrics": metrics}
+    if many is None:
+        return line | ({"sums": sums} if sums else {})
     members = [
         {
             "seed": member.seed,
@@ -195,11 +180,11 @@ def last_word(
         )
     ]
     means = {name: spread_of(each_member(value))["mean"] for name, value in metrics.items()}
-    return {**word, "metrics": means, "members": members}
+    return {**line, "metrics": means, "members": members}
 
 
 def figures_of(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures and sums of a ledger's last word; of a population, a list with one a member."""
+    """The figures and sums of a ledger's last line; of a population, a list with one a member."""
     if "members" not in recorded:
         return {**recorded["metrics"], **recorded.get("sums", {})}
     members = [{**member["metrics"], **member.get("sums", {})} for member in recorded["members"]]
@@ -207,7 +192,7 @@ def figures_of(recorded: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def vouched(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of `result.json` that follow from the ledger's last word."""
+    """The fields of `result.json` that follow from the ledger's last line."""
     fields = {**recorded["shown"], "digest": recorded["digest"], "metrics": recorded["metrics"]}
     if "members" not in recorded:
         return fields | ({"sums": recorded["sums"]} if "sums" in recorded else {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 from research.engine import checkpoint, own_files
 from research.engine.checkpoint import Checkpoint, Facts, Retention
 from research.engine.cores import Cores
-from research.engine.directory import Directories, Held, hold
+from research.engine.directory import Directories, hold
 from research.engine.durable import write_file
 from research.engine.finish import finish
 from research.engine.identity import Identity
@@ -20,7 +21,7 @@ from research.engine.inputs import INITIAL, Input, apply_initial, check_fit
 from research.engine.interrupts import StopRequest, stop_on_signals
 from research.engine.leaves import Reader
 from research.engine.ledger import Ledger
-from research.engine.loop import Cadence, Position, Trained, train
+from research.engine.loop import Cadence, Position, Session, Trained, train
 from research.engine.opening import Surroundings, newest_good, open_ledger
 from research.engine.population import Population
 from research.engine.program import Program
@@ -30,7 +31,7 @@ from research.engine.saver import Saver
 from research.errors import Stopped
 
 _SILENT_SECONDS = 10.0
-"""How long a person waits without a word while the members of a population are made."""
+"""Between notes while the members of a population are made."""
 
 
 class Slicing(NamedTuple):
@@ -64,16 +65,8 @@ def launch(
 ) -> dict[str, Any]:
     """Start the run, continue it, or report it when it is finished: its `result.json`.
 
-    Args:
-        program: the experiment and its feed.
-        identity: what run it is.
-        directory: where it lies, or will lie.
-        surroundings: the environment, code and data of this process.
-        slicing: how far to go, and how often to stop on the way.
-        observer: is told of progress.
-        inputs: name -> state of another run that it is given, which the program has; with the
-            parameters to start from.
-        files: field of the config -> path of a file of one's own that it stands for.
+    The program has the `inputs` already; with them come the parameters to start from. `files` maps
+    a field of the config to the path of the user's own file.
 
     Raises:
         Stopped: it stands before its end, saved, and the same command continues it.
@@ -100,117 +93,105 @@ def launch(
         ended = None if result is None else int(result["shown"]["step"])
         if result is not None and found is not None and found[0] == ended:
             return _report_finished(places, identity, result, found[1].facts, observer)
-        with stop_on_signals(observer.note) as request:
-            return _go_on(
-                program,
-                identity,
-                places,
-                opened,
-                found,
-                slicing,
-                observer,
-                request,
-                initial,
-                held,
-            )
+        saver = Saver(
+            places,
+            opened,
+            slicing.retention,
+            experiment,
+            observer.saved,
+            members=identity.population is not None,
+            check=held.check,
+        )
+        with stop_on_signals(observer.note) as request, closing(saver):
+            session = Session(program, places, saver, Reader(), observer)
+            position = _begin(session, identity, opened, found, initial, request)
+            return _go_on(session, identity, position, slicing, request)
+
+
+def _begin(
+    session: Session,
+    identity: Identity,
+    opened: Ledger,
+    found: tuple[int, Checkpoint] | None,
+    initial: Input | None,
+    request: StopRequest,
+) -> Position:
+    """Where the run stands: at the checkpoint that was found, or before its first step."""
+    program, places, saver, reader, observer = session
+    if found is None:
+        if isinstance(program, Population):
+            made = _while_made(program.members, observer, request)
+            carry = program.initial(identity.seed, made=made)
+        else:
+            carry = program.initial(identity.seed)
+        if initial is not None:
+            carry = apply_initial(program, carry, initial)
+        position = Position(0, carry, reported=True, seconds=0.0)
+    else:
+        step, stored = found
+        carry = program.place(stored.leaves)
+        position = Position(step, carry, stored.facts.reported, stored.facts.seconds)
+    if restore_metrics(places.metrics, opened.reports()):
+        observer.note(f"{places.metrics.name} was changed: written anew from the ledger")
+    observer.started(
+        {
+            "run_dir": str(places.run),
+            "experiment": identity.experiment,
+            "seed": identity.seed,
+            "members": len(identity.members),
+            "step": position.step,
+            "steps": program.experiment.steps,
+            "items": program.experiment.items,
+        }
+    )
+    if found is None:
+        saver.save(0, program.leaves(carry, reader), Facts(True, 0.0))
+    return position
 
 
 def _go_on(
-    program: Program,
-    identity: Identity,
-    places: Directories,
-    opened: Ledger,
-    found: tuple[int, Checkpoint] | None,
-    slicing: Slicing,
-    observer: Observer,
-    request: StopRequest,
-    initial: Input | None,
-    held: Held,
+    session: Session, identity: Identity, position: Position, slicing: Slicing, request: StopRequest
 ) -> dict[str, Any]:
+    program, observer = session.program, session.observer
     experiment = program.experiment
-    reader = Reader()
-    saver = Saver(
-        places,
-        opened,
-        slicing.retention,
-        experiment,
-        observer.saved,
-        members=identity.population is not None,
-        check=held.check,
-    )
-    try:
-        if found is None:
-            if isinstance(program, Population):
-                made = _while_made(program.members, observer, request)
-                carry = program.initial(identity.seed, made=made)
-            else:
-                carry = program.initial(identity.seed)
-            if initial is not None:
-                carry = apply_initial(program, carry, initial)
-            position = Position(0, carry, reported=True, seconds=0.0)
-        else:
-            step, stored = found
-            carry = program.place(stored.leaves)
-            position = Position(step, carry, stored.facts.reported, stored.facts.seconds)
-        if restore_metrics(places.metrics, opened.reports()):
-            observer.note(f"{places.metrics.name} was changed: written anew from the ledger")
-        observer.started(
-            {
-                "run_dir": str(places.run),
-                "experiment": identity.experiment,
-                "seed": identity.seed,
-                "members": len(identity.members),
-                "step": position.step,
-                "steps": experiment.steps,
-                "items": experiment.items,
-            }
+    until = experiment.steps if slicing.until is None else min(slicing.until, experiment.steps)
+    with Cores(slicing.cores, observer.note, one_device=program.on_one_cpu) as cores:
+        trained = train(
+            session,
+            position,
+            identity.seed,
+            until,
+            slicing.cadence,
+            request,
+            cores,
+            halt=slicing.halt,
         )
-        if found is None:
-            saver.save(0, program.leaves(carry, reader), Facts(True, 0.0))
-        until = experiment.steps if slicing.until is None else slicing.until
-        with Cores(slicing.cores, observer.note, one_device=program.on_one_cpu) as cores:
-            trained = train(
-                program,
-                position,
-                identity.seed,
-                min(until, experiment.steps),
-                slicing.cadence,
-                halt=slicing.halt,
-                places=places,
-                saver=saver,
-                observer=observer,
-                reader=reader,
-                request=request,
-                cores=cores,
-            )
-        result = finish(program, identity, places, trained, saver, reader, observer)
-        if not result["complete"]:
-            raise stopped(trained, experiment.steps, request.reason, result)
-        if result.get("stopped_early"):
-            assert experiment.selection is not None
-            observer.note(
-                f"ended at step {result['step']} of {experiment.steps}: {identity.patience} "
-                f"evaluations in a row without a better {experiment.selection.metric}"
-            )
-        observer.finished(result)
-        return result
-    finally:
-        saver.close()
+    result = finish(session, identity, trained)
+    if not result["complete"]:
+        raise stopped(trained, experiment.steps, request.reason, result)
+    if result.get("stopped_early"):
+        assert experiment.selection is not None
+        observer.note(
+            f"ended at step {result['step']} of {experiment.steps}: {identity.patience} "
+            f"evaluations in a row without a better {experiment.selection.metric}"
+        )
+    observer.finished(result)
+    return result
 
 
 def _while_made(members: int, observer: Observer, request: StopRequest) -> Callable[[int], None]:
-    """What is said, and heard, while members are made one by one before step 0."""
-    told = time.monotonic()
+    """A note now and then, and an end on request, while members are made before step 0."""
+    noted = time.monotonic()
 
     def made(count: int) -> None:
-        nonlocal told
+        nonlocal noted
         if request:
             raise Stopped(
                 f"stopped by {request.reason} before step 0, with {count:,} of {members:,} members "
                 "made and nothing saved; the same command begins anew"
             )
-        if time.monotonic() - told > _SILENT_SECONDS:
-            told = time.monotonic()
+        if time.monotonic() - noted > _SILENT_SECONDS:
+            noted = time.monotonic()
             observer.note(f"{count:,} of {members:,} members are made; step 0 is when all are")
 
     return made
@@ -225,8 +206,8 @@ class StoppedRun(Stopped):
 
 
 def stopped(trained: Trained, steps: int, reason: str, result: dict[str, Any]) -> StoppedRun:
-    """The ending of a run that was told to stop, by a signal or by `--until`."""
-    why = f"stopped by {reason}" if reason else "stopped as told"
+    """The ending of a run that was stopped, by a signal or by `--until`."""
+    why = f"stopped by {reason or '--until'}"
     again = "the same command" if reason else "the same command without --until"
     return StoppedRun(
         f"{why} at step {trained.position.step} of {steps}, saved in {result['run_dir']}; "

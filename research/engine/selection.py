@@ -1,4 +1,4 @@
-"""Which figure of a run matters most, and which checkpoint a run reports: the best by a figure."""
+"""Selection: the figure that matters most, and the checkpoint that a run reports by one."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 SPLITS = ("test", "evaluation", "validation")
-"""Where figures are looked for, the most telling first; then other splits, `train` last."""
+"""The order in which splits are preferred; then come others, `train` last."""
 
 KINDS = {
-    # Only models of symbols have it, and then it says more than how often the likeliest was right.
+    # Only models of texts have it, and there it says more than an accuracy.
     "bits": False,
     "accuracy": True,
     "episode_return": True,
@@ -62,9 +62,7 @@ def headline(names: Iterable[str], named: str = "") -> str | None:
     accuracy before validation accuracy, accuracy before loss. A name that is just the kind goes
     before one that ends in it (`mse` before `naive_mse`).
 
-    Args:
-        names: flat names, `test/accuracy`.
-        named: `Experiment.headline`, or "".
+    Names are flat, `test/accuracy`; `named` is `Experiment.headline`, or "".
     """
     names = list(names)
     figures = [name for name in names if "/" in name]
@@ -72,7 +70,7 @@ def headline(names: Iterable[str], named: str = "") -> str | None:
 
 
 def larger_is_better(name: str) -> bool | None:
-    """Whether a larger value of this figure is better; None where its name does not tell."""
+    """Whether a larger value of this figure is better; None where its name has no known kind."""
     found = _kind(name.rpartition("/")[2])
     return None if found is None else KINDS[found]
 
@@ -117,10 +115,7 @@ class Selection(NamedTuple):
 class Best(NamedTuple):
     """The best save so far, of one member.
 
-    Attributes:
-        step: the save's.
-        figure: by which it is the best.
-        waited: evaluations since, where that ends a run.
+    `waited` counts the evaluations since, where patience ends a run.
     """
 
     step: int
@@ -172,15 +167,9 @@ def is_over(bests: Bests, selection: Selection | None) -> bool:
 
 
 def bests_until(
-    reports: Mapping[int, Mapping[str, Any]], step: int, selection: Selection | None
+    reports: Mapping[int, Mapping[str, Any]], step: float, selection: Selection | None
 ) -> Bests:
-    """The best of the evaluations up to a step.
-
-    Args:
-        reports: step -> figures, ascending.
-        step: the last that counts.
-        selection: by which they are the best.
-    """
+    """The best of the evaluations up to a step; reports are ascending."""
     bests: Bests = ()
     for at, figures in reports.items():
         if at <= step:
@@ -206,10 +195,6 @@ def best_by(experiment: Experiment, names: Iterable[str]) -> Selection | None:
     The experiment's selection; without one, the figure that matters most of those that are watched
     (the experiment's `headline` where it is one of them and has a good end), by which a run keeps
     its best checkpoint and does not report it.
-
-    Args:
-        experiment: whose checkpoints.
-        names: of the figures that there are.
     """
     if experiment.selection is not None:
         return experiment.selection
@@ -258,10 +243,7 @@ def with_patience(experiment: Experiment, names: Iterable[str], patience: int) -
     It then reports its best checkpoint: by its selection, or without one by the figure that matters
     most of those that are watched.
 
-    Args:
-        experiment: any.
-        names: of the figures that its evaluations have.
-        patience: 0 for the experiment as it is.
+    `patience` 0 leaves it as it is; `names` are the figures of its evaluations.
     """
     selection = best_by(experiment, names)
     if not patience or selection is None:
@@ -279,10 +261,8 @@ def kept_saves(opened: Ledger, experiment: Experiment) -> Bests:
 
 def best_saves(opened: Ledger, selection: Selection | None) -> Bests:
     """The best saves of a ledger by an experiment's selection."""
-    bests: Bests = ()
-    for step, line in opened.saves().items():
-        bests = better(bests, step, line["metrics"], selection)
-    return bests
+    figures = {step: line["metrics"] for step, line in opened.saves().items()}
+    return bests_until(figures, math.inf, selection)
 
 
 def steps_of(bests: Bests) -> set[int]:

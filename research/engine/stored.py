@@ -1,4 +1,4 @@
-"""A state of a run as its checkpoint has it: to look at, or to give to another run."""
+"""Stored states: read from a run's checkpoint, to use, or to give to another run."""
 
 from __future__ import annotations
 
@@ -26,13 +26,10 @@ def read_checkpoint(
 ) -> tuple[int, Checkpoint] | None:
     """A checkpoint of a run, and its step; None where there is no whole one to choose from.
 
-    Args:
-        directory: of the run, which is not touched.
-        which: `REPORTED`: the best by the experiment's selection, without one the newest that is
-            whole; `BEST`: the best by that or by the figure that matters most of those that are
-            watched; `LAST`: the newest that is whole; or a step.
-        experiment: what it is a run of; needed where the best may be meant.
-        member: whose best of a population.
+    `which` is `REPORTED`: the best by the experiment's selection, without one the newest that is
+    whole; `BEST`: the best by that or by the figure that matters most of those that are watched;
+    `LAST`: the newest that is whole; or a step. The first two need `experiment`, and `member` in a
+    population.
 
     Raises:
         Damaged: the checkpoint is damaged, or not the one that the ledger recorded.
@@ -79,11 +76,7 @@ def read_state(
 ) -> tuple[int, State] | None:
     """The state of a checkpoint, on the device, and its step; None where none is stored.
 
-    Args:
-        directory: of the run, which is not touched.
-        experiment: what it is a run of, with its config.
-        member: which one of a population; None for a run of one seed.
-        which: as `read_checkpoint` has it.
+    `experiment` has the run's config; `member` is None for a run of one seed.
 
     Raises:
         Damaged: as `read_checkpoint`.
@@ -103,10 +96,7 @@ def read_state(
 def rebuild_state(leaves: Mapping[str, np.ndarray], shapes: State, path: Path) -> State:
     """A state on the device, from its leaves.
 
-    Args:
-        leaves: path -> array, all below `state/`.
-        shapes: those of a state of its experiment.
-        path: of the checkpoint that has them.
+    Leaves are below `state/`; `path` is the checkpoint's, for the message.
 
     Raises:
         Mistake: the code has changed since, and has another state.

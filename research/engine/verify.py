@@ -1,4 +1,4 @@
-"""The proof: a run, or an interval of it, made again and held against its ledger."""
+"""Verification: a run, or an interval of it, made again and compared with its ledger."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from research.errors import Damaged, Mistake
 
 
 class Judgement(enum.Enum):
-    """What may be said of a run after it was replayed."""
+    """The three verdicts on a run that was replayed."""
 
     VERIFIED = "verified"
     DIFFERS = "differs"
@@ -64,16 +64,9 @@ def verify(
 ) -> Verdict:
     """Replay a run from its start, or from one stored checkpoint, and compare each save.
 
-    Args:
-        program: the experiment and its feed, as they are now.
-        identity: the run's, from its ledger.
-        directory: where it lies.
-        surroundings: of this process.
-        observer: is told of progress.
-        interval: the steps to replay, from a stored checkpoint; None for the whole run.
-        members: which members of a population `program` has, where it does not have all.
-        cores: how many cores compute; None for one or all, by measure.
-        inputs: what the run was given of other runs; None for the copies that it keeps.
+    `interval` starts at a stored checkpoint; None is the whole run. `members` names those that
+    `program` has of a population, where it does not have all. `inputs` None are the copies that the
+    run keeps.
 
     Raises:
         Mistake: the interval does not start at a stored checkpoint.

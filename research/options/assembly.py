@@ -32,10 +32,7 @@ if TYPE_CHECKING:
 class Opened(NamedTuple):
     """What the engine needs of an experiment.
 
-    Attributes:
-        experiment: its functions and facts; the states of other runs are in its `inputs`.
-        program: the experiment with its feed, compiled as it is used.
-        surroundings: environment, code and data, for the ledger.
+    The states of other runs are in `experiment.inputs`.
     """
 
     experiment: Experiment
@@ -50,17 +47,13 @@ class Launch(NamedTuple):
         identity: what run it is.
         directory: where it lies, or will lie.
         inputs: name -> state of another run that it is given.
-        files: field of the config -> path of the file of one's own that it stands for.
+        files: field of the config -> path of the user's own file that it stands for.
     """
 
     identity: Identity
     directory: Path
     inputs: Mapping[str, Input]
     files: Mapping[str, str]
-
-
-def _to_nobody(text: str) -> None:
-    del text
 
 
 @contextmanager
@@ -71,20 +64,14 @@ def open_experiment(
     root: Path,
     make_program: Callable[[Experiment, Feed], Program] | None = None,
     patience: int = 0,
-    tell: Callable[[str], None] = _to_nobody,
+    note: Callable[[str], None] = lambda text: None,
     inputs: Mapping[str, Input] = MappingProxyType({}),
 ) -> Iterator[Opened]:
     """Make the experiment and open its data for as long as the context lasts.
 
-    Args:
-        named: the experiment.
-        config: its config.
-        mode: `auto`, `resident` or `streamed`.
-        root: the folder that holds `experiments/`.
-        make_program: makes the program; None for that of one seed on one device.
-        patience: of the run; 0 for none.
-        tell: is given what a person should know of the cache of compiled programs.
-        inputs: field of the config -> state of the run that it names.
+    `make_program` None makes the program of one seed on one device. `note` gets what to know of the
+    cache of compiled programs. `inputs` maps a field of the config to the state of the run that it
+    names.
 
     Raises:
         Mistake: the data are not there, or nothing is evaluated by which patience could end.
@@ -97,7 +84,7 @@ def open_experiment(
     from research.engine.program import Program
 
     quiet_libraries()
-    compilation_cache.enable(tell)
+    compilation_cache.enable(note)
     experiment = make_given(named, config, inputs, root)
     feed = open_feed(experiment.data, mode)
     try:
@@ -127,12 +114,8 @@ def make_given(
 ) -> Experiment:
     """An experiment, its `inputs` being the states of the runs that it names, for its offers too.
 
-    Args:
-        named: the experiment.
-        config: its config.
-        inputs: field of the config -> state of the run that it names.
-        root: the folder that holds `experiments/`.
-        needs: what the run kept, of an experiment that is only used.
+    `inputs` maps a field of the config to the state of the run that it names; `needs` is what the
+    run kept, of an experiment that is only used.
 
     Raises:
         Mistake: the other run's code has changed, or its data are not those of this experiment.
@@ -203,18 +186,12 @@ def open_run(
     devices: int = 1,
     members: Sequence[int] | None = None,
     channel: Channel | None = None,
-    tell: Callable[[str], None] = _to_nobody,
+    note: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Opened]:
     """As `open_experiment`, with the program of a run: of its one seed, or of its population.
 
-    Args:
-        run: which.
-        mode: `auto`, `resident` or `streamed`.
-        root: the folder that holds `experiments/`.
-        devices: how many to use: members of a population come first, then the groups of a batch.
-        members: which members of a population the program has; None for all.
-        channel: to the other processes of the run; all their devices are used then.
-        tell: as `open_experiment` has it.
+    Members of a population are spread over devices first, then the groups of a batch; `members`
+    None are all. With a `channel`, all devices of all processes are used.
 
     Raises:
         Mistake: the experiment is gone, the data are not there, or some devices would have nothing
@@ -241,7 +218,7 @@ def open_run(
 
     config = _config_of(named, run, identity.members[0])
     with open_experiment(
-        named, config, mode, root, make_program, identity.patience, tell, run.inputs
+        named, config, mode, root, make_program, identity.patience, note, run.inputs
     ) as ready:
         if channel is not None:
             _check_alike(channel, ready.surroundings)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from research.errors import Mistake
 from research.options import making
-from research.options.config import Config, problems_of
+from research.options.config import Config
 from research.options.convert import nearest
 
 if TYPE_CHECKING:
@@ -60,10 +60,6 @@ class Named(NamedTuple):
     path: Path
     config: Any
 
-    def problems(self, config: Any) -> list[str]:
-        """What is wrong with a config, a message each."""
-        return problems_of(config)
-
     def make(
         self, config: Any, needs: Needs | None = None, inputs: Mapping[str, Source] | None = None
     ) -> Experiment:
@@ -72,7 +68,7 @@ class Named(NamedTuple):
         Raises:
             Mistake: no run can be made of it.
         """
-        return making.make(self.name, self.path, self.config, config, needs, inputs or {})
+        return making.make(self, config, needs, inputs or {})
 
 
 def catalog(root: Path = ROOT) -> list[Entry]:

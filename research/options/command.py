@@ -13,6 +13,7 @@ from typing import Annotated, Any, NamedTuple, TextIO
 
 from research.errors import Exit, Mistake
 from research.options.catalog import ROOT
+from research.options.config import out_of_range
 from research.options.options import Option, Scan, options_of, refuse, scan
 from research.options.ranges import PATH
 
@@ -69,9 +70,7 @@ class Context(NamedTuple):
 class Outcome(NamedTuple):
     """How a command ended.
 
-    Attributes:
-        report: what `--json` prints.
-        exit_code: what the process ends with.
+    `report` is what `--json` prints.
     """
 
     report: Mapping[str, Any]
@@ -130,19 +129,15 @@ def parse(command: Command, tokens: Sequence[str]) -> tuple[list[str], Any]:
     return read.arguments, options
 
 
-def with_output(tokens: Sequence[str]) -> list[str]:
-    """A command line with `--output` for `-o`, which is short for it."""
-    return [
-        f"--output{token[2:]}" if token == "-o" or token.startswith("-o=") else token
-        for token in tokens
-    ]
-
-
 def own_options(kind: type, read: Scan) -> tuple[Any, list[str]]:
-    """A command's own options, of that kind, and what they say of those that could be read."""
+    """A command's own options, of that kind, and what is wrong with those that could be read.
+
+    That is what the ranges in their annotations refuse, and their `validate`, if they have one.
+    """
     names = {option.field for option in options_of(kind)}
     options = kind(**{k: v for k, v in read.values.items() if k in names})
-    messages = options.validate() if hasattr(options, "validate") else []
+    messages = out_of_range(options)
+    messages += options.validate() if hasattr(options, "validate") else []
     named = re.compile(r"--([\w-]+)")
     return options, [line for line in messages if not read.wrong & set(named.findall(line))]
 
@@ -176,11 +171,7 @@ def help_hint(command: str, name: str = "") -> str:
 def require(package: str, option: str, instead: str = "", pin: str = "") -> ModuleType:
     """Import a package that an option needs.
 
-    Args:
-        package: its name.
-        option: as typed.
-        instead: what does without, as the end of the message.
-        pin: the versions that will do.
+    `instead` ends the message with what works without it; `pin` are the versions that will do.
 
     Raises:
         Mistake: it is not installed.

@@ -23,8 +23,7 @@ class Config(ABC):
     """What can be chosen of an experiment, and how it is made and made small.
 
     A field is `name: Annotated[type, "help", marks...] = default`; the marks are those of
-    `research.options.ranges`: a `Range`, `Divides`, `STATIC`, `FIXED`, `Since`, `PATH`, `Most`,
-    `RunOf`.
+    `research.options.ranges`: a `Range`, `Divides`, `STATIC`, `FIXED`, `Since`, `PATH`, `RunOf`.
     Whole numbers, bools and words shape the program. Floats are hyper-parameters:
     `Experiment.init` is given them by name as traced values, so that one program serves all.
     """
@@ -53,8 +52,7 @@ class Config(ABC):
     def make_to_use(self, needs: Needs) -> Experiment:
         """The experiment for those who only use a state of it: its data stay closed.
 
-        Args:
-            needs: `Experiment.needs` of the one that was trained.
+        `needs` is `Experiment.needs` of the one that was trained.
         """
         del needs
         return self.make()
@@ -64,8 +62,7 @@ class Config(ABC):
 
         Its functions take them as their last argument, `research.engine.experiment.GIVEN`.
 
-        Args:
-            inputs: field -> the run that it names; fields that name none are left out.
+        `inputs` maps a field to the run that it names; fields that name none are left out.
         """
         del inputs
         return self.make()
@@ -111,14 +108,7 @@ for _operator in _OPERATORS.split():
 
 
 class Field(NamedTuple):
-    """A field of a config, as its annotation has it.
-
-    Attributes:
-        name: as in the class.
-        kind: the type of its values.
-        help: one sentence, or "".
-        marks: what else stands in the annotation.
-    """
+    """A field of a config, as its annotation has it."""
 
     name: str
     kind: Any
@@ -148,17 +138,22 @@ def fields_of(config: Any) -> Iterator[Field]:
 
 def problems_of(config: Config) -> list[str]:
     """All that is wrong with a config, a message each; of its own `problems` once fields are."""
-    fields = list(fields_of(config))
-    found: list[str] = []
-    for field in fields:
-        allowed = field.mark(Range)
-        found += allowed.problems(field.name, config) if allowed else []
+    found = out_of_range(config)
     if found:
         return found
-    for field in fields:
+    for field in fields_of(config):
         parts = field.mark(Divides)
         found += undivided(field.name, config, *parts.wholes) if parts else []
     return found + config.problems()
+
+
+def out_of_range(config: Any) -> list[str]:
+    """A message for each field of a dataclass that is not in the `Range` of its annotation."""
+    found: list[str] = []
+    for field in fields_of(config):
+        allowed = field.mark(Range)
+        found += allowed.problems(field.name, config) if allowed else []
+    return found
 
 
 def runs_named(config: Any) -> dict[str, RunOf]:
@@ -184,9 +179,7 @@ def make_experiment(
 ) -> Experiment:
     """The experiment of a config.
 
-    Args:
-        config: right in every field.
-        make: how, given the config with `Traced` in it; its `make` unless said otherwise.
+    `make` is called with the config that has `Traced` in it; its own `make` by default.
     """
     stand_ins: dict[str, Any] = {name: Traced(name) for name in traced_floats(config)}
     blind = dataclasses.replace(config, **stand_ins)
@@ -194,7 +187,7 @@ def make_experiment(
     return experiment._replace(hyperparameters=floats(config), headline=config.headline)
 
 
-def config_fields(config: Any) -> dict[str, Any]:
+def config_fields(config: Config) -> dict[str, Any]:
     """The fields that say what run a config is, as JSON values; tuples become lists.
 
     For a file of one's own its content stands, however its path is spelled. A field that is
@@ -205,7 +198,7 @@ def config_fields(config: Any) -> dict[str, Any]:
     """
     from research.engine import own_files
 
-    contents = {n: own_files.content_of(path) for n, path in own_files.paths_of(config).items()}
+    contents = {n: own_files.content_of(path) for n, path in config.own_files().items()}
     fields = {field.name: getattr(config, field.name) for field in fields_of(config)} | contents
     for name, neutral in neutral_values(config).items():
         if fields[name] == neutral:

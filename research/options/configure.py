@@ -27,11 +27,7 @@ def find_name(
 ) -> int | None:
     """The position of NAME: a word that is an experiment, else one that is no option's value.
 
-    Args:
-        tokens: a command line.
-        own: the command's options.
-        entries: the experiments that there are.
-        skip: whether a word is never NAME, whatever stands before it.
+    A word of which `skip` is true is never NAME.
     """
     names = {word for e in entries for word in (e.name, e.name.rpartition("/")[2])}
     kinds = {option.name: option.kind for option in own}
@@ -127,10 +123,7 @@ def takes_several(kind: Any) -> bool:
 def configure(named: Named, scan: Scan, *, smoke: bool) -> tuple[Any, list[str]]:
     """The config of the options given: defaults, then `smoke`, then what was typed.
 
-    Args:
-        named: the experiment.
-        scan: the command line; only values of config fields are used.
-        smoke: whether to start from the experiment's smoke config.
+    Of the command line only values of config fields are used.
 
     Returns:
         The config (None where it cannot be made) and the messages of all values out of range.

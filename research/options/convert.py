@@ -156,15 +156,15 @@ def _tuple(text: str, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(convert(part, kind) for part, kind in zip(parts, arguments, strict=True))
 
 
-def _bool(text: str) -> bool:
-    if text.lower() in _TRUE + _FALSE:
-        return text.lower() in _TRUE
-    raise Refusal("true or false is wanted")
-
-
 def is_bool(text: str) -> bool:
     """Whether the text is one of the words for true and false."""
     return text.lower() in _TRUE + _FALSE
+
+
+def _bool(text: str) -> bool:
+    if not is_bool(text):
+        raise Refusal("true or false is wanted")
+    return text.lower() in _TRUE
 
 
 def _int(text: str) -> int:

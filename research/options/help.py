@@ -20,24 +20,25 @@ _LEFT = 26
 EXITS = {
     Exit.DONE: "done",
     Exit.DIVERGED: "a loss, or another figure of training, was not finite, or memory ran out",
-    Exit.MISTAKE: "a mistake in what was asked; nothing was created",
+    Exit.MISTAKE: "a mistake in the command; nothing was created",
     Exit.DIFFERENCE: "a difference was found",
     Exit.DAMAGED: "damaged, with nothing to fall back on",
     Exit.INCOMPARABLE: "cannot be verified here: nothing could be compared to the bit",
     Exit.STOPPED: "stopped before the end; the same command continues",
 }
 _START = (
-    ("list", "what there is to run"),
-    ("run digits_cnn", "train; the same command continues or reports"),
+    ("list", "the experiments"),
+    ("run digits_cnn", "train one; typed again, it continues or prints the result"),
     ("run digits_cnn --help", "the options of one experiment"),
-    ("run digits_cnn --seed 1 --json", "another seed; one JSON object at the end"),
+    ("run digits_cnn --seed 1 --epochs 20", "another seed, and another value of an option"),
+    ("verify digits_cnn", "replay it, and compare every bit"),
 )
 
 
 def print_overview(commands: Iterable[Command], file: TextIO) -> None:
     """What Encore is and what can be typed."""
     pages = [
-        "# Encore: research runs that play again, to the bit",
+        "# Encore: research runs that repeat to the bit",
         f"{PROGRAM} COMMAND [OPTIONS]",
         "# Commands",
         *_rows((command.name, command.summary) for command in commands),
@@ -45,7 +46,7 @@ def print_overview(commands: Iterable[Command], file: TextIO) -> None:
         *_examples(_START),
         "# Exit codes",
         *_rows((str(int(code)), text) for code, text in EXITS.items()),
-        f"`{PROGRAM} COMMAND --help` teaches each command.",
+        f"`{PROGRAM} COMMAND --help` explains each command. --json prints one JSON object.",
     ]
     _print(pages, file)
 
@@ -66,7 +67,7 @@ def print_help(command: Command, context: Context, tokens: Sequence[str]) -> Non
     own = sorted(options_of(command.options), key=lambda option: places.get(option.field, -1))
     pages += _section(Section("Options", tuple(own)))
     pages += ["# Examples", *_examples(command.examples)]
-    codes = (Exit.DONE, Exit.MISTAKE, *command.exits)
+    codes = sorted((Exit.DONE, Exit.MISTAKE, *command.exits))
     pages += ["# Exit codes", *_rows((str(int(code)), EXITS[code]) for code in codes)]
     _print(pages, context.human)
 
@@ -82,9 +83,12 @@ def _option_row(option: Option) -> tuple[str, str]:
         notes += ["default: on"] if option.default is True else []
     else:
         left = f"--{option.name} {describe(option.kind)}"
-        shown = option.default is not None and option.default != ""
-        notes += [f"default: {spell(option.default)}"] if shown else []
-    return left, f"{option.help} [{'; '.join(notes)}]" if notes else option.help
+        has_default = option.default is not None and spell(option.default).strip() != ""
+        notes += [f"default: {spell(option.default)}"] if has_default else []
+    if not notes:
+        return left, option.help
+    text = f"{option.help[:-1]}; " if option.help.endswith("]") else f"{option.help} ["
+    return left, f"{text}{'; '.join(notes)}]"
 
 
 def _rows(rows: Iterable[tuple[str, str]]) -> list[str]:

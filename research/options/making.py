@@ -1,4 +1,4 @@
-"""From a config to its experiment: what the experiment refuses is told by the names of options."""
+"""From a config to its experiment; what the experiment refuses is spelled in names of options."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from research.options.ranges import INT32, flag
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment, Needs
     from research.engine.inputs import Source
+    from research.options.catalog import Named
 
 _OURS = Path(__file__).resolve().parents[1]
 _LENGTHS = re.compile(r"(steps|epochs|updates|generations|sweeps|iterations)$")
@@ -24,28 +25,17 @@ _LENGTHS = re.compile(r"(steps|epochs|updates|generations|sweeps|iterations)$")
 
 
 def make(
-    name: str,
-    file: Path,
-    default: Config,
-    config: Config,
-    needs: Needs | None,
-    inputs: Mapping[str, Source],
+    named: Named, config: Config, needs: Needs | None, inputs: Mapping[str, Source]
 ) -> Experiment:
     """The experiment of a config, refused in words where no run can be made of it.
 
-    Args:
-        name: of the experiment.
-        file: where it is defined.
-        default: its own config; a run of that may make no update, by design.
-        config: what was chosen.
-        needs: what the run kept, of an experiment that is only used.
-        inputs: field -> the run that it names. With them `make_with` makes it, else with `needs`
-            `make_to_use`, else `make`.
+    With `inputs` `make_with` makes it, else with `needs` `make_to_use`, else `make`.
 
     Raises:
         Mistake: what the experiment refuses, a run too long to be counted, or one of no update.
     """
-    with told_as_mistakes(name, config, file.parent):
+    name, default = named.name, named.config
+    with told_as_mistakes(name, config, named.path.parent):
         if needs is not None and not inputs:
             return make_experiment(config, lambda blind: blind.make_to_use(needs))
         maker = (lambda blind: blind.make_with(inputs)) if inputs else None
@@ -55,7 +45,7 @@ def make(
             f"{name}: a run of {experiment.steps:,} updates is too long to be counted; "
             f"{INT32:,} are the most"
         )
-    # An exception is made by the defaults: a forecast that learns nothing, say.
+    # A run of the defaults may make no update by design, as a forecast that learns nothing.
     if experiment.steps < 1 and config != default and make_experiment(default, maker).steps:
         raise Mistake(f"{name}: the run would make no update{_least(config, maker)}")
     return experiment

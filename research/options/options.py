@@ -19,7 +19,7 @@ from research.options.convert import (
     nearest,
     supported,
 )
-from research.options.ranges import INT32, PATH, Most, Range, RunOf, flag
+from research.options.ranges import INT32, PATH, Range, RunOf, flag
 
 
 class Option(NamedTuple):
@@ -51,8 +51,7 @@ class Option(NamedTuple):
 class Several(NamedTuple):
     """Values with commas between, where one is usual: a run for each, or members of a population.
 
-    Attributes:
-        values: at least two, as typed.
+    They are at least two, as typed.
     """
 
     values: tuple[Any, ...]
@@ -79,12 +78,10 @@ class Scan(NamedTuple):
 def options_of(config: Any) -> tuple[Option, ...]:
     """The options of a dataclass whose fields are `name: Annotated[type, "help"] = default`.
 
-    Behind the help can stand `PATH`, or `Most`, for one that takes larger whole numbers than int32.
-
+    Behind the help can stand a `Range`, `PATH` or `RunOf`.
     A last `_` is no part of the option: `in_`, which Python keeps `in` for itself, is `--in`.
 
-    Args:
-        config: the class, or an object of it, whose values are the defaults then.
+    `config` is the class, or an object of it, whose values are then the defaults.
 
     Raises:
         Mistake: fields without a default, or of a type that no option can spell: all of them.
@@ -99,7 +96,7 @@ def options_of(config: Any) -> tuple[Option, ...]:
             problems.append(
                 f"the field {field.name} is {describe(field.kind)}, which no option can spell"
             )
-        most, allowed = field.mark(Most), field.mark(Range)
+        allowed = field.mark(Range)
         options.append(
             Option(
                 flag(field.name).removeprefix("--"),
@@ -108,7 +105,7 @@ def options_of(config: Any) -> tuple[Option, ...]:
                 default,
                 field.help,
                 path=PATH in field.marks or field.mark(RunOf) is not None,
-                most=most.value if most else INT32,
+                most=allowed.most if allowed else INT32,
                 allowed=str(allowed or ""),
             )
         )
@@ -130,7 +127,7 @@ def _defaults(config: Any) -> dict[str, Any]:
 
 
 def clashes(own: Iterable[Option], others: Iterable[Option]) -> list[str]:
-    """Fields of `own` whose options could not be told from one another or from `others`."""
+    """Fields of `own` whose options are spelled like one another or like those of `others`."""
     own = tuple(own)
     taken = {"help"}.union(*(_spellings(option) for option in others))
     problems = []
@@ -151,12 +148,9 @@ def scan(
     """Read a command line to its end, whatever is wrong with it.
 
     Both `--name value` and `--name=value` are read, `_` in a name as `-`; a bool also as `--name`
-    and `--no-name`.
+    and `--no-name`; `-o` is short for `--output`.
 
-    Args:
-        tokens: what was typed.
-        options: those that there are.
-        elsewhere: name of an option of something else -> why it is not among them.
+    `elsewhere` maps the name of an option of something else to why it is not among these.
     """
     known = {option.name: option for option in options}
     result = Scan([], {}, set(), [], False)
@@ -164,6 +158,8 @@ def scan(
     rest = list(tokens)
     while rest:
         token = rest.pop(0)
+        if token.partition("=")[0] == "-o" and "output" in known:
+            token = f"--output{token[2:]}"
         if token == "--":
             result.arguments.extend(rest)
             break

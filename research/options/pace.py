@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from research.errors import Mistake
 from research.options.command import OnRuns
-from research.options.ranges import ANY_SEED, PATH
+from research.options.ranges import AMOUNT, COUNT, PATH, POSITIVE, SEED, Range
 
 if TYPE_CHECKING:
     from research.engine.experiment import Experiment
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
 MOST_MEMBERS = 100_000
 """Members of one population that a command line may ask for: more is a slip of the keyboard."""
-SEEDS = 2**32
-TEXT = "where the text file lies that the run learned from [where it lay before]"
+TEXT = "the text file that the run learned from [its last known place]"
 AUTO = "auto"
-"""What is best here: found out, or told by the surroundings."""
-CORES = "CPU cores to compute on, or auto: one or all, whichever is found to be faster"
+"""What is best here: measured, or named by the surroundings."""
+CoreChoice = Annotated[
+    str, "CPU cores to compute on, or auto: one or all, whichever is measured to be faster"
+]
+Feeding = Annotated[
+    Literal["auto", "resident", "streamed"],
+    "resident: the data stay on the device; streamed: batches are sent to it",
+]
 ONE_PROCESS = (
     "a population is trained by one process; give each process seeds of its own "
     "(--seed S --seeds N), `report` and `compare` bring them together"
@@ -33,9 +38,12 @@ def choice_problems(which: str, option: str = "--checkpoint") -> list[str]:
     return [f"{option} must be best, last, or a step, not {which}"]
 
 
-def seed_problems(seed: int) -> list[str]:
-    """What is wrong with a seed, a message at most."""
-    return [] if 0 <= seed < SEEDS else [f"--seed must lie in 0 to {SEEDS - 1}, not {seed}"]
+def seed_problems(seed: int, seeds: int) -> list[str]:
+    """What is wrong with the last of several seeds, a message at most; the first is in range."""
+    last = seed + max(seeds, 1) - 1
+    if SEED.holds(last) or not SEED.holds(seed):
+        return []
+    return [f"--seeds {seeds}: the last seed, {last}, is past {SEED.high}"]
 
 
 def cores_mistakes(text: str) -> list[str]:
@@ -54,51 +62,46 @@ def cores_wanted(text: str) -> int | None:
 class Pace(OnRuns):
     """How far to go, how often to stop on the way, and what to keep."""
 
-    until: Annotated[int | None, "stop, saved, before this step"] = None
-    report_every: Annotated[int | None, "steps between reports [a fiftieth of the run]"] = None
-    evaluate_every: Annotated[int | None, "steps between evaluations [the experiment's]"] = None
-    save_every: Annotated[int | None, "steps between checkpoints [at each evaluation]"] = None
-    save_seconds: Annotated[float, "and a checkpoint when the last is older than this"] = 30.0
-    keep: Annotated[int, "how many of the newest checkpoints stay"] = 3
-    keep_every: Annotated[int | None, "a checkpoint every so many steps stays for good"] = None
+    until: Annotated[int | None, "save and stop before this step [the end]", AMOUNT] = None
+    report_every: Annotated[int | None, "steps between reports [a fiftieth of the run]", COUNT] = (
+        None
+    )
+    evaluate_every: Annotated[int | None, "steps between evaluations [the experiment's]", COUNT] = (
+        None
+    )
+    save_every: Annotated[int | None, "steps between checkpoints [at each evaluation]", COUNT] = (
+        None
+    )
+    save_seconds: Annotated[
+        float, "a checkpoint besides when the last is older than this", POSITIVE
+    ] = 30.0
+    keep: Annotated[int, "how many of the newest checkpoints stay", COUNT] = 3
+    keep_every: Annotated[
+        int | None, "a checkpoint every so many steps stays for good [none]", COUNT
+    ] = None
     nan: Annotated[
         Literal["stop", "keep"],
-        "what a loss that is not finite does, or another figure of training: stop or go on",
+        "after a loss, or another figure of training, that is not finite: stop, or go on",
     ] = "stop"
-    data: Annotated[
-        Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"
-    ] = "auto"
+    data: Feeding = "auto"
     tensorboard: Annotated[bool, "write the metrics as TensorBoard events, RUN/events/"] = False
     devices: Annotated[
-        int | None, "devices to use: members first, then groups of a batch [1, or 1 a process]"
+        int | None,
+        "devices to use: members first, then groups of a batch [1, or 1 a process]",
+        COUNT,
     ] = None
-    cores: Annotated[str, CORES] = AUTO
-    processes: Annotated[int, "so many local processes share the groups of a batch"] = 1
+    cores: CoreChoice = AUTO
+    processes: Annotated[int, "so many local processes share the groups of a batch", COUNT] = 1
     coordinator: Annotated[
-        str, "HOST:PORT of the first of several processes, or auto: as SLURM, Kubernetes, ... say"
+        str, "HOST:PORT of the first of several processes, or auto on SLURM, Kubernetes, ..."
     ] = ""
     process_index: Annotated[int | None, "which of them this is, from 0"] = None
-    process_count: Annotated[int | None, "how many there are"] = None
+    process_count: Annotated[int | None, "how many there are", COUNT] = None
     no_report: Annotated[bool, "write no report.html when the run is complete"] = False
 
     def validate(self) -> list[str]:
-        """What is out of range, a message each."""
-        messages = []
-        if self.until is not None and self.until < 0:
-            messages.append(f"--until must be at least 0, not {self.until}")
-        for name in ("report_every", "evaluate_every", "save_every", "keep_every", "keep"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                messages.append(f"--{name.replace('_', '-')} must be at least 1, not {value}")
-        for name in ("devices", "processes", "process_count"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                messages.append(f"--{name.replace('_', '-')} must be at least 1, not {value}")
-        messages += cores_mistakes(self.cores)
-        messages += self._of_processes()
-        if self.save_seconds <= 0:
-            messages.append(f"--save-seconds must be positive, not {self.save_seconds:g}")
-        return messages
+        """What does not go together, a message each."""
+        return cores_mistakes(self.cores) + self._of_processes()
 
     def _of_processes(self) -> list[str]:
         """What is wrong with how processes are to find one another, a message each."""
@@ -130,19 +133,25 @@ class Pace(OnRuns):
 class Choice:
     """Which run of an experiment it is."""
 
-    seed: Annotated[int, "0 to 4294967295; with the config it makes the run", ANY_SEED] = 0
-    seeds: Annotated[int, "a population of so many seeds, from --seed on"] = 1
+    seed: Annotated[int, "with the config it makes the run", SEED] = 0
+    seeds: Annotated[
+        int, "a population of so many seeds, from --seed on", Range(1, MOST_MEMBERS)
+    ] = 1
     width: Annotated[
-        int | None, "its members that are trained together; their bits depend on it [1 on CPU]"
+        int | None,
+        "its members that are trained together; their bits depend on it [1 on CPU]",
+        COUNT,
     ] = None
     exact: Annotated[bool, "the same as --width 1: each member has the bits of its own run"] = False
     smoke: Annotated[bool, "the experiment's small config, a run of seconds"] = False
     initialize_from: Annotated[str, "start from the parameters of this RUN", PATH] = ""
     initialize_checkpoint: Annotated[str, "of that run: best, last, or a step [last]"] = ""
     patience: Annotated[
-        int, "end after so many evaluations in a row without a better one; part of the run [never]"
+        int,
+        "end after so many evaluations in a row without a better one, 0 for never; part of the run",
+        AMOUNT,
     ] = 0
-    restart: Annotated[bool, "start anew; a run that is there is kept aside"] = False
+    restart: Annotated[bool, "start anew; an earlier run is kept aside"] = False
 
 
 @dataclass(frozen=True)
@@ -150,24 +159,11 @@ class RunOptions(Pace, Choice):
     """The options of `run`, beside those of the experiment."""
 
     def validate(self) -> list[str]:
-        """What is out of range, a message each."""
-        messages = super().validate()
-        if not 0 <= self.seed < SEEDS:
-            messages.append(f"--seed must lie in 0 to {SEEDS - 1}, not {self.seed}")
-        elif self.seeds >= 1 and self.seed + self.seeds > SEEDS:
-            last = self.seed + self.seeds - 1
-            messages.append(f"--seeds {self.seeds}: the last seed, {last}, is past {SEEDS - 1}")
+        """What does not go together, a message each."""
+        messages = super().validate() + seed_problems(self.seed, self.seeds)
         messages += choice_problems(self.initialize_checkpoint, "--initialize-checkpoint")
         if self.initialize_checkpoint and not self.initialize_from:
             messages.append("--initialize-checkpoint needs --initialize-from RUN")
-        if self.patience < 0:
-            messages.append(f"--patience must be 0 (never) or more, not {self.patience}")
-        if self.seeds < 1:
-            messages.append(f"--seeds must be at least 1, not {self.seeds}")
-        if self.seeds > MOST_MEMBERS:
-            messages.append(f"--seeds {self.seeds}: a population has {MOST_MEMBERS:,} at most")
-        if self.width is not None and self.width < 1:
-            messages.append(f"--width must be at least 1, not {self.width}")
         if self.seeds > 1 and (self.processes > 1 or self.coordinator):
             messages.append(f"--seeds {self.seeds}: {ONE_PROCESS}")
         if self.exact and self.width not in (None, 1):
@@ -176,7 +172,7 @@ class RunOptions(Pace, Choice):
 
 
 def slicing(pace: Pace, experiment: Experiment) -> Slicing:
-    """What the engine is told: the experiment's cadence with what was asked for instead."""
+    """The engine's slicing: the experiment's cadence with what was asked for instead."""
     from research.engine.checkpoint import Retention
     from research.engine.loop import default_cadence
     from research.engine.run import Slicing

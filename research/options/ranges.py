@@ -1,4 +1,4 @@
-"""What an annotation says of a field beside its help: its range, and marks of other kinds."""
+"""Marks in the annotation of a field: its range, and other kinds."""
 
 from __future__ import annotations
 
@@ -9,16 +9,6 @@ INT32 = 2**31 - 1
 """The largest whole number that an array of int32 holds."""
 PATH: Final = object()
 """In the annotation of an option: it names a place, in which `~` is a home folder."""
-
-
-class Most(NamedTuple):
-    """In the annotation of an option: the largest whole number that it takes, if not `INT32`.
-
-    Attributes:
-        value: that number.
-    """
-
-    value: int
 
 
 class RunOf(NamedTuple):
@@ -33,10 +23,6 @@ class RunOf(NamedTuple):
 
     experiment: str = ""
     same_data: bool = False
-
-
-ANY_SEED = Most(2**63 - 1)
-"""Of seeds, which the commands hold against their own range."""
 
 
 STATIC: Final = object()
@@ -86,6 +72,11 @@ class Range(NamedTuple):
     above: bool = False
     below: bool = False
 
+    @property
+    def most(self) -> int:
+        """The largest whole number that an option takes: of int32, or more where it is in range."""
+        return int(self.high) if isinstance(self.high, int) and self.high > INT32 else INT32
+
     def holds(self, value: float) -> bool:
         """Whether `value` is in range."""
         assert not isinstance(self.high, str), "a bound that is a field has a value in a config"
@@ -97,18 +88,16 @@ class Range(NamedTuple):
         """`at least 1`, `above 0 and at most 45`."""
         bounds = []
         if self.low > -math.inf:
-            bounds.append(f"{'above' if self.above else 'at least'} {self.low:g}")
+            bounds.append(f"{'above' if self.above else 'at least'} {_spell(self.low)}")
         if self.high != math.inf:
-            high = flag(self.high) if isinstance(self.high, str) else f"{self.high:g}"
+            high = flag(self.high) if isinstance(self.high, str) else _spell(self.high)
             bounds.append(f"{'below' if self.below else 'at most'} {high}")
         return " and ".join(bounds) or "finite"
 
     def problems(self, name: str, config: Any) -> list[str]:
         """A message where the value of a field is not in range, nor None.
 
-        Args:
-            name: of the field; each number of a tuple is held against the range.
-            config: has an attribute for it, and for `high` where that is a name.
+        Each number of a tuple must be in range.
         """
         value, allowed, whose = getattr(config, name), self, ""
         if isinstance(self.high, str):
@@ -118,6 +107,10 @@ class Range(NamedTuple):
             return []
         spelled = ",".join(map(str, parts))
         return [f"{flag(name)} must be {allowed}{whose and f' ({whose})'}, not {spelled}"]
+
+
+def _spell(bound: float) -> str:
+    return f"{bound:g}" if float(f"{bound:g}") == bound else str(bound)
 
 
 def flag(field: str) -> str:
@@ -135,16 +128,12 @@ DEPTH = Range(1, 1000)
 """Layers, each of which is traced and compiled by itself."""
 FRACTION = Range(0, 1, below=True)
 """From 0 to less than 1."""
+SEED = Range(0, 2**32 - 1)
+"""What a uint32 holds."""
 
 
 def undivided(parts: str, config: Any, *wholes: str) -> list[str]:
-    """One message for each field of `config` that does not divide into as many equal parts.
-
-    Args:
-        parts: the field that holds their number, itself at least 1.
-        config: has an attribute for each name.
-        wholes: fields that are divided.
-    """
+    """One message for each field of `config` that does not divide into as many equal parts."""
     number = getattr(config, parts)
     if number < 1:
         return []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from research.engine.result import spread
 from research.errors import Exit, Mistake
 from research.options.command import Command, Context, Outcome, parse, require
-from research.options.ranges import PATH
+from research.options.ranges import COUNT, PATH
 from research.options.terminal import make_console
 from research.runs.names import RUN
 from research.runs.reported import DrawOptions, Reported, open_reported
@@ -37,17 +37,17 @@ def open_actor(text: str, options: DrawOptions, context: Context) -> Reported:
 class PlayOptions(DrawOptions):
     """Options of `play`."""
 
-    episodes: Annotated[int, "how many, one after another in the film"] = 1
+    episodes: Annotated[int, "how many, one after another in the film", COUNT] = 1
     stochastic: Annotated[bool, "draw actions from the policy, not its most probable ones"] = False
     to: Annotated[
         str, "the film: FILE.gif, or FILE.mp4 with ffmpeg [play.gif in the run]", PATH
     ] = ""
 
     def validate(self) -> list[str]:
-        """What is out of range, a message each."""
+        """What is wrong with the options, a message each."""
         from research.report.pictures import film_problems
 
-        return [*super().validate(), *episode_problems(self.episodes), *film_problems(self.to)]
+        return super().validate() + film_problems(self.to)
 
 
 def execute_play(tokens: Sequence[str], context: Context) -> Outcome:
@@ -109,25 +109,20 @@ def _print_played(
         )
 
 
-def episode_problems(episodes: int) -> list[str]:
-    """What is wrong with a number of episodes, a message at most."""
-    return [] if episodes >= 1 else [f"--episodes must be at least 1, not {episodes}"]
-
-
 PLAY = Command(
     name="play",
     summary="watch a trained policy: whole episodes, their returns, and a film",
     text="""Takes what a run reports, its newest checkpoint or the best where the experiment
     chooses, or the one that --checkpoint names, plays whole episodes with the most probable actions
-    of its policy (or with actions drawn from it: --stochastic), and tells the return and length of
+    of its policy (or with actions drawn from it: --stochastic), and prints the return and length of
     each; of several, the mean and the standard deviation too. Nothing of the run is changed, and
     what is drawn depends on --seed alone: the same command plays the same episodes.
 
     Where something draws the environment (CartPole, Acrobot, Pendulum, both mountain cars, mazes),
     the episodes are a film, one after another: a GIF, or an MP4 where ffmpeg is installed. Other
-    environments are played all the same, and the returns are told.
+    environments are played without one.
 
-    A run that was only recorded has figures and no checkpoints: it is to be run again first.""",
+    A recorded run (below records/) has figures and no checkpoints: run it again first.""",
     arguments=(RUN,),
     options=PlayOptions,
     examples=(
@@ -146,11 +141,7 @@ class EvaluateOptions(DrawOptions):
     """Options of `evaluate`."""
 
     in_: Annotated[Literal["encore", "gymnasium"], "whose environment"] = "encore"
-    episodes: Annotated[int, "episodes of either kind: best actions, and drawn ones"] = 64
-
-    def validate(self) -> list[str]:
-        """What is out of range, a message each."""
-        return super().validate() + episode_problems(self.episodes)
+    episodes: Annotated[int, "episodes of either kind: best actions, and drawn ones", COUNT] = 64
 
 
 def execute_evaluate(tokens: Sequence[str], context: Context) -> Outcome:
@@ -263,10 +254,10 @@ EVALUATE = Command(
     name="evaluate",
     summary="judge a trained policy anew, in Encore's environment or in gymnasium's own",
     text="""Takes what a run reports, its newest checkpoint or the best where the experiment
-    chooses, or the one that --checkpoint names, and plays many whole episodes that the run has
-    never seen, half of them with the most probable actions of its policy and half with actions
-    drawn from it: the mean return of either, its 95 % interval over episodes (Student's t), the
-    standard deviation, the smallest and the largest.
+    chooses, or the one that --checkpoint names, and plays many new whole episodes, half of them
+    with the most probable actions of its policy and half with actions drawn from it. It prints the
+    mean return of either, its 95 % interval over episodes (Student's t), the standard deviation,
+    the smallest and the largest.
 
     Encore's environments are gymnax's, compiled for the accelerator. With --in gymnasium the policy
     acts in gymnasium's own instead (CartPole-v1, Acrobot-v1, MountainCar-v0, Pendulum-v1,

@@ -15,8 +15,8 @@ from research.options.command import Context, OnRuns
 from research.options.configure import config_from
 from research.options.convert import spell
 from research.options.help import PROGRAM
-from research.options.pace import choice_problems, seed_problems
-from research.options.ranges import ANY_SEED, flag
+from research.options.pace import choice_problems
+from research.options.ranges import SEED, flag
 from research.runs.files import read_header
 from research.runs.names import find_run
 
@@ -42,7 +42,7 @@ class StateOptions(OnRuns):
     member: Annotated[int | None, "of a population, counted from 0 [the first]"] = None
 
     def validate(self) -> list[str]:
-        """What is out of range, a message each."""
+        """What is wrong with the options, a message each."""
         return choice_problems(self.checkpoint)
 
 
@@ -52,12 +52,8 @@ class DrawOptions(StateOptions):
 
     seed: Annotated[
         int, "of all that is drawn: the same seed gives the same; the run's own has no part in it",
-        ANY_SEED,
+        SEED,
     ] = 0  # fmt: skip
-
-    def validate(self) -> list[str]:
-        """What is out of range, a message each."""
-        return super().validate() + seed_problems(self.seed)
 
 
 class Reported(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Annotated
 
 from research.errors import Exit
 from research.options.command import Argument, Command, Context, Outcome, parse
+from research.options.ranges import AMOUNT, COUNT, Range
 from research.runs.names import RUN
 from research.runs.reported import DrawOptions, open_reported
 
@@ -21,25 +21,23 @@ WIDEST = 100
 class SampleOptions(DrawOptions):
     """Options of `sample`."""
 
-    prompt: Annotated[str, "what the text begins with"] = "\n"
-    temperature: Annotated[float, "below 1 surer, above 1 bolder; 0 is always the likeliest"] = 0.8
-    top_k: Annotated[int, "draw from so many of the likeliest characters; 0 is all"] = 0
-    top_p: Annotated[float, "draw from the likeliest that together have this probability"] = 1.0
-    length: Annotated[int, "characters to write"] = 500
+    prompt: Annotated[str, "beginning of the text [a new line]"] = "\n"
+    temperature: Annotated[
+        float, "below 1 surer, above 1 bolder; 0 is always the likeliest", AMOUNT
+    ] = 0.8
+    top_k: Annotated[int, "draw from so many of the likeliest characters; 0 is all", AMOUNT] = 0
+    top_p: Annotated[
+        float,
+        "draw from the likeliest that together have this probability",
+        Range(0, 1, above=True),
+    ] = 1.0
+    length: Annotated[int, "characters to write", COUNT] = 500
 
     def validate(self) -> list[str]:
-        """What is out of range, a message each."""
+        """What is wrong with the options, a message each."""
         problems = super().validate()
         if not self.prompt:
             problems.append("--prompt is empty: a text begins with one character at least")
-        if not (self.temperature >= 0 and math.isfinite(self.temperature)):
-            problems.append(f"--temperature must be 0 or more, not {self.temperature:g}")
-        if self.top_k < 0:
-            problems.append(f"--top-k must be 0 (all) or more, not {self.top_k}")
-        if not 0 < self.top_p <= 1:
-            problems.append(f"--top-p must lie above 0 and be at most 1, not {self.top_p:g}")
-        if self.length < 1:
-            problems.append(f"--length must be at least 1, not {self.length}")
         return problems
 
 
@@ -104,19 +102,17 @@ SAMPLE = Command(
 class TranslateOptions(DrawOptions):
     """Options of `translate`."""
 
-    beam: Annotated[int, "texts that a search keeps; 1 takes the likeliest word each time"] = 1
-    length_penalty: Annotated[float, "of a beam: 0 prefers short texts, 1 long ones"] = 0.6
-    temperature: Annotated[float, "above 0, words are drawn; below 1 surer, above 1 bolder"] = 0.0
+    beam: Annotated[
+        int, "texts that a search keeps; 1 takes the likeliest word each time", Range(1, WIDEST)
+    ] = 1
+    length_penalty: Annotated[float, "of a beam: 0 prefers short texts, 1 long ones", AMOUNT] = 0.6
+    temperature: Annotated[
+        float, "above 0, words are drawn; below 1 surer, above 1 bolder", AMOUNT
+    ] = 0.0
 
     def validate(self) -> list[str]:
-        """What is out of range, a message each."""
+        """What does not go together, a message each."""
         problems = super().validate()
-        if not 1 <= self.beam <= WIDEST:
-            problems.append(f"--beam must lie in 1 to {WIDEST}, not {self.beam}")
-        if not (self.length_penalty >= 0 and math.isfinite(self.length_penalty)):
-            problems.append(f"--length-penalty must be 0 or more, not {self.length_penalty:g}")
-        if not (self.temperature >= 0 and math.isfinite(self.temperature)):
-            problems.append(f"--temperature must be 0 or more, not {self.temperature:g}")
         if self.beam > 1 and self.temperature > 0:
             problems.append("--beam searches and --temperature draws: choose one of the two")
         return problems
@@ -165,7 +161,7 @@ TRANSLATE = Command(
     al. 2016, eq. 14, with --length-penalty as its exponent); the others stand below with their
     scores. With --temperature words are drawn.
 
-    Words that the model never learned are told; it reads a sign in their place. An empty sentence
+    Words that the model never learned are noted; it reads a sign in their place. An empty sentence
     is refused, and one that is longer than those it learned from. A model of dates translates
     these.""",
     arguments=(

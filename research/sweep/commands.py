@@ -66,16 +66,16 @@ def sweep(tokens: Sequence[str], context: Context) -> Outcome:
     planned = _plan(request, aim)
     directory = planned.directory(Path(options.runs_dir))
     directory.mkdir(parents=True, exist_ok=True)
-    with hold(directory), Progress(sys.stderr) as shown:
+    with hold(directory), Progress(sys.stderr) as display:
         for text in (context.note, _exhausted(request), _warning(aim.metric)):
             if text:
-                shown.note(text)
+                display.note(text)
         write_file(directory / SWEEP_FILE, planned.spell())
-        return _carry_out(request, aim, directory, context, shown)
+        return _carry_out(request, aim, directory, context, display)
 
 
 def _carry_out(
-    request: Request, aim: Aim, directory: Path, context: Context, shown: Progress
+    request: Request, aim: Aim, directory: Path, context: Context, display: Progress
 ) -> Outcome:
     options = request.options
     recipe = Recipe(
@@ -87,36 +87,44 @@ def _carry_out(
         options.seeds,
     )
     study = Study(directory, request.space, maximize=aim.maximize) if options.optimize else None
-    search = _search(request, aim, recipe, directory, study, shown.note)
+    search = _search(request, aim, recipe, directory, study, display.note)
     count = options.trials or len(request.points)
-    shown.say(
+    display.say(
         f"{request.named.name}: {options.method}, {count} {'trials' if count > 1 else 'trial'}"
         + (f" of {options.seeds} seeds" if options.seeds > 1 else "")
         + f", by {aim.metric} ({'larger' if aim.maximize else 'smaller'} is better)"
     )
-    shown.say(f"sweep directory: {directory}")
+    display.say(f"sweep directory: {directory}")
     before = sum(bool(outcome.state) for outcome in search.outcomes())
     if before:
-        shown.say(f"{before} of {count} trials are there already")
+        display.say(f"{before} of {count} trials are there already")
 
     def ended(outcome: Ended) -> None:
         everything = search.outcomes()
         done = sum(bool(outcome.state) for outcome in everything)
         best = best_of(everything, maximize=aim.maximize)
-        shown.say(spell_ended(outcome, aim.metric, done, count, best))
-        shown.done(done)
+        display.say(spell_ended(outcome, aim.metric, done, count, best))
+        display.done(done)
 
     stopped: Stopped | None = None
     try:
-        with stop_on_signals(shown.note) as stop:
+        with stop_on_signals(display.note) as stop:
             launcher = _launcher(options, directory, context, request.named.name)
-            shown.start(count)
-            shown.done(before)
+            display.start(count)
+            display.done(before)
             try:
-                drive(search, launcher, _capacity(options), stop, shown.note, ended, shown.at_work)
+                drive(
+                    search,
+                    launcher,
+                    _capacity(options),
+                    stop,
+                    display.note,
+                    ended,
+                    display.at_work,
+                )
             except Stopped as error:
                 stopped = error
-        shown.stop()
+        display.stop()
         outcomes = search.outcomes()
     finally:
         if study is not None:
@@ -129,7 +137,9 @@ def _carry_out(
         raise StoppedSweep(stopped, report)
     retry = [o for o in outcomes if any(e is not None and not e.final for e in o.endings)]
     if retry:
-        shown.note(f"{len(retry)} of the failed trials crashed: the same command tries them again")
+        display.note(
+            f"{len(retry)} of the failed trials crashed: the same command tries them again"
+        )
     code = Exit.DIVERGED if retry or not best else Exit.DONE
     return Outcome({**report, "exit_code": int(code)}, code)
 
@@ -329,22 +339,22 @@ COMMAND = Command(
     name="sweep",
     summary="many runs over values of the config: a grid, at random, or guided",
     text="""Runs the named experiment at many points of its config and ranks them. What varies is
-    written field=VALUES, as a list (1e-3,3e-3) or, where points are drawn, as a range: 0:0.5, or
-    log:1e-4:1e-1 where factors count alike. In a grid a range has a number of values,
-    log:1e-4:1e-1:4. Lists of lists are parted by /: widths=32,64/64,64. Every other field keeps its
-    default, or what an option fixes: --epochs 20.
+    written field=VALUES: a list, 1e-3,3e-3, or, where points are drawn, a range, 0:0.5, or on a
+    logarithmic scale log:1e-4:1e-1. In a grid a range has a number of values, log:1e-4:1e-1:4.
+    Lists of lists are divided by /: widths=32,64/64,64. Every other field keeps its default, or the
+    value of an option: --epochs 20.
 
     --grid tries every combination. --random N draws N points. --optimize METRIC --trials N lets
     Optuna choose each point by the figures of those before (TPE), and stops trials that are worse
-    than the median of the others at the same share of their way. Choose by validation figures: a
-    test set that was chosen by no longer tells how good the choice is.
+    than the median of the others at the same share of their steps. Choose by validation figures:
+    the test figure of a choice that was made by it is too good.
 
     Each trial is an ordinary run, in the directory that `run` would give it: show, verify, diff and
     resume take it, and a run that is there already costs nothing. The same command continues a
     sweep that was stopped or killed, and reports one that is finished; with a larger N it goes
     on. A trial whose loss is not finite is a failed trial, and the sweep goes on; one that crashed
     is tried again by the same command (then the exit code is 1). Ctrl-C, SIGTERM or SIGHUP
-    lets the runs save and stops them.""",
+    stops the runs, which save first.""",
     arguments=(
         NAME,
         Argument("FIELD=VALUES...", "what varies"),
@@ -352,7 +362,7 @@ COMMAND = Command(
     options=SweepOptions,
     examples=(
         (
-            "sweep digits_cnn --grid learning-rate=1e-3,2e-3,4e-3 width=16,32 --seeds 3",
+            "sweep digits_cnn --grid learning-rate=1e-3,2e-3,4e-3 channels=16,32 --seeds 3",
             "six points, three seeds each",
         ),
         (
@@ -360,12 +370,15 @@ COMMAND = Command(
             "twenty points, four runs at a time",
         ),
         (
-            "sweep digits_cnn --optimize validation/accuracy --trials 30 scale=1:1.3 width=8:64",
+            "sweep digits_cnn --optimize validation/accuracy --trials 30 scale=1:1.3 channels=8:64",
             "guided by validation accuracy",
         ),
-        ("sweep digits_cnn --smoke --grid width=4,8", "a sweep of a minute, to see that it works"),
         (
-            "sweep digits_cnn --grid width=16,32 --slurm --slurm-partition gpu --slurm-gpus 1",
+            "sweep digits_cnn --smoke --grid channels=4,8",
+            "a sweep of a minute, as a trial",
+        ),
+        (
+            "sweep digits_cnn --grid channels=16,32 --slurm --slurm-partition gpu --slurm-gpus 1",
             "each run a SLURM job",
         ),
         ("sweep digits_cnn --help", "what can vary in this experiment"),

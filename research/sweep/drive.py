@@ -49,14 +49,7 @@ def drive(
 ) -> None:
     """Make all runs that `search` wants, at most `capacity` lanes at a time.
 
-    Args:
-        search: says what to run, and is told how it ended.
-        launcher: starts runs.
-        capacity: how many lanes go side by side.
-        request: becomes true when someone asks to stop.
-        note: is told what a person should know.
-        ended: is told of each trial that has ended.
-        at_work: is told of the runs under way, again and again.
+    `at_work` is called with the runs under way, again and again.
 
     Raises:
         Stopped: someone asked to stop, or a run was stopped; all runs have saved and stopped.
@@ -138,7 +131,7 @@ def _look(work: _Active, search: Search) -> None:
     if done is not None:
         work.endings.append(done)
     elif exited.stopped:
-        raise Stopped(f"stopped: the run in {work.job.directory} was stopped{_said(exited)}")
+        raise Stopped(f"stopped: the run in {work.job.directory} was stopped{_reason(exited)}")
     elif exited.code == Exit.MISTAKE and is_held(work.job.directory):
         return  # Someone else was quicker: it is waited for.
     elif exited.code == Exit.DONE:
@@ -154,8 +147,8 @@ def _take(work: _Active, ending: Ending, search: Search) -> None:
     work.endings.append(Ending("pruned", {}, why) if why else ending)
 
 
-def _said(exited: Exited) -> str:
-    return f" ({exited.said.strip().splitlines()[0]})" if exited.said.strip() else ""
+def _reason(exited: Exited) -> str:
+    return f" ({exited.message.strip().splitlines()[0]})" if exited.message.strip() else ""
 
 
 def stop_all(processes: Sequence[Process]) -> None:

@@ -64,12 +64,7 @@ class LocalProcess:
 
 
 class LocalLauncher:
-    """Starts runs on this machine.
-
-    Args:
-        program: the path of `launch.py`.
-        logs: the folder for what the runs print.
-    """
+    """Starts runs on this machine."""
 
     def __init__(self, program: Path, logs: Path) -> None:
         self._program = program
@@ -98,7 +93,7 @@ def log_of(logs: Path, job: Job) -> Path:
 
 
 def last_words_of(log: Path) -> str:
-    """What the process with this log said last."""
+    """The last message of the process with this log."""
     return last_words(log.with_suffix(".out"), log.with_suffix(".err"))
 
 
@@ -179,17 +174,17 @@ def require_submitit(cluster: str) -> None:
 
 
 def parameters(resources: Resources, name: str) -> dict[str, Any]:
-    """What submitit is told."""
-    told: dict[str, Any] = {
+    """The parameters of submitit."""
+    settings: dict[str, Any] = {
         "name": name,
         "timeout_min": resources.minutes,
         "mem_gb": resources.memory,
         "cpus_per_task": resources.cpus,
     }
     if resources.gpus:
-        told["gpus_per_node"] = resources.gpus
+        settings["gpus_per_node"] = resources.gpus
     if resources.cluster == "slurm":
-        told |= {
+        settings |= {
             "slurm_array_parallelism": resources.parallel,
             "slurm_partition": resources.partition or None,
             "slurm_account": resources.account or None,
@@ -197,17 +192,13 @@ def parameters(resources: Resources, name: str) -> dict[str, Any]:
             # Long enough before the limit for a run to save.
             "slurm_signal_delay_s": int(remote.SAVE_SECONDS) + 30,
         }
-    return {key: value for key, value in told.items() if value is not None}
+    return {key: value for key, value in settings.items() if value is not None}
 
 
 class ClusterLauncher:
     """Starts runs as jobs of a cluster.
 
-    Args:
-        program: the path of `launch.py`, on a file system that the nodes share.
-        directory: the sweep's.
-        resources: what each job asks for.
-        name: what the jobs are called in the queue.
+    `program` is `launch.py`, on a file system that the nodes share.
     """
 
     def __init__(self, program: Path, directory: Path, resources: Resources, name: str) -> None:
@@ -274,8 +265,10 @@ class ClusterProcess:
             return Exited(int(self._job.result()), last_words_of(self._log))
         if self._asked:
             return Exited(-signal.SIGTERM, "")
-        said = f"job {self._job.job_id} failed: {_first_line(error)} (see {self._job.paths.stderr})"
-        return Exited(1, said)
+        message = (
+            f"job {self._job.job_id} failed: {_first_line(error)} (see {self._job.paths.stderr})"
+        )
+        return Exited(1, message)
 
     def stop(self) -> None:
         """Ask it to save and stop, or take it out of the queue."""

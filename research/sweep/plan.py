@@ -66,7 +66,7 @@ class Plan(NamedTuple):
 
 
 def direction_of(metric: str) -> str:
-    """`minimize` or `maximize`, by the metric's name; "" where the name does not tell."""
+    """`minimize` or `maximize`, by the metric's name; "" where the name has no known kind."""
     larger = larger_is_better(metric)
     return "" if larger is None else "maximize" if larger else "minimize"
 
@@ -77,12 +77,9 @@ def is_test(metric: str) -> bool:
 
 
 def default_metric(names: list[str], selected: str = "", named: str = "") -> str:
-    """What trials are ranked by where nothing was said: never a figure of the test set.
+    """The metric that ranks trials where none was named: never a figure of the test set.
 
-    Args:
-        names: the metrics that the experiment reports.
-        selected: the metric by which the experiment itself chooses its best state, or "".
-        named: its `headline`, or "".
+    `selected` is the metric by which the experiment chooses its best state, `named` its `headline`.
     """
     if selected in names:
         return selected
@@ -119,11 +116,8 @@ def use_cpu() -> None:
 def measures_of(named: Named, config: Any, inputs: Mapping[str, Input], root: Path) -> Measures:
     """The names of all metrics, by tracing the experiment's functions; nothing is computed.
 
-    Args:
-        named: the experiment.
-        config: one of its configs; the names are taken to be the same for all.
-        inputs: field -> state of another run that the experiment is given.
-        root: the folder that holds `experiments/`.
+    The names are taken to be the same for all configs; `inputs` maps a field of the config to the
+    state of another run.
 
     Raises:
         Mistake: the data are not there.

@@ -17,9 +17,9 @@ from types import FrameType
 from typing import Any
 
 SAVE_SECONDS = 60.0
-"""How long a run that was told to stop may take to save."""
+"""How long a run that is stopped may take to save."""
 
-# On Linux the kernel tells the run to stop when its parent dies, even by kill -9: no orphan is
+# On Linux the kernel stops the run when its parent dies, even by kill -9: no orphan is
 # left to hold the run. SLURM's warning signal would end Python at once, and is for the parent.
 _BOUND = """
 import os, signal, sys
@@ -69,10 +69,7 @@ def _wait_until_ended(process: int) -> None:
 class Remote:
     """A job as submitit runs it on a node: calling it runs the command, and gives its exit code.
 
-    Args:
-        command: what follows `python`.
-        log: beginning of the names of its two log files.
-        directory: where it runs, as the sweep did.
+    `log` is the beginning of the names of its two log files.
     """
 
     def __init__(self, command: Sequence[str], log: str, directory: str) -> None:

@@ -12,11 +12,11 @@ from research.errors import Mistake
 from research.options.assembly import make_given
 from research.options.catalog import Named
 from research.options.command import RUNS_DIR, Common, Context, help_hint, own_options
-from research.options.config import config_fields, fields_of
+from research.options.config import config_fields, fields_of, problems_of
 from research.options.configure import config_options, configure, read_name
 from research.options.options import options_of, refuse, scan
-from research.options.pace import AUTO, SEEDS, Pace
-from research.options.ranges import ANY_SEED, PATH, RunOf
+from research.options.pace import AUTO, CoreChoice, Feeding, cores_mistakes, seed_problems
+from research.options.ranges import AMOUNT, COUNT, PATH, POSITIVE, SEED, Range, RunOf
 from research.runs.other_runs import pin, take_named
 from research.sweep.launchers import extra_of, minutes_of
 from research.sweep.plan import direction_of
@@ -47,16 +47,18 @@ class Method:
     """What is tried, and how often."""
 
     grid: Annotated[bool, "try every combination of the values"] = False
-    random: Annotated[int | None, "try so many points, drawn at random"] = None
+    random: Annotated[int | None, "try so many points, drawn at random", COUNT] = None
     optimize: Annotated[str, "try what promises the best value of this METRIC"] = ""
-    trials: Annotated[int | None, "how many points --optimize tries"] = None
+    trials: Annotated[int | None, "how many points --optimize tries", COUNT] = None
     minimize: Annotated[bool, "the metric is to be small [by its name]"] = False
     maximize: Annotated[bool, "the metric is to be large [by its name]"] = False
     metric: Annotated[str, "what --grid and --random rank by [validation, if there is any]"] = ""
     prune: Annotated[bool, "with --optimize: stop trials that are worse than the median"] = True
-    seeds: Annotated[int, "runs of each point, from --seed on; the mean counts"] = 1
-    seed: Annotated[int, "first seed of each point", ANY_SEED] = 0
-    sampling_seed: Annotated[int, "decides the points of --random and --optimize", ANY_SEED] = 0
+    seeds: Annotated[int, "runs of each point, from --seed on; the mean counts", COUNT] = 1
+    seed: Annotated[int, "first seed of each point", SEED] = 0
+    sampling_seed: Annotated[
+        int, "decides the points of --random and --optimize", Range(0, 2**63 - 1)
+    ] = 0
     smoke: Annotated[bool, "the experiment's small config, for every trial"] = False
 
 
@@ -64,27 +66,25 @@ class Method:
 class Place(Common):
     """Where the runs are made."""
 
-    jobs: Annotated[int, "runs at a time; with --optimize, trials at a time"] = 1
+    jobs: Annotated[int, "runs at a time; with --optimize, trials at a time", COUNT] = 1
     slurm: Annotated[bool, "make each run a SLURM job (through submitit)"] = False
     slurm_partition: Annotated[str, "partition"] = ""
     slurm_time: Annotated[str, "limit of a job, MINUTES or H:MM; a run cut short goes on"] = "4:00"
-    slurm_gpus: Annotated[int, "GPUs of a job"] = 0
-    slurm_cpus: Annotated[int | None, "cores of a job"] = None
-    slurm_memory: Annotated[float | None, "GB of memory of a job"] = None
+    slurm_gpus: Annotated[int, "GPUs of a job", AMOUNT] = 0
+    slurm_cpus: Annotated[int | None, "cores of a job", COUNT] = None
+    slurm_memory: Annotated[float | None, "GB of memory of a job", POSITIVE] = None
     slurm_account: Annotated[str, "account to charge"] = ""
     slurm_extra: Annotated[str, "more options of sbatch: qos=high,constraint=a100"] = ""
     slurm_cluster: Annotated[
-        Literal["slurm", "local"], "local: the same path on this machine, without SLURM"
+        Literal["slurm", "local"], "local: the same code on this machine, without SLURM"
     ] = "slurm"
-    report_every: Annotated[int | None, "of each run, as `run` has it"] = None
-    evaluate_every: Annotated[int | None, "of each run"] = None
-    save_every: Annotated[int | None, "of each run"] = None
-    save_seconds: Annotated[float, "of each run"] = 30.0
-    keep: Annotated[int, "how many of the newest checkpoints of each run stay"] = 1
-    data: Annotated[
-        Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"
-    ] = "auto"
-    cores: Annotated[str, "of each run, as `run` has it"] = AUTO
+    report_every: Annotated[int | None, "of each run, as `run` has it", COUNT] = None
+    evaluate_every: Annotated[int | None, "of each run", COUNT] = None
+    save_every: Annotated[int | None, "of each run", COUNT] = None
+    save_seconds: Annotated[float, "of each run", POSITIVE] = 30.0
+    keep: Annotated[int, "how many of the newest checkpoints of each run stay", COUNT] = 1
+    data: Feeding = "auto"
+    cores: CoreChoice = AUTO
     runs_dir: Annotated[str, "where runs and sweeps are kept", PATH] = RUNS_DIR
 
 
@@ -105,14 +105,15 @@ class SweepOptions(Place, Method):
         return self.optimize or self.metric
 
     def direction(self, metric: str) -> str:
-        """`minimize` or `maximize`; "" where neither was said nor does the name tell."""
+        """`minimize` or `maximize`; "" where neither option nor name decides."""
         if self.minimize or self.maximize:
             return "minimize" if self.minimize else "maximize"
         return direction_of(metric)
 
     def validate(self) -> list[str]:
-        """What is out of range or does not go together, a message each."""
-        return [*self._method_mistakes(), *self._seed_mistakes(), *self._place_mistakes()]
+        """What does not go together, a message each."""
+        seeds = seed_problems(self.seed, self.seeds)
+        return [*self._method_mistakes(), *seeds, *self._place_mistakes()]
 
     def _method_mistakes(self) -> list[str]:
         messages = []
@@ -120,16 +121,12 @@ class SweepOptions(Place, Method):
         if sum(chosen) != 1:
             which = "one of" if not any(chosen) else "only one of"
             messages.append(f"{which} --grid, --random N and --optimize METRIC is wanted")
-        if self.random is not None and self.random < 1:
-            messages.append(f"--random must be at least 1, not {self.random}")
         if "=" in self.optimize:
             messages.append(
                 f"--optimize {self.optimize}: METRIC is missing (as in --optimize validation/loss)"
             )
         if self.optimize and self.trials is None:
             messages.append("--optimize wants --trials N as well: how many points to try")
-        if self.trials is not None and self.trials < 1:
-            messages.append(f"--trials must be at least 1, not {self.trials}")
         if self.trials is not None and not self.optimize and any(chosen):
             instead = f"--random {self.trials}" if self.random is not None else "it tries them all"
             messages.append(f"--trials goes with --optimize; with --{self.method}: {instead}")
@@ -144,32 +141,13 @@ class SweepOptions(Place, Method):
             )
         return messages
 
-    def _seed_mistakes(self) -> list[str]:
-        messages = []
-        if not 0 <= self.seed < SEEDS:
-            messages.append(f"--seed must lie in 0 to {SEEDS - 1}, not {self.seed}")
-        if self.seeds < 1:
-            messages.append(f"--seeds must be at least 1, not {self.seeds}")
-        elif self.seed + self.seeds > SEEDS:
-            messages.append(f"--seeds {self.seeds} from --seed {self.seed} on go beyond the last")
-        if self.sampling_seed < 0:
-            messages.append(f"--sampling-seed must be at least 0, not {self.sampling_seed}")
-        return messages
-
     def _place_mistakes(self) -> list[str]:
-        messages = Pace(**{name: getattr(self, name) for name in PACE}).validate()
-        if self.jobs < 1:
-            messages.append(f"--jobs must be at least 1, not {self.jobs}")
+        messages = cores_mistakes(self.cores)
         if minutes_of(self.slurm_time) is None:
             messages.append(
                 f"--slurm-time must be MINUTES or HOURS:MINUTES, at least 2 minutes, "
                 f"not {self.slurm_time}"
             )
-        if self.slurm_gpus < 0:
-            messages.append(f"--slurm-gpus must be at least 0, not {self.slurm_gpus}")
-        for name, value in (("cpus", self.slurm_cpus), ("memory", self.slurm_memory)):
-            if value is not None and value <= 0:
-                messages.append(f"--slurm-{name} must be positive, not {value:g}")
         if self.slurm_extra and extra_of(self.slurm_extra) is None:
             messages.append(f"--slurm-extra must be NAME=VALUE,..., not {self.slurm_extra}")
         if not self.slurm:
@@ -229,14 +207,14 @@ class Request(NamedTuple):
 
     def refused(self, point: Point) -> list[str]:
         """What the experiment says against a point."""
-        return refusal(self.named, self.base, point)
+        return refusal(self.base, point)
 
     @property
     def example(self) -> dict[str, Any]:
         """A point that the experiment accepts."""
         if self.points:
             return self.points[0]
-        first = first_point(self.named, self.base, self.space, self.options)
+        first = first_point(self.base, self.space, self.options)
         return {} if isinstance(first, str) else first
 
     @property
@@ -245,10 +223,10 @@ class Request(NamedTuple):
         return (*(("--smoke",) if self.options.smoke else ()), *point_options(self.given))
 
 
-def refusal(named: Named, base: Any, point: Point) -> list[str]:
+def refusal(base: Any, point: Point) -> list[str]:
     """What the experiment says against a point; empty where it is right."""
     try:
-        return list(named.problems(dataclasses.replace(base, **point)))
+        return problems_of(dataclasses.replace(base, **point))
     except ValueError as error:
         return [str(error)]
 
@@ -261,11 +239,7 @@ def read(
 ) -> Request:
     """What a command line asks for.
 
-    Args:
-        command: `sweep`.
-        tokens: its command line.
-        context: where the experiments lie.
-        check: (request, config) -> what is wrong with the metric.
+    `check` gives what is wrong with the metric.
 
     Raises:
         Mistake: all that is wrong with it.
@@ -307,7 +281,7 @@ def read(
     if base is None:
         mistakes += refused
     elif space and not wrong and not found.wrong and options.method:
-        points, exhausted, more = _points(named, base, space, options)
+        points, exhausted, more = _points(base, space, options)
         mistakes += more
     else:
         mistakes += refused
@@ -329,12 +303,12 @@ def read(
 
 
 def _points(
-    named: Named, base: Any, space: Space, options: SweepOptions
+    base: Any, space: Space, options: SweepOptions
 ) -> tuple[tuple[dict[str, Any], ...], str, list[str]]:
     """The points to try, why there are fewer than asked for, and what is wrong with them."""
 
     def refused(point: Point) -> list[str]:
-        return refusal(named, base, point)
+        return refusal(base, point)
 
     if options.method == "grid":
         size = grid_size(space)
@@ -348,15 +322,13 @@ def _points(
             return (), "", [f"--random {wanted}: {LARGEST_GRID:,} points are the most"]
         drawn = random_points(space, options.sampling_seed, wanted, refused)
         return drawn.points, drawn.refused, [] if drawn.points or wanted < 1 else [_none(drawn[1])]
-    first = first_point(named, base, space, options)
+    first = first_point(base, space, options)
     return (), "", [_none(first)] if isinstance(first, str) else []
 
 
-def first_point(
-    named: Named, base: Any, space: Space, options: SweepOptions
-) -> dict[str, Any] | str:
+def first_point(base: Any, space: Space, options: SweepOptions) -> dict[str, Any] | str:
     """A point of the space that the experiment accepts, or what it says against the last drawn."""
-    return draw_fresh(space, options.sampling_seed, 0, set(), lambda p: refusal(named, base, p))
+    return draw_fresh(space, options.sampling_seed, 0, set(), lambda p: refusal(base, p))
 
 
 def _none(why: str) -> str:

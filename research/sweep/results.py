@@ -21,11 +21,7 @@ ROWS = 20
 
 
 class Progress:
-    """Lines of progress, and on a terminal a bar below them.
-
-    Args:
-        file: where they go.
-    """
+    """Lines of progress, and on a terminal a bar below them."""
 
     def __init__(self, file: TextIO) -> None:
         self._console = make_console(file)
@@ -98,10 +94,7 @@ def spell_ended(outcome: Outcome, metric: str, done: int, count: int, best: Outc
 def print_report(report: Mapping[str, Any], command: Sequence[str], file: TextIO) -> None:
     """The table of a sweep's report, and what to type next.
 
-    Args:
-        report: what `result.json` holds; its trials are best first.
-        command: what runs the best trial again, after `python launch.py`.
-        file: where it goes.
+    Trials are best first; `command` runs the best one again, after `python launch.py`.
     """
     console = make_console(file)
     trials: Sequence[Mapping[str, Any]] = report["trials"]

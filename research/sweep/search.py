@@ -25,19 +25,14 @@ from research.sweep.trial import (
 
 
 class Lane(NamedTuple):
-    """Runs that follow one another in one place; several lanes go side by side.
-
-    Attributes:
-        trial: whose runs they are.
-        jobs: the runs.
-    """
+    """Runs that follow one another in one place; several lanes go side by side."""
 
     trial: Trial
     jobs: tuple[Job, ...]
 
 
 class Search(Protocol):
-    """Gives the runs to make, and is told how they ended."""
+    """Gives the runs to make, and takes how they ended."""
 
     def next(self) -> Lane | None:
         """The next runs to make; None where there are none, or none before others have ended."""
@@ -56,13 +51,7 @@ class Search(Protocol):
 
 
 class Listed:
-    """Trials that are known beforehand: of a grid, or of a random search.
-
-    Args:
-        trials: all of them.
-        metric: what they are ranked by.
-        failures: runs that failed for good.
-    """
+    """Trials that are known beforehand: of a grid, or of a random search."""
 
     def __init__(self, trials: Sequence[Trial], metric: str, failures: Failures) -> None:
         self._trials = trials
@@ -105,15 +94,7 @@ class Listed:
 class Guided:
     """Trials that a study suggests one after the other.
 
-    Args:
-        study: the history.
-        count: how many trials there are to be.
-        metric: the objective.
-        seed: of the search.
-        make: (number, point) -> trial.
-        refuse: what is wrong with a point.
-        pruning: whether trials without prospect are cut short.
-        note: is told where there are no more points to try.
+    `count` is how many trials there are to be, `refuse` what is wrong with a point.
     """
 
     def __init__(

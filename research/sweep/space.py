@@ -89,10 +89,7 @@ def read_space(
 ) -> tuple[dict[str, Domain], list[str]]:
     """The space that words such as `learning-rate=1e-3,3e-3` span, and all that is wrong.
 
-    Args:
-        words: one a field.
-        options: the experiment's fields.
-        grid: whether every value is visited, so that a range needs a number of values.
+    With `grid` every value is visited, so that a range needs a number of values.
     """
     known = {option.name: option for option in options}
     space: dict[str, Domain] = {}
@@ -199,9 +196,7 @@ ATTEMPTS = 1000
 class Drawn(NamedTuple):
     """What a random search tries.
 
-    Attributes:
-        points: in the order of their trials.
-        refused: what was said of the last refused point, where fewer were found than asked for.
+    `refused` is the message on the last refused point, where fewer were found than asked for.
     """
 
     points: tuple[dict[str, Any], ...]
@@ -247,23 +242,17 @@ def random_points(
     """The first `count` points of a random search, none twice, none that `refuse` objects to.
 
     A longer search begins with the points of a shorter one.
-
-    Args:
-        space: what varies.
-        seed: of the search.
-        count: how many points.
-        refuse: what is wrong with a point; empty where nothing is.
     """
     points: list[dict[str, Any]] = []
-    seen: set[tuple[Any, ...]] = set()
+    tried: set[tuple[Any, ...]] = set()
     refused = ""
     for trial in range(count):
-        fresh = draw_fresh(space, seed, trial, seen, refuse)
+        fresh = draw_fresh(space, seed, trial, tried, refuse)
         if isinstance(fresh, str):
             refused = fresh
             break
         points.append(fresh)
-        seen.add(key_of(fresh))
+        tried.add(key_of(fresh))
     return Drawn(tuple(points), refused)
 
 
@@ -271,14 +260,14 @@ def draw_fresh(
     space: Space,
     seed: int,
     trial: int,
-    seen: set[tuple[Any, ...]],
+    tried: set[tuple[Any, ...]],
     refuse: Callable[[Point], list[str]],
 ) -> dict[str, Any] | str:
     """The first allowed point of a trial that was not tried before, or why none was found."""
     why = "every point of the space has been tried"
     for attempt in range(ATTEMPTS):
         point = draw(space, seed, trial, attempt)
-        if key_of(point) in seen:
+        if key_of(point) in tried:
             continue
         messages = refuse(point)
         if not messages:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from research.errors import Damaged
 from research.options.command import require
@@ -36,10 +36,7 @@ def require_optuna() -> None:
 class Study:
     """The trials of one sweep. A trial is added whole, with its point, and closed once.
 
-    Args:
-        directory: the sweep's; the study is made where there is none.
-        space: what varies.
-        maximize: whether the objective is to be large.
+    A study is made where there is none.
 
     Raises:
         Damaged: the file cannot be read.
@@ -55,7 +52,6 @@ class Study:
         self._space = space
         self._maximize = maximize
         path = directory / FILE
-        direction: Literal["maximize", "minimize"] = "maximize" if maximize else "minimize"
         try:
             # Not by a URL: in its path a question mark and its like mean something.
             self._storage = optuna.storages.RDBStorage(
@@ -68,7 +64,7 @@ class Study:
             self._study = optuna.create_study(
                 storage=self._storage,
                 study_name=_NAME,
-                direction=direction,
+                direction=_direction(maximize),
                 load_if_exists=True,
             )
         except SQLAlchemyError as error:
@@ -216,16 +212,11 @@ def next_point(
 ) -> dict[str, Any] | str:
     """The point of the next trial, or why there is none.
 
-    Args:
-        space: what varies.
-        history: all trials before it, in order; those at work count as not promising.
-        seed: of the search; with the history it decides the point.
-        maximize: whether the objective is to be large.
-        refuse: what is wrong with a point; empty where nothing is.
+    Trials at work count as not promising; the seed and the history decide the point.
     """
     import optuna
 
-    seen = {key_of(to_point(space, trial.params)) for trial in history}
+    tried = {key_of(to_point(space, trial.params)) for trial in history}
     trial = len(history)
     for attempt in range(ATTEMPTS):
         sampler = optuna.samplers.TPESampler(
@@ -236,9 +227,9 @@ def next_point(
         study = optuna.create_study(sampler=sampler, direction=_direction(maximize))
         study.add_trials(history)
         point = to_point(space, study.ask(distributions(space)).params)
-        if key_of(point) not in seen and not refuse(point):
+        if key_of(point) not in tried and not refuse(point):
             return point
-    return draw_fresh(space, seed, trial, seen, refuse)
+    return draw_fresh(space, seed, trial, tried, refuse)
 
 
 def _direction(maximize: bool) -> Any:
@@ -252,10 +243,7 @@ def gives_up(
 
     Each seed is held against the same seed of the others.
 
-    Args:
-        history: the trials that have ended.
-        reports: place on the way (see `place_of`) -> figure.
-        maximize: whether the objective is to be large.
+    `history` are trials that have ended; `reports` maps a place (`place_of`) to a figure.
     """
     import optuna
 

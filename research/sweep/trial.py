@@ -59,12 +59,6 @@ def jobs_of(recipe: Recipe, trial: int, point: Point, identity: Identity) -> tup
     """The runs of one point: one for each seed.
 
     This is the one place that says how a point with several seeds is run.
-
-    Args:
-        recipe: what the sweep's runs share.
-        trial: the trial's number.
-        point: its values.
-        identity: of its run with any seed.
     """
     return tuple(
         Job(
@@ -122,15 +116,15 @@ class Exited(NamedTuple):
 
     Attributes:
         code: its exit code; minus the signal's number where one killed it.
-        said: the message that it ended with, or "".
+        message: that it ended with, or "".
     """
 
     code: int
-    said: str
+    message: str
 
     @property
     def stopped(self) -> bool:
-        """Whether it was told to stop, or had no room, and the same command continues it."""
+        """Whether it was stopped, or had no room, and the same command continues it."""
         return self.code in (Exit.STOPPED, *(-number for number in SIGNALS))
 
     @property
@@ -140,7 +134,7 @@ class Exited(NamedTuple):
             name = signal.Signals(-self.code).name
             hint = " (out of memory?)" if -self.code == signal.SIGKILL else ""
             return Ending("failed", {}, f"killed by {name}{hint}", final=False)
-        first = self.said.strip().splitlines()[0] if self.said.strip() else ""
+        first = self.message.strip().splitlines()[0] if self.message.strip() else ""
         reason = first.rstrip(".") or f"exit code {self.code}"
         diverged = self.code == Exit.DIVERGED and "is not finite" in first
         return Ending("failed", {}, reason, final=diverged)
@@ -183,9 +177,7 @@ FILE = "failures.jsonl"
 class Journal:
     """Run -> a text: a file of JSON lines that says all that was added, after a kill too.
 
-    Args:
-        path: the file.
-        name: what the text is called in a line.
+    `name` is what the text is called in a line.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -220,11 +212,7 @@ class Journal:
 
 
 class Failures:
-    """The runs of one sweep that failed and would fail again.
-
-    Args:
-        directory: the sweep's.
-    """
+    """The runs of one sweep that failed and would fail again."""
 
     def __init__(self, directory: Path) -> None:
         self._journal = Journal(directory / FILE, "reason")

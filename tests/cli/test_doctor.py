@@ -21,7 +21,7 @@ def test_it_prints_and_reports(tmp_path, monkeypatch, capsys):
 
 def test_it_shows_and_clears_what_was_compiled(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
-    Entries(tmp_path / "kind").put("a program", bytes(2**20))
+    Entries(tmp_path / "kind", print).put("a program", bytes(2**20))
 
     def rows(*options: str) -> dict[str, str]:
         assert main(["doctor", "--json", *options]) == 0

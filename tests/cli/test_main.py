@@ -116,7 +116,10 @@ def test_help_of_an_experiment_shows_its_options(project, capsys):
         (["run", "probe", "--seed", "4294967295", "--seeds", "2"], "is past 4294967295"),
         (["run", "probe", "--exact", "--width", "4"], "--exact is --width 1"),
         (["run", "probe", "--learning-rate", "0.1,0.1"], "a value stands there twice"),
-        (["run", "probe", "--seed", "4294967296"], "--seed must lie in 0 to 4294967295"),
+        (
+            ["run", "probe", "--seed", "4294967296"],
+            "a whole number of at most 4,294,967,295",
+        ),
         (["run", "probe", "--save-every", "0"], "--save-every must be at least 1"),
         (["run", "probe", "--nan", "ignore"], "one of stop, keep is wanted"),
         (["run", "probe", "--learning-rate", "nan"], "a finite number is wanted"),

@@ -75,8 +75,14 @@ def test_a_home_is_meant_by_its_sign_also_behind_an_equals_sign(tiny, capsys, mo
         (("sample", "x", "--top-k", "3000000000"), "--top-k 3000000000: a whole number of at most"),
         (("run", "tiny", "--until", "3000000000"), "at most 2,147,483,647"),
         (("run", "tiny", "--steps", "3e9"), "--steps 3e9: a whole number of at most 2,147,483,647"),
-        (("run", "tiny", "--seed", "4294967296"), "--seed must lie in 0 to 4294967295"),
-        (("run", "tiny", "--seeds", "10000000"), "a population has 100,000 at most"),
+        (
+            ("run", "tiny", "--seed", "4294967296"),
+            "a whole number of at most 4,294,967,295",
+        ),
+        (
+            ("run", "tiny", "--seeds", "10000000"),
+            "--seeds must be at least 1 and at most 100000",
+        ),
         (("run", "tiny", "--steps", "0"), "--steps must be at least 1, not 0"),
     ],
 )

@@ -18,7 +18,7 @@ from research.cli.main import main
 from research.cli.tensorboard import Events, Together, by_curve, timed
 from research.cli.tensorboard import Line as EventLine
 from research.engine.environment import POOL_SIZE
-from research.engine.record import Silence
+from research.engine.record import Observer
 from research.errors import Exit
 from tests.cli.events import read_scalars
 from tests.cli.test_run_commands import TINY
@@ -304,7 +304,7 @@ def test_times_are_read_up_to_where_a_file_was_cut(tmp_path):
 def test_an_observer_of_several_tells_all_of_everything():
     told = []
 
-    class Listener(Silence):
+    class Listener(Observer):
         def __getattribute__(self, name):
             return lambda *arguments: told.append((name, arguments))
 

@@ -26,7 +26,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 from research.engine.experiment import Glimpse  # noqa: E402
 from research.engine.loop import Cadence  # noqa: E402
 from research.engine.program import Program  # noqa: E402
-from research.engine.record import Silence  # noqa: E402
+from research.engine.record import Observer  # noqa: E402
 from tests.engine.toy import ToyFeed, make_toy, run_toy  # noqa: E402
 
 SLOW = Cadence(10, 20, 5, chunk_seconds=1e-9)
@@ -35,7 +35,7 @@ LIMITS = (10, 1000, 2500, 3900)
 NOBODY = 65534
 
 
-class Slow(Silence):
+class Slow(Observer):
     def started(self, info: Any) -> None:
         say("started")
 

@@ -199,12 +199,12 @@ def test_a_chunk_grows_and_shrinks_with_the_rate_and_never_stops():
     chunk = ChunkSize(0.25)
     sizes = [chunk.steps]
     for _ in range(8):
-        chunk.seen(chunk.steps, chunk.steps * 0.001)
+        chunk.update(chunk.steps, chunk.steps * 0.001)
         sizes.append(chunk.steps)
     assert sizes[:4] == [1, 4, 16, 64] and sizes[-1] == 250
-    chunk.seen(250, 100.0)
+    chunk.update(250, 100.0)
     assert chunk.steps == 1
-    chunk.seen(1, 0.0)
+    chunk.update(1, 0.0)
     assert chunk.steps == 4
-    chunk.seen(4, -1.0)
+    chunk.update(4, -1.0)
     assert chunk.steps == 16

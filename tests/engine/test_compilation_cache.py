@@ -21,10 +21,8 @@ VALUE = bytes(range(256)) * 4
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    sentences: list[str] = []
-    monkeypatch.setattr(compilation_cache, "_tell", sentences.append)
-    return sentences
+def notes() -> list[str]:
+    return []
 
 
 def only_entry(above: Path) -> Path:
@@ -36,13 +34,15 @@ def flip(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
-def test_an_entry_comes_back_as_it_was(told, tmp_path):
-    cache = Entries(tmp_path / "kind")
+def test_an_entry_comes_back_as_it_was(notes, tmp_path):
+    cache = Entries(tmp_path / "kind", notes.append)
     assert cache.get("one") is None
     cache.put("one", VALUE)
-    assert cache.get("one") == VALUE and Entries(tmp_path / "kind").get("one") == VALUE
-    assert cache.get("two") is None and Entries(tmp_path / "other").get("one") is None
-    assert told == []
+    assert (
+        cache.get("one") == VALUE and Entries(tmp_path / "kind", notes.append).get("one") == VALUE
+    )
+    assert cache.get("two") is None and Entries(tmp_path / "other", notes.append).get("one") is None
+    assert notes == []
 
 
 @pytest.mark.parametrize(
@@ -58,30 +58,30 @@ def test_an_entry_comes_back_as_it_was(told, tmp_path):
     ],
     ids=["digest", "content", "last byte", "cut", "cut in the digest", "empty", "longer"],
 )
-def test_a_damaged_entry_is_told_once_and_replaced(told, tmp_path, harm):
-    cache = Entries(tmp_path / "kind")
+def test_a_damaged_entry_is_told_once_and_replaced(notes, tmp_path, harm):
+    cache = Entries(tmp_path / "kind", notes.append)
     cache.put("one", VALUE)
     path = only_entry(tmp_path)
     path.write_bytes(harm(path.read_bytes()))
     assert cache.get("one") is None
-    (sentence,) = told
+    (sentence,) = notes
     assert "damaged" in sentence and str(path) in sentence
-    assert cache.get("one") is None and len(told) == 1
+    assert cache.get("one") is None and len(notes) == 1
     cache.put("one", VALUE)
-    assert cache.get("one") == VALUE and len(told) == 1
+    assert cache.get("one") == VALUE and len(notes) == 1
 
 
-def test_a_whole_entry_of_another_key_is_damage_too(told, tmp_path):
-    cache = Entries(tmp_path / "kind")
+def test_a_whole_entry_of_another_key_is_damage_too(notes, tmp_path):
+    cache = Entries(tmp_path / "kind", notes.append)
     cache.put("one", VALUE)
     path = only_entry(tmp_path)
     path.rename(path.with_stem("two"))
-    assert cache.get("two") is None and len(told) == 1
+    assert cache.get("two") is None and len(notes) == 1
 
 
-def test_what_was_not_used_for_longest_makes_room_in_all_folders(told, tmp_path):
+def test_what_was_not_used_for_longest_makes_room_in_all_folders(notes, tmp_path):
     small = 3 * (len(VALUE) + 32)
-    first, second = (Entries(tmp_path / name, small) for name in ("first", "second"))
+    first, second = (Entries(tmp_path / name, notes.append, small) for name in ("first", "second"))
     for number, (cache, key) in enumerate([(first, "a"), (second, "b"), (first, "c")]):
         cache.put(key, VALUE)
         file = next(tmp_path.glob(f"*/{key}.program"))
@@ -92,25 +92,25 @@ def test_what_was_not_used_for_longest_makes_room_in_all_folders(told, tmp_path)
     assert usage(tmp_path) == (3, small)
     assert [first.get("a"), second.get("b"), first.get("c")] == [VALUE, None, VALUE]
     assert clear(tmp_path) == (3, small)
-    assert usage(tmp_path) == (0, 0) and not list(tmp_path.iterdir()) and told == []
+    assert usage(tmp_path) == (0, 0) and not list(tmp_path.iterdir()) and notes == []
 
 
-def test_a_cache_that_cannot_be_written_is_told_once_and_left_alone(told, tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_is_told_once_and_left_alone(notes, tmp_path, monkeypatch):
     def full(path: Path, content: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    cache = Entries(tmp_path / "kind")
+    cache = Entries(tmp_path / "kind", notes.append)
     cache.put("one", VALUE)
     monkeypatch.setattr(compilation_cache, "write_file", full)
     cache.put("two", VALUE)
     cache.put("three", VALUE)
-    (sentence,) = told
+    (sentence,) = notes
     assert "No space left" in sentence
     assert cache.get("one") == VALUE and cache.get("two") is None
     (tmp_path / "a file").write_text("")
-    beneath = Entries(tmp_path / "a file" / "kind")
+    beneath = Entries(tmp_path / "a file" / "kind", notes.append)
     beneath.put("one", VALUE)
-    assert beneath.get("one") is None and len(told) == 2
+    assert beneath.get("one") is None and len(notes) == 2
 
 
 def test_environments_whose_programs_differ_have_folders_of_their_own():
@@ -207,11 +207,9 @@ def test_a_place_that_cannot_be_had_is_told_and_done_without(tmp_path):
 MANY = """
 import random, sys
 from pathlib import Path
-from research.engine import compilation_cache
 from research.engine.compilation_cache import Entries
-compilation_cache._tell = lambda text: sys.exit(text)
 chance = random.Random(sys.argv[2])
-cache = Entries(Path(sys.argv[1]) / sys.argv[2][-1], 40_000)
+cache = Entries(Path(sys.argv[1]) / sys.argv[2][-1], sys.exit, 40_000)
 def content(number):
     return random.Random(number).randbytes(1000 + 100 * number)
 hits = 0

@@ -14,7 +14,7 @@ from research.engine import cores as cores_module
 from research.engine.cores import PAIRS, Cores, Measure, computing_threads, judge
 from research.engine.identity import read_identity
 from research.engine.program import Program
-from research.engine.record import Silence
+from research.engine.record import Observer
 from research.engine.verify import Judgement, verify
 from tests.engine.toy import SURROUNDINGS, run_toy
 
@@ -85,7 +85,7 @@ def simulated(all_cores: float, one: float, left: int = 10**9, drift: float = 1.
     for _ in range(10_000):
         if measure.verdict is not None:
             break
-        measure.seen(10, 10 * factor * (one if measure.alone else all_cores), left)
+        measure.add(10, 10 * factor * (one if measure.alone else all_cores), left)
         factor *= drift
     return measure
 
@@ -112,7 +112,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, chosen: bool) -> None:
     monkeypatch.setattr(cores_module, "judge", lambda p: chosen if len(p) == 2 else None)
 
 
-class Notes(Silence):
+class Notes(Observer):
     def __init__(self) -> None:
         self.texts: list[str] = []
 
@@ -121,7 +121,7 @@ class Notes(Silence):
 
 
 def run_on(
-    program: Program, directory: Path, wanted: int | None, observer: Silence | None = None
+    program: Program, directory: Path, wanted: int | None, observer: Observer | None = None
 ) -> str:
     return str(run_toy(directory, program, observer=observer, cores=wanted)["digest"])
 
@@ -158,7 +158,7 @@ def test_a_replay_runs_on_them_too(
         with monkeypatch.context() as patched:
             seen = Recorded(program, patched)
             identity = read_identity(finished[0])
-            verdict = verify(program, identity, finished[0], SURROUNDINGS, Silence(), cores=wanted)
+            verdict = verify(program, identity, finished[0], SURROUNDINGS, Observer(), cores=wanted)
         assert verdict.judgement is Judgement.VERIFIED
         assert seen.computing and {len(place) for place in seen.computing} == {wanted}
 
@@ -228,7 +228,7 @@ def test_several_devices_and_systems_that_do_not_tell_have_all_cores(
             for _ in range(8):
                 with cores.computing():
                     assert all(allowed_in_status(t) == before[t] for t in threads)
-                cores.seen(1, 1.0, 100)
+                cores.add(1, 1.0, 100)
 
     def refuse(text: str) -> None:
         pytest.fail(text)

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -16,13 +17,14 @@ from hypothesis import strategies as st
 
 from research.engine import artifacts, keys, record
 from research.engine.artifacts import Confusion, Images, Lines, as_images
+from research.engine.directory import Directories
 from research.engine.experiment import Glimpse
 from research.engine.identity import Identity, Many
 from research.engine.leaves import Reader
-from research.engine.loop import Cadence
+from research.engine.loop import Cadence, Session
 from research.engine.population import Population, Seeded
 from research.engine.program import Program
-from research.engine.record import KEPT, Silence, kept_of
+from research.engine.record import KEPT, Observer, kept_of
 from research.engine.run import Slicing, StoppedRun, launch
 from research.errors import Mistake
 from research.runs.reading import read_run
@@ -194,7 +196,7 @@ def run_members(directory, members, width, glimpse=PICTURES, until=None):
     seeded = [Seeded(offset, experiment.hyperparameters) for offset in range(members)]
     population = Population(experiment, ToyFeed(), seeded, width)
     identity = Identity("test/toy", {"size": 8}, 0, population=Many(members, width))
-    launch(population, identity, directory, SURROUNDINGS, Slicing(OFTEN, until=until), Silence())
+    launch(population, identity, directory, SURROUNDINGS, Slicing(OFTEN, until=until), Observer())
 
 
 @pytest.mark.parametrize("glimpse", KINDS)
@@ -321,9 +323,9 @@ def test_it_changes_nothing_that_counts_and_reads_only_what_it_made(programs, fi
 
     program = programs["pictures"]
     carry = program.initial(0)
-    record.keep_glimpse(
-        tmp_path, program, carry, 1, Watching(), Silence(), lambda work: work()
-    )  # fmt: skip
+    saver = SimpleNamespace(beside=lambda work: work())
+    session = Session(program, Directories(tmp_path), saver, Watching(), Observer())
+    record.keep_glimpse(session, carry, 1)
     assert read == [4 * 4 * 8 * 8] and (tmp_path / record.GLIMPSES / "1.npz").is_file()
     result = run_toy(tmp_path / "run", program)
     assert result["digest"] == finished[1]["digest"]

@@ -24,7 +24,7 @@ from research.engine.leaves import Reader
 from research.engine.loop import Diverged
 from research.engine.population import Layout, Population, Seeded
 from research.engine.program import Program
-from research.engine.record import Silence
+from research.engine.record import Observer
 from research.engine.run import Slicing, StoppedRun, launch
 from research.engine.verify import verify
 from tests.engine import population_toy
@@ -51,7 +51,7 @@ def make(experiment=None, width: int = 1, members=None) -> Population:
 
 def run(directory: Path, population: Population, until: int | None = None, width: int = 1, **more):
     slicing = Slicing(Cadence(10, 20, 20), until=until, **more)
-    return launch(population, identity(width), directory, SURROUNDINGS, slicing, Silence())
+    return launch(population, identity(width), directory, SURROUNDINGS, slicing, Observer())
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_stopped_and_resumed_it_is_the_same(whole, population, tmp_path):
 
 def test_verify_replays_all_and_one_and_notices_another(whole, population):
     directory, _ = whole
-    arguments = (identity(), directory, SURROUNDINGS, Silence())
+    arguments = (identity(), directory, SURROUNDINGS, Observer())
     verdict = verify(population, *arguments)
     assert not verdict.findings and verdict.equal == verdict.compared > 2
     assert not verify(make(members=[4]), *arguments, None, [4]).findings

@@ -10,7 +10,7 @@ from research.engine.experiment import Experiment, Selection
 from research.engine.identity import Identity, Many
 from research.engine.population import Population, Seeded
 from research.engine.program import Program
-from research.engine.record import Silence
+from research.engine.record import Observer
 from research.engine.run import Slicing, launch
 from research.engine.verify import verify
 from tests.engine.toy import SURROUNDINGS, Cadence, ToyFeed
@@ -45,7 +45,7 @@ def make(peak: float) -> Experiment:
 
 def run(directory, program, identity):
     slicing = Slicing(Cadence(10, 10, 30), Retention(1))
-    return launch(program, identity, directory, SURROUNDINGS, slicing, Silence())
+    return launch(program, identity, directory, SURROUNDINGS, slicing, Observer())
 
 
 def population(members=range(3)):
@@ -63,7 +63,7 @@ def test_each_reports_its_best_as_its_own_run_does(tmp_path):
         assert member["metrics"]["test/step"] == member["metrics"]["measured/step"] == peak
     assert checkpoint.stored_steps(tmp_path / "all" / "checkpoints") == [20, 40, 60]
 
-    arguments = (identity, tmp_path / "all", SURROUNDINGS, Silence())
+    arguments = (identity, tmp_path / "all", SURROUNDINGS, Observer())
     assert not verify(population(), *arguments).findings
     assert not verify(population([1]), *arguments, None, [1]).findings
 

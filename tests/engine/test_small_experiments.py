@@ -15,7 +15,7 @@ from research.engine import artifacts, keys, ledger, metrics
 from research.engine.checkpoint import stored_steps
 from research.engine.experiment import Experiment
 from research.engine.program import Program
-from research.engine.record import Silence
+from research.engine.record import Observer
 from research.engine.run import StoppedRun
 from tests.engine.test_run import NoTraining
 from tests.engine.toy import Cadence, ToyFeed, run_toy
@@ -145,7 +145,7 @@ def test_what_is_measured_and_kept_for_a_report(tmp_path):
     )
 
 
-class Notes(Silence):
+class Notes(Observer):
     def __init__(self) -> None:
         self.notes: list[str] = []
 

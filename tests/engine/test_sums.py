@@ -17,7 +17,7 @@ from research.engine.experiment import Experiment
 from research.engine.identity import Identity, Many
 from research.engine.population import Population, Seeded
 from research.engine.program import Program
-from research.engine.record import Silence
+from research.engine.record import Observer
 from research.engine.run import Slicing, launch
 from research.engine.verify import verify
 from tests.engine.test_run import NoTraining
@@ -200,7 +200,7 @@ def test_each_member_has_its_own(tmp_path, width):
     members = [Seeded(0, {"rate": rate}) for rate in rates]
     population = Population(make(), Labelled(), members, width)
     slicing = Slicing(CADENCE)
-    result = launch(population, identity, tmp_path, SURROUNDINGS, slicing, Silence())
+    result = launch(population, identity, tmp_path, SURROUNDINGS, slicing, Observer())
     assert "sums" not in result
     found = [member["sums"]["test/confusion"] for member in result["members"]]
     assert np.shape(found) == (3, CLASSES, CLASSES) and np.sum(found) == 3 * EXAMPLES
@@ -211,7 +211,7 @@ def test_each_member_has_its_own(tmp_path, width):
         solo = run_toy(tmp_path / "solo", Program(make(), Labelled()), cadence=CADENCE)
         assert found[0] == solo["sums"]["test/confusion"]
         assert result["members"][0]["metrics"] == solo["metrics"]
-    arguments = (identity, tmp_path, SURROUNDINGS, Silence())
+    arguments = (identity, tmp_path, SURROUNDINGS, Observer())
     assert not verify(population, *arguments).findings
 
     def move(kind, content):

@@ -19,7 +19,7 @@ from research.engine.loop import Cadence
 from research.engine.metrics import count, maximum, mean
 from research.engine.opening import Surroundings
 from research.engine.program import Program
-from research.engine.record import Silence
+from research.engine.record import Observer
 from research.engine.run import Slicing, launch
 
 
@@ -141,6 +141,6 @@ def run_toy(
         directory,
         surroundings,
         slicing,
-        observer or Silence(),
+        observer or Observer(),
         inputs=inputs,
     )

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from research.engine import ledger
-from research.engine.record import Silence
+from research.engine.record import Observer
 
 
-class Notes(Silence):
+class Notes(Observer):
     def __init__(self) -> None:
         self.notes: list[str] = []
         self.saves: list[int] = []

@@ -122,20 +122,19 @@ def test_a_neutral_field_makes_no_other_run() -> None:
         return Identity("a/b", config_fields(config), 0).config_digest
 
     @dataclasses.dataclass(frozen=True)
-    class Before:
-        epochs: int = 6
-        batch_size: int = 8
+    class Before(Probe):
+        units: int = 6
 
     @dataclasses.dataclass(frozen=True)
     class After(Before):
-        clipped: Annotated[bool, "newer", Since(False)] = False
+        shifted: Annotated[bool, "newer", Since(False)] = False
 
     @dataclasses.dataclass(frozen=True)
     class Careless(Before):
-        clipped: bool = False
+        shifted: bool = False
 
     assert digest(After()) == digest(Before())
-    assert digest(After(clipped=True)) != digest(Before()) != digest(Careless())
+    assert digest(After(shifted=True)) != digest(Before()) != digest(Careless())
 
 
 def test_a_fixed_field_is_no_option_and_no_part_of_what_a_run_is() -> None:

@@ -17,7 +17,7 @@ from research.cli.main import main
 from research.engine.identity import Identity
 from research.engine.inputs import Input, with_inputs
 from research.engine.loop import Cadence, default_cadence
-from research.engine.record import Silence
+from research.engine.record import Observer
 from research.engine.run import Slicing, StoppedRun, launch
 from research.errors import Mistake
 from research.options.assembly import Opened, open_experiment
@@ -99,7 +99,7 @@ class Subject(NamedTuple):
                 directory,
                 self.opened.surroundings,
                 slicing,
-                Silence(),
+                Observer(),
                 inputs=self.inputs,
             )
         except StoppedRun as stopped:

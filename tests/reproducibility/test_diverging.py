@@ -11,7 +11,7 @@ import pytest
 from research.engine import ledger
 from research.engine.identity import Identity
 from research.engine.loop import Diverged, default_cadence
-from research.engine.record import Silence
+from research.engine.record import Observer
 from research.engine.run import Slicing, launch
 from research.errors import Exit
 from research.options.catalog import catalog, load
@@ -50,7 +50,7 @@ def test_it_stops_at_the_step_that_was_not_finite(name: str, tmp_path: Path) -> 
         identity = Identity(name, config_fields(config), 0)
         slicing = Slicing(default_cadence(steps, ready.experiment.evaluate_every))
         with pytest.raises(Diverged) as told:
-            launch(ready.program, identity, tmp_path, ready.surroundings, slicing, Silence())
+            launch(ready.program, identity, tmp_path, ready.surroundings, slicing, Observer())
     assert told.value.exit_code == Exit.DIVERGED == 1
     found = re.match(r"the ([a-z ]*loss|deviation) of step (\d+) is not finite", str(told.value))
     assert found is not None and int(found[2]) < steps

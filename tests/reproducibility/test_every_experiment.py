@@ -20,7 +20,7 @@ from research.engine.leaves import Reader
 from research.engine.loop import Cadence
 from research.engine.population import Population, Seeded
 from research.engine.program import Program
-from research.engine.record import Silence
+from research.engine.record import Observer
 from research.engine.stored import read_state
 from research.engine.verify import verify
 from research.options.assembly import make_given
@@ -165,10 +165,10 @@ def test_verify_accepts_it_and_rejects_another_seed(
     directory, _ = undisturbed
     surroundings = subject.opened.surroundings
     program = subject.opened.program
-    verdict = verify(program, subject.identity, directory, surroundings, Silence())
+    verdict = verify(program, subject.identity, directory, surroundings, Observer())
     assert not verdict.findings and verdict.equal == verdict.compared >= 1
     other = subject.identity._replace(seed=1)
-    verdict = verify(program, other, directory, surroundings, Silence())
+    verdict = verify(program, other, directory, surroundings, Observer())
     if not subject.opened.experiment.steps:
         return
     starts = [digest(program.leaves(program.initial(seed), Reader())) for seed in (0, 1)]

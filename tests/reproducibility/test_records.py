@@ -13,7 +13,7 @@ from research.engine import ledger
 from research.engine.fingerprint import changed, code_digest
 from research.engine.identity import Identity, is_config_file_true, read_identity
 from research.engine.inputs import kept, words_of
-from research.engine.record import Silence
+from research.engine.record import Observer
 from research.engine.verify import Judgement, verify
 from research.errors import Mistake
 from research.options.assembly import Launch, open_run
@@ -93,7 +93,7 @@ def test_a_record_is_verified_by_replaying_it(record: Path) -> None:
     try:
         inputs = kept(record, header, ROOT / "runs")
         with open_run(Launch(identity, record, inputs, {}), "auto", ROOT) as ready:
-            verdict = verify(ready.program, identity, record, ready.surroundings, Silence())
+            verdict = verify(ready.program, identity, record, ready.surroundings, Observer())
     except Mistake as missing:
         pytest.skip(str(missing).splitlines()[0])
     assert verdict.judgement is not Judgement.DIFFERS, verdict.findings

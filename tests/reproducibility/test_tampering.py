@@ -14,7 +14,7 @@ import pytest
 from research.data.feed import open_feed
 from research.engine import ledger
 from research.engine.program import Program
-from research.engine.record import Silence
+from research.engine.record import Observer
 from research.engine.verify import verify
 from tests.reproducibility.conftest import Subject
 from tests.reproducibility.launches import FAST, REPRESENTATIVES
@@ -94,7 +94,7 @@ def test_tampering_is_seen_and_recovered_from(
     tamper(run)
 
     program, surroundings = subject.opened.program, subject.opened.surroundings
-    verdict = verify(program, subject.identity, run, surroundings, Silence())
+    verdict = verify(program, subject.identity, run, surroundings, Observer())
     assert any(told in finding for finding in verdict.findings), verdict.findings
 
     again = subject.run(run)
@@ -111,7 +111,7 @@ def test_nothing_is_found_in_an_untouched_copy(
     run = tmp_path / "run"
     shutil.copytree(finished, run)
     program, surroundings = subject.opened.program, subject.opened.surroundings
-    assert not verify(program, subject.identity, run, surroundings, Silence()).findings
+    assert not verify(program, subject.identity, run, surroundings, Observer()).findings
 
 
 @pytest.mark.parametrize("subject", ("vision/digits_cnn", FAST), indirect=True, scope="module")

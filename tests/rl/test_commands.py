@@ -217,7 +217,7 @@ def test_what_has_no_policy_says_so(actor, capsys):
     [
         (["play"], "RUN is missing"),
         (["play", "x", "--episodes", "0"], "--episodes must be at least 1"),
-        (["play", "x", "--seed", "-1"], "--seed must lie in 0 to 4294967295"),
+        (["play", "x", "--seed", "-1"], "--seed must be at least 0 and at most 4294967295, not -1"),
         (["play", "x", "--to", "x.png"], ".gif and .mp4 can be written"),
         (["play", "x", "--to", "none/x.gif"], "there is no folder none"),
         (["play", "x", "--to", "x.mp4"], "needs the program ffmpeg, which is not there; x.gif"),

@@ -56,10 +56,10 @@ def test_at_temperature_0_no_seed_matters(sampled):
     [
         (("--prompt", ""), "--prompt is empty"),
         (("--prompt", "na\u00efve \u2603"), "never seen: '\u00ef', '\u2603'"),
-        (("--temperature=-1",), "--temperature must be 0 or more, not -1"),
+        (("--temperature=-1",), "--temperature must be at least 0, not -1"),
         (("--temperature", "nan"), "--temperature nan: a finite number is wanted"),
-        (("--top-k=-3",), "--top-k must be 0 (all) or more, not -3"),
-        (("--top-p", "0"), "--top-p must lie above 0 and be at most 1, not 0"),
+        (("--top-k=-3",), "--top-k must be at least 0, not -3"),
+        (("--top-p", "0"), "--top-p must be above 0 and at most 1, not 0"),
         (("--length", "0"), "--length must be at least 1"),
     ],
 )

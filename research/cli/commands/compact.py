@@ -30,11 +30,11 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
 COMMAND = Command(
     name="compact",
     summary="rewrite ledgers of an older form in the compact one",
-    text="""A ledger once named every leaf of the state, with its whole digest, at each save. The
-    compact form has the names once. This rewrites old ledgers, reads the new file again and holds
-    it against the old chain, line by line, before it takes its place: digests of states and
-    members, figures and results are the same. The chain is another one; its first line has the last
-    digest of the old one.""",
+    text="""A ledger of an older form names every leaf of the state at each save; the compact form
+    has the names once. This rewrites old ledgers. The new file is read again and compared with the
+    old one, line by line, before it takes its place: digests of states and members, figures and
+    results are the same. Its chain is another one, whose first line has the last digest of the old
+    one.""",
     arguments=(RUN._replace(help="runs, by directory or a part of their names", many=True),),
     options=OnRuns,
     examples=(

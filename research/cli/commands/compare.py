@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TextIO
 from research.engine.directory import LEDGER_FILE
 from research.engine.selection import larger_is_better, matching
 from research.errors import Mistake
-from research.options.command import Command, Context, OnRuns, Outcome, parse, require, with_output
+from research.options.command import Command, Context, OnRuns, Outcome, parse, require
 from research.options.convert import did_you_mean, spell
 from research.options.ranges import PATH
 from research.options.terminal import Column, make_console, print_table, width
@@ -42,12 +42,12 @@ class Options(OnRuns):
         "auto"
     )
     unfinished: Annotated[bool, "count runs that are not complete, by their last figures"] = False
-    output: Annotated[str, "write a picture: FILE.png, .svg or .pdf; -o says the same", PATH] = ""
+    output: Annotated[str, "or -o FILE: a picture, .png, .svg or .pdf", PATH] = ""
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Group the runs, compare them, print, and draw where asked."""
-    words, options = parse(COMMAND, with_output(tokens))
+    words, options = parse(COMMAND, tokens)
     picture = _picture(options.output)
     runs, left_out = gather(words, Path(options.runs_dir), unfinished=options.unfinished)
     if picture is not None:
@@ -248,7 +248,7 @@ COMMAND = Command(
         ("compare digits_cnn", "all runs of an experiment, by config"),
         ("compare 3f2a 9bc1", "all seeds of two configs, by the beginnings of their digests"),
         ("compare 3f2a 9bc1 --metric validation/loss", "by another figure"),
-        ("compare digits_cnn -o digits.png", "with a picture of the courses and the intervals"),
+        ("compare digits_cnn -o digits.png", "with a picture of the curves and the intervals"),
         ("compare digits_cnn --json", "for a program"),
     ),
     exits=(),
@@ -259,7 +259,7 @@ COMMAND = Command(
 _FIELDS_BESIDE = 5
 """Differing fields that stand beside the groups; more of them have a table of their own."""
 _MOST_ROWS = 40
-"""Rows of figures that are shown without being asked for."""
+"""Rows of figures in the table; of more, only the chosen metric is in it."""
 
 
 def print_comparison(

@@ -190,9 +190,9 @@ def lock_differences(lock: Path) -> list[str]:
 COMMAND = Command(
     name="doctor",
     summary="versions, devices, data, and what here could change the bits",
-    text="""Shows what a run meets on this machine: versions, devices, the CPU pool, the data sets
-    that are prepared, room on the disk, and everything that is set in a way that could change the
-    bits of a result. Put its output into a report of a bug.""",
+    text="""Shows the environment of a run on this machine: versions, devices, the CPU pool, the
+    data sets that are prepared, room on the disk, and every setting that could change the bits of a
+    result. Put its output into a bug report.""",
     arguments=(),
     options=Options,
     examples=(

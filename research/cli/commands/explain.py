@@ -189,8 +189,8 @@ COMMAND = Command(
     summary="an experiment's parameters, state, data, and the cost of one update",
     text="""Compiles one update without running it and shows the parameter table, the size of the
     state, the batch, floating-point operations, bytes and memory. It takes the options of `run`, so
-    that a variant can be weighed before it is run. Options marked traced change nothing in the
-    compiled program.""",
+    that the cost of a variant is known before it is run. Options marked traced change nothing in
+    the compiled program.""",
     arguments=(NAME,),
     options=RunOptions,
     examples=(

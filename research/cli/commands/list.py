@@ -73,9 +73,9 @@ def _print_broken(entries: Sequence[Entry], context: Context) -> None:
 COMMAND = Command(
     name="list",
     summary="the named experiments, what to expect of them, and how long they take",
-    text="""Every file experiments/FIELD/NAME.py is a named experiment. Its docstring says what it
-    shows; the time and the expected figure below are the docstring's own.""",
-    arguments=(Argument("TEXT", "only those whose name or docstring holds this", required=False),),
+    text="""Every file experiments/FIELD/NAME.py is a named experiment. The time and the expected
+    figure are those of its docstring.""",
+    arguments=(Argument("TEXT", "only those with this in name or docstring", required=False),),
     options=Common,
     examples=(("list", "all"), ("list ppo", "those about PPO"), ("list --json", "for a program")),
     exits=(),

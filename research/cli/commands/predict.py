@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TextIO
 
 from research.errors import Exit, Mistake
 from research.options.command import Argument, Command, Context, Outcome, parse
+from research.options.ranges import COUNT
 from research.options.terminal import Column, print_table
 from research.runs.names import RUN
 from research.runs.reported import StateOptions, open_reported
@@ -29,13 +30,8 @@ class Options(StateOptions):
 
     split: Annotated[str, "whose examples, where no INPUT is given [test]"] = ""
     count: Annotated[
-        int | None, "so many of these: the first, of a series the last [8, of a series 1]"
+        int | None, "so many of these: the first, of a series the last [8, of a series 1]", COUNT
     ] = None
-
-    def validate(self) -> list[str]:
-        """What is out of range, a message each."""
-        few = self.count is not None and self.count < 1
-        return super().validate() + [f"--count must be at least 1, not {self.count}"] * few
 
 
 class Predicted(NamedTuple):

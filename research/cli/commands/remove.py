@@ -69,6 +69,7 @@ COMMAND = Command(
     examples=(
         ("remove runs/vision/digits_cnn/3f2a9c01d2e4-s0", "by its path, after asking"),
         ("remove 3f2a", "by the beginning of its digest"),
+        ("remove runs/vision/digits_cnn/3f2a9c01d2e4-s0 --yes", "without asking, as in a script"),
     ),
     exits=(),
     execute=execute,

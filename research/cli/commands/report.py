@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 from research.engine.directory import LEDGER_FILE
 from research.errors import Exit, Mistake
 from research.options.catalog import catalog
-from research.options.command import Command, Context, OnRuns, Outcome, parse, with_output
+from research.options.command import Command, Context, OnRuns, Outcome, parse
 from research.options.ranges import PATH
 from research.options.terminal import make_console
 from research.runs.names import RUN, find_run
@@ -30,7 +30,7 @@ class Options(OnRuns):
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Read the runs, write the page, and say where it is."""
-    texts, options = parse(COMMAND, with_output(tokens))
+    texts, options = parse(COMMAND, tokens)
     directories = [find_run(text, Path(options.runs_dir)) for text in texts]
     distinct = list({directory.resolve(): directory for directory in directories}.values())
     path = output_path(options.output, distinct)
@@ -71,16 +71,16 @@ COMMAND = Command(
     name="report",
     summary="runs as one page: curves, figures, pictures, config, ledger",
     text="""Writes one self-contained HTML file, which any browser opens without a network: the
-    figure that matters, curves of all metrics, the table of figures, the config, what the run makes
-    (examples and mistakes, filters, an episode, forecasts), its ledger and its fingerprint. The end
-    of a run writes one by itself; this command is for runs that are not complete, and for several.
+    figure that matters, curves of all metrics, the table of figures, the config, pictures (examples
+    and mistakes, filters, an episode, forecasts), its ledger and its fingerprint. A complete run
+    has written one already; this command is for runs that are not complete, and for several.
 
     Several runs make one page that compares them. Runs that differ in nothing but their seed are
     taken together: their curves become a mean with its 95 % interval (Student's t), and so do their
     figures. A seed that is given twice counts once. Fields of the config that differ stand first.
 
-    The runs are read as they are: a damaged ledger or missing pictures make a poorer page that
-    says so. Nothing is replayed; `verify` does that.""",
+    Nothing is replayed; `verify` does that. A damaged ledger or missing pictures make a poorer
+    page, with a note.""",
     arguments=(RUN._replace(many=True),),
     options=Options,
     examples=(
@@ -98,13 +98,6 @@ REPORT = "report.html"
 """The report's name in a run's directory."""
 
 
-class Notes(Protocol):
-    """Whoever is told."""
-
-    def note(self, text: str) -> None:
-        """Something that a person should know."""
-
-
 def about_experiments(root: Path) -> dict[str, About]:
     """What each named experiment's file says of it, without importing it."""
     from research.report.page import About
@@ -112,13 +105,10 @@ def about_experiments(root: Path) -> dict[str, About]:
     return {entry.name: About(entry.summary, entry.expected) for entry in catalog(root)}
 
 
-def keep_report(result: Mapping[str, Any], notes: Notes, root: Path) -> None:
+def keep_report(result: Mapping[str, Any], note: Callable[[str], None], root: Path) -> None:
     """Write the report of a complete run into its directory, unless one as new as it is there.
 
-    Args:
-        result: the content of the run's `result.json`.
-        notes: is told where it lies, or why there is none.
-        root: the folder that holds `experiments/`.
+    A note says where it is, or why there is none.
     """
     directory = Path(result["run_dir"])
     path = directory / REPORT
@@ -129,12 +119,12 @@ def keep_report(result: Mapping[str, Any], notes: Notes, root: Path) -> None:
 
         write_report([directory], path, about_experiments(root))
     except Exception as error:
-        notes.note(
+        note(
             f"no report was written ({type(error).__name__}: {error}); the run is whole, and "
             f"`python launch.py report {directory}` tries again"
         )
         return
-    notes.note(f"the report of this run is {path}")
+    note(f"the report of this run is {path}")
 
 
 def _is_new(path: Path, directory: Path) -> bool:

@@ -56,9 +56,8 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
 COMMAND = Command(
     name="resume",
     summary="continue a run from its directory",
-    text="""Continues a run from its newest whole checkpoint, with the config that it was
-    started with, to the same bits as if nothing had happened. The command that started it does the
-    same.""",
+    text="""Continues a run from its newest whole checkpoint, with the config of its start, and ends
+    with the same bits as if nothing had happened. The command that started it does the same.""",
     arguments=(RUN,),
     options=Options,
     examples=(

@@ -76,10 +76,9 @@ def _launch(
 
 
 def _whole(begun: Begun, plan: Plan, options: RunOptions) -> Launch:
-    from research.engine.own_files import paths_of
 
     directory = begun.identity.directory(Path(options.runs_dir))
-    return Launch(begun.identity, directory, begun.inputs, paths_of(plan.config))
+    return Launch(begun.identity, directory, begun.inputs, plan.config.own_files())
 
 
 def more(tokens: Sequence[str], context: Context) -> Section | None:
@@ -89,32 +88,32 @@ def more(tokens: Sequence[str], context: Context) -> Section | None:
 
 COMMAND = Command(
     name="run",
-    summary="train a named experiment; the same command continues or reports it",
-    text="""Starts the named experiment. The same command, typed again after a kill, a crash or
-    --until, continues where the last checkpoint stands and ends with the same bits as a run that
-    nothing disturbed; for a finished run it reports the result.
+    summary="train a named experiment; the same command continues it or prints its result",
+    text="""Trains the named experiment. Type the same command again after a kill, a crash or
+    --until: it continues from the last checkpoint and ends with the same bits as a run that nothing
+    disturbed. Of a finished run it prints the result.
 
-    What the run is, its experiment, config and seed, decides its directory,
-    RUNS_DIR/FIELD/NAME/DIGEST-sSEED. Of the other options below, --initialize-from and --patience
-    make it another run, too; the rest change when the loop stops to report, evaluate and save,
-    where it runs and what is kept, but not one bit of the result.
+    Experiment, config and seed make the run, and its directory, RUNS_DIR/FIELD/NAME/DIGEST-sSEED.
+    The config is all options of the experiment: `run NAME --help` lists them. Of the options below,
+    --initialize-from and --patience make another run, too; the rest change when it reports,
+    evaluates and saves, where it computes and what is kept, but not one bit of the result.
+
+    --seeds N trains a population as one program, and so do several values of a FLOAT of the
+    experiment, with commas between: each value with each seed. Several values of anything else are
+    runs of their own, one after the other. With --exact each member has the bits of its own run;
+    with --width W members are trained W at a time, and their bits depend on W.
 
     With --patience N a run ends after N evaluations in a row without a better one, and reports its
     best checkpoint: by the metric by which the experiment selects, else by the figure that matters
-    most of those that are watched. A population ends when all its members are out; each reports
-    what it would have reported alone.
-
-    --seeds N trains a population as one program, and so do several values of a FLOAT of the
-    experiment, with commas between: each value with each seed. Several values of anything else
-    are runs of their own, one after the other. With --exact each member has the bits of its own
-    run; with --width W members are trained W at a time, and their bits depend on W.
+    most of those evaluated during the run. A population ends when all its members have; each
+    reports what it would have reported alone.
 
     Ctrl-C, SIGTERM, or the loss of the terminal (SIGHUP) saves and stops; a second Ctrl-C stops at
     once and loses nothing saved.""",
     arguments=(NAME,),
     options=RunOptions,
     examples=(
-        ("run digits_cnn", "train it, continue it, or report it"),
+        ("run digits_cnn", "train it, continue it, or print its result"),
         ("run digits_cnn --help", "with the options of this experiment"),
         ("run digits_cnn --smoke", "a run of seconds, to see that it works"),
         ("run digits_cnn --seed 3 --learning-rate 3e-4", "another seed, another value"),
@@ -123,7 +122,7 @@ COMMAND = Command(
         ("run cartpole_ppo --seeds 8 --exact --devices 2", "eight seeds, shared by two devices"),
         ("run sine_rnn --seeds 3 --learning-rate 1e-3,1e-2", "six members in one program"),
         ("run digits_cnn --patience 5", "end after five evaluations without a better one"),
-        ("run digits_cnn --until 500", "stop, saved, before step 500"),
+        ("run digits_cnn --until 500", "save and stop before step 500"),
     ),
     exits=(Exit.DIVERGED, Exit.DIFFERENCE, Exit.DAMAGED, Exit.STOPPED),
     execute=execute,

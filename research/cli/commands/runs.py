@@ -44,9 +44,9 @@ class Options(OnRuns):
     """Options of `runs`."""
 
     sort: Annotated[str, "name, seed, state, step, figure, age, size, or a config field"] = "name"
-    reverse: Annotated[bool, "the other way round"] = False
+    reverse: Annotated[bool, "in reverse order"] = False
     filter: Annotated[str, "states, texts and conditions with commas between; all must hold"] = ""
-    all: Annotated[bool, "those too that --restart keeps aside"] = False
+    all: Annotated[bool, "with those that --restart kept aside"] = False
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -158,17 +158,19 @@ COMMAND = Command(
     name="runs",
     summary="a table of all runs: where each stands, what it reached, how old and large it is",
     text="""Every run below RUNS_DIR is a row; a population is one row, with the mean over its
-    members and the 95 % interval of that mean. Nothing is computed and nothing checked: what is
-    shown stands at the ends of a run's files. `verify` proves a run, `show` tells more of one,
-    `compare` tests whether runs differ.
+    members and the 95 % interval of that mean. Nothing is computed or checked: only the ends of
+    the runs' files are read. `show` has more of one run, `verify` proves it, `compare` tests
+    whether runs differ.
 
-    The state is complete, running (a process is at work in it), stopped (the same command goes
-    on), diverged (a loss was not finite), damaged (its ledger cannot be read) or unreadable (it
-    belongs to somebody who lets nobody look). A link, a copy or a run under another name is told
-    as that below the table; a link to another run is not counted again. The age is that of the
-    last line. The figure is the one that the experiment names; else of the test data before that of
-    evaluation before validation before training, and of it the accuracy or the return before the
-    error before the loss. An unfinished run shows its last reported one.
+    The state is complete, running (a process is at work in it), stopped (the same command
+    continues it), diverged (a loss was not finite), damaged (its ledger cannot be read) or
+    unreadable (this user may not read it). A link, a copy or a run under another name is named
+    below the table; a link to another run is not counted again. The age is that of the last line of
+    its ledger.
+
+    The figure is the one that the experiment names. Where it names none, test data come before
+    evaluation, validation and training, and accuracy or return before error before loss. Of an
+    unfinished run it is the last one.
 
     --filter takes conditions with commas between, all of which must hold: a state, a text in the
     name, or FIELD=VALUE with =, !=, <, <=, > or >= on a config field, seed, step or size (bytes).

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 from research.cli.display import Display
 from research.engine.directory import LEDGER_FILE
@@ -15,8 +15,15 @@ from research.errors import Damaged, EncoreError, Exit, Mistake, Stopped
 from research.options.assembly import Launch, named_of, open_run
 from research.options.command import Command, Context, OnRuns, Outcome, parse
 from research.options.configure import added_since
-from research.options.pace import AUTO, CORES, TEXT, cores_mistakes, cores_wanted
-from research.options.ranges import PATH
+from research.options.pace import (
+    AUTO,
+    TEXT,
+    CoreChoice,
+    Feeding,
+    cores_mistakes,
+    cores_wanted,
+)
+from research.options.ranges import COUNT, PATH
 from research.options.terminal import make_console
 from research.runs.files import read_header
 from research.runs.names import RUN, find_meant, find_run
@@ -32,21 +39,17 @@ class Options(OnRuns):
     """Options of `verify`."""
 
     member: Annotated[int | None, "a member of a population, counted from 0, and its block"] = None
-    devices: Annotated[int, "devices to use: members first, then groups of a batch"] = 1
+    devices: Annotated[int, "devices to use: members first, then groups of a batch", COUNT] = 1
     interval: Annotated[str, "steps A:B only, A being 0 or a stored checkpoint"] = ""
-    data: Annotated[
-        Literal["auto", "resident", "streamed"], "where the data lie: on the device, or fed to it"
-    ] = "auto"
-    cores: Annotated[str, CORES] = AUTO
+    data: Feeding = "auto"
+    cores: CoreChoice = AUTO
     text: Annotated[str, TEXT, PATH] = ""
 
     def validate(self) -> list[str]:
-        """What is out of range, a message each."""
+        """What is wrong with the options, a message each."""
         messages = cores_mistakes(self.cores)
         if self.interval and parse_interval(self.interval) is None:
             messages.append(f"--interval must be two steps A:B with A below B, not {self.interval}")
-        if self.devices < 1:
-            messages.append(f"--devices must be at least 1, not {self.devices}")
         return messages
 
 
@@ -184,7 +187,7 @@ def _replay(run: Path, options: Options, context: Context) -> Verdict:
             context.root,
             devices=options.devices,
             members=members,
-            tell=display.note,
+            note=display.note,
         ) as ready,
     ):
         for note in (context.note, added_since(named, identity.config)):
@@ -246,15 +249,15 @@ def _print(verdict: Verdict, run: Path, file: TextIO) -> None:
 COMMAND = Command(
     name="verify",
     summary="replay a run and prove that it gives the same bits",
-    text="""Makes the run again, or one interval of it from a stored checkpoint, and holds the state
-    at every save against the run's ledger. The first difference is named by its step and its leaf.
-    A broken chain, a changed config, other data, other code and a changed copy of what the run was
-    given of another run are named as such.
+    text="""Makes the run again, or one interval of it from a stored checkpoint, and compares the
+    state at every save with the run's ledger. The first difference is named by its step and its
+    leaf. A broken chain, a changed config, other data, other code and a changed copy of another
+    run's state are named as such.
 
     There are three verdicts. Verified: at least one step was made again, and every save that was is
     equal to the bit. Differs: something is not what the ledger says. Cannot be verified here:
-    nothing could be compared to the bit, as on another CPU or with other versions; how far the run
-    agrees within a tolerance is said, and proves nothing.
+    nothing could be compared to the bit, as on another CPU or with other versions; agreement within
+    a tolerance is reported, and proves nothing.
 
     Of several runs, each is replayed and has a line with its verdict. Those made on another
     platform, and those whose data are missing, are named as not comparable here. The exit code is
