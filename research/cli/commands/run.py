@@ -76,7 +76,6 @@ def _launch(
 
 
 def _whole(begun: Begun, plan: Plan, options: RunOptions) -> Launch:
-
     directory = begun.identity.directory(Path(options.runs_dir))
     return Launch(begun.identity, directory, begun.inputs, plan.config.own_files())
 
