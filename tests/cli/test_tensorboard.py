@@ -316,6 +316,4 @@ def test_an_observer_of_several_tells_all_of_everything():
     for name, arguments in calls.items():
         getattr(both, name)(*arguments)
     assert told == [call for pair in calls.items() for call in (pair, pair)]
-    from research.engine.record import Observer
-
     assert calls.keys() == {name for name in vars(Observer) if not name.startswith("_")}
