@@ -262,7 +262,7 @@ def test_patience_is_part_of_the_run_and_ends_it_alike(project, capsys):
     code, told, _ = call(capsys, "run", "tiny", "--patience", "2", "--evaluate-every", "5")
     assert code == Exit.MISTAKE and "when it evaluates is part of its result" in told["error"]
     code, told, _ = call(capsys, "run", "tiny", "--patience=-1")
-    assert code == Exit.MISTAKE and "--patience must be 0 (never) or more" in told["error"]
+    assert code == Exit.MISTAKE and "--patience must be at least 0, not -1" in told["error"]
 
 
 def test_patience_needs_a_figure_that_is_known_to_be_better(tiny, capsys):
