@@ -70,7 +70,7 @@ def test_what_was_never_learned_is_told(translated):
         ((DATE + ", a Monday",), "the text has 24 characters, and the model has learned from"),
         ((DATE, "--beam", "0"), "--beam must be at least 1 and at most 100, not 0"),
         ((DATE, "--beam", "2", "--temperature", "1"), "choose one of the two"),
-        ((DATE, "--length-penalty=-1"), "--length-penalty must be 0 or more, not -1"),
+        ((DATE, "--length-penalty=-1"), "--length-penalty must be at least 0, not -1"),
         ((DATE, "--temperature=-1"), "--temperature must be at least 0, not -1"),
         ((DATE, "--member", "0"), "--member: this is a run of one seed"),
         ((), "SENTENCE"),
