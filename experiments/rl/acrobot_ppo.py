@@ -9,8 +9,6 @@ Expected: evaluation episode_return -73.5 (rl-baselines3-zoo: -73.5)
 Time: 90 s
 """
 
-from __future__ import annotations
-
 from research.rl.algorithms.ppo import PPO
 
 config = PPO(

@@ -14,8 +14,6 @@ Expected: evaluation stochastic_episode_return 46: 23, 25, 65, 70 over 4 seeds (
 Time: a quarter of an hour for four seeds on two cores
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from research.rl.algorithms.ppo import MINATAR

@@ -11,8 +11,6 @@ Expected: evaluation episode_return 74, from 40 to 94 over 3 seeds (PPO, gymnax:
 Time: 47 s for three seeds on an H200; hours on two cores
 """
 
-from __future__ import annotations
-
 from research.rl.algorithms.pqn import PQN
 
 config = PQN(

@@ -9,8 +9,6 @@ Expected: evaluation episode_return 500 (rl-baselines3-zoo: 500)
 Time: 15 s
 """
 
-from __future__ import annotations
-
 from research.rl.algorithms.a2c import A2C
 
 config = A2C(environment_steps=500_000, rollout_steps=5, learning_rate=7e-4, gae_lambda=1.0)

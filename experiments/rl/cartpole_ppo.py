@@ -14,8 +14,6 @@ Expected: evaluation episode_return 500, 493 to 500 over 16 seeds (rl-baselines3
 Time: 6 s
 """
 
-from __future__ import annotations
-
 from research.rl.algorithms.ppo import PPO
 
 config = PPO(epochs=20, discount=0.98, gae_lambda=0.8, anneal=True)

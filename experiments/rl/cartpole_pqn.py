@@ -14,8 +14,6 @@ Expected: evaluation episode_return 500 over 8 seeds
 Time: 10 s
 """
 
-from __future__ import annotations
-
 from research.rl.algorithms.pqn import PQN
 
 config = PQN(

@@ -11,8 +11,6 @@ Expected: evaluation episode_return 488 to 500 (8 seeds; 500 is the most there i
 Time: 10 s
 """
 
-from __future__ import annotations
-
 from research.rl.algorithms.reinforce import Reinforce
 
 config = Reinforce()

@@ -10,8 +10,6 @@ Expected: evaluation episode_return 491 to 500 (8 seeds; 500 is the most there i
 Time: 10 s
 """
 
-from __future__ import annotations
-
 from research.rl.algorithms.reinforce import Reinforce
 
 config = Reinforce(baseline=True, max_gradient_norm=1000.0)

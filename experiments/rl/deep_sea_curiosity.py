@@ -17,8 +17,6 @@ Expected: evaluation episode_return 0.99, the most there is
 Time: 30 s
 """
 
-from __future__ import annotations
-
 from research.rl.algorithms.curious_ppo import CuriousPPO
 
 config = CuriousPPO(

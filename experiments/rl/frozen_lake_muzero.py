@@ -15,8 +15,6 @@ Expected: evaluation episode_return .70 over 8 seeds, .56 to .77 (the best: .74)
 Time: 40 s
 """
 
-from __future__ import annotations
-
 from research.rl.algorithms.muzero import MuZero
 
 config = MuZero(

@@ -12,8 +12,6 @@ Expected: evaluation episode_return 0, the mean of 64 times 1 or -1: within 0.25
 Time: 5 s
 """
 
-from __future__ import annotations
-
 from research.rl.algorithms.ppo import PPO
 
 config = PPO(

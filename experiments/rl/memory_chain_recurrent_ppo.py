@@ -16,8 +16,6 @@ Expected: evaluation episode_return 1, the most there is, for six of eight seeds
 Time: 10 s
 """
 
-from __future__ import annotations
-
 from research.rl.algorithms.recurrent_ppo import RecurrentPPO
 
 config = RecurrentPPO(

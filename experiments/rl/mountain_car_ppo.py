@@ -9,8 +9,6 @@ Expected: evaluation episode_return -113 over 8 seeds (rl-baselines3-zoo: -110.4
 Time: 90 s
 """
 
-from __future__ import annotations
-
 from research.rl.algorithms.ppo import PPO
 
 config = PPO(

@@ -10,8 +10,6 @@ Expected: evaluation episode_return -196 over 8 seeds, most near -180 (rl-baseli
 Time: 4 s
 """
 
-from __future__ import annotations
-
 from research.rl.algorithms.a2c import A2C
 
 config = A2C(

@@ -10,8 +10,6 @@ Expected: evaluation episode_return -182, -221 to -147 (8 seeds; rl-baselines3-z
 Time: 15 s
 """
 
-from __future__ import annotations
-
 from research.rl.algorithms.ppo import PPO
 
 config = PPO(

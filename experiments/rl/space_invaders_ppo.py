@@ -13,8 +13,6 @@ Expected: evaluation stochastic_episode_return 170, greedy 179 (4 seeds; gymnax:
 Time: 41 s for four seeds on an H200; half an hour a seed on two cores
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from research.rl.algorithms.ppo import MINATAR

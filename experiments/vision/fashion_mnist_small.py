@@ -51,8 +51,7 @@ class FashionSmall(MNISTClassification):
 
     def smoke(self) -> Self:
         """Thirty updates of a narrow net."""
-        small = replace(self, epochs=2, warmup_epochs=1, batch_size=32)
-        return replace(small, examples=480, channels=4)
+        return replace(super().smoke(), channels=4)
 
     def model(self) -> nn.Module:
         """Three convolutions."""

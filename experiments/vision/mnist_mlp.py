@@ -36,8 +36,7 @@ class MLP(MNISTClassification):
 
     def smoke(self) -> Self:
         """Thirty updates of a narrow net."""
-        small = replace(self, epochs=2, batch_size=32, examples=480)
-        return replace(small, first_units=16, second_units=8)
+        return replace(super().smoke(), first_units=16, second_units=8)
 
     def model(self) -> nn.Module:
         """Two hidden layers."""

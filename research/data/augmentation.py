@@ -47,14 +47,9 @@ def rotate_scale_and_shift(
     """Turned and enlarged about the middle, then moved along each axis; bilinear.
 
     Done one after the other, each step blurs the image again and cuts off what leaves it for a
-    moment; on 8 × 8 digits that costs half a per cent of accuracy.
-
-    Args:
-        image: `[height, width, channels]`.
-        key: one image's.
-        degrees: the angle is uniform in `-degrees .. degrees`.
-        scale: the factor's logarithm is uniform between those of `1 / scale` and `scale`.
-        pixels: both distances are uniform in `-pixels .. pixels`.
+    moment; on 8 × 8 digits that costs half a per cent of accuracy. The angle is uniform in
+    `-degrees .. degrees`, the factor's logarithm between those of `1 / scale` and `scale`, and both
+    distances in `-pixels .. pixels`.
     """
     draws = jax.random.uniform(key, (4,), minval=-1.0, maxval=1.0)
     angle = jnp.deg2rad(draws[0] * degrees)
@@ -69,13 +64,8 @@ def rotated_scaled_and_shifted(
 ) -> jax.Array:
     """Turned by an angle (row axis towards column axis), enlarged by a factor, moved; bilinear.
 
-    A pixel that lies outside counts as zero in the interpolation. Integer images are rounded.
-
-    Args:
-        image: `[height, width, channels]`.
-        radians: scalar.
-        factor: scalar, above 1 to enlarge.
-        distance: `[2]`, pixels down and to the right.
+    A pixel that lies outside counts as zero in the interpolation. Integer images are rounded. The
+    distance is pixels down and to the right.
     """
     height, width, _ = image.shape
     middle = ((height - 1) / 2, (width - 1) / 2)

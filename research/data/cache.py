@@ -34,9 +34,8 @@ FORMAT = 1
 def fingerprint(data_files: Iterable[Path], description_files: Iterable[Path]) -> str:
     """SHA-256 (hex) that changes when prepared files do.
 
-    Args:
-        data_files: known by name, size and time of change, since they are large.
-        description_files: known by their bytes.
+    Data files, which are large, are known by name, size and time of change; files of a description
+    by their bytes.
     """
     state = hashlib.sha256(f"format {FORMAT}".encode())
     for path in data_files:

@@ -34,12 +34,7 @@ class Form(NamedTuple):
 
 
 def from_examples(examples: Sequence[Mapping[str, Any]], forms: Mapping[str, Form]) -> Columns:
-    """Columns of decoded examples, named as by `flatten`.
-
-    Args:
-        examples: at least one.
-        forms: of each column that is wanted.
-    """
+    """Columns of decoded examples, at least one, named as by `flatten`: those that have a form."""
     flat = [flatten(example) for example in examples]
     return {name: _column([each[name] for each in flat], forms[name]) for name in sorted(forms)}
 
@@ -74,15 +69,9 @@ def as_objects(values: Sequence[Any]) -> np.ndarray:
 
 
 def pad(examples: Sequence[Any], length: int, dtype: Any) -> np.ndarray:
-    """Examples of varying length as one array, with zeros after the elements of each.
+    """Examples of varying length as one array `[examples, length, ...]`, zeros at their ends.
 
-    Args:
-        examples: lists or arrays `[elements, ...]` of at most `length`, alike in their other axes.
-        length: elements that each has then.
-        dtype: of the array.
-
-    Returns:
-        `[examples, length, ...]`.
+    They are lists or arrays `[elements, ...]` of at most `length`, alike in their other axes.
     """
     rest = np.shape(examples[0])[1:] if len(examples) else ()
     padded = np.zeros((len(examples), length, *rest), dtype)
@@ -94,18 +83,13 @@ def pad(examples: Sequence[Any], length: int, dtype: Any) -> np.ndarray:
 def pad_column(columns: Columns, name: str, length: int, whose: str) -> Columns:
     """The columns, a ragged one padded, with a column `<name>/count` beside it.
 
-    Args:
-        columns: decoded examples.
-        name: of the ragged one.
-        length: elements that each of its examples has then.
-        whose: what a message calls them.
-
     Returns:
         `name` as `[examples, length, ...]`, padded with zeros; its count as int32 `[examples]`: how
         many elements are real.
 
     Raises:
-        Mistake: if it is not ragged, an example is longer, or examples differ in other axes.
+        Mistake: if it is not ragged, an example is longer, or examples differ in other axes; it
+            calls them `whose`.
     """
     column = columns[name]
     if is_text(column) or column.dtype != object:
@@ -231,12 +215,9 @@ def _little(array: np.ndarray) -> np.ndarray:
 def for_device(columns: Mapping[str, np.ndarray], whose: str) -> dict[str, np.ndarray]:
     """Columns in the dtypes that JAX keeps: int64 as int32 and float64 as float32 by default.
 
-    Args:
-        columns: decoded examples.
-        whose: what a message calls them.
-
     Raises:
-        Mistake: if a column is text or ragged, is called `weight`, or holds integers past int32.
+        Mistake: if a column is text or ragged, is called `weight`, or holds integers past int32;
+            `whose` is what it calls them.
     """
     return {name: _device_column(name, column, whose) for name, column in columns.items()}
 

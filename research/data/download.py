@@ -27,11 +27,9 @@ PATIENCE = 5.0
 
 
 def prepare(sources: Iterable[Source], console: Console) -> None:
-    """Prepare the tfds data sets among the sources, and verify all of them by decoding.
+    """Prepare the tfds data sets among an experiment's sources, and verify all of them by decoding.
 
-    Args:
-        sources: of an experiment; those that are not tfds splits need nothing.
-        console: where to say what is done.
+    Those that are not tfds splits need nothing.
 
     Raises:
         Mistake: if there is no such data set, no network, or TensorFlow is needed and missing.
@@ -188,12 +186,7 @@ def _reason(error: Exception) -> str:
 def _progress(name: str, downloads: Path, total: int, console: Console) -> Iterator[None]:
     """A bar that follows the size of the download folder, which works for any tfds builder."""
     done = threading.Event()
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-    )
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(f"downloading {name}", total=total or None)
 

@@ -21,12 +21,8 @@ def read_picture(file: str, shape: tuple[int, int, int], white: int) -> Own:
     Its middle is cut out in the shape of the data and averaged down (or interpolated) to their
     size. Data of one channel are grey, by luma (ITU-R BT.601), and light on dark as all such sets
     here are (MNIST, Fashion-MNIST and the digits were negated when they were made): a picture whose
-    border is light is inverted. What is transparent counts as black.
-
-    Args:
-        file: its path.
-        shape: height, width and channels of the data.
-        white: the pixel value that is white in the data.
+    border is light is inverted. What is transparent counts as black. `white` is the pixel value
+    that is white in the data.
 
     Raises:
         Mistake: there is no such picture, or its shape is far from that of the data.

@@ -33,13 +33,8 @@ def split_by_time(length: int, shares: Mapping[str, float], gap: int) -> dict[st
     """Stretches of a sequence one after another, with elements left out between them.
 
     With a gap as long as a window, no window of one stretch overlaps one of another or is next to
-    it: what is validated on was not seen, and neither was what comes right before it.
-
-    Args:
-        length: elements in the sequence.
-        shares: name -> share of the elements that are not in gaps, in the order of time; their sum
-            is at most 1.
-        gap: elements between two stretches.
+    it: what is validated on was not seen, and neither was what comes right before it. Shares are of
+    the elements that are not in gaps, in the order of time.
 
     Raises:
         Mistake: the gaps leave a stretch without an element.
@@ -75,11 +70,7 @@ def windows_in(length: int, window: int, shift: int = 1, whose: str = "the seque
 def overlapping_rows(length: int, window: int, batch_size: int, shift: int = 1) -> RowsOf:
     """Windows in a new order each epoch, none of which knows of another: for stateless nets.
 
-    Args:
-        length: elements in the sequence.
-        window: elements in a window, targets included.
-        batch_size: windows in a batch.
-        shift: elements between the starts of two windows.
+    A window, targets included, begins `shift` elements after the one before.
 
     Returns:
         (order key, step) -> `Rows` whose position is int32 `[batch_size, window]`. An epoch holds
@@ -119,12 +110,7 @@ class Contiguous(NamedTuple):
 
 
 def contiguous_rows(length: int, window: int, batch_size: int) -> Contiguous:
-    """Rows of a sequence that a net reads from beginning to end.
-
-    Args:
-        length: elements in the sequence.
-        window: inputs in a window.
-        batch_size: rows.
+    """`batch_size` rows of a sequence that a net reads from beginning to end, a window at a time.
 
     Raises:
         Mistake: a row is shorter than a window and its last target.

@@ -122,10 +122,8 @@ class Alphabet(NamedTuple):
 def alphabet_of(text: str, lower: bool = False) -> Alphabet:
     """The characters of a text in the order of their code points.
 
-    Args:
-        text: all that is to be read, validation and test included: which characters a text has is
-            known of it beforehand.
-        lower: whether it is made lower-case.
+    The text is all that is to be read, validation and test included: which characters a text has is
+    known of it beforehand.
     """
     return Alphabet("".join(sorted(set(text.lower() if lower else text))), lower)
 
@@ -244,10 +242,8 @@ def cut(text: str, unit: Unit) -> list[str]:
 def commonest(texts: Iterable[Iterable[str]], unit: Unit, most: int | None = None) -> Vocabulary:
     """The vocabulary of texts, the most frequent first and equals in the order of their letters.
 
-    Args:
-        texts: parts of each: of the training split alone, for others are not known beforehand.
-        unit: what they are.
-        most: symbols at most, beside the special tokens; no limit if None.
+    Texts are those of the training split alone, for others are not known beforehand. It has `most`
+    symbols beside the special tokens; no limit if None.
     """
     counts: Counter[str] = Counter()
     for text in texts:

@@ -146,12 +146,6 @@ class TfdsSplit:
 
 
 def class_names(source: Source, column: str, classes: int) -> tuple[str, ...]:
-    """The names of the classes 0 to `classes` - 1: the data set's own where it knows them.
-
-    Args:
-        source: a split.
-        column: the one that holds the class.
-        classes: how many there are.
-    """
+    """The names of so many classes in a column: the data set's own where it knows them."""
     names = source.class_names(column) if isinstance(source, TfdsSplit) else ()
     return names if len(names) == classes else tuple(map(str, range(classes)))

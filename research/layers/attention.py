@@ -35,13 +35,7 @@ def dot_product_attention(
     value: Float[Array, "*batch keys width"],
     mask: Bool[Array, " ..."] | None = None,
 ) -> tuple[Float[Array, "*batch queries width"], Float[Array, "*batch queries keys"]]:
-    """Σ_k softmax_k(q·k / √depth) v_k, and the weights.
-
-    Args:
-        query: q.
-        key: k.
-        value: v.
-        mask: as `attention_weights` has it.
+    """Σ_k softmax_k(q·k / √depth) v_k, and the weights; the mask is as `attention_weights` has it.
 
     Source: Vaswani et al. 2017 (arXiv 1706.03762), eq. 1.
     """
@@ -84,11 +78,7 @@ class AdditiveAttention(nn.Module):
         return self.key(memory)
 
     def read(
-        self,
-        query: jax.Array,
-        memory: jax.Array,
-        keys: jax.Array,
-        mask: jax.Array | None = None,
+        self, query: jax.Array, memory: jax.Array, keys: jax.Array, mask: jax.Array | None = None
     ) -> tuple[jax.Array, jax.Array]:
         """As `__call__`, with the keys of `project_keys`: for queries that come one by one."""
         hidden = jnp.tanh(self.query(query)[:, :, None] + keys[:, None])
@@ -110,11 +100,7 @@ class MultiplicativeAttention(nn.Module):
 
     @nn.compact
     def read(
-        self,
-        query: jax.Array,
-        memory: jax.Array,
-        keys: jax.Array,
-        mask: jax.Array | None = None,
+        self, query: jax.Array, memory: jax.Array, keys: jax.Array, mask: jax.Array | None = None
     ) -> tuple[jax.Array, jax.Array]:
         """As `AdditiveAttention.read`."""
         if self.general:
@@ -159,11 +145,7 @@ def rotate(
 ) -> Float[Array, "*batch time depth"]:
     """Rotary positions: each pair of coordinates turned by an angle that grows with the position.
 
-    Products of two rotated vectors depend on how far apart they are alone.
-
-    Args:
-        vectors: of an even depth.
-        position: of each.
+    Products of two rotated vectors, of an even depth, depend on how far apart they are alone.
 
     Source: Su et al. 2021 (arXiv 2104.09864), eq. 34, its halves side by side.
     """

@@ -62,13 +62,7 @@ def _check_shapes(x: jax.Array, kernel: jax.Array) -> None:
 def pads_of(
     image: tuple[int, ...], kernel: tuple[int, ...], strides: Pair, padding: Padding
 ) -> Pads:
-    """The zeros ((above, below), (left, right)) of a padding.
-
-    Args:
-        image: height and width.
-        kernel: height and width.
-        strides: rows and columns from one window to the next.
-        padding: "SAME", "VALID", or the zeros themselves.
+    """The zeros ((above, below), (left, right)) of a padding, "SAME", "VALID", or these.
 
     Raises:
         ValueError: for a padding by another name.
@@ -161,10 +155,6 @@ def convolve_patches(
 ) -> Inexact[Array, "batch height-size1+1 width-size2+1 outputs"]:
     """The 2-D cross-correlation of `x` with `kernel`, without padding, in steps of one.
 
-    Args:
-        x: images.
-        kernel: of the dtype of `x`.
-
     Raises:
         ValueError: for channels that do not match, or an `x` smaller than the kernel.
     """
@@ -185,11 +175,7 @@ def valid_convolution(
 ) -> jax.Array:
     """`convolve_patches` as flax's `nn.Conv` asks for it, with padding "VALID", in steps of one.
 
-    Args:
-        x: `[batch, height, width, inputs]`.
-        kernel: `[kernel height, kernel width, inputs, outputs]`.
-        *window: strides and padding: not looked at.
-        **window_options: nor these.
+    What it is given of the window, such as strides and padding, is not looked at.
     """
     del window, window_options
     return convolve_patches(x, kernel)

@@ -38,16 +38,8 @@ def convolution_block(
 ) -> Inexact[Array, "batch rows columns outputs"]:
     """relu(convolve(x, kernel) + bias), on CPU by Winograd's algorithm where it is faster.
 
-    Differentiable in reverse mode.
-
-    Args:
-        x: images.
-        kernel: of the dtype of `x`.
-        bias: of the dtype of `x`.
-        strides: rows and columns from one window to the next.
-        padding: "SAME", "VALID", or the zeros ((above, below), (left, right)).
-        relu: whether negative values become 0.
-        images: as `winograd_pays` takes it.
+    Differentiable in reverse mode; as `convolve`, and without `relu` negative values stay. `images`
+    is as `winograd_pays` takes it.
 
     Raises:
         ValueError: for a padding by another name, or channels that do not match.
@@ -72,17 +64,10 @@ def winograd_pays(
     padding: Padding,
     images: float = math.inf,
 ) -> bool:
-    """Whether Winograd's algorithm is exact enough for these arrays, and faster on CPU.
+    """Whether Winograd's algorithm is exact enough for such arrays, and faster on CPU.
 
-    Faster is a whole run, compilation counted.
-
-    Args:
-        x: `[batch, height, width, inputs]`; only its shape and dtype matter.
-        kernel: `[kernel height, kernel width, inputs, outputs]`, likewise.
-        strides: rows and columns from one window to the next.
-        padding: "SAME", "VALID", or the zeros ((above, below), (left, right)).
-        images: that the layer is trained on in the run, each as often as it comes; infinite where
-            only the time of a step counts.
+    Faster is a whole run, compilation counted, in which the layer is trained on so many images,
+    each as often as it comes; infinite where only the time of a step counts.
     """
     if x.ndim != 4 or kernel.ndim != 4 or x.shape[3] != kernel.shape[2]:
         return False  # a mistake, which the plain way names
@@ -114,12 +99,7 @@ multiplication less saved .1 ns of a step where the algorithm gains most (benchm
 
 
 def _plain(
-    x: jax.Array,
-    kernel: jax.Array,
-    bias: jax.Array,
-    strides: Pair,
-    padding: Padding,
-    relu: bool,
+    x: jax.Array, kernel: jax.Array, bias: jax.Array, strides: Pair, padding: Padding, relu: bool
 ) -> jax.Array:
     y = convolve(x, kernel, strides, padding) + bias.reshape(1, 1, 1, -1)
     return nn.relu(y) if relu else y

@@ -48,6 +48,7 @@ class Interruptions(NamedTuple):
     fresh: jax.Array | None = None
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def recur(
     step: Step,
     slope: Slope | None,
@@ -79,20 +80,6 @@ def recur(
     Returns:
         Hidden states after each step, `[time, batch, units]`, and all states after the last.
     """
-    return _recur(step, slope, kernels, others, projected, states, interruptions, dropped)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _recur(
-    step: Step,
-    slope: Slope | None,
-    kernels: Shares,
-    others: Any,
-    projected: Shares,
-    states: States,
-    interruptions: Interruptions,
-    dropped: jax.Array | None,
-) -> tuple[jax.Array, States]:
     del slope
     turn = _turn(step, kernels, others, dropped)
 
@@ -171,14 +158,10 @@ def _backwards(
 
 
 def by_rows(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-    """The product, as one matrix of rows.
+    """Inputs `[..., features]` times a kernel `[features, units]`, as one matrix of rows.
 
     Then the kernel's gradient is a product of two matrices, too: on CPU up to twice as fast as that
     over two axes.
-
-    Args:
-        inputs: float `[..., features]`.
-        kernel: float `[features, units]`.
     """
     rows = inputs.reshape(-1, inputs.shape[-1]) @ kernel
     return rows.reshape(*inputs.shape[:-1], kernel.shape[-1])
@@ -250,4 +233,4 @@ def _dropped(hidden: jax.Array, dropped: jax.Array | None) -> jax.Array:
     return hidden if dropped is None else hidden * dropped
 
 
-_recur.defvjp(_forwards, _backwards)
+recur.defvjp(_forwards, _backwards)

@@ -74,16 +74,10 @@ def resting(cell: Cell, batch: tuple[int, ...], units: int) -> States:
 
 
 def recurrent_step(cell: Cell, params: Recurrent, inputs: jax.Array, states: States) -> States:
-    """The states after one input.
+    """The states after one input, float32 `[..., features]`; or int `[...]`, tokens.
 
-    Products are with whole kernels: one loop after another that has a step like this would cut them
-    into gates every time.
-
-    Args:
-        cell: the kind.
-        params: the parameters.
-        inputs: float32 `[..., features]`; or int `[...]`, tokens.
-        states: before it, float32 `[..., units]` each; the first is the output.
+    States are float32 `[..., units]` each; the first is the output. Products are with whole
+    kernels: one loop after another that has a step like this would cut them into gates every time.
     """
 
     def shares(product: jax.Array) -> Shares:
@@ -145,7 +139,7 @@ def recurrent(
         inputs, interruptions = part
         # All steps' inputs at once: only what needs the hidden state is left to the loop.
         projected = _inputs_shares(cell, params, inputs)
-        kernels = _kernels(cell, params)
+        kernels = tuple(jnp.split(params.recurrent_kernel, cell.gates, axis=-1))
         hidden, last = recur(
             cell.step, cell.slope, kernels, params.others, projected, states, interruptions, dropped
         )
@@ -184,10 +178,6 @@ def _inputs_shares(cell: Cell, params: Recurrent, inputs: jax.Array) -> Shares:
         for kernel, bias in zip(kernels, biases, strict=True)
     )
     return cell.prepare(params.others, tuple(shares))
-
-
-def _kernels(cell: Cell, params: Recurrent) -> Shares:
-    return tuple(jnp.split(params.recurrent_kernel, cell.gates, axis=-1))
 
 
 class RecurrentLayers(nn.Module):

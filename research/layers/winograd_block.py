@@ -106,12 +106,8 @@ def winograd_block(
 ) -> jax.Array:
     """relu(convolve(x, kernel) + bias) by Winograd's algorithm, whatever it costs.
 
-    Args:
-        x: `[batch, height, width, inputs]`.
-        kernel: `[3, 3, inputs, outputs]`.
-        bias: `[outputs]`.
-        pads: zeros (above, below), (left, right), none negative.
-        relu: whether negative values become 0.
+    `x` is `[batch, height, width, inputs]`, the kernel `[3, 3, inputs, outputs]`, the bias
+    `[outputs]`; pads are zeros (above, below), (left, right), none negative.
     """
     return _forward(x, kernel, bias, pads, relu)[0]
 
@@ -254,12 +250,9 @@ def _shaped(arrays: Any, shapes: Any) -> list[jax.Array]:
 
 def _products(a: Grid, b: Grid, contracted: tuple[tuple[int], tuple[int]]) -> Grid:
     # One product a pair of points, not a batched one: Eigen is called for each, on all threads.
-    return _grid_map(lambda a, b: lax.dot_general(a, b, (contracted, ((), ()))), a, b)
-
-
-def _grid_map(function: Any, *grids: Any) -> Grid:
     return [
-        [function(*cells) for cells in zip(*rows, strict=True)] for rows in zip(*grids, strict=True)
+        [lax.dot_general(*cells, (contracted, ((), ()))) for cells in zip(*rows, strict=True)]
+        for rows in zip(a, b, strict=True)
     ]
 
 

@@ -15,18 +15,13 @@ import jax.numpy as jnp
 import optax
 
 from research.engine import metrics
-from research.engine.experiment import Batch, Key
+from research.engine.experiment import Batch, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics
 
 
 class Trained(NamedTuple):
-    """Parameters, and what their optimiser remembers.
-
-    Attributes:
-        params: a pytree.
-        opt_state: optax's state.
-    """
+    """Parameters, a pytree, and what their optimiser remembers."""
 
     params: Any
     opt_state: optax.OptState
@@ -67,6 +62,37 @@ def descend(
     return apply_gradient(trained, gradient, optimizer), value
 
 
+def with_learning_rate(
+    transformation: optax.GradientTransformation, learning_rate: jax.Array
+) -> optax.GradientTransformation:
+    """The optimiser that steps against what a transformation makes of a gradient.
+
+    Its state is that of the transformation and nothing else, so that the rate may be another at
+    each step. (`optax.chain` with `optax.scale` would have a state of two.)
+
+    Args:
+        transformation: gradients -> steps for a learning rate of -1, as `optax.scale_by_adam()`.
+        learning_rate: scalar, traced.
+    """
+
+    def update(gradient: Any, opt_state: Any, params: Any = None) -> tuple[Any, Any]:
+        changes, opt_state = transformation.update(gradient, opt_state, params)
+        return jax.tree.map(lambda leaf: -learning_rate * leaf, changes), opt_state
+
+    return optax.GradientTransformation(transformation.init, update)
+
+
+def clipped(
+    transformation: optax.GradientTransformation, hyperparameters: Hyperparameters
+) -> optax.GradientTransformation:
+    """The transformation, given gradients that are clipped to the global norm `max_gradient_norm`.
+
+    Source: Pascanu et al. 2013 (arXiv 1211.5063), algorithm 1.
+    """
+    clip = optax.clip_by_global_norm(hyperparameters["max_gradient_norm"])
+    return optax.chain(clip, transformation)
+
+
 class WeightedLoss(NamedTuple):
     """The two sums of a mean loss, and what goes with them.
 
@@ -84,6 +110,15 @@ class WeightedLoss(NamedTuple):
     metrics: Metrics
     statistics: Any = ()
     kept: Any = ()
+
+
+def loss_and_accuracy(losses: jax.Array, hits: jax.Array, weight: jax.Array) -> WeightedLoss:
+    """The loss of predictions, with metrics `loss` and `accuracy`, the share of hits.
+
+    Losses, hits and weights are of one shape, or weights broadcastable to it.
+    """
+    loss = metrics.mean(losses, weight)
+    return WeightedLoss(*loss, {"loss": loss, "accuracy": metrics.mean(hits, weight)})
 
 
 class Descent(NamedTuple):
@@ -177,10 +212,7 @@ def _merge(left: tuple[Any, WeightedLoss], right: tuple[Any, WeightedLoss]) -> A
 def polyak(params: Any, average: Any, rate: jax.Array | float) -> Any:
     """τ θ + (1 - τ) θ', leaf by leaf: parameters that follow those that learn.
 
-    Args:
-        params: θ, a pytree.
-        average: θ', of the same structure.
-        rate: τ, from 0 (nothing changes) to 1 (a copy).
+    The rate τ is from 0 (nothing changes) to 1 (a copy).
 
     Source: Lillicrap et al. 2016 (arXiv 1509.02971), algorithm 1.
     """

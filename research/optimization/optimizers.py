@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -83,26 +83,6 @@ def make_optimizer(
     if "gradient_norm" in hyperparameters:
         return optax.chain(optax.clip_by_global_norm(hyperparameters["gradient_norm"]), rule)
     return rule
-
-
-def with_learning_rate(
-    transformation: optax.GradientTransformation, learning_rate: jax.Array
-) -> optax.GradientTransformation:
-    """The optimiser that steps against what a transformation makes of a gradient.
-
-    Its state is that of the transformation and nothing else, so that the rate may be another at
-    each step. (`optax.chain` with `optax.scale` would have a state of two.)
-
-    Args:
-        transformation: gradients -> steps for a learning rate of -1, as `optax.scale_by_adam()`.
-        learning_rate: scalar, traced.
-    """
-
-    def update(gradient: Any, opt_state: Any, params: Any = None) -> tuple[Any, Any]:
-        changes, opt_state = transformation.update(gradient, opt_state, params)
-        return jax.tree.map(lambda leaf: -learning_rate * leaf, changes), opt_state
-
-    return optax.GradientTransformation(transformation.init, update)
 
 
 def make_schedule(

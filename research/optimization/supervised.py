@@ -35,11 +35,9 @@ class SupervisedState(NamedTuple):
 
     Attributes:
         params: of the model, float32.
-        opt_state: of the optimiser.
         average: a moving average of the parameters, to evaluate with; None where none is kept.
         statistics: the model's running averages ("batch_stats"); empty where it keeps none.
         step: int32 scalar, updates done.
-        hyperparameters: name -> float32 scalar.
     """
 
     params: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import jax
 
@@ -29,14 +29,24 @@ EVALUATIONS = 16
 """In a run of which the best is reported."""
 
 
+class Acting(Protocol):
+    """The options that every algorithm has which acts."""
+
+    @property
+    def updates(self) -> int:
+        """Updates in a whole run."""
+
+    @property
+    def evaluation_episodes(self) -> int:
+        """Episodes of either kind in one evaluation."""
+
+
 def make_acting(
+    config: Acting,
     agent: Agent,
     init: Callable[[Key, Hyperparameters], State],
     update: Callable[[State, Batch, Key], tuple[State, Metrics]],
-    *,
-    updates: int,
     items_per_update: int,
-    evaluation_episodes: int,
     items: str = "environment steps",
     groups: int = 1,
     more: Callable[[State], Metrics] = lambda state: {},
@@ -44,16 +54,16 @@ def make_acting(
     """The experiment of an agent, evaluated eight times in a run by whole episodes.
 
     Args:
+        config: the options.
         agent: an environment and a policy in it.
         init: as `Experiment.init`.
         update: as `Experiment.update`.
-        updates: in a whole run.
         items_per_update: how many `items` an update takes.
-        evaluation_episodes: episodes of either kind in one evaluation.
         items: the unit of `items_per_update`.
         groups: as `Experiment.groups`.
         more: state -> metrics of an evaluation beside returns.
     """
+    updates, evaluation_episodes = config.updates, config.evaluation_episodes
 
     def evaluate(state: State, batch: Batch, key: Key) -> Metrics:
         del batch
@@ -86,10 +96,6 @@ def select_reported(experiment: Experiment, report: Report) -> Experiment:
     The best by an evaluation, the first of equals, is then evaluated anew, in other episodes. That
     suits policies that are good long before they are steady (rl-baselines3-zoo saves its
     `best_model` so).
-
-    Args:
-        experiment: that acts.
-        report: which checkpoint.
     """
     if report == "last":
         return experiment

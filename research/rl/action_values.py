@@ -14,7 +14,7 @@ from research.engine.experiment import Hyperparameters
 from research.layers.convolution import valid_convolution
 from research.rl import exploration
 from research.rl.distributions import Categorical
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.network import features
 from research.rl.replay_buffer import Transition
 
@@ -89,16 +89,10 @@ def project(
     low: Array | float,
     high: Array | float,
 ) -> Float[Array, "batch atoms"]:
-    """A distribution over other values, put on the fixed ones.
+    """A distribution over other values, `moved`, put on the fixed ones, from `low` to `high`.
 
     Each value is shared by its two neighbours in proportion to nearness; what lies outside is put
     on the edge.
-
-    Args:
-        probability: of the other values.
-        moved: the values that have these probabilities.
-        low: the smallest fixed value.
-        high: the largest.
 
     Source: Bellemare et al. 2017 (arXiv 1707.06887), eq. 7.
     """
@@ -222,15 +216,11 @@ def bootstrap_target(
     following: Float[Array, "batch actions"],
     choosing: Float[Array, "batch actions"],
 ) -> Float[Array, " batch"]:
-    """The value to learn, r + γ Q'(s', argmax_a Q(s', a)).
+    """The value to learn, r + γ Q'(s', argmax_a Q(s', a)), with γ = 0 where nothing follows.
 
-    Args:
-        reward: r.
-        discount: γ, 0 where nothing follows.
-        following: Q' of the target network.
-        choosing: Q, of the network that learns for double Q-learning
-            (van Hasselt et al. 2016, arXiv 1509.06461, eq. 4), of the target network otherwise
-            (Mnih et al. 2015, doi 10.1038/nature14236, eq. 1).
+    Q' is the target network's; Q that of the network that learns for double Q-learning (van Hasselt
+    et al. 2016, arXiv 1509.06461, eq. 4), of the target network otherwise (Mnih et al. 2015, doi
+    10.1038/nature14236, eq. 1).
     """
     best = jnp.argmax(choosing, axis=-1)[:, None]
     return reward + discount * jnp.take_along_axis(following, best, axis=-1)[:, 0]

@@ -10,9 +10,8 @@ import jax.numpy as jnp
 import optax
 
 from research.engine.experiment import Key
-from research.optimization.descent import Trained, begin_training
-from research.optimization.optimizers import with_learning_rate
-from research.rl.environments.environment import Environment
+from research.optimization.descent import Trained, begin_training, with_learning_rate
+from research.rl.environments.interface import Environment
 from research.rl.replay_buffer import Transition
 
 
@@ -79,12 +78,6 @@ def init_actor_and_critics(
 
 def critic_loss(critics: Critics, params: Any, batch: Transition, target: jax.Array) -> jax.Array:
     """Half the squared error of each critic, mean over the minibatch, summed over critics.
-
-    Args:
-        critics: their network.
-        params: its parameters.
-        batch: leaves `[batch, ...]`.
-        target: float32 `[batch]`.
 
     Source: Haarnoja et al. 2018 (arXiv 1812.05905), eq. 5; Fujimoto et al. 2018
     (arXiv 1802.09477), algorithm 1.

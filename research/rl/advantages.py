@@ -25,24 +25,12 @@ def generalised_advantages(
     discount: Array | float,
     gae_lambda: Array | float,
 ) -> Float[Array, " time *batch"]:
-    """Generalised advantage estimates over a piece of trajectory.
+    """Generalised advantage estimates over a piece of trajectory; with `value`, the TD(λ) returns.
 
-    With δ_t = r_t + γ V(s'_t) - V(s_t), the estimate is A_t = δ_t + γλ A_{t+1} within an episode.
-    A terminated step has no future: V(s'_t) counts as 0. A truncated one has: V(s'_t) is that of
-    the state where the time limit struck. Either cuts the trace (no A_{t+1}), as does the end of
-    the piece, where V(s'_t) stands for all that follows.
-
-    Args:
-        reward: r.
-        value: V of the observation acted on.
-        final_value: V of the observation that the action led to, before any reset.
-        terminated: whether the process ended with the step.
-        truncated: whether a time limit cut the episode there.
-        discount: γ.
-        gae_lambda: λ.
-
-    Returns:
-        Advantages. Added to `value` they are the TD(λ) returns.
+    With δ_t = r_t + γ V(s'_t) - V(s_t), the estimate is A_t = δ_t + γλ A_{t+1} within an episode. A
+    terminated step has no future: V(s'_t) counts as 0. A truncated one has: V(s'_t), `final_value`,
+    is that of the state where the time limit struck, before any reset. Either cuts the trace (no
+    A_{t+1}), as does the end of the piece, where V(s'_t) stands for all that follows.
 
     Source: Schulman et al. 2016 (arXiv 1506.02438), eqs 11-16; Pardo et al. 2018
         (arXiv 1712.00378), section 3, for time limits.
@@ -57,6 +45,20 @@ def generalised_advantages(
 
     _, advantages = jax.lax.scan(back, jnp.zeros_like(td_error[0]), (td_error, decay), reverse=True)
     return advantages
+
+
+def advantages_in(
+    trajectory: Trajectory,
+    value: jax.Array,
+    final_value: jax.Array,
+    discount: Array | float,
+    gae_lambda: Array | float,
+) -> jax.Array:
+    """`generalised_advantages` of the steps `[time, environments]` of a trajectory."""
+    ends = trajectory.terminated, trajectory.truncated
+    return generalised_advantages(
+        trajectory.reward, value, final_value, *ends, discount, gae_lambda
+    )
 
 
 class Examples(NamedTuple):
@@ -86,12 +88,6 @@ def make_examples(
 ) -> Examples:
     """Turns `[time, environments]` steps into examples, with the parameters that acted.
 
-    Args:
-        network: policy and value function.
-        params: its parameters.
-        trajectory: leaves `[time, environments, ...]`.
-        hyperparameters: `discount` and `gae_lambda`.
-
     Returns:
         Leaves `[time * environments, ...]`.
     """
@@ -119,18 +115,11 @@ def evaluate_steps(
         observation: `Examples.observation`.
         dist: the actions' distributions where they were taken.
         value: float32 `[time, environments]`, V of what was acted on.
-        final_value: float32 `[time, environments]`, V of what the action led to, in its episode.
+        final_value: of the same shape, V of what the action led to, in its episode.
         hyperparameters: `discount` and `gae_lambda`.
     """
-    advantage = generalised_advantages(
-        trajectory.reward,
-        value,
-        final_value,
-        trajectory.terminated,
-        trajectory.truncated,
-        hyperparameters["discount"],
-        hyperparameters["gae_lambda"],
-    )
+    discount, gae_lambda = hyperparameters["discount"], hyperparameters["gae_lambda"]
+    advantage = advantages_in(trajectory, value, final_value, discount, gae_lambda)
     return Examples(
         observation=observation,
         action=trajectory.action,

@@ -191,11 +191,9 @@ def _evaluate(actor: Reported, options: EvaluateOptions) -> tuple[EpisodeReturns
 
 
 def summary_of(played: EpisodeReturns, part: slice) -> dict[str, Any]:
-    """What the returns of some episodes come to, in JSON values.
+    """What the returns of some episodes on the host come to, in JSON values.
 
-    Args:
-        played: on the host.
-        part: which of them. Episodes that did not end are counted and not averaged.
+    Episodes that did not end are counted and not averaged.
     """
     ended = [bool(one) for one in played.finished[part]]
     returns = [
@@ -231,7 +229,7 @@ def _print_evaluated(
     console.print(f"{actor.name}, step {actor.step:,}", style="bold")
     console.print(
         f"  {actor.offer.environment.name} of {whose}, {options.episodes} episodes of either kind, "
-        f"seed {options.seed}",
+        f"seed {options.seed}"
     )
     names = {"greedy": "most probable actions", "stochastic": "actions drawn"}
     for kind, found in kinds.items():

@@ -20,10 +20,9 @@ from jaxtyping import Array, Float
 
 from research.engine.experiment import Key
 from research.engine.metrics import Mean, mean
-from research.optimization.descent import Trained
-from research.optimization.optimizers import with_learning_rate
+from research.optimization.descent import Trained, with_learning_rate
 from research.rl.advantages import generalised_advantages
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.minibatches import descend_over_minibatches, shuffled_minibatches
 from research.rl.network import Tower, features
 from research.rl.normalisation import (
@@ -95,13 +94,10 @@ class Novelty(NamedTuple):
 def make_distillation(
     environment: Environment, units: tuple[int, ...], outputs: int, channels: int = 0
 ) -> Distillation:
-    """The two networks for the observations of an environment.
+    """The two networks for the observations of an environment, with hidden layers of these units.
 
-    Args:
-        environment: to act in.
-        units: units of each hidden layer of the target.
-        outputs: features that it computes of an observation.
-        channels: of a convolution that either begins with, for images; 0 for none.
+    They compute `outputs` features of an observation, and for images begin with a convolution of so
+    many channels; 0 for none.
     """
     # Numbers of states come as unit vectors.
     dimensions = max(1, len(environment.observation_shape))
@@ -118,11 +114,7 @@ def start_curiosity(
 ) -> Curiosity:
     """Curiosity before anything was learned.
 
-    Args:
-        networks: target and predictor.
-        key: for their parameters.
-        observed: `[..., *observation_shape]`, by which observations are normalised at first.
-        environments: how many there are.
+    Observations are normalised at first by those that were `observed`, `[..., *observation_shape]`.
     """
     target_key, predictor_key = jax.random.split(key)
     flat = features(observed, networks.environment.states)
@@ -142,16 +134,9 @@ def start_curiosity(
 def prediction_error(
     networks: Distillation, predictor: Any, target: Any, inputs: jax.Array
 ) -> jax.Array:
-    """Squared error of the predictor, mean over its outputs.
+    """Squared error of the predictor, mean over its outputs, float32 `[...]`.
 
-    Args:
-        networks: target and predictor.
-        predictor: parameters.
-        target: parameters.
-        inputs: float32 `[..., *shape]`, normalised.
-
-    Returns:
-        float32 `[...]`.
+    Inputs are float32 `[..., *shape]`, normalised.
 
     Source: section 2.2, ‖f̂(x; θ) - f(x)‖², here over the number of outputs: it is divided by its
         own deviation later.
@@ -177,8 +162,7 @@ def measure_novelty(
         networks: target and predictor.
         curiosity: before the rollout.
         running: float32 `[environments]`, the part of `curiosity.running` that this is about.
-        observation: `[time, environments, *observation_shape]`, that each step led to, before any
-            reset.
+        observation: `[time, environments, *observation_shape]`, before any reset.
         discount: γ_I, scalar.
 
     Source: section 2.4.
@@ -204,14 +188,9 @@ def endless_advantages(
 ) -> Float[Array, " time *batch"]:
     """Generalised advantages where no episode ends: an episode is followed by the next one's start.
 
-    Novelty in the next episode is worth as much as in this one. Were returns cut,
-    an end would cost all curiosity, and no risk would be taken.
-
-    Args:
-        reward: r.
-        value: V of the observations acted on, and of the next one.
-        discount: γ_I.
-        gae_lambda: λ.
+    Novelty in the next episode is worth as much as in this one. Were returns cut, an end would cost
+    all curiosity, and no risk would be taken. The value is that of the observations acted on, and
+    of the next one.
 
     Source: section 2.3.
     """
@@ -227,18 +206,10 @@ def learn_to_predict(
     minibatch_size: int,
     key: Key,
 ) -> tuple[Curiosity, Mean]:
-    """One pass over the observations of a rollout.
+    """One pass over the observations of a rollout, and the mean error over the pass.
 
-    Args:
-        networks: target and predictor.
-        curiosity: whose predictor learns.
-        inputs: float32 `[groups, batch / groups, *shape]`, of `Novelty.inputs`.
-        learning_rate: scalar.
-        minibatch_size: observations in a gradient step, over all groups.
-        key: for the order of the minibatches.
-
-    Returns:
-        Curiosity afterwards, and the mean error over the pass.
+    Inputs are float32 `[groups, batch / groups, *shape]`, of `Novelty.inputs`; a minibatch is of so
+    many observations over all groups.
     """
     groups, examples = inputs.shape[0], inputs.shape[0] * inputs.shape[1]
 
@@ -262,14 +233,7 @@ def learn_to_predict(
 def update_moments(
     curiosity: Curiosity, observations: Moments, returns: Moments, running: jax.Array
 ) -> Curiosity:
-    """Curiosity with the statistics of one rollout more.
-
-    Args:
-        curiosity: before it.
-        observations: of `Novelty`, of all environments.
-        returns: the same.
-        running: the same, float32 `[environments]`.
-    """
+    """Curiosity with the statistics of one rollout more, those of `Novelty` of all environments."""
     return curiosity._replace(
         observations=merge_moments(curiosity.observations, observations),
         returns=merge_moments(curiosity.returns, returns),

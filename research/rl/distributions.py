@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.engine.experiment import Key
-from research.rl.environments.environment import ActionSpace, Discrete
+from research.rl.environments.interface import ActionSpace, Discrete
 
 
 class Distribution(Protocol):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from research.engine.experiment import Key
 from research.engine.metrics import Metrics, count, mean
 from research.rl.distributions import Distribution, draw_noise
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.policy import Policy, blank
 
 
@@ -103,12 +103,7 @@ def run_episodes(
 def half_greedy(environment: Environment, episodes: int) -> Choice:
     """Takes the most probable actions in the first half of the environments; draws the others.
 
-    Args:
-        environment: to act in.
-        episodes: half as many as there are environments.
-
-    Returns:
-        What `run_episodes` asks for, for `2 * episodes` environments.
+    There are `2 * episodes`.
     """
 
     def choose(dist: Distribution, key: Key) -> jax.Array:
@@ -122,12 +117,6 @@ def half_greedy(environment: Environment, episodes: int) -> Choice:
 
 def evaluate_policy(environment: Environment, policy: Policy, key: Key, episodes: int) -> Metrics:
     """Mean return of the policy's most probable actions, and of actions drawn from it.
-
-    Args:
-        environment: to act in.
-        policy: to evaluate.
-        key: for everything that is drawn.
-        episodes: how many of either kind.
 
     Returns:
         `episode_return` (greedy), `stochastic_episode_return`, and how many episodes either is

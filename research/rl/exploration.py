@@ -22,11 +22,6 @@ def epsilon_greedy(
 ) -> Float[Array, "*batch actions"]:
     """Probabilities: with probability ε any possible action, otherwise the best; equals alike.
 
-    Args:
-        q_value: Q(s, ·).
-        possible: which actions are.
-        epsilon: ε, from 0 to 1.
-
     Source: Sutton & Barto 2018, section 2.2.
     """
     values = jnp.where(possible, q_value, -jnp.inf)
@@ -39,12 +34,7 @@ def softmax(
     possible: Bool[Array, "*batch actions"],
     temperature: Array | float,
 ) -> Float[Array, "*batch actions"]:
-    """Probabilities in proportion to exp(Q / τ): the better, the more often.
-
-    Args:
-        q_value: Q(s, ·).
-        possible: which actions are.
-        temperature: τ, above 0.
+    """Probabilities in proportion to exp(Q / τ), τ above 0: the better, the more often.
 
     Source: Sutton & Barto 2018, section 2.8 (with preferences Q / τ).
     """
@@ -58,25 +48,15 @@ def with_bonus(
 ) -> Float[Array, "*batch actions"]:
     """Q(s, a) + κ / (1 + N(s, a)): what has rarely been tried is taken for better than it looks.
 
-    Args:
-        q_value: Q(s, ·).
-        visits: N, how often each action was taken.
-        curiosity: κ.
-
     Source: Géron, *Hands-On Machine Learning*, 2nd edition, eq. 18-6.
     """
     return q_value + curiosity / (1.0 + visits.astype(q_value.dtype))
 
 
 def decay(initial: jax.Array | float, rate: jax.Array | float, times: jax.Array) -> jax.Array:
-    """`initial / (1 + rate * times)`: a step size that falls as learning needs.
+    """`initial / (1 + rate * times)`: a step size that falls as learning needs; 0 keeps it.
 
     The sum of such steps diverges while that of their squares does not (Robbins & Monro 1951).
-
-    Args:
-        initial: the first value.
-        rate: how fast it falls; 0 keeps it.
-        times: int32, how often it was used.
     """
     return initial / (1.0 + rate * times.astype(jnp.float32))
 
@@ -84,9 +64,7 @@ def decay(initial: jax.Array | float, rate: jax.Array | float, times: jax.Array)
 def exploration_rate(done: jax.Array, values: Hyperparameters) -> jax.Array:
     """ε, falling in a line from 1 to `epsilon` over `exploration_fraction` of the run.
 
-    Args:
-        done: which part of the run has been made, from 0 to 1.
-        values: `epsilon` and `exploration_fraction`.
+    `done` is which part of the run has been made, from 0 to 1.
 
     Source: Mnih et al. 2015 (doi 10.1038/nature14236), methods.
     """
@@ -102,15 +80,10 @@ def correlate(
 ) -> Float[Array, "environments dimensions"]:
     """The next noise, n' = ρ n + √(1 - ρ²) ε; where an episode begins, n' = ε.
 
-    Each n is standard normal, whatever ρ is, and k steps of one episode are correlated by ρᵏ. With
-    ρ = 1 - θ it is the Ornstein-Uhlenbeck noise of the source, x' = (1 - θ) x + σ ε, in units of
-    its standard deviation in the long run, σ / √(1 - ρ²), which it has from the first step on.
-
-    Args:
-        before: n.
-        drawn: ε, standard normal.
-        begins: whether the step is an episode's first.
-        correlation: ρ, from 0 to less than 1; with 0 it is ε itself.
+    Each n is standard normal as ε is, whatever ρ < 1 is, and k steps of one episode are correlated
+    by ρᵏ. With ρ = 1 - θ it is the Ornstein-Uhlenbeck noise of the source, x' = (1 - θ) x + σ ε, in
+    units of its standard deviation in the long run, σ / √(1 - ρ²), which it has from the first step
+    on.
 
     Source: Lillicrap et al. 2016 (arXiv 1509.02971), section 3, where θ = .15.
     """

@@ -9,17 +9,11 @@ import numpy as np
 
 from research.engine import keys
 from research.engine.experiment import State
-from research.rl.environments.environment import Box
+from research.rl.environments.interface import Box
 from research.rl.evaluation import EpisodeReturns, half_greedy
 from research.rl.policy import Agent, Memory, blank
 
-NAMES = (
-    "Acrobot-v1",
-    "CartPole-v1",
-    "MountainCar-v0",
-    "MountainCarContinuous-v0",
-    "Pendulum-v1",
-)
+NAMES = ("Acrobot-v1", "CartPole-v1", "MountainCar-v0", "MountainCarContinuous-v0", "Pendulum-v1")
 """Environments that gymnasium has too, under the same name and with the same observations."""
 
 
@@ -27,12 +21,7 @@ def play_in_gymnasium(agent: Agent, state: State, seed: int, episodes: int) -> E
     """Returns of `2 * episodes` episodes: most probable actions first, then drawn ones.
 
     Each episode has a gymnasium environment of its own, with its own time limit and its own seed.
-
-    Args:
-        agent: its environment's name is one of `NAMES`.
-        state: of the experiment.
-        seed: for resets and actions.
-        episodes: how many of either kind.
+    The name of the agent's environment is one of `NAMES`.
 
     Returns:
         NumPy arrays `[2 * episodes]`.
@@ -82,15 +71,10 @@ def play_in_gymnasium(agent: Agent, state: State, seed: int, episodes: int) -> E
 
 
 def translate(action: np.ndarray, space: Any, theirs: Any) -> Any:
-    """An action of Encore's environment as one of gymnasium's.
+    """An action, int32 scalar or float32 `[dimensions]`, as one of gymnasium's space.
 
     Vectors are clipped to Encore's bounds, which are then taken to gymnasium's: where an
     environment was wrapped so that its policy acts from -1 to 1, that is how it was trained.
-
-    Args:
-        action: int32 scalar, or float32 `[dimensions]`.
-        space: the `ActionSpace` that the policy knows.
-        theirs: gymnasium's.
     """
     if not isinstance(space, Box):
         return int(action)

@@ -15,8 +15,8 @@ import optax
 from jaxtyping import Array, Float
 
 from research.engine.experiment import Hyperparameters
-from research.rl.advantages import generalised_advantages
-from research.rl.environments.environment import Environment
+from research.rl.advantages import advantages_in
+from research.rl.environments.interface import Environment
 from research.rl.network import features
 from research.rl.rollout import Trajectory
 
@@ -66,21 +66,12 @@ class LearnedModel(nn.Module):
         self.predict_logits = nn.Dense(self.actions, kernel_init=zeros)
 
     def h(self, features: jax.Array) -> jax.Array:
-        """Representation: the states s `[batch, latent_units]` of observations.
-
-        Args:
-            features: float32 `[batch, ...]`, of `network.features`.
-        """
+        """Representation: the states s `[batch, latent_units]` of features `[batch, ...]`."""
         flat = features.reshape(features.shape[0], -1)
         return _scaled(self.represent_latent(nn.relu(self.represent_hidden(flat))))
 
     def g(self, latent: jax.Array, action: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Dynamics: the rewards r `[batch]` that actions should bring, and the states they lead to.
-
-        Args:
-            latent: float32 `[batch, latent_units]`.
-            action: int32 `[batch]`.
-        """
+        """Dynamics: the rewards r `[batch]` that actions should bring, and the states after."""
         every = self.imagine_hidden(latent).reshape(-1, self.actions, self.units)
         # A product: its gradient is one too, where indexing would scatter.
         chosen = jax.nn.one_hot(action, self.actions)
@@ -152,40 +143,20 @@ def search_returns(
 ) -> Float[Array, "time environments"]:
     """TD(λ) returns z, bootstrapped by the values ν that searches found on the way.
 
-    Args:
-        trajectory: leaves `[time, environments, ...]`.
-        nu: ν of the observations acted on.
-        cut_value: of `final_observation`; looked at only where a
-            time limit cut an episode, and in the last step.
-        discount: γ.
-        return_lambda: λ.
+    `cut_value`, of `final_observation`, is looked at only where a time limit cut an episode, and in
+    the last step.
     """
     last = jnp.zeros(nu.shape, bool).at[-1].set(True)
     following = jnp.roll(nu, -1, axis=0)
     final_value = jnp.where(last | trajectory.truncated, cut_value, following)
-    advantage = generalised_advantages(
-        trajectory.reward,
-        nu,
-        final_value,
-        trajectory.terminated,
-        trajectory.truncated,
-        discount,
-        return_lambda,
-    )
-    return advantage + nu
+    return advantages_in(trajectory, nu, final_value, discount, return_lambda) + nu
 
 
 def unroll(trajectory: Trajectory, pi: jax.Array, z: jax.Array, steps: int) -> Unrolled:
-    """Each state of a rollout with the K steps after it.
+    """Each state of a rollout with the K steps after it, leaves `[time * environments, ...]`.
 
-    Args:
-        trajectory: leaves `[time, environments, ...]`.
-        pi: float32 `[time, environments, actions]`, the policies that searches came to.
-        z: float32 `[time, environments]`, returns.
-        steps: K.
-
-    Returns:
-        Leaves `[time * environments, ...]`.
+    π, float32 `[time, environments, actions]`, are the policies that searches came to; z, float32
+    `[time, environments]`, returns.
 
     Source: Schrittwieser et al. 2020 (arXiv 1911.08265), appendix G, and its pseudocode for
         absorbing states.
@@ -223,23 +194,12 @@ def model_loss(
     examples: Unrolled,
     values: Hyperparameters,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """The loss of values v against z, policies p against π, and rewards: mean over examples.
+    """The loss of values v against z, policies p against π, and rewards, and its parts by name.
 
-    In each example K steps are imagined by g, from what h makes of the first observation.
-
-    The first state's loss counts whole, those of the K after it 1/K each; a gradient is halved
-    where a step is imagined. Values and rewards by half their squared errors, policies by
-    cross-entropy.
-
-    Args:
-        environment: to act in.
-        model: what learns.
-        params: its parameters.
-        examples: leaves `[batch, ...]`.
-        values: `value_weight`, of the errors of values and rewards beside those of policies.
-
-    Returns:
-        The loss, and its three parts by name, float32 scalars.
+    In each example K steps are imagined by g, from what h makes of the first observation. The first
+    state's loss counts whole, those of the K after it 1/K each; a gradient is halved where a step
+    is imagined. Values and rewards by half their squared errors, weighed by `value_weight`,
+    policies by cross-entropy; all are means over examples.
 
     Source: Schrittwieser et al. 2020 (arXiv 1911.08265), eq. 1 and appendix G.
     """

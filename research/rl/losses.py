@@ -9,11 +9,7 @@ from jaxtyping import Array, Bool, Float
 def policy_gradient(
     log_probability: Float[Array, "*batch"], advantage: Float[Array, "*batch"]
 ) -> Float[Array, "*batch"]:
-    """-log π(a|s) A, whose gradient is the policy gradient, negated.
-
-    Args:
-        log_probability: of the actions taken.
-        advantage: A, a constant.
+    """-log π(a|s) A, whose gradient is the policy gradient, negated; A is a constant.
 
     Source: Williams 1992 (doi 10.1007/BF00992696), eq. 5; Mnih et al. 2016 (arXiv 1602.01783),
         section 4.
@@ -26,10 +22,7 @@ def clipped_surrogate(
 ) -> Float[Array, "*batch"]:
     """PPO's policy loss: -min(r A, clip(r, 1 - ε, 1 + ε) A), with r = exp(log_ratio).
 
-    Args:
-        log_ratio: log π(a|s) - log π_old(a|s).
-        advantage: A, a constant.
-        clip_range: ε.
+    log_ratio is log π(a|s) - log π_old(a|s), and A a constant.
 
     Source: Schulman et al. 2017 (arXiv 1707.06347), eq. 7, negated.
     """
@@ -57,13 +50,7 @@ def clipped_value_error(
     """The larger of the squared errors of V(s) and of V(s) no further than ε from what it was.
 
     max[(V - V_target)², (V_old + clip(V - V_old, -ε, ε) - V_target)²]: a value that has moved by
-    more than ε towards its target is pulled no further.
-
-    Args:
-        value: V(s).
-        target: V_target.
-        old_value: V(s) before the update.
-        clip_range: ε, in the unit of values.
+    more than ε, in the unit of values, towards its target is pulled no further.
 
     Source: Schulman et al., OpenAI Baselines (github.com/openai/baselines), ppo2; Engstrom et al.
         2020 (arXiv 2005.12729), section 3; not in the paper on PPO.
@@ -75,10 +62,7 @@ def clipped_value_error(
 def approximate_kl(log_ratio: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     """An unbiased estimate of KL(π_old, π) from actions of π_old that is never negative, nats.
 
-    (r - 1) - log r.
-
-    Args:
-        log_ratio: log r = log π(a|s) - log π_old(a|s).
+    (r - 1) - log r, with log r = log π(a|s) - log π_old(a|s).
 
     Source: Schulman 2020, "Approximating KL divergence", estimator k3.
     """
@@ -90,9 +74,7 @@ def normalise(
 ) -> Float[Array, "*batch"]:
     """Advantages with mean 0 and standard deviation 1 (0 where all are equal).
 
-    Args:
-        advantage: any.
-        where: whose mean and deviation are meant; all if None.
+    Mean and deviation are of those at `where`.
     """
     centred = advantage - jnp.mean(advantage, where=where)
     return centred / (jnp.sqrt(jnp.mean(jnp.square(centred), where=where)) + 1e-8)

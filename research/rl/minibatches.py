@@ -33,13 +33,8 @@ def descend_over_groups(
 ) -> tuple[Trained, dict[str, jax.Array]]:
     """One step of the optimiser down the mean of the groups' losses.
 
-    Args:
-        loss: of one group.
-        trained: before the step.
-        optimizer: the one that `trained` began with, whatever its learning rate now.
-        groups: how many.
-        examples: leaves `[groups, batch / groups, ...]`.
-        key: for `over_groups`; nothing is drawn.
+    The optimiser is the one that `trained` began with, whatever its learning rate now; examples
+    have leaves `[groups, batch / groups, ...]`; nothing is drawn by the key.
 
     Returns:
         `trained` after the step, and the means of the scalars.
@@ -66,18 +61,10 @@ def descend_over_minibatches(
     steps: int | None = None,
     prepare: Callable[[Tree], Tree] = lambda minibatch: minibatch,
 ) -> tuple[Trained, dict[str, jax.Array]]:
-    """One step of `descend_over_groups` for each of several minibatches.
+    """One step of `descend_over_groups` for each of several minibatches of the examples.
 
-    Args:
-        loss: as there.
-        trained: as there.
-        optimizer: as there.
-        groups: as there.
-        examples: leaves `[groups, batch / groups, ...]`.
-        chosen: of `shuffled_minibatches`; None where each step is of all examples.
-        key: as there.
-        steps: how many, where `chosen` is None.
-        prepare: makes of a minibatch, leaves `[groups, n, ...]`, what is learned from.
+    `chosen` is of `shuffled_minibatches`; where it is None, each of so many steps is of all
+    examples. `prepare` makes of a minibatch, leaves `[groups, n, ...]`, what is learned from.
 
     Returns:
         `trained` after the steps, and the scalars of each step, float32 `[steps]`.
@@ -97,14 +84,8 @@ def shuffled_minibatches(
 ) -> jax.Array:
     """Indices of the minibatches of `epochs` passes, each pass in an order of its own.
 
-    Examples are shuffled within groups, and every minibatch has as many of each group.
-
-    Args:
-        key: for all the orders.
-        examples: how many examples a pass has, a multiple of `size`.
-        size: examples in one minibatch, a multiple of `groups`.
-        epochs: passes.
-        groups: parts of the examples.
+    Examples are shuffled within groups, and every minibatch has as many of each group: `groups`
+    divides `size`, and that divides `examples`.
 
     Returns:
         int32 `[epochs * examples / size, groups, size / groups]`, counted within each group.
@@ -123,12 +104,7 @@ def shuffled_minibatches(
 
 
 def take(examples: Tree, chosen: jax.Array) -> Tree:
-    """The examples at `chosen` int32 `[groups, n]` of each group: leaves `[groups, n, ...]`.
-
-    Args:
-        examples: leaves `[groups, batch / groups, ...]`.
-        chosen: of `shuffled_minibatches`, one minibatch.
-    """
+    """The examples at `chosen` int32 `[groups, n]` of each group: leaves `[groups, n, ...]`."""
     of_each_group = jax.vmap(lambda leaf, rows: leaf[rows])
     taken: Tree = jax.tree.map(lambda leaf: of_each_group(leaf, chosen), examples)
     return taken

@@ -15,7 +15,7 @@ from research.layers.convolution import valid_convolution
 from research.layers.factorisation import orthogonal
 from research.options.ranges import AMOUNT, COUNT, DEPTH
 from research.rl.distributions import Categorical, Distribution, Gaussian
-from research.rl.environments.environment import Box, Environment
+from research.rl.environments.interface import Box, Environment
 
 
 @dataclass(frozen=True)

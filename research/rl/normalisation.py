@@ -52,9 +52,7 @@ def no_moments(shape: tuple[int, ...]) -> Moments:
 def moments_of(values: jax.Array, dimensions: int) -> Moments:
     """Moments over all but the last `dimensions` axes.
 
-    Args:
-        values: float32 `[..., *shape]`, of at least one entry.
-        dimensions: the length of `shape`.
+    Values are float32 `[..., *shape]`, of at least one entry.
     """
     axes = tuple(range(values.ndim - dimensions))
     mean = jnp.mean(values, axes)
@@ -90,13 +88,7 @@ def merge_statistics(first: Statistics, second: Statistics) -> Statistics:
 
 
 def no_statistics(shape: tuple[int, ...], observations: bool, rewards: bool) -> Statistics:
-    """Of nothing yet, in environments whose observations are `[*shape]`.
-
-    Args:
-        shape: of an observation.
-        observations: whether they are to be normalised.
-        rewards: whether they are.
-    """
+    """Of nothing yet, of what is to be normalised: observations `[*shape]`, rewards, or both."""
     return Statistics(
         no_moments(shape) if observations else None, no_moments(()) if rewards else None
     )
@@ -107,12 +99,8 @@ def statistics_of(
 ) -> tuple[Statistics, jax.Array | None]:
     """Statistics of one rollout, and the running discounted rewards after it.
 
-    Args:
-        trajectory: leaves `[time, environments, ...]`.
-        observations: whether they are normalised.
-        running: float32 `[environments]`, discounted rewards of the running episodes before the
-            first step; None where rewards are not normalised.
-        discount: γ, scalar.
+    `running`, float32 `[environments]`, are discounted rewards of the running episodes before the
+    first step; None where rewards are not normalised.
     """
     observed = returns = None
     if observations:
@@ -124,15 +112,11 @@ def statistics_of(
 
 
 def up_to_rollout(earlier: Statistics, rollout: Statistics) -> Statistics:
-    """The statistics that a rollout is normalised by for its examples.
+    """The statistics that a rollout, or a group's part of it, is normalised by for its examples.
 
     Observations as they were when they were acted on; rewards by this rollout as well, as
     gymnasium's `NormalizeReward` and Stable-Baselines3's `VecNormalize` count a reward before they
     scale it: those of the first rollout would otherwise stay as they are.
-
-    Args:
-        earlier: of earlier rollouts.
-        rollout: of this one, or of a group's part of it.
     """
     return earlier._replace(returns=merge_statistics(earlier, rollout).returns)
 
@@ -146,12 +130,9 @@ def deviation(moments: Moments) -> jax.Array:
 def normalise_observations(
     observations: jax.Array, moments: Moments | None, largest: float = LARGEST
 ) -> jax.Array:
-    """Observations `[..., *shape]` with mean 0 and standard deviation 1; as they are if None.
+    """Observations `[..., *shape]` with mean 0 and standard deviation 1, at most `largest` in size.
 
-    Args:
-        observations: float32 `[..., *shape]`.
-        moments: of observations so far.
-        largest: bound on their size.
+    As they are if there are no moments.
     """
     if moments is None:
         return observations
@@ -188,18 +169,10 @@ def discounted_sums(
     running: Float[Array, " environments"],
     discount: Array | float,
 ) -> tuple[Float[Array, "time environments"], Float[Array, " environments"]]:
-    """Discounted rewards since each episode began, D_t = γ D_{t-1} + r_t.
+    """Discounted rewards since each episode began, D_t = γ D_{t-1} + r_t, and `running` after them.
 
-    A new episode starts at 0: the last rewards of one do not reach into the next.
-
-    Args:
-        reward: r.
-        ended: whether the episode ended with that step.
-        running: D before the first step; 0 in a new episode.
-        discount: γ.
-
-    Returns:
-        D, and `running` for the steps that follow.
+    A new episode starts at 0: the last rewards of one do not reach into the next. `running` is D
+    before the first step.
     """
 
     def add(running: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:

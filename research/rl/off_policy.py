@@ -17,7 +17,7 @@ from research.options.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Di
 from research.rl import replay_buffer
 from research.rl.acting import make_acting, scan_updates
 from research.rl.distributions import Distribution, draw_noise
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.environments.wrappers import scale_actions
 from research.rl.exploration import correlate
@@ -156,7 +156,6 @@ class OffPolicyState(NamedTuple):
         episodes: the environments in mid-episode.
         replay: the newest steps.
         updates: int32 scalar, updates made.
-        hyperparameters: name -> float32 scalar.
         noise: float32 `[environments, dimensions]`, that of the actions before; None where noise
             is drawn anew for each.
     """
@@ -172,10 +171,8 @@ class OffPolicyState(NamedTuple):
 def make_off_policy(environment: Environment, config: ActorCritic) -> Experiment:
     """Acting, remembering and learning, in turns.
 
-    Args:
-        environment: to act in; its actions are vectors.
-        config: with `CorrelatedNoise`, the noise that actions are drawn with is correlated in time
-            (`correlated_noise.correlate`), and so are those that are drawn uniformly.
+    With `CorrelatedNoise`, the noise that actions are drawn with is correlated in time
+    (`exploration.correlate`), and so are those that are drawn uniformly.
 
     Raises:
         ValueError: the actions are not vectors.
@@ -216,14 +213,8 @@ def make_off_policy(environment: Environment, config: ActorCritic) -> Experiment
     def policy(state: OffPolicyState, observations: jax.Array) -> Distribution:
         return algorithm.policy(state.learned, observations, state.hyperparameters)
 
-    return make_acting(
-        reactive(environment, policy),
-        init,
-        update,
-        updates=config.updates,
-        items_per_update=config.steps_together,
-        evaluation_episodes=config.evaluation_episodes,
-    )
+    agent = reactive(environment, policy)
+    return make_acting(config, agent, init, update, config.steps_together)
 
 
 def act(
@@ -236,13 +227,7 @@ def act(
 ) -> tuple[OffPolicyState, Metrics]:
     """The steps of one update in every environment, kept in the replay.
 
-    Args:
-        environment: with actions from -1 to 1.
-        algorithm: its policy acts.
-        config: how many environments and steps.
-        state: the parameters, and where the environments stand.
-        warmup: bool scalar, whether actions are drawn uniformly instead of by the policy.
-        key: for everything that is drawn.
+    In `warmup`, a bool scalar, actions are drawn uniformly instead of by the policy.
     """
     noise_key, uniform_key, step_key = jax.random.split(key, 3)
     shape = config.steps_per_update, config.environments

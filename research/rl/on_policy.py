@@ -8,37 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from research.engine.experiment import Batch, Experiment, Hyperparameters, Key, State
+from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
-from research.optimization.descent import Trained
-from research.optimization.optimizers import with_learning_rate
+from research.optimization.descent import Trained, begin_training, clipped, with_learning_rate
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides, Range, undivided
+from research.rl import normalisation
 from research.rl.acting import make_acting
 from research.rl.advantages import Examples, Learner
 from research.rl.distributions import Distribution
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.environments.registered import unfit
+from research.rl.environments.wrappers import clip_actions
 from research.rl.minibatches import MeanLoss, descend_over_minibatches, shuffled_minibatches
 from research.rl.network import HiddenLayers
-from research.rl.normalisation import (
-    Moments,
-    Statistics,
-    merge_moments,
-    merge_statistics,
-    no_statistics,
-    normalise,
-    normalise_observations,
-    statistics_of,
-    up_to_rollout,
-)
+from research.rl.normalisation import Moments, Statistics
 from research.rl.policy import Agent, Memory, Policy
 from research.rl.rollout import Episodes, Trajectory, collect, episode_metrics, start
 
@@ -126,24 +118,6 @@ class ActorCritic(HiddenLayers, Rollouts):
         return found + super().problems()
 
 
-def make_on_policy(
-    config: Rollouts,
-    agent: Agent,
-    init: Callable[[Key, Hyperparameters], State],
-    update: Callable[[State, Batch, Key], tuple[State, Metrics]],
-) -> Experiment:
-    """The experiment of an algorithm whose update is one rollout and the learning from it."""
-    return make_acting(
-        agent,
-        init,
-        update,
-        updates=config.updates,
-        items_per_update=config.rollout_size,
-        evaluation_episodes=config.evaluation_episodes,
-        groups=config.groups,
-    )
-
-
 def remaining_share(config: Rollouts, updates: jax.Array) -> jax.Array:
     """The factor of a learning rate after so many updates: from 1 to 0 in a line, or 1."""
     return 1.0 - updates / config.updates if config.anneal else jnp.float32(1.0)
@@ -153,11 +127,8 @@ class OnPolicyState(NamedTuple):
     """All that the next update depends on, where nothing is normalised.
 
     Attributes:
-        params: the network's parameters.
-        opt_state: optax's state.
         episodes: the environments in mid-episode.
         updates: int32 scalar, updates made.
-        hyperparameters: name -> float32 scalar.
     """
 
     params: Any
@@ -167,65 +138,10 @@ class OnPolicyState(NamedTuple):
     hyperparameters: Hyperparameters
 
 
-def learn_in_minibatches(
-    config: Minibatches,
-    state: OnPolicyState,
-    examples: Any,
-    loss: MeanLoss,
-    transformation: optax.GradientTransformation,
-    key: Key,
-) -> tuple[Trained, Metrics]:
-    """Parameters, the optimiser's state and mean metrics after all gradient steps on a rollout."""
-    size, epochs, groups = config.minibatch_size, config.epochs, config.groups
-    rate = remaining_share(config, state.updates) * state.hyperparameters["learning_rate"]
-    trained, parts = descend_over_minibatches(
-        loss,
-        Trained(state.params, state.opt_state),
-        with_learning_rate(transformation, rate),
-        groups,
-        examples,
-        shuffled_minibatches(key, config.rollout_size, size, epochs, groups),
-        key,
-    )
-    return trained, {name: mean(values) for name, values in parts.items()}
-
-
-def begin(
-    environment: Environment,
-    config: OnPolicy,
-    init: Callable[[Key, jax.Array], Any],
-    transformation: optax.GradientTransformation,
-    key: Key,
-    hyperparameters: Hyperparameters,
-    initial: Memory = None,
-) -> OnPolicyState:
-    """The state before the first update: in each environment an episode begins.
-
-    Args:
-        environment: to act in.
-        config: the options.
-        init: (key, observations `[environments, *observation_shape]`) -> parameters.
-        transformation: the optimiser.
-        key: for all that is drawn.
-        hyperparameters: name -> float32 scalar.
-        initial: the memory of one environment where an episode begins; None without memory.
-    """
-    params_key, environment_key = jax.random.split(key)
-    episodes = start(environment, environment_key, config.environments, initial)
-    params = init(params_key, episodes.observations)
-    opt_state = transformation.init(params)
-    return OnPolicyState(params, opt_state, episodes, jnp.int32(0), hyperparameters)
-
-
 class ActorCriticState(NamedTuple):
-    """All that the next update of PPO or A2C depends on.
+    """All that the next update of PPO or A2C depends on: as `OnPolicyState`, and two more.
 
     Attributes:
-        params: the network's parameters.
-        opt_state: optax's state.
-        hyperparameters: name -> float32 scalar.
-        episodes: the environments in mid-episode.
-        updates: int32 scalar, updates made.
         statistics: of observations and returns in all rollouts so far.
         running: float32 `[environments]`, discounted rewards of the running episodes; None where
             rewards are not normalised.
@@ -240,38 +156,133 @@ class ActorCriticState(NamedTuple):
     running: jax.Array | None
 
 
+def begin(
+    environment: Environment,
+    config: OnPolicy,
+    init: Callable[[Key, jax.Array], Any],
+    scaling: optax.GradientTransformation,
+    key: Key,
+    hyperparameters: Hyperparameters,
+    initial: Memory = None,
+) -> OnPolicyState:
+    """The state before the first update: in each environment an episode begins.
+
+    `init` is (key, observations `[environments, *observation_shape]`) -> parameters; `scaling` is
+    what becomes of clipped gradients, such as `optax.scale_by_adam()`; `initial` is the memory of
+    one environment where an episode begins.
+    """
+    params_key, environment_key = jax.random.split(key)
+    episodes = start(environment, environment_key, config.environments, initial)
+    params = init(params_key, episodes.observations)
+    trained = begin_training(params, clipped(scaling, hyperparameters))
+    return OnPolicyState(*trained, episodes, jnp.int32(0), hyperparameters)
+
+
 def begin_actor_critic(
     environment: Environment,
     config: ActorCritic,
     learner: Learner,
-    transformation: optax.GradientTransformation,
+    scaling: optax.GradientTransformation,
     key: Key,
     hyperparameters: Hyperparameters,
 ) -> ActorCriticState:
-    """The state before the first update of PPO or A2C."""
+    """The state before the first update of PPO or A2C; as `begin`."""
     begun = begin(
         environment,
         config,
         lambda key, observations: learner.init(key, jnp.zeros_like(observations[0])),
-        transformation,
+        scaling,
         key,
         hyperparameters,
         learner.initial,
     )
     return ActorCriticState(
         **begun._asdict(),
-        statistics=no_statistics(
+        statistics=normalisation.no_statistics(
             environment.observation_shape, config.normalise_observations, config.normalise_rewards
         ),
         running=jnp.zeros(config.environments) if config.normalise_rewards else None,
     )
 
 
+def learn_in_minibatches(
+    config: Minibatches,
+    state: OnPolicyState | ActorCriticState,
+    examples: Any,
+    loss: MeanLoss,
+    scaling: optax.GradientTransformation,
+    key: Key,
+    prepare: Callable[[Any], Any] = lambda minibatch: minibatch,
+) -> tuple[Trained, Metrics]:
+    """Parameters, the optimiser's state and mean metrics after all gradient steps on a rollout.
+
+    `examples`, leaves `[groups, batch / groups, ...]`, are of one step each or of whole rollouts;
+    `loss` is that of a group's part of a minibatch; `scaling` is the one of `begin`; `key` orders
+    the minibatches, and `prepare` is as `descend_over_minibatches` has it.
+    """
+    chosen = None  # a pass of one minibatch has no order
+    if config.minibatch_size != config.rollout_size:
+        rows = config.groups * jax.tree.leaves(examples)[0].shape[1]
+        size = config.minibatch_size * rows // config.rollout_size
+        chosen = shuffled_minibatches(key, rows, size, config.epochs, config.groups)
+    values = state.hyperparameters
+    rate = remaining_share(config, state.updates) * values["learning_rate"]
+    trained, parts = descend_over_minibatches(
+        loss,
+        Trained(state.params, state.opt_state),
+        with_learning_rate(clipped(scaling, values), rate),
+        config.groups,
+        examples,
+        chosen,
+        key,
+        steps=config.epochs * config.rollout_size // config.minibatch_size,
+        prepare=prepare,
+    )
+    return trained, {name: mean(part) for name, part in parts.items()}
+
+
+def make_actor_critic(
+    environment: Environment,
+    config: ActorCritic,
+    learner: Learner,
+    scaling: optax.GradientTransformation,
+    learn: Callable[[ActorCriticState, Examples, Key], tuple[Trained, Metrics]],
+) -> Experiment:
+    """PPO or A2C in `environment`: one update is one rollout and what `learn` makes of it.
+
+    Vectors beyond the bounds of actions are clipped to them by the environment; the policy learns
+    from what it drew. `learn` is (state, examples `[groups, batch / groups, ...]`, key) -> what has
+    learned, and metrics; `scaling` is as `begin` has it.
+    """
+    environment = clip_actions(environment)
+
+    def init(key: Key, hyperparameters: Hyperparameters) -> ActorCriticState:
+        return begin_actor_critic(environment, config, learner, scaling, key, hyperparameters)
+
+    def update(state: ActorCriticState, batch: Batch, key: Key) -> tuple[ActorCriticState, Metrics]:
+        del batch
+        rollout_key, learn_key = jax.random.split(key)
+
+        def learn_from(rollout: Rollout) -> Experience:
+            memory, values = rollout.before.memory, state.hyperparameters
+            examples = learner.make_examples(state.params, memory, rollout.normalised, values)
+            return Experience(examples, {})
+
+        after, made = play(environment, config, learner, state, learn_from, rollout_key)
+        trained, metrics = learn(state, made.examples, learn_key)
+        after = after._replace(**trained._asdict(), updates=state.updates + 1)
+        return after, metrics | made.metrics
+
+    agent, groups = Agent(environment, partial(policy_of, learner)), config.groups
+    return make_acting(config, agent, init, update, config.rollout_size, groups=groups)
+
+
 def policy_of(learner: Learner, state: ActorCriticState) -> Policy:
     """The policy of a state: it acts on observations as they are normalised so far."""
 
     def act(memory: Memory, observations: jax.Array) -> tuple[Memory, Distribution]:
-        observations = normalise_observations(observations, state.statistics.observations)
+        moments = state.statistics.observations
+        observations = normalisation.normalise_observations(observations, moments)
         return learner.act(state.params, memory, observations)
 
     return Policy(act, learner.initial)
@@ -315,35 +326,29 @@ class Experience(NamedTuple):
 def play(
     environment: Environment,
     config: Rollouts,
-    policy: Policy,
+    learner: Learner,
     state: ActorCriticState,
     learn_from: Callable[[Rollout], Experience],
     key: Key,
     carried: Any = None,
 ) -> tuple[ActorCriticState, Experience]:
-    """One rollout, group by group, and the experience made of it.
+    """One rollout by its policy, group by group; `learn_from` makes the experience of each.
 
-    Args:
-        environment: to act in.
-        config: the options.
-        policy: to act with.
-        state: before the rollout.
-        learn_from: a group's rollout -> its experience.
-        key: for all that is drawn.
-        carried: leaves `[environments, ...]`, what `learn_from` needs of each environment.
+    `carried`, leaves `[environments, ...]`, is what it needs of each environment.
 
     Returns:
         The state with episodes and statistics as they are afterwards; examples and `kept`
         of each group, leaves `[groups, ...]`, with metrics and moments of all of them.
     """
-    observed = state.statistics.observations is not None
+    policy, observed = policy_of(learner, state), state.statistics.observations is not None
 
     def play_group(part: tuple[Episodes, jax.Array | None, Any], key: Key) -> tuple[Any, Any]:
         before, running, carried = part
         after, trajectory = collect(environment, policy, before, key, config.rollout_steps)
         discount = state.hyperparameters["discount"]
-        statistics, running = statistics_of(trajectory, observed, running, discount)
-        normalised = normalise(trajectory, up_to_rollout(state.statistics, statistics))
+        statistics, running = normalisation.statistics_of(trajectory, observed, running, discount)
+        known = normalisation.up_to_rollout(state.statistics, statistics)
+        normalised = normalisation.normalise(trajectory, known)
         made = learn_from(Rollout(before, trajectory, normalised, after, carried))
         metrics = episode_metrics(trajectory) | made.metrics
         return (metrics, statistics, made.moments), (after, running, made.examples, made.kept)
@@ -357,14 +362,13 @@ def play(
     )
     state = state._replace(
         episodes=join(episodes),
-        statistics=merge_statistics(state.statistics, statistics),
+        statistics=normalisation.merge_statistics(state.statistics, statistics),
         running=join(running),
     )
     return state, Experience(examples, metrics, moments, kept)
 
 
 def _merge(first: tuple, second: tuple) -> tuple[Metrics, Statistics, tuple[Moments, ...]]:
-    moments = tuple(
-        merge_moments(one, other) for one, other in zip(first[2], second[2], strict=True)
-    )
-    return merge(first[0], second[0]), merge_statistics(first[1], second[1]), moments
+    statistics = normalisation.merge_statistics(first[1], second[1])
+    moments = map(normalisation.merge_moments, first[2], second[2])
+    return merge(first[0], second[0]), statistics, tuple(moments)

@@ -11,10 +11,9 @@ import numpy as np
 
 from research.engine.artifacts import Animation, Artifact, Histogram
 from research.engine.experiment import Key, State
-from research.rl.distributions import Distribution
-from research.rl.environments.environment import Environment, Renderer
+from research.rl.environments.interface import Environment, Renderer
 from research.rl.evaluation import EpisodeReturns, half_greedy, run_episodes
-from research.rl.policy import Agent, Memory, Policy
+from research.rl.policy import Agent, Policy
 from research.rl.rollout import Trajectory, collect, start
 
 LONGEST = 1000
@@ -48,12 +47,6 @@ def play_episode(
     """`longest` steps of the most probable actions in one environment.
 
     It goes on with another episode after the first, in which nothing of the first is forgotten.
-
-    Args:
-        environment: to act in.
-        policy: to play.
-        key: for the reset and the steps.
-        longest: how many steps.
 
     Returns:
         Observations acted on `[longest, ...]`, those that the actions led to, rewards `[longest]`,
@@ -90,11 +83,7 @@ def first_episode(
 def show_policy(agent: Agent, state: State, key: Key, episodes: int) -> dict[str, Artifact]:
     """An animation of one episode of the most probable actions, and a histogram of returns.
 
-    Args:
-        agent: an environment and a policy in it; without a renderer there is no animation.
-        state: of the experiment.
-        key: for everything that is drawn.
-        episodes: how many of either kind the histogram counts.
+    Without a renderer there is no animation. The histogram counts so many episodes of either kind.
     """
     environment = agent.environment
     longest = min(environment.longest_episode, LONGEST)
@@ -136,65 +125,19 @@ def animate(played: Played, renderer: Renderer) -> Animation:
     )
 
 
-class Greedy(NamedTuple):
-    """A distribution whose samples are its most probable action.
-
-    Attributes:
-        dist: the distribution.
-    """
-
-    dist: Distribution
-
-    def mode(self) -> jax.Array:
-        """The most probable action of each."""
-        return self.dist.mode()
-
-    def sample(self, noise: jax.Array) -> jax.Array:
-        """The most probable action, whatever the noise."""
-        del noise
-        return self.dist.mode()
-
-    def log_probability(self, action: jax.Array) -> jax.Array:
-        """Under `dist`, float32 `[...]`, nats."""
-        return self.dist.log_probability(action)
-
-    def entropy(self) -> jax.Array:
-        """Of `dist`, float32 `[...]`, nats."""
-        return self.dist.entropy()
-
-
-def act_greedily(policy: Policy) -> Policy:
-    """The policy that takes the most probable actions of another."""
-
-    def act(memory: Memory, observations: jax.Array) -> tuple[Memory, Distribution]:
-        memory, dist = policy.act(memory, observations)
-        return memory, Greedy(dist)
-
-    return policy._replace(act=act)
-
-
 def play(agent: Agent, state: State, key: Key, episodes: int, *, stochastic: bool) -> list[Played]:
     """One episode in each of several environments, with all that was observed on the way.
 
-    Args:
-        agent: an environment and a policy in it.
-        state: of the experiment.
-        key: for resets, steps and actions.
-        episodes: how many.
-        stochastic: whether actions are drawn from the policy, instead of its most probable ones.
+    Actions are drawn from the policy if `stochastic`, and are its most probable ones if not.
     """
     environment = agent.environment
 
     def play_all(state: State, key: Key) -> Trajectory:
         start_key, step_key = jax.random.split(key)
         policy = agent.policy(state)
-        return collect(
-            environment,
-            policy if stochastic else act_greedily(policy),
-            start(environment, start_key, episodes, policy.initial),
-            step_key,
-            environment.longest_episode,
-        )[1]
+        begun = start(environment, start_key, episodes, policy.initial)
+        longest = environment.longest_episode
+        return collect(environment, policy, begun, step_key, longest, greedy=not stochastic)[1]
 
     steps = jax.device_get(jax.jit(play_all)(state, key))
     parts = steps.observation, steps.final_observation, steps.reward, steps.ended
@@ -202,14 +145,7 @@ def play(agent: Agent, state: State, key: Key, episodes: int, *, stochastic: boo
 
 
 def count(agent: Agent, state: State, key: Key, episodes: int) -> EpisodeReturns:
-    """Returns of `2 * episodes` episodes on the host: most probable actions first, then drawn ones.
-
-    Args:
-        agent: an environment and a policy in it.
-        state: of the experiment.
-        key: for everything that is drawn.
-        episodes: how many of either kind.
-    """
+    """Returns of `2 * episodes` episodes: most probable actions first, then drawn ones."""
 
     def count_all(state: State, key: Key) -> EpisodeReturns:
         choose = half_greedy(agent.environment, episodes)
@@ -219,12 +155,7 @@ def count(agent: Agent, state: State, key: Key, episodes: int) -> EpisodeReturns
 
 
 def film(episodes: Sequence[Played], renderer: Renderer) -> Animation:
-    """Episodes one after another.
-
-    Args:
-        episodes: at least one.
-        renderer: draws them.
-    """
+    """Episodes, at least one, one after another."""
     parts = [animate(played, renderer) for played in episodes]
     frames = np.concatenate([part.frames for part in parts])
     return parts[0]._replace(title="Episodes", frames=frames, note=" ".join(p.note for p in parts))

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from research.engine.experiment import State
 from research.rl.distributions import Distribution
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 
 Memory: TypeAlias = Any
 """A pytree, leaves `[environments, ...]`: carried from one step of an episode to the next.
@@ -36,32 +36,17 @@ class Policy(NamedTuple):
 
 
 def memoryless(act: Callable[[jax.Array], Distribution]) -> Policy:
-    """The policy that sees only the present observation.
-
-    Args:
-        act: observations `[..., *observation_shape]` -> a distribution of actions for each.
-    """
+    """The policy that sees only the present observations, `[..., *observation_shape]`."""
     return Policy(lambda memory, observations: (memory, act(observations)))
 
 
 def blank(initial: Memory, shape: tuple[int, ...]) -> Memory:
-    """The memory of `[*shape]` environments in each of which an episode begins.
-
-    Args:
-        initial: of one of them.
-        shape: how many.
-    """
+    """The memory of `[*shape]` environments in each of which an episode begins."""
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*shape, *leaf.shape)), initial)
 
 
 def forget(memory: Memory, initial: Memory, ended: jax.Array) -> Memory:
-    """The memory, blank wherever an episode has ended.
-
-    Args:
-        memory: leaves `[*ended.shape, ...]`.
-        initial: of one environment where an episode begins.
-        ended: bool `[...]`.
-    """
+    """The memory, leaves `[*ended.shape, ...]`, blank wherever an episode has ended."""
 
     def choose(leaf: jax.Array, first: jax.Array) -> jax.Array:
         return jnp.where(ended.reshape(*ended.shape, *[1] * first.ndim), first, leaf)
@@ -82,12 +67,7 @@ class Agent(NamedTuple):
 
 
 def reactive(environment: Environment, act: Callable[[State, jax.Array], Distribution]) -> Agent:
-    """An agent without memory.
-
-    Args:
-        environment: to act in.
-        act: (state, observations `[..., *observation_shape]`) -> distributions of actions.
-    """
+    """An agent without memory, by (state, observations) -> distributions of actions."""
     return Agent(
         environment, lambda state: memoryless(lambda observations: act(state, observations))
     )

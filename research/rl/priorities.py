@@ -35,13 +35,7 @@ def make_priorities(capacity: int) -> Priorities:
 
 
 def prioritise(priorities: Priorities, place: jax.Array, priority: jax.Array) -> Priorities:
-    """Sets the priorities of places; of two for the same place the larger.
-
-    Args:
-        priorities: the tree.
-        place: int32 `[places]`.
-        priority: float32 `[places]`, not negative.
-    """
+    """Sets the priorities, not negative, of places; of two for the same place the larger."""
     node = place + priorities.size
     # A maximum does not depend on the order in which a device writes.
     tree = priorities.tree.at[node].set(0.0).at[node].max(priority)
@@ -55,14 +49,9 @@ def prioritise(priorities: Priorities, place: jax.Array, priority: jax.Array) ->
 def draw(priorities: Priorities, key: Key, examples: int) -> tuple[jax.Array, jax.Array]:
     """Places in proportion to their priorities, one from each of `examples` equal shares.
 
-    Args:
-        priorities: at least one of them above 0.
-        key: for the draw.
-        examples: how many.
-
     Returns:
-        Places, int32 `[examples]`, none of priority 0; and the probability of each in a single
-        draw, float32 `[examples]`.
+        Places, int32 `[examples]`, none of priority 0 where any is above; and the probability of
+        each in a single draw, float32 `[examples]`.
 
     Source: Schaul et al. 2016 (arXiv 1511.05952), section 3.3 and appendix B.2.1.
     """
@@ -82,13 +71,8 @@ def draw(priorities: Priorities, key: Key, examples: int) -> tuple[jax.Array, ja
 def importance(probability: jax.Array, held: jax.Array, exponent: jax.Array | float) -> jax.Array:
     """Weights that undo what drawing by priority does to the mean: (N P(i))^-β over the largest.
 
-    Args:
-        probability: P, float32 `[examples]`, above 0.
-        held: N, int32 scalar, how many could be drawn.
-        exponent: β, from 0 (nothing is undone) to 1 (all is).
-
-    Returns:
-        float32 `[examples]`, at most 1.
+    P are probabilities `[examples]`, N is how many could be drawn, and β goes from 0 (nothing is
+    undone) to 1 (all is). Weights are at most 1.
 
     Source: Schaul et al. 2016 (arXiv 1511.05952), section 3.4.
     """

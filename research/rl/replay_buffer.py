@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from research.engine.experiment import Key
-from research.rl.environments.environment import ActionSpace, Box
+from research.rl.environments.interface import ActionSpace, Box
 from research.rl.rollout import Trajectory
 
 
@@ -32,16 +32,7 @@ class Transition(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of each of several environments, as the ring keeps it; leaves `[environments, ...]`.
-
-    Attributes:
-        observation: acted on.
-        action: taken.
-        reward: float32 `[environments]`.
-        terminated: bool `[environments]`.
-        truncated: bool `[environments]`.
-        final_observation: where the action led, before any reset.
-    """
+    """One step of each of several environments, as the ring keeps it; see `Trajectory`."""
 
     observation: jax.Array
     action: jax.Array
@@ -72,15 +63,10 @@ class Replay(NamedTuple):
 
 
 def make_replay(observations: jax.Array, actions: ActionSpace, capacity: int) -> Replay:
-    """An empty ring.
-
-    Args:
-        observations: `[environments, ...]`; their shape and dtype count.
-        actions: what an action is.
-        capacity: steps in all, a multiple of the environments.
+    """An empty ring for observations like these, `[environments, ...]`, and such actions.
 
     Raises:
-        ValueError: it is no such multiple.
+        ValueError: its capacity, steps in all, is no multiple of the environments.
     """
     environments, *shape = observations.shape
     if capacity < environments or capacity % environments:
@@ -124,12 +110,8 @@ def uniform_places(
 ) -> jax.Array:
     """Places of steps drawn with replacement, each alike, int32 `[examples]`.
 
-    Args:
-        key: for the draw.
-        replay: at least `lookahead` steps of each environment are in it.
-        environments: that were added together.
-        examples: how many.
-        lookahead: consecutive steps that will be read from each place on.
+    From each on, `lookahead` consecutive steps can be read; at least as many of each environment
+    are in the replay.
     """
     count = sampleable(replay, environments, lookahead)
     age = jax.random.randint(key, (examples,), 0, jnp.maximum(count, 1))
@@ -144,17 +126,10 @@ def read(
     discount: jax.Array | float,
     lookahead: int = 1,
 ) -> Transition:
-    """Transitions over up to `lookahead` steps that begin at some places.
+    """Transitions over up to `lookahead` steps that begin at some places, int32 `[examples]`.
 
-    The reward is Σ_k γᵏ r_{t+k} up to where the episode ended or the lookahead did; the value
-    that follows is weighed by γⁿ after n steps, and by 0 where the process ended.
-
-    Args:
-        replay: the ring.
-        place: int32 `[examples]`.
-        environments: that were added together.
-        discount: γ.
-        lookahead: n, at least 1.
+    The reward is Σ_k γᵏ r_{t+k} up to where the episode ended or the lookahead did; the value that
+    follows is weighed by γⁿ after n steps, and by 0 where the process ended.
 
     Source: Sutton 1988; Hessel et al. 2018 (arXiv 1710.02298), section 3 (multi-step learning).
     """

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from research.engine.experiment import Key
 from research.engine.metrics import Metrics, count, maximum, mean
 from research.rl.distributions import draw_noise
-from research.rl.environments.environment import Environment, EnvironmentState
+from research.rl.environments.interface import Environment, EnvironmentState
 from research.rl.policy import Memory, Policy, blank, forget
 
 
@@ -77,9 +77,16 @@ def start(
 
 
 def collect(
-    environment: Environment, policy: Policy, episodes: Episodes, key: Key, steps: int
+    environment: Environment,
+    policy: Policy,
+    episodes: Episodes,
+    key: Key,
+    steps: int,
+    greedy: bool = False,
 ) -> tuple[Episodes, Trajectory]:
     """Acts for `steps` steps with actions drawn from the policy, which forgets where one ends.
+
+    If `greedy`, its most probable actions are taken instead, and other chance is the same.
 
     Returns:
         The environments afterwards, and the trajectory.
@@ -93,7 +100,8 @@ def collect(
     def act(episodes: Episodes, drawn: tuple[jax.Array, jax.Array]) -> tuple[Episodes, Trajectory]:
         step_noise, step_keys = drawn
         memory, dist = policy.act(episodes.memory, episodes.observations)
-        episodes, transition = step_all(environment, episodes, dist.sample(step_noise), step_keys)
+        action = dist.mode() if greedy else dist.sample(step_noise)
+        episodes, transition = step_all(environment, episodes, action, step_keys)
         memory = forget(memory, policy.initial, transition.ended)
         return episodes._replace(memory=memory), transition
 
@@ -103,13 +111,7 @@ def collect(
 def step_all(
     environment: Environment, episodes: Episodes, action: jax.Array, keys: jax.Array
 ) -> tuple[Episodes, Trajectory]:
-    """One step of every environment.
-
-    Args:
-        environment: to act in.
-        episodes: the environments as they stand.
-        action: `[environments, ...]`.
-        keys: a key for each, `[environments]`.
+    """One step of every environment, by actions and keys `[environments, ...]`.
 
     Returns:
         The environments afterwards, with the policy's memory as before, and the step: leaves

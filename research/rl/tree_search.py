@@ -106,9 +106,7 @@ def search(
         step,
         simulations,
         qtransform=partial(
-            mctx.qtransform_completed_by_mix_value,
-            value_scale=value_scale,
-            rescale_values=False,
+            mctx.qtransform_completed_by_mix_value, value_scale=value_scale, rescale_values=False
         ),
         gumbel_scale=gumbel_scale,
     )

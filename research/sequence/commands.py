@@ -164,10 +164,7 @@ TRANSLATE = Command(
     Words that the model never learned are noted; it reads a sign in their place. An empty sentence
     is refused, and one that is longer than those it learned from. A model of dates translates
     these.""",
-    arguments=(
-        RUN,
-        Argument("SENTENCE", "what is to be translated, in quotes"),
-    ),
+    arguments=(RUN, Argument("SENTENCE", "what is to be translated, in quotes")),
     options=TranslateOptions,
     examples=(
         ('translate translate_bahdanau "I like soccer"', "in Spanish"),

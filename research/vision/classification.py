@@ -29,15 +29,10 @@ from research.engine.experiment import (
     Selection,
 )
 from research.engine.metrics import Metrics
-from research.optimization.descent import WeightedLoss
+from research.optimization.descent import WeightedLoss, loss_and_accuracy
 from research.optimization.optimizers import OptimizerName, ScheduleName
 from research.optimization.precision import PRECISIONS, PrecisionName
-from research.optimization.supervised import (
-    Fitting,
-    SupervisedState,
-    Variables,
-    make_supervised,
-)
+from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
 from research.options.config import Config
 from research.options.ranges import COUNT, POSITIVE, Divides, Range, Since
 from research.prediction import Classes, Inputs, Outputs, Predictor
@@ -147,10 +142,8 @@ def make_classifier(config: ImageClassification) -> Experiment:
             mutable=["batch_stats"],
         )
         smoothing = values.get("label_smoothing", jnp.float32(0.0))
-        weighted = _weighted_loss(
-            precision.for_loss(logits), rows["label"], rows["weight"], smoothing
-        )
-        return weighted._replace(statistics=changed.get("batch_stats", ()))
+        made = prediction_loss(precision.for_loss(logits), rows["label"], rows["weight"], smoothing)
+        return made._replace(statistics=changed.get("batch_stats", ()))
 
     fitting = Fitting(
         steps,
@@ -176,7 +169,7 @@ def make_classifier(config: ImageClassification) -> Experiment:
         logits = logits_of(fitted.reported(state), scaled(batch["image"]))
         label, weight = batch["label"], batch["weight"]
         taken = metrics.confusion(label, jnp.argmax(logits, axis=-1), logits.shape[-1], weight)
-        return _weighted_loss(logits, label, weight, 0.0).metrics | {"confusion": taken}
+        return prediction_loss(logits, label, weight, 0.0).metrics | {"confusion": taken}
 
     def probabilities(variables: Variables, image: jax.Array) -> jax.Array:
         return jax.nn.softmax(logits_of(variables, scaled(image)))
@@ -230,11 +223,10 @@ def make_classifier(config: ImageClassification) -> Experiment:
     )
 
 
-def _weighted_loss(
+def prediction_loss(
     logits: jax.Array, label: jax.Array, weight: jax.Array, smoothing: jax.Array | float
 ) -> WeightedLoss:
+    """Cross-entropy, nats, of logits `[batch, classes]`, the labels smoothed."""
     one_hot = jax.nn.one_hot(label, logits.shape[-1])
     losses = optax.softmax_cross_entropy(logits, optax.smooth_labels(one_hot, smoothing))
-    loss = metrics.mean(losses, weight)
-    hits = metrics.mean(jnp.argmax(logits, axis=-1) == label, weight)
-    return WeightedLoss(loss.total, loss.weight, {"loss": loss, "accuracy": hits})
+    return loss_and_accuracy(losses, jnp.argmax(logits, axis=-1) == label, weight)

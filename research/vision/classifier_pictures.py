@@ -180,12 +180,9 @@ def _without_single_channel(images: np.ndarray) -> np.ndarray:
 def first_filters(params: Any, image_shape: tuple[int, ...] | None) -> Images | None:
     """The filters of the first layer: a convolution's, or a dense layer's laid out as images.
 
-    None where the parameters have neither, or images of two, or of more than three channels.
-
-    Args:
-        params: a pytree whose leaves named `kernel` are `[rows, columns, inputs, outputs]` or
-            `[inputs, outputs]`.
-        image_shape: height, width, channels; where it is None only convolutions are found.
+    None where the parameters have neither, or images of two, or of more than three channels. Leaves
+    named `kernel` are `[rows, columns, inputs, outputs]` or `[inputs, outputs]`; where no shape of
+    an image is given only convolutions are found.
     """
     leaves = jax.tree_util.tree_flatten_with_path(params)[0]
     kernels = [np.asarray(leaf) for path, leaf in leaves if _is_kernel(path)]
@@ -216,11 +213,7 @@ def feature_maps(
 ) -> dict[str, Artifact]:
     """The output of each submodule that has an image for one, on one example, stage after stage.
 
-    Args:
-        model: called with `training=False`.
-        variables: of the model.
-        image: `[1, height, width, channels]`, as the model is called.
-        label: the example's class, for people.
+    The image is `[1, height, width, channels]`, as the model is called; its label is for people.
     """
 
     def outputs(variables: Any, image: jax.Array) -> Any:

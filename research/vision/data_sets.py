@@ -64,6 +64,11 @@ class MNISTClassification(ImageClassification):
     data_set: ClassVar[str] = "fashion_mnist"
     evaluation_batch_size: ClassVar[int] = 500
 
+    def smoke(self) -> Self:
+        """Thirty updates."""
+        warmup_epochs = min(self.warmup_epochs, 1)
+        return replace(self, epochs=2, warmup_epochs=warmup_epochs, batch_size=32, examples=480)
+
     def images(self) -> Images:
         """The splits of the data set."""
         return mnist(self.data_set, self.batch_size, self.examples, self.evaluation_batch_size)

@@ -104,11 +104,8 @@ class SmallCNN(nn.Module):
 def chapter_14_cnn(channels: int = 64, images: float = math.inf) -> SmallCNN:
     """The Fashion-MNIST net of Géron, 3rd edition, chapter 14: 1,413,834 parameters at 28x28x1.
 
-    7x7x64, pool, two 3x3x128, pool, two 3x3x256, pool, dense 128 and 64 with dropout.
-
-    Args:
-        channels: of the first convolution; everything else goes with it.
-        images: that it is trained on in the run.
+    7x7x64, pool, two 3x3x128, pool, two 3x3x256, pool, dense 128 and 64 with dropout; all goes with
+    the channels of the first convolution.
     """
     return SmallCNN(
         stages=((channels,), (2 * channels,) * 2, (4 * channels,) * 2),

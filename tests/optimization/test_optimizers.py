@@ -6,7 +6,8 @@ import numpy as np
 import optax
 import pytest
 
-from research.optimization.optimizers import make_optimizer, make_schedule, with_learning_rate
+from research.optimization.descent import with_learning_rate
+from research.optimization.optimizers import make_optimizer, make_schedule
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from research.rl.environments.environment import Discrete, Environment, TimeStep
+from research.rl.environments.interface import Discrete, Environment, TimeStep
 from tests.cli.conftest import project
 
 __all__ = ["project"]

@@ -11,7 +11,7 @@ import numpy as np
 from research.engine.experiment import Experiment
 from research.engine.metrics import read
 from research.options.config import make_experiment
-from research.rl.environments.environment import Box, Environment, TimeStep
+from research.rl.environments.interface import Box, Environment, TimeStep
 from research.rl.off_policy import ActorCritic, OffPolicyState, make_off_policy
 
 UNIT = Box(-np.ones(1, np.float32), np.ones(1, np.float32))

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from research.engine.experiment import Experiment
 from research.options.config import Config, floats, make_experiment
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 
 Chosen = TypeVar("Chosen", bound=Config)
 

@@ -14,7 +14,7 @@ from research.engine.metrics import read
 from research.options.config import problems_of
 from research.rl.advantages import Examples
 from research.rl.algorithms.a2c import A2C, a2c_loss, make_a2c
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.network import PolicyAndValue
 from research.rl.on_policy import ActorCriticState
 from tests.rl.making import experiment_in, run, traced

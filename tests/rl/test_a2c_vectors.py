@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from research.rl.algorithms.a2c import A2C, make_a2c
-from research.rl.environments.environment import Box, Environment, TimeStep
+from research.rl.environments.interface import Box, Environment, TimeStep
 from research.rl.normalisation import Moments, Statistics
 from tests.rl.making import experiment_in, traced
 

@@ -31,7 +31,7 @@ ACTOR = '''
     from research.options.config import Config
     from research.rl.policy import reactive
     from research.rl.distributions import Categorical
-    from research.rl.environments.environment import Discrete, Environment, Renderer, TimeStep
+    from research.rl.environments.interface import Discrete, Environment, Renderer, TimeStep
 
 
     class State(NamedTuple):

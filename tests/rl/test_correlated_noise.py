@@ -14,7 +14,7 @@ from experiments.rl.mountain_car_continuous_td3 import CorrelatedTD3
 from research.options.config import config_fields, problems_of
 from research.rl.algorithms.ddpg import DDPG, networks
 from research.rl.algorithms.td3 import TD3
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.exploration import correlate
 from research.rl.off_policy import ActorCritic, OffPolicyState
 from tests.rl.continuous import SMALL, TOGETHER, UNIT, dial, made, train

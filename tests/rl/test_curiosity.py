@@ -18,7 +18,7 @@ from research.rl.curiosity import (
     start_curiosity,
     update_moments,
 )
-from research.rl.environments.environment import Discrete, Environment
+from research.rl.environments.interface import Discrete, Environment
 
 NOWHERE = Environment("nowhere", None, None, (3,), Discrete(2), 1)
 NUMBERED = NOWHERE._replace(observation_shape=(), states=5)

@@ -14,7 +14,7 @@ from research.engine.metrics import read
 from research.options.config import floats, make_experiment, problems_of
 from research.rl.action_values import QLearner, QNetwork, bootstrap_target
 from research.rl.algorithms.dqn import CLEANRL, DQN, DQNState, make_dqn
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 
 PLAIN = DQN(
     environment_steps=300 * 8,

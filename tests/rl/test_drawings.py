@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.rl.environments import acrobot_drawing, mountain_car_drawing, pendulum_drawing
+from research.rl.environments import control_drawings
+from research.rl.environments.control_drawings import ACROBOT, PENDULUM, place_of
 from research.rl.environments.painting import LEVELS, bar, blank, paint, pixels
 from research.rl.environments.registered import RENDERERS
 
@@ -26,8 +27,8 @@ def acrobot(first, second):
 @settings(max_examples=30, deadline=None)
 @given(first=angles, second=angles)
 def test_the_tip_of_acrobot_is_where_its_angles_say(first, second):
-    (frame,) = acrobot_drawing.draw(acrobot(first, second))
-    middle, scale = acrobot_drawing.SIZE / 2, acrobot_drawing.SCALE
+    (frame,) = ACROBOT.draw(acrobot(first, second))
+    middle, scale = control_drawings.ACROBOT_SIZE / 2, control_drawings.ACROBOT_SCALE
     elbow = np.array([np.sin(first), np.cos(first)])
     tip = elbow + np.array([np.sin(first + second), np.cos(first + second)])
     rows, columns = where(frame, 2)
@@ -42,14 +43,14 @@ def test_the_tip_of_acrobot_is_where_its_angles_say(first, second):
         columns + 0.5 - middle - scale * elbow[0], rows + 0.5 - middle - scale * elbow[1]
     )
     assert abs(from_elbow.max() - (scale + 5)) < 1.5
-    assert frame.max() < len(acrobot_drawing.PALETTE)
+    assert frame.max() < len(ACROBOT.palette)
 
 
 @settings(max_examples=30, deadline=None)
 @given(angle=angles)
 def test_the_rod_ends_where_its_angle_says_and_leans_left_as_it_grows(angle):
-    (frame,) = pendulum_drawing.draw(np.float32([[np.cos(angle), np.sin(angle), 0.0]]))
-    middle, scale = pendulum_drawing.SIZE / 2, pendulum_drawing.SCALE
+    (frame,) = PENDULUM.draw(np.float32([[np.cos(angle), np.sin(angle), 0.0]]))
+    middle, scale = control_drawings.PENDULUM_SIZE / 2, control_drawings.PENDULUM_SCALE
     rows, columns = where(frame, 1)
     end = np.hypot(columns + 0.5 - middle + scale * np.sin(angle),
                    rows + 0.5 - middle + scale * np.cos(angle))  # fmt: skip
@@ -57,14 +58,14 @@ def test_the_rod_ends_where_its_angle_says_and_leans_left_as_it_grows(angle):
     assert abs(np.hypot(columns + 0.5 - middle, rows + 0.5 - middle).max() - (scale + 7)) < 1.5
     if abs(np.sin(angle)) > 0.2:
         assert (np.mean(columns) < middle) == (np.sin(angle) > 0)
-    assert frame.max() < len(pendulum_drawing.PALETTE)
+    assert frame.max() < len(PENDULUM.palette)
 
 
 def test_acrobot_stands_above_its_line_exactly_where_an_episode_ends():
-    line = acrobot_drawing.SIZE / 2 - acrobot_drawing.SCALE
+    line = control_drawings.ACROBOT_SIZE / 2 - control_drawings.ACROBOT_SCALE
     for first, second, ends in ((np.pi, 0.0, True), (np.pi / 2, np.pi / 2 - 0.1, False)):
         assert (-np.cos(first) - np.cos(first + second) > 1) == ends
-        rows, _ = where(acrobot_drawing.draw(acrobot(first, second))[0], 2)
+        rows, _ = where(ACROBOT.draw(acrobot(first, second))[0], 2)
         assert (rows.min() + 5 < line) == ends
 
 
@@ -73,12 +74,12 @@ def test_acrobot_stands_above_its_line_exactly_where_an_episode_ends():
 def test_the_car_stands_on_the_hill(position):
     frame, without = RENDERERS["MountainCar-v0"].draw(np.float32([[position, 0], [9.0, 0]]))
     rows, columns = where(frame, 3)
-    column, row = mountain_car_drawing.place_of(position)
+    column, row = place_of(position)
     # Its middle is some pixels off the ground, at a right angle to the slope.
     off = np.hypot(columns.mean() + 0.5 - column, rows.mean() + 0.5 - row)
     assert 9 < off < 14 and rows.mean() < row
     assert len(where(without, 3)[0]) == 0
-    assert frame.max() < len(mountain_car_drawing.PALETTE)
+    assert frame.max() < len(RENDERERS["MountainCar-v0"].palette)
 
 
 @pytest.mark.parametrize(("name", "goal"), [("MountainCar-v0", 0.5),
@@ -86,7 +87,7 @@ def test_the_car_stands_on_the_hill(position):
 def test_the_flag_stands_at_the_goal_of_each(name, goal):
     (frame,) = RENDERERS[name].draw(np.float32([[-0.5, 0.0]]))
     _, columns = where(frame, 2)
-    assert abs(columns.min() - mountain_car_drawing.place_of(goal)[0]) < 2
+    assert abs(columns.min() - place_of(goal)[0]) < 2
 
 
 MOVING = {

@@ -147,7 +147,7 @@ def test_walking_follows_the_model():
     keys = jax.random.split(jax.random.key(1), 20_000)
     walk = jax.jit(jax.vmap(environment.step, in_axes=(0, None, None)))
     for start, action in np.ndindex(3, 3):
-        here = state.replace(position=jnp.int32(start))
+        here = state._replace(position=jnp.int32(start))
         _, shown = walk(keys, here, jnp.int32(action))
         after = np.asarray(shown.final_observation)
         if not mdp.possible[start, action]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from research.rl.distributions import Categorical, Gaussian
-from research.rl.environments.environment import Box, Discrete
+from research.rl.environments.interface import Box, Discrete
 from research.rl.environments.registered import make_environment
 from research.rl.environments.wrappers import clip_actions, scale_actions
 from research.rl.gymnasium_evaluation import NAMES, play_in_gymnasium, translate

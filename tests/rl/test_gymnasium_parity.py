@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.rl.environments.environment import Environment
 from research.rl.environments.gymnax_adapter import adapt
+from research.rl.environments.interface import Environment
 from research.rl.environments.registered import make_environment
 
 

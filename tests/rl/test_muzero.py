@@ -14,14 +14,15 @@ from research.engine.groups import split
 from research.engine.metrics import read
 from research.options.config import problems_of
 from research.rl.algorithms.muzero import (
+    ADAM,
     MuZero,
     Planner,
-    learn,
     make_muzero,
     make_unrolled,
     self_play,
 )
-from research.rl.learned_model import LearnedModel
+from research.rl.learned_model import LearnedModel, model_loss
+from research.rl.on_policy import learn_in_minibatches
 from research.rl.rollout import start
 from tests.rl.making import experiment_in, run, traced
 
@@ -114,9 +115,17 @@ def test_groups_learn_what_the_whole_does(played):
     planner, begun, *_, examples = played
     config = replace(CONFIG, environments=64, minibatch_size=512)
 
+    @partial(jax.jit, static_argnums=0)
     def after(groups):
-        steps = jax.jit(partial(learn, planner, replace(config, groups=groups)))
-        return steps(begun, split(examples, groups), jax.random.key(3))[0].params
+        trained, _ = learn_in_minibatches(
+            replace(config, groups=groups),
+            begun,
+            split(examples, groups),
+            partial(model_loss, planner.environment, planner.model, values=VALUES),
+            ADAM,
+            jax.random.key(3),
+        )
+        return trained.params
 
     one, two = after(1), after(2)
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5), one, two)

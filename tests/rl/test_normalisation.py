@@ -14,7 +14,7 @@ import pytest
 from research.engine.groups import fold
 from research.engine.metrics import Metrics, read
 from research.rl.algorithms.ppo import PPO, make_ppo
-from research.rl.environments.environment import Discrete, Environment, TimeStep
+from research.rl.environments.interface import Discrete, Environment, TimeStep
 from research.rl.normalisation import (
     LARGEST,
     Moments,

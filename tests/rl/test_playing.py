@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,9 +14,11 @@ from research.engine import metrics
 from research.engine.experiment import traced
 from research.options.config import make_experiment
 from research.rl.distributions import Categorical, Gaussian
-from research.rl.environments.environment import Renderer
-from research.rl.playing import Greedy, animate, count, film, play
-from research.rl.policy import reactive
+from research.rl.environments.interface import Renderer
+from research.rl.playing import animate, count, film, play
+from research.rl.policy import memoryless, reactive
+from research.rl.rollout import collect, start
+from tests.rl.continuous import dial
 
 QUARTERS = jnp.log(jnp.array([0.25, 0.75]))
 
@@ -56,14 +60,19 @@ def test_counts_are_of_either_kind(lever):
     assert abs(found.episode_return[400:].mean() - 0.75) < 0.11
 
 
-def test_the_most_probable_action_is_drawn_whatever_the_noise():
-    said = Gaussian(jnp.array([[1.0, -2.0]]), jnp.zeros((1, 2)))
-    greedy = Greedy(said)
-    np.testing.assert_array_equal(greedy.sample(jnp.full((1, 2), 9.0)), said.mean)
-    assert greedy.entropy() == said.entropy()
-    at = jnp.zeros((1, 2))
-    assert greedy.log_probability(at) == said.log_probability(at)
-    assert (said.sample(jnp.full((1, 2), 9.0)) != said.mean).all()
+def test_the_most_probable_action_is_taken_whatever_is_drawn():
+    environment = dial()
+    policy = memoryless(lambda seen: Gaussian(0.5 * seen, jnp.zeros_like(seen)))
+
+    @partial(jax.jit, static_argnums=0)
+    def act(greedy):
+        begun = start(environment, jax.random.key(0), 4)
+        return collect(environment, policy, begun, jax.random.key(1), 8, greedy)
+
+    (after, best), (elsewhere, drawn) = act(True), act(False)
+    assert (best.action == 0.5).all()
+    assert (drawn.action != 0.5).all()
+    np.testing.assert_array_equal(after.states, elsewhere.states, "other chance is the same")
 
 
 def test_a_film_shows_episodes_one_after_another(clock):

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.rl.distributions import Categorical
-from research.rl.environments import cartpole_drawing
-from research.rl.environments.environment import Renderer
+from research.rl.environments.control_drawings import CARTPOLE, CARTPOLE_SCALE, CARTPOLE_SIZE
+from research.rl.environments.interface import Renderer
 from research.rl.playing import animate, first_episode, play_episode, show_policy
 from research.rl.policy import memoryless, reactive
 
@@ -22,7 +22,7 @@ CART, POLE = 2, 3
 
 def ink(frame, ramp):
     """Rows and columns of the pixels of one ramp."""
-    levels = (len(cartpole_drawing.PALETTE) - 1) // 4
+    levels = (len(CARTPOLE.palette) - 1) // 4
     return np.nonzero((frame > (ramp - 1) * levels) & (frame <= ramp * levels))
 
 
@@ -57,19 +57,18 @@ def test_returns_are_those_of_either_way_to_act(lever):
 @settings(max_examples=30, deadline=None)
 @given(position=st.floats(-2.0, 2.0), angle=st.floats(-0.2, 0.2))
 def test_cart_and_pole_are_drawn_where_they_are(position, angle):
-    (frame,) = cartpole_drawing.draw(np.float32([[position, 0, angle, 0]]))
-    scale = cartpole_drawing.WIDTH / 5.4
-    x = cartpole_drawing.WIDTH / 2 + scale * position
+    (frame,) = CARTPOLE.draw(np.float32([[position, 0, angle, 0]]))
+    x = CARTPOLE_SIZE[1] / 2 + CARTPOLE_SCALE * position
     _, columns = ink(frame, CART)
     assert abs((columns.min() + columns.max() + 1) / 2 - x) < 1.5
     rows, columns = ink(frame, POLE)
     top = columns[rows == rows.min()].mean() + 0.5
-    assert abs(top - (x + scale * np.sin(angle))) < 3
-    assert frame.max() < len(cartpole_drawing.PALETTE)
+    assert abs(top - (x + CARTPOLE_SCALE * np.sin(angle))) < 3
+    assert frame.max() < len(CARTPOLE.palette)
 
 
 def test_speed_is_not_drawn_and_position_is():
-    frames = cartpole_drawing.draw(np.float32([[0, 0, 0, 0], [0, 3, 0, 3], [0.1, 0, 0, 0]]))
+    frames = CARTPOLE.draw(np.float32([[0, 0, 0, 0], [0, 3, 0, 3], [0.1, 0, 0, 0]]))
     np.testing.assert_array_equal(frames[0], frames[1])
     assert (frames[0] != frames[2]).any()
 

@@ -29,7 +29,7 @@ from research.rl.algorithms.policy_search import (
     play,
 )
 from research.rl.distributions import Categorical
-from research.rl.environments.environment import Discrete, Environment, TimeStep
+from research.rl.environments.interface import Discrete, Environment, TimeStep
 from research.rl.evaluation import run_episodes
 from research.rl.policy import memoryless
 from tests.rl.searches import SEARCHES, traced

@@ -12,7 +12,7 @@ from scipy import stats
 from research.engine.metrics import read
 from research.rl.advantages import make_examples
 from research.rl.algorithms.ppo import PPO, make_ppo
-from research.rl.environments.environment import Box, Discrete, Environment, TimeStep
+from research.rl.environments.interface import Box, Discrete, Environment, TimeStep
 from research.rl.environments.wrappers import clip_actions
 from research.rl.network import PolicyAndValue, make_network
 from research.rl.policy import memoryless

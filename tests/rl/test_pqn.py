@@ -14,7 +14,8 @@ from research.engine.groups import split
 from research.engine.metrics import read
 from research.options.config import problems_of
 from research.rl.action_values import QLearner, QNetwork
-from research.rl.algorithms.pqn import PQN, Valued, learn, make_pqn, make_valued, pqn_loss
+from research.rl.algorithms.pqn import PQN, RADAM, Valued, make_pqn, make_valued, pqn_loss
+from research.rl.on_policy import learn_in_minibatches
 from research.rl.rollout import Trajectory
 from tests.rl.making import experiment_in, run, traced
 
@@ -140,9 +141,17 @@ def test_groups_learn_what_the_whole_does(clock):
     draw = jax.random.normal(jax.random.key(1), (64, 2))
     examples = Valued(draw[:, :1], (draw[:, 0] > 0).astype(jnp.int32), draw[:, 1])
 
+    @partial(jax.jit, static_argnums=0)
     def after(groups):
-        steps = jax.jit(partial(learn, learner, replace(config, groups=groups)))
-        return steps(begun, split(examples, groups), jax.random.key(2))[0].params
+        trained, _ = learn_in_minibatches(
+            replace(config, groups=groups),
+            begun,
+            split(examples, groups),
+            lambda params, part: pqn_loss(learner, params, part, VALUES),
+            RADAM,
+            jax.random.key(2),
+        )
+        return trained.params
 
     one, two = after(1), after(2)
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-6), one, two)

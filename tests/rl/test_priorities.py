@@ -12,9 +12,9 @@ from scipy import stats
 
 from research.rl import priorities
 from research.rl.algorithms.dqn import new_priorities
-from research.rl.environments.environment import Discrete
+from research.rl.environments.interface import Discrete
 from research.rl.replay_buffer import add, make_replay, sampleable, uniform_places
-from tests.rl.test_replay import filled
+from tests.rl.test_replay_buffer import filled
 
 
 def given_priorities(values: list[float]) -> priorities.Priorities:

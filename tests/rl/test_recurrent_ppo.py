@@ -23,7 +23,7 @@ from research.rl.algorithms.recurrent_ppo import (
     make_sequences,
 )
 from research.rl.distributions import Gaussian
-from research.rl.environments.environment import Box
+from research.rl.environments.interface import Box
 from research.rl.policy import Policy
 from research.rl.rollout import collect, start
 from tests.rl.making import experiment_in, run, traced

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.rl.environments.environment import Box
+from research.rl.environments.interface import Box
 from research.rl.environments.registered import FINITE, GYMNAX, VARIANTS, make_environment, unfit
 
 USABLE = [name for name, kind in GYMNAX.items() if not kind.unavailable]

@@ -21,7 +21,7 @@ from research.rl.algorithms.reinforce import (
     make_steps,
     reinforce_loss,
 )
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.network import PolicyAndValue
 from research.rl.policy import memoryless
 from research.rl.rollout import Trajectory, collect, start

@@ -11,7 +11,7 @@ import pytest
 
 from research.options.config import floats, problems_of
 from research.rl.algorithms.sac import SAC, bound_log_deviation, networks
-from research.rl.environments.environment import Discrete
+from research.rl.environments.interface import Discrete
 from research.rl.replay_buffer import Transition
 from tests.rl.continuous import (
     BEST,

@@ -12,7 +12,7 @@ import pytest
 from gymnasium.wrappers import FrameStackObservation
 
 from research.rl.distributions import Categorical
-from research.rl.environments.environment import Box, Discrete, Environment, Renderer, TimeStep
+from research.rl.environments.interface import Box, Discrete, Environment, Renderer, TimeStep
 from research.rl.environments.wrappers import limit_episodes, stack_frames, stick_actions
 from research.rl.evaluation import run_episodes
 from research.rl.policy import memoryless

@@ -14,7 +14,7 @@ from experiments.sequence import dates_attention, dates_encoder_decoder
 from research.engine.keys import stream
 from research.options.config import make_experiment, problems_of
 from research.sequence.translations.dates import FIRST, LAST, SIZES, make_dates, spell
-from research.sequence.translations.translation import prediction_metrics, written_metrics
+from research.sequence.translations.translation import prediction_loss, written_metrics
 from research.sequence.translations.translator import Method, translate, write_targets
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
@@ -49,14 +49,13 @@ def test_splits_share_no_day_and_hold_what_they_say():
 def test_symbols_are_counted_where_there_are_any():
     target = jnp.array([[5, 2, 0], [4, 5, 2], [5, 5, 2]])
     logits = jax.nn.one_hot(jnp.array([[5, 4, 0], [4, 5, 2], [0, 0, 0]]), 6) * 5
-    found = prediction_metrics(logits, target, jnp.array([1.0, 1.0, 0.0]))
+    found = prediction_loss(logits, target, jnp.array([1.0, 1.0, 0.0])).metrics
     assert float(found["accuracy"].total) == 4 and float(found["accuracy"].weight) == 5
     right, wrong = (np.log(np.exp(5) + 5) - shown for shown in (5, 0))
     assert float(found["loss"].total) == pytest.approx(4 * right + wrong, rel=1e-5)
     # What is said where there is only padding is of no account.
-    other = prediction_metrics(
-        logits.at[0, 2].set(7 * jnp.arange(6)), target, jnp.array([1.0, 1.0, 0.0])
-    )
+    padded = logits.at[0, 2].set(7 * jnp.arange(6))
+    other = prediction_loss(padded, target, jnp.array([1.0, 1.0, 0.0])).metrics
     assert float(other["loss"].total) == pytest.approx(float(found["loss"].total))
 
 

@@ -19,7 +19,7 @@ from research.engine.experiment import traced
 from research.errors import Mistake
 from research.options.config import make_experiment, problems_of
 from research.sequence.classification import sentiment
-from research.sequence.classification.binary_classification import prediction_metrics
+from research.sequence.classification.binary_classification import prediction_loss
 from research.sequence.classification.classifiers import BagOfWords, masked_mean
 from research.sequence.classification.reviews import (
     Reviews,
@@ -232,7 +232,7 @@ def test_an_update_of_a_bag_is_logistic_regressions():
 def test_metrics_are_those_of_the_definition():
     logits, label = np.float32([2.0, -1.0, 0.5, 9.0]), np.array([1, 1, 0, 0])
     weight = np.float32([1, 1, 1, 0])
-    told = prediction_metrics(jnp.asarray(logits), jnp.asarray(label), jnp.asarray(weight))
+    told = prediction_loss(jnp.asarray(logits), jnp.asarray(label), jnp.asarray(weight)).metrics
     given = np.where(label == 1, expit(logits), 1 - expit(logits))
     assert float(told["loss"].total) == pytest.approx(-np.log(given[:3]).sum(), rel=1e-5)
     assert float(told["accuracy"].total) == 1.0 and float(told["accuracy"].weight) == 3.0

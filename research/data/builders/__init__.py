@@ -17,9 +17,7 @@ EMBEDDED = {
 }
 """Name -> builder, of data sets that come with an installed package and need no network."""
 
-DOWNLOADED = {
-    "cta_ridership": "research.data.builders.cta_ridership:CtaRidership",
-}
+DOWNLOADED = {"cta_ridership": "research.data.builders.cta_ridership:CtaRidership"}
 """Name -> builder, of data sets that `prepare` downloads, their checksums in the builder."""
 
 

@@ -18,31 +18,18 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
+from research.engine.experiment import Experiment, Hyperparameters, Key
 from research.engine.groups import of_all_groups
 from research.engine.metrics import Metrics, mean
-from research.optimization.descent import Trained
-from research.optimization.optimizers import with_learning_rate
+from research.optimization.descent import Trained, clipped, with_learning_rate
 from research.options.ranges import Since
 from research.rl import losses
 from research.rl.advantages import Examples, memoryless_learner
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.environments.registered import make_environment
-from research.rl.environments.wrappers import clip_actions
 from research.rl.minibatches import descend_over_groups
 from research.rl.network import PolicyAndValue, make_network
-from research.rl.on_policy import (
-    ActorCritic,
-    ActorCriticState,
-    Experience,
-    Rollout,
-    begin_actor_critic,
-    make_on_policy,
-    play,
-    policy_of,
-    remaining_share,
-)
-from research.rl.policy import Agent, Policy
+from research.rl.on_policy import ActorCritic, ActorCriticState, make_actor_critic, remaining_share
 
 
 @dataclass(frozen=True)
@@ -67,66 +54,39 @@ class A2C(ActorCritic):
         return make_a2c(make_environment(self.environment), self)
 
 
+RMSPROP = optax.scale_by_rms(decay=0.99, eps=1e-5, initial_scale=1.0)
+"""As in section 4 of the paper."""
+
+
 def make_a2c(environment: Environment, config: A2C) -> Experiment:
-    """Advantage actor-critic in `environment`: one update is one rollout and one gradient step.
-
-    Args:
-        environment: to act in; vectors beyond the bounds of its actions are clipped to them.
-        config: the options.
-    """
-    environment = clip_actions(environment)
+    """Advantage actor-critic in `environment`: one update is one rollout and one gradient step."""
     network = make_network(environment, config.hidden, config.channels)
-    learner = memoryless_learner(network)
 
-    def init(key: Key, values: Hyperparameters) -> ActorCriticState:
-        transformation = _transformation(values)
-        return begin_actor_critic(environment, config, learner, transformation, key, values)
-
-    def policy(state: ActorCriticState) -> Policy:
-        return policy_of(learner, state)
-
-    def update(state: ActorCriticState, batch: Batch, key: Key) -> tuple[ActorCriticState, Metrics]:
-        del batch
-        rollout_key, learn_key = jax.random.split(key)
+    def learn(state: ActorCriticState, examples: Examples, key: Key) -> tuple[Trained, Metrics]:
         values = state.hyperparameters
-
-        def learn_from(rollout: Rollout) -> Experience:
-            examples = learner.make_examples(state.params, None, rollout.normalised, values)
-            return Experience(examples, {})
-
-        after, made = play(environment, config, policy(state), state, learn_from, rollout_key)
-        examples = made.examples
         if config.normalise_advantages:
             advantage = of_all_groups(
-                lambda: losses.normalise(examples.advantage), config.groups, learn_key
+                lambda: losses.normalise(examples.advantage), config.groups, key
             )
             examples = examples._replace(advantage=advantage)
         rate = remaining_share(config, state.updates) * values["learning_rate"]
         trained, parts = descend_over_groups(
             lambda params, part: a2c_loss(network, params, part, values),
             Trained(state.params, state.opt_state),
-            with_learning_rate(_transformation(values), rate),
+            with_learning_rate(clipped(RMSPROP, values), rate),
             config.groups,
             examples,
-            learn_key,
+            key,
         )
-        after = after._replace(**trained._asdict(), updates=state.updates + 1)
-        return after, {name: mean(value) for name, value in parts.items()} | made.metrics
+        return trained, {name: mean(value) for name, value in parts.items()}
 
-    return make_on_policy(config, Agent(environment, policy), init, update)
+    return make_actor_critic(environment, config, memoryless_learner(network), RMSPROP, learn)
 
 
 def a2c_loss(
     network: PolicyAndValue, params: Any, examples: Examples, hyperparameters: Hyperparameters
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """The objective, negated, on all examples of a group, and its parts.
-
-    Args:
-        network: policy and value function.
-        params: its parameters.
-        examples: leaves `[batch, ...]`.
-        hyperparameters: `value_weight` and `entropy_weight`.
-    """
+    """The objective, negated, on the examples of a group, and its parts, scalars by name."""
     dist, value = network.apply(params, examples.observation)
     log_probability = dist.log_probability(examples.action)
     policy_loss = jnp.mean(losses.policy_gradient(log_probability, examples.advantage))
@@ -139,9 +99,3 @@ def a2c_loss(
     )
     parts = {"policy_loss": policy_loss, "value_loss": value_loss, "entropy": entropy}
     return loss, {"loss": loss} | parts
-
-
-def _transformation(hyperparameters: Hyperparameters) -> optax.GradientTransformation:
-    """RMSProp as in section 4 of the paper, after clipping."""
-    clip = optax.clip_by_global_norm(hyperparameters["max_gradient_norm"])
-    return optax.chain(clip, optax.scale_by_rms(decay=0.99, eps=1e-5, initial_scale=1.0))

@@ -17,8 +17,9 @@ from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join
 from research.engine.metrics import Metrics, mean
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range
+from research.rl.acting import make_acting
 from research.rl.advantages import Examples, make_examples, memoryless_learner
-from research.rl.algorithms.ppo import PPO, begin_ppo, learn
+from research.rl.algorithms.ppo import ADAM, PPO, learn
 from research.rl.curiosity import (
     Curiosity,
     endless_advantages,
@@ -28,7 +29,7 @@ from research.rl.curiosity import (
     start_curiosity,
     update_moments,
 )
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.environments.registered import make_environment
 from research.rl.environments.wrappers import clip_actions
 from research.rl.network import PolicyAndTwoValues, spaces
@@ -37,7 +38,7 @@ from research.rl.on_policy import (
     ActorCriticState,
     Experience,
     Rollout,
-    make_on_policy,
+    begin_actor_critic,
     play,
     policy_of,
 )
@@ -82,16 +83,9 @@ class CuriousPPO(PPO):
 
 
 class CuriousPPOState(NamedTuple):
-    """All that the next update depends on: what PPO has, and curiosity.
+    """All that the next update depends on: as `ActorCriticState`, and curiosity.
 
     Attributes:
-        params: as `ActorCriticState`, those of policy and both values.
-        opt_state: as `ActorCriticState`.
-        hyperparameters: as `ActorCriticState`.
-        episodes: as `ActorCriticState`.
-        updates: as `ActorCriticState`.
-        statistics: as `ActorCriticState`.
-        running: as `ActorCriticState`.
         curiosity: networks and moments.
     """
 
@@ -115,10 +109,6 @@ def make_curious_ppo(environment: Environment, config: CuriousPPO) -> Experiment
 
     At first observations are normalised by those of `warmup_steps` steps of a policy that has
     learned nothing (section 2.4).
-
-    Args:
-        environment: to act in.
-        config: the options.
     """
     environment = clip_actions(environment)
     network = PolicyAndTwoValues(
@@ -131,7 +121,7 @@ def make_curious_ppo(environment: Environment, config: CuriousPPO) -> Experiment
 
     def init(key: Key, hyperparameters: Hyperparameters) -> CuriousPPOState:
         ppo_key, curiosity_key, warmup_key = jax.random.split(key, 3)
-        ppo = begin_ppo(environment, config, learner, ppo_key, hyperparameters)
+        ppo = begin_actor_critic(environment, config, learner, ADAM, ppo_key, hyperparameters)
         _, played = collect(
             environment, policy_of(learner, ppo), ppo.episodes, warmup_key, config.warmup_steps
         )
@@ -168,8 +158,8 @@ def make_curious_ppo(environment: Environment, config: CuriousPPO) -> Experiment
                 (inputs, novelty.running),
             )
 
-        acting, carried = policy_of(learner, ppo), curiosity.running
-        after, made = play(environment, config, acting, ppo, learn_from, rollout_key, carried)
+        carried = curiosity.running
+        after, made = play(environment, config, learner, ppo, learn_from, rollout_key, carried)
         trained, metrics = learn(network, config, ppo, made.examples, shuffle_key)
         (inputs, running), (observations, returns) = made.kept, made.moments
         curiosity, error = learn_to_predict(
@@ -188,7 +178,8 @@ def make_curious_ppo(environment: Environment, config: CuriousPPO) -> Experiment
     def policy(state: CuriousPPOState) -> Policy:
         return policy_of(learner, state.ppo)
 
-    return make_on_policy(config, Agent(environment, policy), init, update)
+    agent, groups = Agent(environment, policy), config.groups
+    return make_acting(config, agent, init, update, config.rollout_size, groups=groups)
 
 
 def make_curious_examples(
@@ -203,12 +194,11 @@ def make_curious_examples(
 
     Args:
         network: policy and both values.
-        params: its parameters, those that acted.
+        params: those that acted.
         trajectory: leaves `[time, environments, ...]`.
         following: `[environments, *observation_shape]`, acted on after it.
         intrinsic_reward: float32 `[time, environments]`.
-        hyperparameters: `discount`, `intrinsic_discount`, `gae_lambda`, `extrinsic_weight` and
-            `intrinsic_weight`.
+        hyperparameters: discounts, `gae_lambda`, and the weights of both.
 
     Returns:
         Leaves `[time * environments, ...]`; targets and values are `[time * environments, 2]`,

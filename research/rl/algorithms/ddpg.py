@@ -19,7 +19,7 @@ from research.optimization.descent import Trained, descend, polyak
 from research.options.ranges import POSITIVE
 from research.rl.actor_critic import Critics, Perceptron, adam, critic_loss, init_actor_and_critics
 from research.rl.distributions import Gaussian
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.off_policy import ActorCritic, Algorithm
 from research.rl.replay_buffer import Transition
 
@@ -67,12 +67,13 @@ class Deterministic(NamedTuple):
         """π(s), float32 `[..., dimensions]` from -1 to 1, for observations `[..., features]`."""
         return jnp.tanh(self.actor.apply(params, observation))
 
-    def explore(
-        self, params: DeterministicParams, observation: jax.Array, deviation: jax.Array
+    def policy(
+        self, params: DeterministicParams, observation: jax.Array, values: Hyperparameters
     ) -> Gaussian:
-        """π(s) and normal noise of a standard deviation."""
+        """π(s) and normal noise of the standard deviation `exploration_deviation`."""
         action = self.action(params.actor.params, observation)
-        return Gaussian(action, jnp.broadcast_to(jnp.log(deviation), action.shape))
+        deviation = jnp.log(values["exploration_deviation"])
+        return Gaussian(action, jnp.broadcast_to(deviation, action.shape))
 
 
 def networks(environment: Environment, units: tuple[int, ...], critics: int) -> Deterministic:
@@ -128,11 +129,6 @@ def ddpg_target(agent: Deterministic, params: DeterministicParams, batch: Transi
 def ddpg(agent: Deterministic) -> Algorithm:
     """DDPG of these networks."""
 
-    def policy(
-        params: DeterministicParams, observation: jax.Array, values: Hyperparameters
-    ) -> Gaussian:
-        return agent.explore(params, observation, values["exploration_deviation"])
-
     def learn(
         params: DeterministicParams,
         batch: Transition,
@@ -152,4 +148,4 @@ def ddpg(agent: Deterministic) -> Algorithm:
         metrics: Metrics = {"critic_loss": mean(error), "actor_loss": mean(loss)}
         return track(params, values["target_rate"]), metrics
 
-    return Algorithm(agent.init, policy, learn)
+    return Algorithm(agent.init, agent.policy, learn)

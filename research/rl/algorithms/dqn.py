@@ -15,14 +15,13 @@ import optax
 
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, mean
-from research.optimization.descent import Trained, descend
-from research.optimization.optimizers import with_learning_rate
+from research.optimization.descent import Trained, clipped, descend, with_learning_rate
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range, Since
 from research.rl import priorities, replay_buffer
 from research.rl.acting import Report, make_acting, scan_updates, select_reported
 from research.rl.action_values import EpsilonGreedy, QLearner, QNetwork
 from research.rl.distributions import draw_noise
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.exploration import exploration_rate
 from research.rl.network import features
@@ -128,18 +127,19 @@ deep Q-learning is good long before it is steady.
 """
 
 
+ADAM = optax.scale_by_adam()
+
+
 class DQNState(NamedTuple):
     """All that the next update depends on.
 
     Attributes:
         params: of the network that learns.
         target_params: of the target network.
-        opt_state: optax's state.
         episodes: the environments in mid-episode.
         replay: the newest steps.
         priorities: of these, by TD error; None where all are drawn alike.
         updates: int32 scalar, updates made.
-        hyperparameters: name -> float32 scalar.
     """
 
     params: Any
@@ -167,7 +167,7 @@ def make_dqn(environment: Environment, config: DQN) -> Experiment:
             params=params,
             # Its own buffers: the state is donated, and no buffer can be donated twice.
             target_params=jax.tree.map(jnp.copy, params),
-            opt_state=_transformation(hyperparameters).init(params),
+            opt_state=clipped(ADAM, hyperparameters).init(params),
             episodes=episodes,
             replay=replay_buffer.make_replay(
                 episodes.observations, environment.action_space, config.replay_size
@@ -214,14 +214,8 @@ def make_dqn(environment: Environment, config: DQN) -> Experiment:
         values = state.hyperparameters
         return learner.explore(state.params, observations, values, values["epsilon"])
 
-    return make_acting(
-        reactive(environment, explore),
-        init,
-        update,
-        updates=config.updates,
-        items_per_update=config.steps_together,
-        evaluation_episodes=config.evaluation_episodes,
-    )
+    agent = reactive(environment, explore)
+    return make_acting(config, agent, init, update, config.steps_together)
 
 
 def act(
@@ -290,7 +284,7 @@ def learn(learner: QLearner, config: DQN, state: DQNState, key: Key) -> tuple[DQ
     trained, (value, td_error) = descend(
         loss,
         Trained(state.params, state.opt_state),
-        with_learning_rate(_transformation(values), rate),
+        with_learning_rate(clipped(ADAM, values), rate),
         has_aux=True,
     )
     if ranks is not None:
@@ -298,9 +292,3 @@ def learn(learner: QLearner, config: DQN, state: DQNState, key: Key) -> tuple[DQ
         ranks = priorities.prioritise(ranks, place, priority)
     state = state._replace(**trained._asdict(), priorities=ranks)
     return state, {"loss": mean(value)}
-
-
-def _transformation(values: Hyperparameters) -> optax.GradientTransformation:
-    return optax.chain(
-        optax.clip_by_global_norm(values["max_gradient_norm"]), optax.scale_by_adam()
-    )

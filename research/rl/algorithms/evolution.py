@@ -11,8 +11,7 @@ import optax
 
 from research.engine.experiment import Hyperparameters, Key
 from research.layers.factorisation import eigh
-from research.optimization.descent import Trained, apply_gradient
-from research.optimization.optimizers import with_learning_rate
+from research.optimization.descent import Trained, apply_gradient, with_learning_rate
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Range
 from research.rl.algorithms.policy_search import PolicySearch, Search
 
@@ -67,17 +66,10 @@ class CMAES(PolicySearch):
 
 
 def select_parents(fitness: jax.Array, key: Key, parents: int, tournament: int) -> jax.Array:
-    """The winners of tournaments between candidates drawn with replacement.
+    """The winners of tournaments between candidates drawn with replacement, int32 `[parents]`.
 
-    Args:
-        fitness: float32 `[candidates]`.
-        key: for the draw.
-        parents: tournaments.
-        tournament: candidates in each.
-
-    Returns:
-        int32 `[parents]`, indices of candidates. The k-th fittest of n (from 0, all different)
-        wins with probability ((n - k)^t - (n - k - 1)^t) / n^t in a tournament of t.
+    The k-th fittest of n (from 0, all different) wins with probability ((n - k)^t - (n - k - 1)^t)
+    / n^t in a tournament of t.
 
     Source: Goldberg & Deb 1991, *A comparative analysis of selection schemes*.
     """
@@ -89,11 +81,8 @@ def select_parents(fitness: jax.Array, key: Key, parents: int, tournament: int) 
 def cross_over(first: jax.Array, second: jax.Array, key: Key, rate: jax.Array) -> jax.Array:
     """Uniform crossover: each parameter from the second parent with probability 1/2.
 
-    Args:
-        first: float32 `[children, parameters]`.
-        second: the other parents, likewise.
-        key: for the draw.
-        rate: the share of children that have two parents; others are copies of the first.
+    Parents are float32 `[children, parameters]`; `rate` is the share of children that have two,
+    others are copies of the first.
 
     Source: Syswerda 1989, *Uniform crossover in genetic algorithms*.
     """
@@ -106,14 +95,14 @@ def cross_over(first: jax.Array, second: jax.Array, key: Key, rate: jax.Array) -
 def genetic_algorithm(parameters: int, candidates: int, elites: int, tournament: int) -> Search:
     """Children of the fitter take the place of the less fit, generation by generation.
 
-    The state is the next population, float32 `[candidates, parameters]`, elites first, the
-    fittest at the very front; it is the answer.
+    The state is the next population, float32 `[candidates, parameters]`, elites first, the fittest
+    at the very front; it is the answer. Hyper-parameters are `deviation` (of the first population),
+    `crossover_rate`, and `mutation_deviation` (of the normal noise that is added to each parameter
+    of a child).
 
     Args:
         parameters: length of a vector.
-        candidates: vectors in a population; hyper-parameters are `deviation` (of the first
-            population), `crossover_rate`, and `mutation_deviation` (of the normal noise that is
-            added to each parameter of a child).
+        candidates: vectors in a population.
         elites: the fittest that stay as they are, fewer than `candidates`.
         tournament: candidates among which a parent is chosen.
 
@@ -166,9 +155,6 @@ class Strategy(NamedTuple):
 def centred_ranks(fitness: jax.Array) -> jax.Array:
     """Ranks from -1/2 (least fit) to 1/2 (fittest), the same for equals; at least two candidates.
 
-    Args:
-        fitness: float32 `[candidates]`.
-
     Source: Salimans et al. 2017, section 2 (fitness shaping), after Wierstra et al. 2014.
     """
     ahead = jnp.sum(jnp.sign(fitness[:, None] - fitness[None, :]), axis=1)
@@ -181,13 +167,8 @@ def gradient_estimate(
     """Of E_ε F(θ + σ ε) with respect to θ, from mirrored samples, float32 `[parameters]`.
 
     (1 / n) Σ_i (F(θ + σ ε_i) - F(θ - σ ε_i)) / (2 σ) · ε_i: whatever is even in ε, such as a
-    constant in F, cancels within each pair.
-
-    Args:
-        noise: ε, float32 `[pairs, parameters]`.
-        above: F(θ + σ ε), float32 `[pairs]`.
-        below: F(θ - σ ε), float32 `[pairs]`.
-        deviation: σ.
+    constant in F, cancels within each pair. `above` is F(θ + σ ε), `below` F(θ - σ ε), `[pairs]`
+    each.
 
     Source: Salimans et al. 2017, section 2, with mirrored sampling (Brockhoff et al. 2010).
     """
@@ -199,12 +180,8 @@ def evolution_strategies(parameters: int, candidates: int) -> Search:
     """Adam on the estimated gradient of the blurred, rank-shaped fitness.
 
     What is climbed is not the fitness of a vector but its mean over normal noise around it. The
-    gradient of that mean needs fitness values alone.
-
-    Args:
-        parameters: length of a vector.
-        candidates: vectors in a population, an even number; hyper-parameters are `deviation` (of
-            the noise around the centre) and `learning_rate`.
+    gradient of that mean needs fitness values alone. `candidates` is an even number;
+    hyper-parameters are `deviation` (of the noise around the centre) and `learning_rate`.
 
     Source: Salimans et al. 2017 (arXiv 1703.03864), algorithm 1.
     """
@@ -245,11 +222,7 @@ LEAST_VARIANCE = 1e-8
 def condition(covariance: jax.Array) -> jax.Array:
     """A covariance matrix without what rounding does to one, as evosax has it.
 
-    Args:
-        covariance: float32 `[parameters, parameters]`.
-
-    Returns:
-        The same, symmetric, positive on the diagonal and bounded.
+    It is symmetric, positive on the diagonal and bounded.
     """
     rows = jnp.arange(len(covariance))
     mean = (covariance + covariance.T) / 2
@@ -262,12 +235,8 @@ def cma_es(parameters: int, candidates: int) -> Search:
 
     The state is evosax's, and so is all but the eigendecomposition of a matrix `[parameters,
     parameters]` in each generation, which is most of the cost: by LAPACK, as evosax has it, the
-    vectors would follow the CPU.
-
-    Args:
-        parameters: length of a vector.
-        candidates: vectors in a population, at least 4; hyper-parameter `deviation` is the first
-            step size, σ, of a search that starts at 0.
+    vectors would follow the CPU. There are at least 4 candidates; hyper-parameter `deviation` is
+    the first step size, σ, of a search that starts at 0.
 
     Source: Hansen 2016, *The CMA evolution strategy: a tutorial* (arXiv 1604.00772), appendix A.
     """

@@ -11,7 +11,7 @@ from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, count, maximum, mean
 from research.rl.distributions import Categorical
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.evaluation import run_episodes
 from research.rl.playing import show_policy
 from research.rl.policy import reactive
@@ -24,13 +24,9 @@ def make_fixed_policy(
 ) -> Experiment:
     """An experiment without updates, whose evaluation plays the policy's most probable actions.
 
-    Its evaluation gives the mean return, its standard deviation over the episodes
-    (`return_deviation`, divided by their number less one) and the largest.
-
-    Args:
-        environment: to act in.
-        policy: (hyperparameters, which are the state; observations) -> distributions of actions.
-        episodes: in one evaluation, at least two.
+    Its evaluation, of at least two episodes, gives the mean return, its standard deviation over the
+    episodes (`return_deviation`, divided by their number less one) and the largest. The policy is
+    (hyperparameters, which are the state; observations) -> distributions of actions.
     """
     agent = reactive(environment, policy)
 

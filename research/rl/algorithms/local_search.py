@@ -45,12 +45,8 @@ class HillClimbing(PolicySearch):
 def random_search(parameters: int, candidates: int) -> Search:
     """Draws each population afresh; the answer is the fittest of the last one.
 
-    The state is that answer, float32 `[parameters]`.
-
-    Args:
-        parameters: length of a vector.
-        candidates: vectors in a population; hyper-parameter `deviation` is their standard
-            deviation around 0.
+    The state is that answer, float32 `[parameters]`. Hyper-parameter `deviation` is the standard
+    deviation of what is drawn around 0.
     """
 
     def init(key: Key, values: Hyperparameters) -> jax.Array:
@@ -88,14 +84,10 @@ def hill_climbing(parameters: int, candidates: int) -> Search:
     """Steps to the fittest of some random steps, where it is fitter than standing still.
 
     After such a step the next ones tried are smaller by `factor`, else larger by it: near a top
-    small steps help, on a plain large ones (Rechenberg 1973 adapts by the share of successes).
-    The first candidate is the point itself: it is played anew each time, so that no lucky score
-    is kept.
-
-    Args:
-        parameters: length of a vector.
-        candidates: vectors in a population; hyper-parameters are `deviation` (of the first
-            steps), `smallest_deviation`, `largest_deviation` and `factor`.
+    small steps help, on a plain large ones (Rechenberg 1973 adapts by the share of successes). The
+    first candidate is the point itself: it is played anew each time, so that no lucky score is
+    kept. Hyper-parameters are `deviation` (of the first steps), `smallest_deviation`,
+    `largest_deviation` and `factor`.
     """
 
     def init(key: Key, values: Hyperparameters) -> Climb:
@@ -108,11 +100,7 @@ def hill_climbing(parameters: int, candidates: int) -> Search:
         return climb, climb.point + steps.at[0].set(0.0)
 
     def tell(
-        climb: Climb,
-        population: jax.Array,
-        fitness: jax.Array,
-        key: Key,
-        values: Hyperparameters,
+        climb: Climb, population: jax.Array, fitness: jax.Array, key: Key, values: Hyperparameters
     ) -> Climb:
         del key
         # The first of equals: the point itself is left only for something better.

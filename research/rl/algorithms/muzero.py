@@ -23,9 +23,9 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, mean, merge
-from research.optimization.descent import Trained
 from research.options.ranges import COUNT, FRACTION, POSITIVE, Range
-from research.rl.environments.environment import Environment
+from research.rl.acting import make_acting
+from research.rl.environments.interface import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.exploration import exploration_rate
 from research.rl.learned_model import (
@@ -37,13 +37,7 @@ from research.rl.learned_model import (
     unroll,
 )
 from research.rl.network import features
-from research.rl.on_policy import (
-    Minibatches,
-    OnPolicyState,
-    begin,
-    learn_in_minibatches,
-    make_on_policy,
-)
+from research.rl.on_policy import Minibatches, OnPolicyState, begin, learn_in_minibatches
 from research.rl.policy import Agent, Memory, Policy
 from research.rl.rollout import Episodes, Trajectory, episode_metrics, step_all
 from research.rl.tree_search import SearchResult, search
@@ -143,13 +137,12 @@ class Planner(NamedTuple):
         return Policy(act)
 
 
-def make_muzero(environment: Environment, config: MuZero) -> Experiment:
-    """MuZero in `environment`: one update is one rollout and all gradient steps on it.
+ADAM = optax.scale_by_adam()
+"""Kingma & Ba 2015 (arXiv 1412.6980)."""
 
-    Args:
-        environment: to act in; its actions are discrete.
-        config: the options.
-    """
+
+def make_muzero(environment: Environment, config: MuZero) -> Experiment:
+    """MuZero in `environment`: one update is one rollout and all gradient steps on it."""
     model = LearnedModel(environment.actions, config.units, config.latent_units)
     planner = Planner(environment, model, config.simulations)
 
@@ -157,8 +150,7 @@ def make_muzero(environment: Environment, config: MuZero) -> Experiment:
         def init_model(key: Key, observations: jax.Array) -> Any:
             return model.init(key, features(observations[:1], environment.states))
 
-        transformation = _transformation(hyperparameters)
-        return begin(environment, config, init_model, transformation, key, hyperparameters)
+        return begin(environment, config, init_model, ADAM, key, hyperparameters)
 
     def update(state: OnPolicyState, batch: Batch, key: Key) -> tuple[OnPolicyState, Metrics]:
         del batch
@@ -179,14 +171,22 @@ def make_muzero(environment: Environment, config: MuZero) -> Experiment:
         ended, (episodes, examples) = over_groups(
             play, config.groups, split(state.episodes, config.groups), rollout_key, merge
         )
-        trained, learning = learn(planner, config, state, examples, shuffle_key)
+        trained, learning = learn_in_minibatches(
+            config,
+            state,
+            examples,
+            lambda params, part: model_loss(environment, model, params, part, values),
+            ADAM,
+            shuffle_key,
+        )
         state = OnPolicyState(*trained, join(episodes), state.updates + 1, values)
         return state, learning | ended
 
     def policy(state: OnPolicyState) -> Policy:
         return planner.policy(state.params, state.hyperparameters)
 
-    return make_on_policy(config, Agent(environment, policy), init, update)
+    agent, groups = Agent(environment, policy), config.groups
+    return make_acting(config, agent, init, update, config.rollout_size, groups=groups)
 
 
 def self_play(
@@ -200,16 +200,8 @@ def self_play(
 ) -> tuple[Episodes, Trajectory, SearchResult]:
     """Acts for `steps` steps as searches with Gumbel's noise choose, now and then at random.
 
-    Random actions keep the model right where its policy no longer goes.
-
-    Args:
-        planner: its model is searched.
-        params: of its model.
-        episodes: the environments as they stand.
-        key: for everything that is drawn.
-        steps: how many.
-        values: `discount` and `value_scale`.
-        epsilon: the share of random actions.
+    Random actions, of which `epsilon` is the share, keep the model right where its policy no longer
+    goes.
 
     Returns:
         The environments afterwards, what happened, and the result of each search, leaves
@@ -271,35 +263,3 @@ def make_unrolled(
     pi = (1.0 - share) * jax.nn.softmax(result.pi.logits)
     pi = pi + share / planner.environment.actions
     return unroll(trajectory, pi, z, steps)
-
-
-def learn(
-    planner: Planner, config: MuZero, state: OnPolicyState, examples: Unrolled, key: Key
-) -> tuple[Trained, Metrics]:
-    """All gradient steps on one rollout.
-
-    Args:
-        planner: whose model learns.
-        config: the options.
-        state: whose parameters learn.
-        examples: leaves `[groups, batch / groups, ...]`.
-        key: for the order of the minibatches.
-
-    Returns:
-        Parameters and the optimiser's state, and means over all gradient steps.
-    """
-    values = state.hyperparameters
-    return learn_in_minibatches(
-        config,
-        state,
-        examples,
-        lambda params, part: model_loss(planner.environment, planner.model, params, part, values),
-        _transformation(values),
-        key,
-    )
-
-
-def _transformation(values: Hyperparameters) -> optax.GradientTransformation:
-    """Adam (Kingma & Ba 2015, arXiv 1412.6980), after clipping."""
-    clip = optax.clip_by_global_norm(values["max_gradient_norm"])
-    return optax.chain(clip, optax.scale_by_adam())

@@ -90,7 +90,6 @@ class Plan(NamedTuple):
     Attributes:
         q_value: float32 `[states, actions]`; -inf where an action is not possible.
         policy: int32 `[states]`.
-        hyperparameters: name -> float32 scalar.
     """
 
     q_value: jax.Array
@@ -113,13 +112,7 @@ def make_model(mdp: FiniteMDP) -> Model:
 
 
 def backup(model: Model, value: jax.Array, discount: jax.Array | float) -> jax.Array:
-    """Q(s, a) = Σ_s' T(s, a, s') (R(s, a, s') + γ V(s')), float32 `[states, actions]`.
-
-    Args:
-        model: the process.
-        value: V, float32 `[states]`.
-        discount: γ, scalar.
-    """
+    """Q(s, a) = Σ_s' T(s, a, s') (R(s, a, s') + γ V(s')), float32 `[states, actions]`."""
     ahead = jnp.einsum("sat,t->sa", model.transition, value, precision="highest")
     return jnp.where(model.possible, model.reward + discount * ahead, IMPOSSIBLE)
 
@@ -201,13 +194,9 @@ def starting_plan(model: Model, hyperparameters: Hyperparameters) -> Plan:
 
 
 def make_planner(mdp: FiniteMDP, sweep: Sweep, sweeps: int, backups: int = 1) -> Experiment:
-    """Planning as an experiment: one update is one sweep over all states and actions.
+    """Planning as an experiment: one update is one of `sweeps` over all states and actions.
 
-    Args:
-        mdp: the process.
-        sweep: the method.
-        sweeps: how many.
-        backups: how often one sweep backs up each action of each state.
+    `backups` is how often a sweep backs up each action of each state.
     """
     model = make_model(mdp)
 
@@ -254,10 +243,7 @@ def make_planner(mdp: FiniteMDP, sweep: Sweep, sweeps: int, backups: int = 1) ->
 def compare_values(mdp: FiniteMDP, q_value: np.ndarray, discount: float) -> Lines:
     """Estimated and exact values of the best action in each state that does not end an episode.
 
-    Args:
-        mdp: the process.
-        q_value: float `[states, actions]`, the estimate.
-        discount: γ, below 1.
+    The estimate is float `[states, actions]`; the discount is below 1.
     """
     best = solve(mdp, discount)
     greedy = np.where(mdp.possible, q_value, -np.inf)

@@ -22,7 +22,7 @@ from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, DEPTH, POSITIVE
 from research.rl.acting import make_acting
 from research.rl.distributions import Categorical
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.evaluation import EpisodeReturns, run_episodes
 from research.rl.network import features
@@ -84,15 +84,8 @@ def play(
 ) -> EpisodeReturns:
     """Whole episodes of the most probable actions of several policies, from the same states.
 
-    Args:
-        environment: to act in.
-        policy: what a vector means.
-        vectors: float32 `[candidates, parameters]`.
-        key: for everything that is drawn.
-        episodes: how many for each candidate.
-
-    Returns:
-        Leaves `[candidates, episodes]`.
+    `vectors` are float32 `[candidates, parameters]`, and leaves of the result `[candidates,
+    episodes]`.
     """
     rivals = memoryless(lambda observations: jax.vmap(policy)(vectors, observations))
     return run_episodes(environment, rivals, key, episodes, rivals=len(vectors))
@@ -134,6 +127,11 @@ class PolicySearch(Config):
         float, "standard deviation of what is first drawn for each parameter", POSITIVE
     ] = 1.0
 
+    @property
+    def updates(self) -> int:
+        """Updates in a whole run."""
+        return self.generations
+
     @abstractmethod
     def search(self, parameters: int) -> Search:
         """The search among policies of so many parameters, `candidates` at a time."""
@@ -159,7 +157,6 @@ class PolicySearchState(NamedTuple):
         search: the state of the search.
         best: float32 `[parameters]`, the best answer so far.
         environment_steps: uint32 scalar, steps of all episodes that were played.
-        hyperparameters: name -> float32 scalar.
     """
 
     search: Any
@@ -172,15 +169,11 @@ def make_policy_search(environment: Environment, config: PolicySearch) -> Experi
     """A search for a policy in `environment`: one update is one generation.
 
     The fitness of a candidate is its mean return over a few episodes, which start alike for all in
-    a generation. It is noisy, and the largest of many is largely luck. So after each generation
-    the search's answer and the best answer so far play fresh episodes, and the answer takes its
-    place where it did better in these. The metric `deviation` is the standard deviation of a
-    parameter over the candidates, mean over parameters: a search whose parameters overflow shows in
-    it, for episodes have finite returns whatever the actions.
-
-    Args:
-        environment: to act in; its actions are discrete.
-        config: the search, and how much is played.
+    a generation. It is noisy, and the largest of many is largely luck. So after each generation the
+    search's answer and the best answer so far play fresh episodes, and the answer takes its place
+    where it did better in these. The metric `deviation` is the standard deviation of a parameter
+    over the candidates, mean over parameters: a search whose parameters overflow shows in it, for
+    episodes have finite returns whatever the actions.
 
     Raises:
         ValueError: the environment's steps in a whole run might be too many to be counted.
@@ -232,13 +225,5 @@ def make_policy_search(environment: Environment, config: PolicySearch) -> Experi
     def count_steps(state: PolicySearchState) -> Metrics:
         return {"environment_steps": mean(state.environment_steps.astype(jnp.float32))}
 
-    return make_acting(
-        reactive(environment, act),
-        init,
-        update,
-        updates=config.generations,
-        items_per_update=episodes,
-        evaluation_episodes=config.evaluation_episodes,
-        items="episodes",
-        more=count_steps,
-    )
+    agent = reactive(environment, act)
+    return make_acting(config, agent, init, update, episodes, items="episodes", more=count_steps)

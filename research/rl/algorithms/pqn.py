@@ -24,22 +24,15 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import join, over_groups, split
 from research.engine.metrics import Metrics, merge
-from research.optimization.descent import Trained
 from research.options.ranges import FRACTION, POSITIVE, Range, Since
-from research.rl.acting import Report, select_reported
+from research.rl.acting import Report, make_acting, select_reported
 from research.rl.action_values import EpsilonGreedy, QLearner, QNetwork
-from research.rl.advantages import generalised_advantages
-from research.rl.environments.environment import Environment
+from research.rl.advantages import advantages_in
+from research.rl.environments.interface import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.exploration import exploration_rate
 from research.rl.network import HiddenLayers, features
-from research.rl.on_policy import (
-    Minibatches,
-    OnPolicyState,
-    begin,
-    learn_in_minibatches,
-    make_on_policy,
-)
+from research.rl.on_policy import Minibatches, OnPolicyState, begin, learn_in_minibatches
 from research.rl.policy import memoryless, reactive
 from research.rl.rollout import Episodes, Trajectory, collect, episode_metrics
 
@@ -92,13 +85,12 @@ class Valued(NamedTuple):
     target: jax.Array
 
 
-def make_pqn(environment: Environment, config: PQN) -> Experiment:
-    """PQN in `environment`: one update is one rollout and all gradient steps on it.
+RADAM = optax.scale_by_radam()
+"""Rectified Adam (Liu et al. 2020, arXiv 1908.03265)."""
 
-    Args:
-        environment: to act in; its actions are discrete.
-        config: the options.
-    """
+
+def make_pqn(environment: Environment, config: PQN) -> Experiment:
+    """PQN in `environment`: one update is one rollout and all gradient steps on it."""
     network = QNetwork(
         environment.actions,
         config.hidden,
@@ -111,8 +103,7 @@ def make_pqn(environment: Environment, config: PQN) -> Experiment:
         def init_network(key: Key, observations: jax.Array) -> Any:
             return network.init(key, features(observations[:1], environment.states))
 
-        transformation = _transformation(hyperparameters)
-        return begin(environment, config, init_network, transformation, key, hyperparameters)
+        return begin(environment, config, init_network, RADAM, key, hyperparameters)
 
     def update(state: OnPolicyState, batch: Batch, key: Key) -> tuple[OnPolicyState, Metrics]:
         del batch
@@ -134,7 +125,14 @@ def make_pqn(environment: Environment, config: PQN) -> Experiment:
         ended, (episodes, examples) = over_groups(
             play, config.groups, split(state.episodes, config.groups), rollout_key, merge
         )
-        trained, learning = learn(learner, config, state, examples, shuffle_key)
+        trained, learning = learn_in_minibatches(
+            config,
+            state,
+            examples,
+            lambda params, part: pqn_loss(learner, params, part, values),
+            RADAM,
+            shuffle_key,
+        )
         state = OnPolicyState(*trained, join(episodes), state.updates + 1, values)
         return state, learning | ended
 
@@ -142,19 +140,14 @@ def make_pqn(environment: Environment, config: PQN) -> Experiment:
         values = state.hyperparameters
         return learner.explore(state.params, observations, values, values["epsilon"])
 
-    return make_on_policy(config, reactive(environment, explore), init, update)
+    agent, groups = reactive(environment, explore), config.groups
+    return make_acting(config, agent, init, update, config.rollout_size, groups=groups)
 
 
 def make_valued(
     learner: QLearner, params: Any, trajectory: Trajectory, values: Hyperparameters
 ) -> Valued:
     """Turns `[time, environments]` steps into examples, with the parameters that acted.
-
-    Args:
-        learner: of action values.
-        params: its parameters.
-        trajectory: leaves `[time, environments, ...]`.
-        values: `discount`, `return_lambda` and `reward_scale`.
 
     Returns:
         Leaves `[time * environments, ...]`.
@@ -164,15 +157,9 @@ def make_valued(
     """
     both = jnp.stack([trajectory.observation, trajectory.final_observation])
     value, final_value = jnp.max(learner.q_value(params, both, values), axis=-1)
-    advantage = generalised_advantages(
-        values["reward_scale"] * trajectory.reward,
-        value,
-        final_value,
-        trajectory.terminated,
-        trajectory.truncated,
-        values["discount"],
-        values["return_lambda"],
-    )
+    paid = trajectory._replace(reward=values["reward_scale"] * trajectory.reward)
+    discount, return_lambda = values["discount"], values["return_lambda"]
+    advantage = advantages_in(paid, value, final_value, discount, return_lambda)
     examples = Valued(trajectory.observation, trajectory.action, advantage + value)
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), examples)
 
@@ -180,47 +167,8 @@ def make_valued(
 def pqn_loss(
     learner: QLearner, params: Any, examples: Valued, values: Hyperparameters
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Half the mean squared error of the actions taken, and float32 scalars by name.
-
-    Args:
-        learner: of action values.
-        params: its parameters.
-        examples: leaves `[batch, ...]`.
-        values: not looked at by a network of mean values.
-    """
+    """Half the mean squared error of the actions taken, and float32 scalars by name."""
     q_value = learner.q_value(params, examples.observation, values)
     chosen = jnp.take_along_axis(q_value, examples.action[:, None], axis=-1)[:, 0]
     loss = jnp.mean(optax.losses.l2_loss(chosen, examples.target))
     return loss, {"loss": loss, "q_value": jnp.mean(chosen)}
-
-
-def learn(
-    learner: QLearner, config: PQN, state: OnPolicyState, examples: Valued, key: Key
-) -> tuple[Trained, Metrics]:
-    """All gradient steps on one rollout.
-
-    Args:
-        learner: of action values.
-        config: the options.
-        state: whose parameters learn.
-        examples: leaves `[groups, batch / groups, ...]`.
-        key: for the order of the minibatches.
-
-    Returns:
-        Parameters and the optimiser's state, and means over all gradient steps.
-    """
-    values = state.hyperparameters
-    return learn_in_minibatches(
-        config,
-        state,
-        examples,
-        lambda params, part: pqn_loss(learner, params, part, values),
-        _transformation(values),
-        key,
-    )
-
-
-def _transformation(values: Hyperparameters) -> optax.GradientTransformation:
-    """Rectified Adam (Liu et al. 2020, arXiv 1908.03265), after clipping."""
-    clip = optax.clip_by_global_norm(values["max_gradient_norm"])
-    return optax.chain(clip, optax.scale_by_radam())

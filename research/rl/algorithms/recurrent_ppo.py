@@ -23,7 +23,7 @@ from research.options.ranges import COUNT
 from research.rl.advantages import Examples, Learner, evaluate_steps
 from research.rl.algorithms.ppo import PPO, make_proximal
 from research.rl.distributions import Distribution
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.environments.registered import make_environment
 from research.rl.network import ActingNetwork, Tower, spaces
 from research.rl.rollout import Trajectory
@@ -204,12 +204,7 @@ class RecurrentPPO(PPO):
 
 
 def make_recurrent_ppo(environment: Environment, config: RecurrentPPO) -> Experiment:
-    """PPO in `environment` of a policy with a GRU; see `research.rl.algorithms.ppo`.
-
-    Args:
-        environment: to act in.
-        config: the options.
-    """
+    """PPO in `environment` of a policy with a GRU; see `research.rl.algorithms.ppo`."""
     network = make_recurrent_network(
         environment, config.hidden, config.memory_units, config.channels
     )
@@ -240,14 +235,8 @@ def make_sequences(
     """Turns `[time, environments]` steps into one example an environment.
 
     V(final_observation) is with the memory of the episode that the observation ends, never of the
-    one that follows.
-
-    Args:
-        network: policy and value function.
-        params: its parameters, those that acted.
-        memory: before the first step, leaves `[environments, ...]`.
-        trajectory: leaves `[time, environments, ...]`.
-        hyperparameters: `discount` and `gae_lambda`.
+    one that follows. `memory`, leaves `[environments, ...]`, is that before the first step;
+    parameters are those that acted.
 
     Returns:
         Leaves `[environments, time, ...]`; `Examples.observation` is a `Sequences`.

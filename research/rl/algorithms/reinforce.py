@@ -26,14 +26,13 @@ import optax
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
 from research.engine.groups import of_all_groups, over_groups, split
 from research.engine.metrics import Metrics, count, maximum, mean, merge
-from research.optimization.descent import Trained
-from research.optimization.optimizers import with_learning_rate
+from research.optimization.descent import Trained, clipped, with_learning_rate
 from research.options.ranges import AMOUNT
 from research.rl import losses
 from research.rl.acting import make_acting
-from research.rl.advantages import generalised_advantages
+from research.rl.advantages import advantages_in
 from research.rl.distributions import Distribution
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.environments.registered import make_environment, unfit
 from research.rl.environments.wrappers import clip_actions
 from research.rl.minibatches import descend_over_groups
@@ -74,9 +73,6 @@ class ReinforceState(NamedTuple):
     """All that the next update depends on: no episode lasts longer than one.
 
     Attributes:
-        params: the network's parameters.
-        opt_state: optax's state.
-        hyperparameters: name -> float32 scalar.
         environment_steps: int32 scalar, steps of all episodes so far.
     """
 
@@ -104,12 +100,13 @@ class Steps(NamedTuple):
     weight: jax.Array
 
 
+ADAM = optax.scale_by_adam(eps=1e-5)
+
+
 def make_reinforce(environment: Environment, config: Reinforce) -> Experiment:
     """REINFORCE in `environment`: one update is one episode of each, and one gradient step.
 
-    Args:
-        environment: to act in; vectors beyond the bounds of its actions are clipped to them.
-        config: the options.
+    Vectors beyond the bounds of its actions are clipped to them.
     """
     environment = clip_actions(environment)
     network = make_network(environment, config.hidden, config.channels)
@@ -121,7 +118,7 @@ def make_reinforce(environment: Environment, config: Reinforce) -> Experiment:
         params = network.init(key, zeros, method=None if config.baseline else "policy")
         return ReinforceState(
             params=params,
-            opt_state=_transformation(hyperparameters).init(params),
+            opt_state=clipped(ADAM, hyperparameters).init(params),
             hyperparameters=hyperparameters,
             environment_steps=jnp.int32(0),
         )
@@ -163,7 +160,7 @@ def make_reinforce(environment: Environment, config: Reinforce) -> Experiment:
         trained, parts = descend_over_groups(
             lambda params, part: reinforce_loss(network, config.baseline, params, part, values),
             Trained(state.params, state.opt_state),
-            with_learning_rate(_transformation(values), values["learning_rate"]),
+            with_learning_rate(clipped(ADAM, values), values["learning_rate"]),
             config.groups,
             steps,
             learn_key,
@@ -179,12 +176,11 @@ def make_reinforce(environment: Environment, config: Reinforce) -> Experiment:
         return {"environment_steps": mean(state.environment_steps)}
 
     return make_acting(
+        config,
         reactive(environment, act),
         init,
         update,
-        updates=config.updates,
-        items_per_update=config.environments,
-        evaluation_episodes=config.evaluation_episodes,
+        config.environments,
         items="episodes",
         groups=config.groups,
         more=count_steps,
@@ -207,29 +203,17 @@ def make_steps(
     trajectory: Trajectory,
     hyperparameters: Hyperparameters,
 ) -> Steps:
-    """Turns `[time, environments]` steps, from fresh episodes on, into examples.
+    """Turns `[time, environments]` steps, from fresh episodes on, into examples `[batch, ...]`.
 
-    Args:
-        network: policy and value function.
-        baseline: whether the value function is used.
-        params: the network's parameters.
-        trajectory: leaves `[time, environments, ...]`.
-        hyperparameters: `discount`.
+    With a `baseline` the value function is used.
     """
     value = final_value = jnp.zeros_like(trajectory.reward)
     if baseline:
         both = jnp.stack([trajectory.observation, trajectory.final_observation])
         value, final_value = network.apply(params, both, method="value")
     # With λ = 1 all values but the first, and that at a time limit, cancel: G - V.
-    advantage = generalised_advantages(
-        trajectory.reward,
-        value,
-        final_value,
-        trajectory.terminated,
-        trajectory.truncated,
-        hyperparameters["discount"],
-        1.0,
-    )
+    discount = hyperparameters["discount"]
+    advantage = advantages_in(trajectory, value, final_value, discount, 1.0)
     steps = Steps(
         observation=trajectory.observation,
         action=trajectory.action,
@@ -247,14 +231,10 @@ def reinforce_loss(
     steps: Steps,
     hyperparameters: Hyperparameters,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """The objective, negated, on the steps of a group, and its parts.
+    """The objective, negated, on the steps of a group, and its parts, scalars by name.
 
-    Args:
-        network: policy and value function.
-        baseline: whether the value function learns.
-        params: the network's parameters.
-        steps: leaves `[batch, ...]`, with weights whose mean over all groups is 1.
-        hyperparameters: `value_weight`.
+    The mean of the steps' weights over all groups is 1. With a `baseline` the value function
+    learns.
     """
     dist = network.apply(params, steps.observation, method="policy")
     log_probability = dist.log_probability(steps.action)
@@ -278,8 +258,3 @@ def _played(trajectory: Trajectory, first: jax.Array) -> Metrics:
         "environment_steps": count(first),
         "longest_episode": maximum(trajectory.episode_length, where=last),
     }
-
-
-def _transformation(hyperparameters: Hyperparameters) -> optax.GradientTransformation:
-    clip = optax.clip_by_global_norm(hyperparameters["max_gradient_norm"])
-    return optax.chain(clip, optax.scale_by_adam(eps=1e-5))

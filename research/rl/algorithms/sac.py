@@ -25,7 +25,7 @@ from research.rl.actor_critic import (
     smallest,
 )
 from research.rl.distributions import SquashedGaussian
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.off_policy import ActorCritic, Algorithm
 from research.rl.replay_buffer import Transition
 
@@ -126,12 +126,7 @@ def networks(environment: Environment, units: tuple[int, ...]) -> SACNetworks:
 
 
 def sac(environment: Environment, units: tuple[int, ...]) -> Algorithm:
-    """Soft actor-critic, for actions from -1 to 1.
-
-    Args:
-        environment: to act in.
-        units: of each hidden layer of every network.
-    """
+    """Soft actor-critic, for actions from -1 to 1, with networks of these hidden layers."""
     agent = networks(environment, units)
 
     def init(key: Key, values: Hyperparameters) -> SACParams:

@@ -22,8 +22,8 @@ from research.rl import exploration
 from research.rl.acting import scan_updates
 from research.rl.algorithms.planning import compare_values
 from research.rl.distributions import Categorical
-from research.rl.environments.environment import Environment, EnvironmentState
 from research.rl.environments.finite import FiniteMDP, known_figures
+from research.rl.environments.interface import Environment, EnvironmentState
 from research.rl.environments.registered import FINITE, make_environment, unfit
 from research.rl.evaluation import run_episodes
 from research.rl.playing import animate, first_episode, play_episode
@@ -96,7 +96,6 @@ class TabularState(NamedTuple):
         action: int32 scalar, the action that will be taken there.
         episode_return: float32 scalar, rewards of the running episode so far.
         steps: int32 scalar, steps made.
-        hyperparameters: name -> float32 scalar.
     """
 
     q_value: jax.Array
@@ -151,11 +150,8 @@ def make_tabular(
 ) -> Experiment:
     """Learning a table in `environment`, whose observations are indices of states.
 
-    Args:
-        environment: to act in; it has `states`.
-        config: the options.
-        mdp: the model, where it is known: it has which actions are possible, and how near the
-            values are to the truth. Learning does not look at it.
+    The model, where it is known, has which actions are possible, and how near the values are to the
+    truth. Learning does not look at it.
 
     Raises:
         ValueError: the observations are not indices of states.
@@ -283,12 +279,7 @@ def show_table(
 ) -> dict[str, Artifact]:
     """An episode, where the environment can be drawn, and values beside the exact ones.
 
-    Args:
-        agent: an environment and a policy in it.
-        state: holds `q_value`, float32 `[states, actions]`.
-        key: for the episode.
-        mdp: the model, where it is known.
-        discount: γ of the values.
+    The state holds `q_value`, float32 `[states, actions]`; `discount` is γ of the values.
     """
     made: dict[str, Artifact] = {}
     environment = agent.environment

@@ -20,15 +20,8 @@ from research.engine.metrics import Metrics, mean
 from research.optimization.descent import descend
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides
 from research.rl.actor_critic import adam, critic_loss, smallest
-from research.rl.algorithms.ddpg import (
-    Deterministic,
-    DeterministicParams,
-    improve,
-    networks,
-    track,
-)
-from research.rl.distributions import Gaussian
-from research.rl.environments.environment import Environment
+from research.rl.algorithms.ddpg import Deterministic, DeterministicParams, improve, networks, track
+from research.rl.environments.interface import Environment
 from research.rl.off_policy import ActorCritic, Algorithm
 from research.rl.replay_buffer import Transition
 
@@ -57,11 +50,7 @@ def smooth(
 ) -> jax.Array:
     """An action near `action`, within -1 and 1: clip(a + clip(σ ε, -c, c), -1, 1).
 
-    Args:
-        action: float32 `[..., dimensions]`.
-        noise: ε, normal, of the same shape.
-        deviation: σ.
-        limit: c.
+    The noise ε is normal, σ the deviation and c the limit.
 
     Source: Fujimoto et al. 2018, eq. 14.
     """
@@ -86,11 +75,6 @@ def td3_target(
 
 def td3(agent: Deterministic, policy_delay: int) -> Algorithm:
     """TD3 of these networks."""
-
-    def policy(
-        params: DeterministicParams, observation: jax.Array, values: Hyperparameters
-    ) -> Gaussian:
-        return agent.explore(params, observation, values["exploration_deviation"])
 
     def learn(
         params: DeterministicParams,
@@ -118,4 +102,4 @@ def td3(agent: Deterministic, policy_delay: int) -> Algorithm:
         params, metrics = jax.lax.cond(due, follow, wait, params._replace(critics=critics))
         return params, {"critic_loss": mean(error)} | metrics
 
-    return Algorithm(agent.init, policy, learn)
+    return Algorithm(agent.init, agent.policy, learn)

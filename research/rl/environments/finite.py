@@ -128,13 +128,9 @@ LAKES = {
 def frozen_lake(rows: tuple[str, ...], slippery: bool = True) -> FiniteMDP:
     """The model of FrozenLake-v1: across the ice to the goal, which alone pays 1.
 
-    Args:
-        rows: of the map, letters S, F, H and G; states are counted along them.
-        slippery: whether a step goes in the direction asked for, or at right angles to it, with
-            a third each.
-
-    Returns:
-        Actions 0 to 3: left, down, right, up. Holes and the goal are terminal.
+    States are counted along the rows of the map, letters S, F, H and G; holes and the goal are
+    terminal. Actions 0 to 3 are left, down, right, up: a slippery step goes in the direction asked
+    for, or at right angles to it, with a third each.
 
     Source: gymnasium, environments/toy_text/frozen_lake.
     """
@@ -156,15 +152,10 @@ def frozen_lake(rows: tuple[str, ...], slippery: bool = True) -> FiniteMDP:
 
 
 def exact_value(mdp: FiniteMDP, policy: np.ndarray, discount: float) -> np.ndarray:
-    """The value of a policy in closed form: V = (I - γ T_π)⁻¹ r_π.
+    """The value of a policy in closed form, float64 `[states]`: V = (I - γ T_π)⁻¹ r_π.
 
-    Args:
-        mdp: the process.
-        policy: int `[states]`, or probabilities `[states, actions]`, of possible actions.
-        discount: γ. Below 1, unless every episode ends under the policy.
-
-    Returns:
-        float64 `[states]`; 0 where the process has ended.
+    It is 0 where the process has ended. The policy is int `[states]`, or probabilities `[states,
+    actions]`, of possible actions; γ is below 1, unless every episode ends under it.
 
     Raises:
         ValueError: the policy chooses an action that is not possible.
@@ -189,11 +180,7 @@ def exact_sum(values: np.ndarray, axis: int) -> np.ndarray:
 
 
 def solve_linear(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve A x = b for x, by elimination with pivots; the same on every CPU.
-
-    Args:
-        matrix: A, float64 `[size, size]`.
-        right: b, float64 `[size]`.
+    """Solve A x = b for x, float64, by elimination with pivots; the same on every CPU.
 
     Raises:
         ValueError: the matrix is singular.
@@ -217,16 +204,7 @@ def solve_linear(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def action_values(mdp: FiniteMDP, value: np.ndarray, discount: float) -> np.ndarray:
-    """Q(s, a) = Σ_s' T(s, a, s') (R(s, a, s') + γ V(s')); -inf where a is not possible.
-
-    Args:
-        mdp: the process.
-        value: float64 `[states]`.
-        discount: γ.
-
-    Returns:
-        float64 `[states, actions]`.
-    """
+    """Q(s, a) = Σ_s' T(s, a, s') (R(s, a, s') + γ V(s')), float64; -inf where a is not possible."""
     ahead = exact_sum(mdp.transition * (mdp.reward + discount * value), 2)
     return np.where(mdp.possible, ahead, -np.inf)
 
@@ -234,12 +212,8 @@ def action_values(mdp: FiniteMDP, value: np.ndarray, discount: float) -> np.ndar
 def solve(mdp: FiniteMDP, discount: float) -> np.ndarray:
     """The optimal action values, by policy iteration with exact evaluation: no sweeps, no limit.
 
-    Args:
-        mdp: the process.
-        discount: γ, below 1.
-
-    Returns:
-        Q*, float64 `[states, actions]`; -inf where an action is not possible.
+    They are Q*, float64 `[states, actions]`, -inf where an action is not possible; the discount is
+    below 1.
 
     Source: Howard 1960; Sutton & Barto 2018, section 4.3.
     """
@@ -259,10 +233,7 @@ def solve(mdp: FiniteMDP, discount: float) -> np.ndarray:
 def known_figures(mdp: FiniteMDP, q_value: np.ndarray, discount: float) -> dict[str, float]:
     """Figures of action values against the exact ones, in closed form.
 
-    Args:
-        mdp: the process.
-        q_value: float `[states, actions]`, the estimate.
-        discount: γ, below 1.
+    The estimate is float `[states, actions]`; the discount is below 1.
 
     Returns:
         `start_value`, of the greedy policy from where episodes start, in closed form;

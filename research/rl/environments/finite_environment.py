@@ -1,113 +1,28 @@
-"""A finite Markov decision process as an environment in gymnax's interface.
-
-Apart from the process itself, since gymnax takes a second to import.
-"""
+"""A finite Markov decision process as an environment; its observation is the index of a state."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import struct
-from gymnax.environments import environment, spaces
 
 from research.engine.experiment import Key
-from research.rl.environments.environment import Environment, Renderer
 from research.rl.environments.finite import FiniteMDP
-from research.rl.environments.gymnax_adapter import adapt
+from research.rl.environments.interface import Discrete, Environment, Renderer, TimeStep
 
 
-@struct.dataclass
-class FiniteState(environment.EnvState):
-    """The state of the process, and its steps so far.
+class FiniteState(NamedTuple):
+    """Where the process is.
 
     Attributes:
+        time: int32 scalar, steps of the running episode so far.
         position: int32 scalar, the index of a state.
     """
 
+    time: jax.Array
     position: jax.Array
-
-
-@struct.dataclass
-class FiniteParameters(environment.EnvParams):
-    """The time limit: a process without terminal states would never end."""
-
-    max_steps_in_episode: int = 100
-
-
-class FiniteEnvironment(environment.Environment[FiniteState, FiniteParameters]):
-    """Walks through a `FiniteMDP`; the observation is the index of a state.
-
-    An action that is not possible leaves everything as it is and pays nothing.
-    """
-
-    def __init__(self, mdp: FiniteMDP, longest_episode: int) -> None:
-        """Keep the process as cumulative probabilities in float32."""
-        self.mdp = mdp
-        self.longest_episode = longest_episode
-        stay = np.broadcast_to(np.eye(mdp.states)[:, None], mdp.transition.shape)
-        moves = np.where(mdp.possible[..., None], mdp.transition, stay)
-        self._moves = cumulative(moves)
-        self._start = cumulative(mdp.start)
-        self._reward = np.where(mdp.possible[..., None], mdp.reward, 0.0).astype(np.float32)
-
-    @property
-    def name(self) -> str:
-        """Its name in gymnax."""
-        return "Finite"
-
-    @property
-    def num_actions(self) -> int:
-        """The number of actions, possible or not."""
-        return self.mdp.actions
-
-    @property
-    def default_params(self) -> FiniteParameters:
-        """The time limit that it was made with."""
-        return FiniteParameters(max_steps_in_episode=self.longest_episode)
-
-    def step_env(
-        self,
-        key: Key,
-        state: FiniteState,
-        action: int | float | jax.Array,
-        params: FiniteParameters,
-    ) -> tuple[jax.Array, FiniteState, jax.Array, jax.Array, dict[Any, Any]]:
-        """One transition, before any reset."""
-        del params
-        before = state.position
-        after = draw(key, jnp.asarray(self._moves)[before, action])
-        reward = jnp.asarray(self._reward)[before, action, after]
-        terminated = jnp.asarray(self.mdp.terminal)[after]
-        return after, FiniteState(state.time + 1, after), reward, terminated, {}
-
-    def reset_env(self, key: Key, params: FiniteParameters) -> tuple[jax.Array, FiniteState]:
-        """A state to start in."""
-        del params
-        position = draw(key, jnp.asarray(self._start))
-        return position, FiniteState(0, position)
-
-    def is_terminated(self, state: FiniteState, params: FiniteParameters) -> jax.Array:
-        """Whether the process has ended where it is."""
-        del params
-        return jnp.asarray(self.mdp.terminal)[state.position]
-
-    def observe(self, key: Key, state: FiniteState, action: Any, params: Any) -> jax.Array:
-        """The index of the state."""
-        del key, action, params
-        return state.position
-
-    def action_space(self, params: FiniteParameters | None = None) -> spaces.Discrete:
-        """Indices of actions."""
-        del params
-        return spaces.Discrete(self.mdp.actions)
-
-    def observation_space(self, params: FiniteParameters | None = None) -> spaces.Discrete:
-        """Indices of states."""
-        del params
-        return spaces.Discrete(self.mdp.states)
 
 
 def cumulative(probabilities: np.ndarray) -> np.ndarray:
@@ -129,6 +44,32 @@ def draw(key: Key, ends: jax.Array) -> jax.Array:
 def make_finite_environment(
     mdp: FiniteMDP, name: str, longest_episode: int, renderer: Renderer | None = None
 ) -> Environment:
-    """`mdp` as an environment whose episodes are cut after `longest_episode` steps."""
-    walk = FiniteEnvironment(mdp, longest_episode)
-    return adapt(walk, walk.default_params, name, renderer)
+    """`mdp` as an environment whose episodes are cut after `longest_episode` steps.
+
+    An action that is not possible leaves everything as it is and pays nothing.
+    """
+    possible = mdp.possible[..., None]
+    stay = np.broadcast_to(np.eye(mdp.states)[:, None], mdp.transition.shape)
+    moves = cumulative(np.where(possible, mdp.transition, stay))
+    pay = np.where(possible, mdp.reward, 0.0).astype(np.float32)
+    begin = cumulative(mdp.start)
+
+    def reset(key: Key) -> tuple[FiniteState, jax.Array]:
+        position = draw(key, jnp.asarray(begin))
+        return FiniteState(jnp.int32(0), position), position
+
+    def step(key: Key, state: FiniteState, action: jax.Array) -> tuple[FiniteState, TimeStep]:
+        step_key, reset_key = jax.random.split(key)
+        after = draw(step_key, jnp.asarray(moves)[state.position, action])
+        reward = jnp.asarray(pay)[state.position, action, after]
+        going = FiniteState(state.time + 1, after)
+        terminated = jnp.asarray(mdp.terminal)[after]
+        truncated = (going.time >= longest_episode) & ~terminated
+        fresh, _ = reset(reset_key)
+        state = jax.tree.map(
+            lambda new, old: jnp.where(terminated | truncated, new, old), fresh, going
+        )
+        return state, TimeStep(state.position, reward, terminated, truncated, after)
+
+    actions = Discrete(mdp.actions)
+    return Environment(name, reset, step, (), actions, longest_episode, mdp.states, renderer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from research.rl.environments.environment import Renderer
+from research.rl.environments.interface import Renderer
 from research.rl.environments.maze import GOAL, START, Maze
 from research.rl.environments.painting import (
     BLUE,
@@ -106,11 +106,7 @@ LAKE_PALETTE = np.array(
 
 
 def lake_renderer(rows: tuple[str, ...]) -> Renderer:
-    """Draws indices of states, which are counted along the rows.
-
-    Args:
-        rows: of the map, letters S, F, H and G.
-    """
+    """Draws indices of states, counted along the rows of a map of letters S, F, H and G."""
     tiles = np.array([list(row) for row in rows])
     ground = np.select([tiles == "S", tiles == "G"], [3, 4], 1).astype(np.uint8)
     holes = enlarge(tiles == "H", disc(LAKE_CELL, 0.8))

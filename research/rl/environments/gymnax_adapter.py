@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.engine.experiment import Key
-from research.rl.environments.environment import (
+from research.rl.environments.interface import (
     ActionSpace,
     Box,
     Discrete,

@@ -58,15 +58,9 @@ def read_maze(text: str | Sequence[str]) -> Maze:
 def random_maze(height: int, width: int, seed: int, openings: float = 0.1) -> Maze:
     """A maze of rooms and corridors in which every room can be reached.
 
-    A depth-first walk from room to room takes walls away until all rooms are joined; then some
-    more go, so that there is more than one way. The start is a corner and the goal the room that
-    is farthest from it.
-
-    Args:
-        height: rooms from top to bottom.
-        width: rooms from left to right.
-        seed: of what is drawn.
-        openings: the share of the remaining inner walls that is taken away.
+    A depth-first walk from room to room takes walls away until all rooms are joined; then a share
+    of those left go, `openings`, so that there is more than one way. The start is a corner and the
+    goal the room that is farthest from it. Height and width count rooms.
 
     Raises:
         ValueError: fewer than two rooms.

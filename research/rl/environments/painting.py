@@ -39,13 +39,10 @@ def blank(height: int, width: int) -> np.ndarray:
 def bar(
     right: np.ndarray, down: np.ndarray, along: tuple[float, float], thick: float
 ) -> np.ndarray:
-    """A bar with round ends.
+    """A bar with round ends, `thick` being half its width.
 
-    Args:
-        right: columns from where it begins, `[height, width]`.
-        down: rows from there.
-        along: where it ends, right and down of where it begins.
-        thick: half its width.
+    `right` and `down` are columns and rows from where it begins, `[height, width]`; `along` is
+    where it ends, right and down of there.
     """
     x, y = along
     share = np.clip((right * x + down * y) / (x * x + y * y), 0.0, 1.0)
@@ -53,15 +50,10 @@ def bar(
 
 
 def paint(below: np.ndarray, distance: np.ndarray, ink: int) -> np.ndarray:
-    """`below` with a shape on it.
+    """`below`, uint8 `[height, width]` indices of colours, with a shape on it.
 
     A pixel on the edge takes a step of the ink's own ramp, which is smooth on paper; on other ink
-    only what is covered by half is painted.
-
-    Args:
-        below: uint8 `[height, width]`, indices of colours.
-        distance: the shape.
-        ink: which of the palette's inks, from 0.
+    only what is covered by half is painted. Inks are counted from 0.
     """
     level = np.rint(np.clip(0.5 - distance, 0.0, 1.0) * LEVELS).astype(np.uint8)
     visible = np.where(below == 0, level > 0, level * 2 > LEVELS)
@@ -79,9 +71,7 @@ SECONDS = 0.12
 def disc(side: int, share: float) -> np.ndarray:
     """The pixels of a disc in the middle of a cell, bool `[side, side]`.
 
-    Args:
-        side: of the cell, pixels.
-        share: the disc's diameter of the side.
+    Its diameter is a share of the side.
     """
     across = np.arange(side) + 0.5 - side / 2
     return np.hypot(across[:, None], across[None]) < share * side / 2
@@ -94,14 +84,10 @@ def square(side: int, share: float) -> np.ndarray:
 
 
 def enlarge(cells: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    """A shape in each cell that has one.
+    """A shape, bool `[side, side]`, in each cell that has one; 0 beside the shape.
 
-    Args:
-        cells: `[..., rows, columns]`, indices of colours, or whether there is anything.
-        shape: bool `[side, side]`.
-
-    Returns:
-        `[..., rows * side, columns * side]`, 0 beside the shape.
+    Cells `[..., rows, columns]` are indices of colours, or whether there is anything; the result is
+    `[..., rows * side, columns * side]`.
     """
     *leading, rows, columns = cells.shape
     side = len(shape)
@@ -115,14 +101,7 @@ def repeat(floor: np.ndarray, frames: int) -> np.ndarray:
 
 
 def stamp(frames: np.ndarray, cells: np.ndarray, shape: np.ndarray, colour: int) -> None:
-    """Paint a shape into one cell of each frame, in place.
-
-    Args:
-        frames: uint8 `[frames, height, width]`, indices of colours.
-        cells: int `[frames, 2]`, row and column.
-        shape: bool `[side, side]`.
-        colour: its index.
-    """
+    """Paint a shape, bool `[side, side]`, into one cell (row, column) of each frame."""
     side = len(shape)
     for frame, (row, column) in zip(frames, cells * side, strict=True):
         frame[row : row + side, column : column + side][shape] = colour

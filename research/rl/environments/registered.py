@@ -7,10 +7,19 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from research.rl.environments.drawings import RENDERERS
-from research.rl.environments.environment import Environment, Renderer
+from research.rl.environments import channel_drawings, control_drawings
+from research.rl.environments.channel_drawings import channel_renderer
 from research.rl.environments.finite import LAKES, FiniteMDP, frozen_lake, three_states
-from research.rl.environments.grid_drawings import lake_renderer, maze_renderer
+from research.rl.environments.finite_environment import make_finite_environment
+from research.rl.environments.grid_drawings import (
+    CATCH,
+    DEEP_SEA,
+    ROOMS,
+    lake_renderer,
+    maze_renderer,
+)
+from research.rl.environments.gymnax_adapter import adapt, defer_plots
+from research.rl.environments.interface import Environment, Renderer
 from research.rl.environments.maze import CLASSIC, Maze, maze_mdp, random_maze, read_maze
 from research.rl.environments.wrappers import parse_name, wrap_environment
 
@@ -62,6 +71,27 @@ GYMNAX: dict[str, Kind] = {
     "UmbrellaChain-bsuite": Kind(100),
 }
 """Name in gymnax 1.0 -> its facts."""
+
+
+RENDERERS: dict[str, Renderer] = {
+    "Acrobot-v1": control_drawings.ACROBOT,
+    "Asterix-MinAtar": channel_renderer(channel_drawings.ASTERIX, 20),
+    "Breakout-MinAtar": channel_renderer(channel_drawings.BREAKOUT, 20),
+    "CartPole-v1": control_drawings.CARTPOLE,
+    "Catch-bsuite": CATCH,
+    "DeepSea-bsuite": DEEP_SEA,
+    "FourRooms-misc": ROOMS,
+    "Freeway-MinAtar": channel_renderer(channel_drawings.FREEWAY, 20),
+    "FrozenLake-misc": lake_renderer(LAKES["4x4"]),
+    # The goals are those of the two environments' parameters.
+    "MountainCar-v0": control_drawings.valley_renderer(goal=0.5),
+    "MountainCarContinuous-v0": control_drawings.valley_renderer(goal=0.45),
+    "Pendulum-v1": control_drawings.PENDULUM,
+    "Pong-misc": channel_renderer(channel_drawings.PONG, 8),
+    "Seaquest-MinAtar": channel_renderer(channel_drawings.SEAQUEST, 20),
+    "SpaceInvaders-MinAtar": channel_renderer(channel_drawings.SPACE_INVADERS, 20),
+}
+"""Name in gymnax -> how it is drawn."""
 
 
 class Variant(NamedTuple):
@@ -164,18 +194,12 @@ def make_environment(name: str) -> Environment:
 
 
 def _make_bare(name: str) -> Environment:
-    # gymnax takes a second to import: only for those who ask for an environment.
-    from research.rl.environments.gymnax_adapter import defer_plots
-
-    with defer_plots():
-        import gymnax
     if name in FINITE:
-        from research.rl.environments.finite_environment import make_finite_environment
-
         mdp, longest_episode, renderer = FINITE[name]()
         return make_finite_environment(mdp, name, longest_episode, renderer)
-    from research.rl.environments.gymnax_adapter import adapt
-
+    # It takes a second to import: only for those who ask for one of its environments.
+    with defer_plots():
+        import gymnax
     variant = VARIANTS.get(name, Variant(name, {}))
     environment, parameters = gymnax.make(variant.of, **variant.sizes)
     parameters = parameters.replace(**variant.parameters)

@@ -16,7 +16,7 @@ import numpy as np
 
 from research.engine.experiment import Key
 from research.options.ranges import COUNT, FRACTION, Range
-from research.rl.environments.environment import (
+from research.rl.environments.interface import (
     Box,
     Discrete,
     Environment,
@@ -33,27 +33,29 @@ def clip_actions(environment: Environment) -> Environment:
     if not isinstance(environment.action_space, Box):
         return environment
     low, high = environment.bounds
-
-    def step(
-        key: Key, state: EnvironmentState, action: jax.Array
-    ) -> tuple[EnvironmentState, TimeStep]:
-        return environment.step(key, state, jnp.clip(action, low, high))
-
-    return environment._replace(step=step)
+    return _change_actions(environment, lambda action: jnp.clip(action, low, high))
 
 
 def scale_actions(environment: Environment) -> Environment:
     """The environment, with actions from -1 to 1 that stand for those from `low` to `high`."""
     low, high = environment.bounds
-    middle, half = (low + high) / 2, (high - low) / 2
+    middle, half, unit = (low + high) / 2, (high - low) / 2, np.ones_like(low)
 
+    def scaled(action: jax.Array) -> jax.Array:
+        return middle + half * jnp.clip(action, -1.0, 1.0)
+
+    return _change_actions(environment, scaled)._replace(action_space=Box(-unit, unit))
+
+
+def _change_actions(
+    environment: Environment, change: Callable[[jax.Array], jax.Array]
+) -> Environment:
     def step(
         key: Key, state: EnvironmentState, action: jax.Array
     ) -> tuple[EnvironmentState, TimeStep]:
-        return environment.step(key, state, middle + half * jnp.clip(action, -1.0, 1.0))
+        return environment.step(key, state, change(action))
 
-    unit = np.ones_like(low)
-    return environment._replace(step=step, action_space=Box(-unit, unit))
+    return environment._replace(step=step)
 
 
 class StackState(NamedTuple):
@@ -71,15 +73,12 @@ class StackState(NamedTuple):
 def stack_frames(environment: Environment, frames: int) -> Environment:
     """The environment, whose observations are its last ones side by side, the oldest first.
 
-    They lie along the last axis, as networks want them: vectors `[features]` become
-    `[frames * features]`, images with channels `[height, width, frames * channels]`, and images
-    without `[height, width, frames]`. An episode begins with its first observation in all places.
-    Where it ends, `final_observation` is the stack of the episode that ended, and `observation`
-    that of the new one, in which nothing of the old is left. A renderer draws the newest.
-
-    Args:
-        environment: its observations are no indices of states.
-        frames: observations in a stack; 1 changes no value.
+    They lie along the last axis, as networks want them: vectors `[features]` become `[frames *
+    features]`, images with channels `[height, width, frames * channels]`, and images without
+    `[height, width, frames]`. An episode begins with its first observation in all places. Where it
+    ends, `final_observation` is the stack of the episode that ended, and `observation` that of the
+    new one, in which nothing of the old is left. A renderer draws the newest. A stack of 1 changes
+    no value.
 
     Raises:
         ValueError: no frames are asked for, or observations are indices of states.
@@ -146,13 +145,9 @@ class StickyState(NamedTuple):
 def stick_actions(environment: Environment, probability: float) -> Environment:
     """The environment, which at times repeats its last action instead of the one that it is given.
 
-    What is repeated is the action that was carried out, itself perhaps a repetition; the first
-    action of an episode repeats nothing. The environment's own chance is that of the environment
-    alone: with probability 0 both are the same, bit for bit.
-
-    Args:
-        environment: any.
-        probability: of a repetition in each step.
+    What is repeated, with a probability in each step, is the action that was carried out, itself
+    perhaps a repetition; the first action of an episode repeats nothing. The environment's own
+    chance is that of the environment alone: with probability 0 both are the same, bit for bit.
 
     Raises:
         ValueError: the probability is not at least 0 and below 1.
@@ -198,12 +193,8 @@ class LimitState(NamedTuple):
 def limit_episodes(environment: Environment, longest_episode: int) -> Environment:
     """The environment, whose episodes are truncated after `longest_episode` steps.
 
-    An episode that ends by itself in its last step is terminated and not truncated. Until it is
-    cut an episode is that of the environment alone, bit for bit.
-
-    Args:
-        environment: any.
-        longest_episode: steps, at least one and at most the environment's own limit.
+    An episode that ends by itself in its last step is terminated and not truncated. Until it is cut
+    an episode is that of the environment alone, bit for bit.
 
     Raises:
         ValueError: the limit is below one step or beyond the environment's own.

@@ -92,11 +92,9 @@ class CharacterTransformer(nn.Module):
     ) -> tuple[jax.Array, tuple[Cache, ...]]:
         """Logits float32 `[batch, time, vocabulary]`, and the caches afterwards.
 
-        Args:
-            tokens: int `[batch, time]`, characters.
-            states: of each layer, of the characters before; none if None, and none afterwards.
-            training: whether to drop, by the stream "dropout".
-            dropout_rate: share dropped of the embeddings, and of each residual branch of a block.
+        As `CharacterNet`, but that `dropout_rate` is the share dropped of the embeddings, and of
+        each residual branch of a block; there are caches afterwards only where there were `states`
+        before.
         """
         embed = nn.Embed(self.vocabulary, self.width, embedding_init=nn.initializers.normal(0.02))
         hidden = embed(tokens)

@@ -73,13 +73,7 @@ def read_texts(config: TextConfig) -> Texts:
 def text_sources(
     config: TextConfig, texts: Texts, stretches: int | None = None
 ) -> dict[str, ArraySource]:
-    """The training text as one column of characters, each held-out one as rows.
-
-    Args:
-        config: the options.
-        texts: of it.
-        stretches: as `held_out` has it.
-    """
+    """The training text as one column of characters, each held-out one as rows; see `held_out`."""
     return {
         name: ArraySource(
             f"{config.text}, {len(part):,} characters of {len(texts.vocabulary)} kinds ({name})",

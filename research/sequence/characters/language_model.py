@@ -25,14 +25,9 @@ from research.engine.experiment import (
 )
 from research.engine.metrics import Metrics
 from research.errors import Mistake
-from research.optimization.descent import WeightedLoss
+from research.optimization.descent import WeightedLoss, loss_and_accuracy
 from research.optimization.precision import PrecisionName
-from research.optimization.supervised import (
-    Fitting,
-    SupervisedState,
-    Variables,
-    make_supervised,
-)
+from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
 from research.options.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Divides
 from research.sequence.characters.character_net import CharacterNet, CharacterTransformer
 from research.sequence.characters.character_text import TextConfig, read_texts, text_sources
@@ -236,8 +231,7 @@ def make_language_model(
     A batch holds `symbol`, int `[batch, time + 1]`: characters, each but the first being the target
     of the one before; and `weight`. Its metrics are means over characters: `loss` in nats, `bits`
     of the same, and `accuracy`. Each row of an evaluated split is read from its beginning, without
-    dropout, from states of 0. The checkpoint with the lowest validation loss is
-    reported.
+    dropout, from states of 0. The checkpoint with the lowest validation loss is reported.
 
     Args:
         config: the options.
@@ -262,9 +256,8 @@ def make_language_model(
             dropout_rate=values.get("dropout_rate", 0.0),
             rngs={"dropout": key},
         )
-        measured = prediction_metrics(logits, rows["symbol"][:, 1:], rows["weight"])
-        carried = states if windows is not None else ()
-        return WeightedLoss(*measured["loss"], dict(measured), kept=carried)
+        made = prediction_loss(logits, rows["symbol"][:, 1:], rows["weight"])
+        return made._replace(kept=states if windows is not None else ())
 
     fitted = make_supervised(init_model, loss, fitting)
 
@@ -286,7 +279,7 @@ def make_language_model(
     def evaluate(state: LanguageModelState, batch: Batch, key: Key) -> Metrics:
         del key
         logits, _ = net.apply(fitted.reported(state.learned), batch["symbol"][:, :-1])
-        return dict(prediction_metrics(logits, batch["symbol"][:, 1:], batch["weight"]))
+        return prediction_loss(logits, batch["symbol"][:, 1:], batch["weight"]).metrics
 
     def read(state: LanguageModelState, memory: Any, tokens: jax.Array) -> tuple[Any, jax.Array]:
         logits, memory = net.apply(fitted.reported(state.learned), tokens, memory)
@@ -312,20 +305,9 @@ def make_language_model(
     )
 
 
-def prediction_metrics(
-    logits: jax.Array, targets: jax.Array, weight: jax.Array
-) -> dict[str, metrics.Mean]:
-    """Means over characters: `loss` in nats, `bits`, and `accuracy`.
-
-    Args:
-        logits: float32 `[batch, time, vocabulary]`.
-        targets: int `[batch, time]`.
-        weight: float32 `[batch]`.
-    """
+def prediction_loss(logits: jax.Array, targets: jax.Array, weight: jax.Array) -> WeightedLoss:
+    """Cross-entropy of logits `[batch, time, vocabulary]`, in nats, and as a metric in `bits`."""
     nats = optax.softmax_cross_entropy_with_integer_labels(logits, targets.astype(jnp.int32))
-    each = jnp.broadcast_to(weight[:, None], nats.shape)
-    return {
-        "loss": metrics.mean(nats, each),
-        "bits": metrics.mean(nats / math.log(2.0), each),
-        "accuracy": metrics.mean(jnp.argmax(logits, axis=-1) == targets, each),
-    }
+    made = loss_and_accuracy(nats, jnp.argmax(logits, axis=-1) == targets, weight[:, None])
+    bits = metrics.mean(nats / math.log(2.0), weight[:, None])
+    return made._replace(metrics=made.metrics | {"bits": bits})

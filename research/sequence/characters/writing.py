@@ -50,12 +50,9 @@ class Sampling(NamedTuple):
 
 
 def choose(logits: jax.Array, sampling: Sampling, key: Key) -> jax.Array:
-    """One character for each text, int32 `[...]`.
+    """One character for each text, int32 `[...]`, from logits float32 `[..., vocabulary]`.
 
-    Args:
-        logits: float32 `[..., vocabulary]`.
-        sampling: how; its values may be traced.
-        key: for the draw.
+    The values of `sampling` may be traced.
 
     Source: Ackley et al. 1985 (temperature); Fan et al. 2018 (arXiv 1805.04833, top-k); Holtzman
         et al. 2020 (arXiv 1904.09751), section 3.1 (top-p).
@@ -97,15 +94,7 @@ def write(
     """The continuation of a prompt, a few characters at a time; the same for the same key.
 
     One compiled program writes `CHUNK` characters; a text depends neither on that nor on its
-    length.
-
-    Args:
-        writer: how the state writes.
-        state: of the experiment.
-        prompt: int `[texts, characters]`, at least one character.
-        length: characters to write.
-        sampling: how characters are drawn.
-        key: for all draws.
+    length. The prompt is int `[texts, characters]`, at least one character.
 
     Yields:
         int32 `[texts, n]`, n at most `CHUNK`.
@@ -140,14 +129,8 @@ def go_on_with(
 ) -> tuple[tuple[Any, jax.Array], jax.Array]:
     """So many characters more.
 
-    Args:
-        writer: how the state writes.
-        count: characters to write.
-        state: of the experiment.
-        memory: as `begin_text` gave it, or this.
-        first: how many have been written before.
-        sampling: how characters are drawn.
-        key: for all draws of the text.
+    `memory` is as `begin_text` gave it, or this; `first` is how many have been written before, and
+    `key` that of all draws of the text.
 
     Returns:
         The memory afterwards with logits of what follows, and the characters, int32 `[texts,

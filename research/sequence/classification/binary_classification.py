@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from research.engine import metrics
 from research.engine.artifacts import Artifact
 from research.engine.experiment import (
     Batch,
@@ -24,14 +23,9 @@ from research.engine.experiment import (
     Selection,
 )
 from research.engine.metrics import Metrics
-from research.optimization.descent import WeightedLoss
+from research.optimization.descent import WeightedLoss, loss_and_accuracy
 from research.optimization.optimizers import OptimizerName
-from research.optimization.supervised import (
-    Fitting,
-    SupervisedState,
-    Variables,
-    make_supervised,
-)
+from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides
 from research.prediction import Classes, Inputs, Outputs, Own, Predictor
@@ -101,8 +95,7 @@ def make_binary_classifier(
             word_dropout_rate=values.get("word_dropout_rate", 0.0),
             rngs={"dropout": key},
         )
-        measured = prediction_metrics(logits, rows["label"], rows["weight"])
-        return WeightedLoss(*measured["loss"], dict(measured))
+        return prediction_loss(logits, rows["label"], rows["weight"])
 
     steps = config.epochs * epoch
     fitting = Fitting(steps, optimizer, "cosine", groups=config.groups)
@@ -115,7 +108,7 @@ def make_binary_classifier(
     def evaluate(state: SupervisedState, batch: Batch, key: Key) -> Metrics:
         del key
         logits = logits_of(fitted.reported(state), batch)
-        return dict(prediction_metrics(logits, batch["label"], batch["weight"]))
+        return prediction_loss(logits, batch["label"], batch["weight"]).metrics
 
     def predict(state: SupervisedState, inputs: Inputs) -> Outputs:
         logits = logits_of(fitted.reported(state), inputs)
@@ -157,18 +150,7 @@ def make_binary_classifier(
     )
 
 
-def prediction_metrics(
-    logits: jax.Array, label: jax.Array, weight: jax.Array
-) -> dict[str, metrics.Mean]:
-    """Means over sequences: `loss` in nats, and `accuracy`.
-
-    Args:
-        logits: float32 `[batch]`, of being positive.
-        label: int `[batch]`, 1 for a positive one.
-        weight: float32 `[batch]`.
-    """
+def prediction_loss(logits: jax.Array, label: jax.Array, weight: jax.Array) -> WeightedLoss:
+    """Binary cross-entropy, nats, of logits `[batch]` of being positive, which label 1 is."""
     nats = optax.sigmoid_binary_cross_entropy(logits, label.astype(jnp.float32))
-    return {
-        "loss": metrics.mean(nats, weight),
-        "accuracy": metrics.mean((logits > 0) == (label == 1), weight),
-    }
+    return loss_and_accuracy(nats, (logits > 0) == (label == 1), weight)

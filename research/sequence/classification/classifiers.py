@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 
 from research.data.text import PADDING, UNKNOWN
-from research.engine.experiment import Key
 from research.layers.dropout import dropout
 from research.layers.recurrent import RecurrentLayers
 from research.layers.transformer import Block
@@ -34,13 +33,10 @@ class BagOfWords(nn.Module):
         dropout_rate: jax.Array | float = 0.0,
         word_dropout_rate: jax.Array | float = 0.0,
     ) -> jax.Array:
-        """Logits float32 `[batch]`.
+        """Logits float32 `[batch]` of tokens int `[batch, most]`, each once, padded.
 
-        Args:
-            tokens: int `[batch, most]`, each once, padded.
-            training: whether to drop, by the stream "dropout".
-            dropout_rate: nothing is left to drop but tokens.
-            word_dropout_rate: share of the tokens dropped.
+        In training a share of the tokens is dropped, by the stream "dropout"; nothing else is left
+        to drop.
         """
         del dropout_rate
         present = (tokens != PADDING).astype(jnp.float32)
@@ -89,7 +85,8 @@ class WordReader(nn.Module):
             return dropout(values, dropout_rate, self.make_rng("dropout"))
 
         if training:
-            tokens = _forget(tokens, mask, word_dropout_rate, self.make_rng("dropout"))
+            drawn = jax.random.uniform(self.make_rng("dropout"), tokens.shape)
+            tokens = jnp.where((drawn < word_dropout_rate) & mask, UNKNOWN, tokens)
         start = nn.initializers.normal(self.deviation)
         embedded = dropped(nn.Embed(self.vocabulary, self.embedding, embedding_init=start)(tokens))
         features = self.read(embedded, mask, training=training, dropout_rate=dropout_rate)
@@ -98,10 +95,8 @@ class WordReader(nn.Module):
     def read(self, embedded: jax.Array, mask: jax.Array, **dropping: Any) -> jax.Array:
         """Features float32 `[batch, any]` of words float32 `[batch, length, embedding]`.
 
-        Args:
-            embedded: the words.
-            mask: bool `[batch, length]`, False at padding.
-            **dropping: `training` and `dropout_rate`, for layers within.
+        The mask is False at padding; `dropping` are `training` and `dropout_rate`, for layers
+        within.
         """
         raise NotImplementedError
 
@@ -160,14 +155,7 @@ class TransformerReader(WordReader):
 def masked_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
     """The mean over time where the mask holds, float32 `[batch, features]`; 0 where it never does.
 
-    Args:
-        values: float32 `[batch, time, features]`.
-        mask: bool `[batch, time]`.
+    Values are float32 `[batch, time, features]`, the mask bool `[batch, time]`.
     """
     total = jnp.sum(jnp.where(mask[..., None], values, 0.0), axis=1)
     return total / jnp.maximum(jnp.sum(mask, axis=1), 1)[:, None].astype(values.dtype)
-
-
-def _forget(tokens: jax.Array, mask: jax.Array, rate: jax.Array | float, key: Key) -> jax.Array:
-    forgotten = jax.random.uniform(key, tokens.shape) < rate
-    return jnp.where(forgotten & mask, UNKNOWN, tokens)

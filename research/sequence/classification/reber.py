@@ -107,11 +107,7 @@ def read_string(text: str) -> Own:
 def make_strings(seed: int = 42) -> dict[str, ArraySource]:
     """Half grammatical, half corrupted, in turn; no validation or test string is in another split.
 
-    So held-out strings are longer than those of training, which has the short ones again and
-    again.
-
-    Args:
-        seed: which strings.
+    So held-out strings are longer than those of training, which has the short ones again and again.
 
     Returns:
         For each of `SIZES` columns `token`, int32 `[strings, LONGEST]`, and `label`, int32

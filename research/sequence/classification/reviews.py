@@ -103,11 +103,7 @@ def ngrams(words: Sequence[str], longest: int) -> list[str]:
 def parts_of(text: str, length: int, kept: Kept, longest: int) -> list[str]:
     """What may be a token of a review: its words, or stretches of those that are read of a bag.
 
-    Args:
-        text: as it was written.
-        length: words of it that are read.
-        kept: which, of a longer one.
-        longest: as `make_corpus` has it.
+    `longest` is as `make_corpus` has it.
     """
     words = words_of(text)
     return (

@@ -26,19 +26,17 @@ def show_predictions(
     evaluation: Evaluation,
     texts: Mapping[str, Sequence[str]],
     classes: tuple[str, str],
-    split: str = "test",
 ) -> dict[str, Artifact]:
-    """Confusion matrix, histogram of probabilities, and the worst mistakes of a split.
+    """Confusion matrix, histogram of probabilities, and the worst mistakes of the test split.
 
     Args:
         classify: batch -> probabilities of being positive, float32 `[batch]`.
         evaluation: (split) -> its batches in order, with `label` and `weight`.
         texts: of each split, in the same order.
         classes: names of the labels 0 and 1.
-        split: which.
     """
     found, labels = [], []
-    for batch in evaluation(split):
+    for batch in evaluation("test"):
         real = np.asarray(batch["weight"]) > 0
         found.append(np.asarray(classify(batch))[real])
         labels.append(np.asarray(batch["label"])[real])
@@ -47,7 +45,7 @@ def show_predictions(
     counts = np.zeros((2, 2), np.int64)
     np.add.at(counts, (label, taken), 1)
     wrong = np.flatnonzero(taken != label)
-    note = f"All {len(label):,} reviews of the {split} split; {len(wrong):,} are mistakes."
+    note = f"All {len(label):,} reviews of the test split; {len(wrong):,} are mistakes."
     each = np.full((2, len(label)), np.nan)
     for number in (0, 1):
         each[number, label == number] = probability[label == number]
@@ -59,9 +57,10 @@ def show_predictions(
     order = np.argsort(-np.abs(probability[wrong] - label[wrong]), kind="stable")
     worst = wrong[order][:MISTAKES].tolist()
     if worst:
+        mistaken = (texts["test"][row].replace("<br />", " ") for row in worst)
         made["mistakes"] = Passages(
             "The worst mistakes",
-            tuple(_shorten(texts[split][row]) for row in worst),
+            tuple(textwrap.shorten(text, LONGEST, placeholder=" …") for text in mistaken),
             tuple(
                 f"{classes[label[row]]}; judged positive with probability {probability[row]:.4f}"
                 for row in worst
@@ -72,20 +71,10 @@ def show_predictions(
     return made
 
 
-def _shorten(text: str) -> str:
-    return textwrap.shorten(text.replace("<br />", " "), LONGEST, placeholder=" …")
-
-
 def show_strongest(
     weight: Any, vocabulary: Vocabulary, classes: tuple[str, str]
 ) -> dict[str, Artifact]:
-    """The tokens that count most for either class, with their weights.
-
-    Args:
-        weight: float32 `[vocabulary]`, what each token adds to the logit.
-        vocabulary: of the tokens.
-        classes: names of the labels 0 and 1.
-    """
+    """The tokens that count most for either class, by what each `weight` adds to the logit."""
     weight = np.asarray(weight)
     rising = len(SIGNS) + np.argsort(weight[len(SIGNS) :], kind="stable")
 

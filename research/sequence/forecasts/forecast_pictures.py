@@ -24,12 +24,8 @@ def show_forecast(
 ) -> dict[str, Artifact]:
     """Forecasts with their intervals beside what came, and the error of each step ahead.
 
-    Args:
-        batch: `values` `[batch, window + horizon, features]` and `weight`.
-        forecast: at the window's end, leaves `[batch, horizon]`.
-        window: values that were known.
-        unit: of the values.
-        split: of the batch.
+    The batch holds `values` `[batch, window + horizon, features]` in so large a `unit`, and
+    `weight`; the forecast, at the window's end, has leaves `[batch, horizon]`.
     """
     real = np.asarray(batch["weight"]) > 0
     values = unit * np.asarray(batch["values"])[real, :, 0]
@@ -84,14 +80,9 @@ NextValue = Callable[[Any, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 def continue_alone(
     forecast: NextValue, params: Any, values: jax.Array, hidden: jax.Array, steps: int
 ) -> jax.Array:
-    """Values that follow from values, each forecast being the next input.
+    """Values that follow from values, float32 `[batch, time]`, each forecast being the next input.
 
-    Args:
-        forecast: one step ahead.
-        params: its parameters.
-        values: float32 `[batch, time]`.
-        hidden: float32 `[batch, units]`, before the first of them.
-        steps: how many to make.
+    `hidden`, float32 `[batch, units]`, is the state before the first of them.
 
     Returns:
         float32 `[batch, steps]`, the first being the value after the last of `values`.
@@ -112,13 +103,8 @@ def show_stream_forecasts(
 ) -> dict[str, Artifact]:
     """The first series of a batch with forecasts of the next value, and a window made alone.
 
-    Args:
-        forecast: one step ahead.
-        params: its parameters.
-        batch: `series` and `clean`, float32 `[batch, length + 1]`, and `weight`.
-        units: of the hidden state.
-        window: after two of them the series is continued alone for another, or for as long as it
-            is.
+    The batch holds `series` and `clean`, float32 `[batch, length + 1]`, and `weight`. After two
+    windows the series is continued alone for another, or for as long as it is.
     """
     series = jnp.asarray(batch["series"])[:STREAMS]
     series = series[np.asarray(batch["weight"])[:STREAMS] > 0]

@@ -25,12 +25,7 @@ from research.engine.experiment import (
 )
 from research.engine.metrics import Metrics
 from research.optimization.descent import WeightedLoss
-from research.optimization.supervised import (
-    Fitting,
-    SupervisedState,
-    Variables,
-    make_supervised,
-)
+from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, FIXED, POSITIVE, Divides
 from research.prediction import Inputs, Outputs, Predictor, Values
@@ -220,15 +215,9 @@ def following(
 ) -> jax.Array:
     """The values of the first feature that follow each place of a window.
 
-    Args:
-        values: float `[batch, window + horizon or more, features]`.
-        window: steps of it that are known.
-        horizon: how many follow a place.
-        places: how many; the last is the window's end.
-        stride: steps between two places.
-
-    Returns:
-        float `[batch, places, horizon]`.
+    Of values `[batch, window + horizon or more, features]`, `window` are known. The last place is
+    the window's end; there are `stride` steps between two. The result is `[batch, places,
+    horizon]`.
     """
     first = window - stride * (places - 1)
     # Slices: a gather of the same costs ten times as much on CPU.

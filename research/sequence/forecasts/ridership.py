@@ -146,11 +146,7 @@ class Ridership(NamedTuple):
 
 
 def read_ridership(cut: Cut, length: int) -> Ridership:
-    """The prepared series, cut as chosen.
-
-    Args:
-        cut: where.
-        length: days in an example, those to be forecast included.
+    """The prepared series, cut as chosen, for examples of so many days, forecast ones included.
 
     Raises:
         Mistake: it is not prepared, lacks a day, or a split is shorter than an example.
@@ -172,13 +168,9 @@ def read_ridership(cut: Cut, length: int) -> Ridership:
 
 
 def next_day_type(day_type: np.ndarray) -> np.ndarray:
-    """The kind of the next day, one-hot: it is known beforehand.
+    """The kind of the next day, one-hot float64 `[days, 3]`: it is known beforehand.
 
-    Args:
-        day_type: int `[days]`, indices of `DAY_TYPES`.
-
-    Returns:
-        float64 `[days, 3]`; all 0 on the last day.
+    All 0 on the last day. Types are indices of `DAY_TYPES`.
     """
     types = np.zeros((len(day_type), len(DAY_TYPES)))
     types[np.arange(len(day_type) - 1), day_type[1:]] = 1.0
@@ -188,8 +180,7 @@ def next_day_type(day_type: np.ndarray) -> np.ndarray:
 def published_spans(dates: np.ndarray) -> dict[str, Span]:
     """The book's splits, next to one another; its first years are left out.
 
-    Args:
-        dates: datetime64[D] `[days]`, one after another.
+    Dates are datetime64[D] `[days]`, one after another.
 
     Raises:
         Mistake: the record does not reach from the first of them into the last.
@@ -205,15 +196,7 @@ def published_spans(dates: np.ndarray) -> dict[str, Span]:
 
 
 def windows_of(values: np.ndarray, length: int) -> np.ndarray:
-    """All stretches of a series, each a day after the one before.
-
-    Args:
-        values: `[days, features]`.
-        length: days in a stretch.
-
-    Returns:
-        `[stretches, length, features]`.
-    """
+    """All stretches of a series, a day apart, `[stretches, length, features]`."""
     position = np.arange(1 + len(values) - length)[:, None] + np.arange(length)
     return values[position]
 
@@ -221,10 +204,7 @@ def windows_of(values: np.ndarray, length: int) -> np.ndarray:
 def ridership_sources(days: Ridership, length: int, features: int) -> dict[str, ArraySource]:
     """The training days as one column, from which windows are gathered; held-out ones as windows.
 
-    Args:
-        days: all of them.
-        length: days in an example.
-        features: how many of `FEATURES` are kept.
+    Of `FEATURES` so many are kept; an example is `length` days.
     """
     sources = {}
     for name, (start, stop) in days.spans.items():

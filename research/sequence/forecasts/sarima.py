@@ -135,11 +135,7 @@ class RidershipSarima(Config):
         """Of the model."""
         return Orders(
             (self.autoregressive, self.differences, self.moving_average),
-            (
-                self.seasonal_autoregressive,
-                self.seasonal_differences,
-                self.seasonal_moving_average,
-            ),
+            (self.seasonal_autoregressive, self.seasonal_differences, self.seasonal_moving_average),
             WEEK,
         )
 

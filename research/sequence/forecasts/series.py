@@ -42,15 +42,9 @@ class Waves(NamedTuple):
 
 
 def clean_values(waves: Waves, time: Any, sin: Callable[[Any], Any]) -> Any:
-    """Values without noise.
+    """Values without noise: .5 sin((t - o₁)(10 f₁ + 10)) + .2 sin((t - o₂)(20 f₂ + 20)).
 
-    Args:
-        waves: leaves `[...]`.
-        time: float `[...]`, units of time.
-        sin: the sine of the library that the arrays belong to.
-
-    Returns:
-        Floats `[...]`: .5 sin((t - o₁)(10 f₁ + 10)) + .2 sin((t - o₂)(20 f₂ + 20)).
+    Time t, floats `[...]`, is in units of time; `sin` is that of the library whose the arrays are.
 
     Source: Géron 2019, "Hands-On Machine Learning", 2nd edition, chapter 15,
         `generate_time_series`, there over one unit of time.
@@ -103,11 +97,6 @@ def make_streams(
 
 def held_out(seed: int, series: int, length: int) -> ArraySource:
     """Whole series to be measured on, the same in every run.
-
-    Args:
-        seed: which series.
-        series: how many.
-        length: time steps to forecast in each.
 
     Returns:
         Columns `series` and `clean` (without the noise), float32 `[series, length + 1]`.
@@ -199,11 +188,6 @@ def make_series(window: int, horizon: int, seed: int = 42) -> dict[str, ArraySou
     """Sums of two sines of random frequency and phase, with uniform noise, over one unit of time.
 
     All splits are drawn from one generator, so that they share no series.
-
-    Args:
-        window: values that are known.
-        horizon: values after these.
-        seed: which series.
 
     Returns:
         For each of `SIZES` a column `values`, float32 `[series, window + horizon, 1]`.

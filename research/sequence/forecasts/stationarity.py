@@ -31,17 +31,12 @@ class UnitRoot(NamedTuple):
 
 
 def rolling(values: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance of each stretch, by the day that ends it.
+    """Mean and variance of each stretch of `window` steps, by the day that ends it.
 
-    Args:
-        values: float `[time]`.
-        window: steps in a stretch, at least 2 and at most `time`.
-
-    Returns:
-        float64 `[time]` each, NaN before the first stretch is whole; the variance without bias.
+    Both are float64 `[time]`, NaN before the first stretch is whole; the variance is without bias.
 
     Raises:
-        ValueError: the window does not fit.
+        ValueError: the window is shorter than 2, or longer than the series.
     """
     if not 2 <= window <= len(values):
         raise ValueError(f"a rolling window of {window} in a series of {len(values)}")
@@ -54,10 +49,7 @@ def rolling(values: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def unit_root(values: np.ndarray) -> UnitRoot:
-    """The augmented Dickey-Fuller test with a constant.
-
-    Args:
-        values: float `[time]`.
+    """The augmented Dickey-Fuller test with a constant, of a series `[time]`.
 
     Raises:
         ValueError: the series is constant, or too short for the regression.
@@ -94,9 +86,7 @@ class Season(NamedTuple):
 def find_season(values: np.ndarray, length: int) -> Season:
     """Looks for a season in the changes from step to step, in which a unit root has no part.
 
-    Args:
-        values: float `[time]`, not constant.
-        length: of the season looked for, at least 2 and at most a third of `time`.
+    The series is not constant, and the season at least 2 steps and at most a third of it.
 
     Source: Box & Jenkins 1970, chapter 2: the sample autocorrelation, and its deviation of about
         1 / sqrt(time) where there is none; three of these are asked for.
@@ -115,14 +105,9 @@ def find_season(values: np.ndarray, length: int) -> Season:
 def verdict(whose: str, test: UnitRoot, season: Season, step: str) -> str:
     """The result in words, a warning first where a series does not look stationary.
 
-    The test rejects a unit root and nothing else: a series whose mean goes with the day of the
-    week passes it.
-
-    Args:
-        whose: the series, as the beginning of a sentence.
-        test: of it.
-        season: a season of it.
-        step: the unit of time, in the plural.
+    The test rejects a unit root and nothing else: a series whose mean goes with the day of the week
+    passes it. `whose` is the series, as the beginning of a sentence, and `step` the unit of time,
+    in the plural.
     """
     figures = (
         f"augmented Dickey-Fuller {test.statistic:.2f}, p = {test.p_value:.2g}, {test.lags} lags"
@@ -145,11 +130,8 @@ def verdict(whose: str, test: UnitRoot, season: Season, step: str) -> str:
 def show_stationarity(title: str, values: np.ndarray, period: int, step: str) -> Lines:
     """A series and its difference over a season, with rolling mean and deviation, and the tests.
 
-    Args:
-        title: of the series.
-        values: float `[time]`, of more than `ROLLING_SEASONS + 1` seasons.
-        period: steps after which the series comes again.
-        step: the unit of time, in the plural.
+    The series is of more than `ROLLING_SEASONS + 1` seasons of `period` steps; `step` is the unit
+    of time, in the plural.
     """
     values = values.astype(np.float64)
     difference = values[period:] - values[:-period]

@@ -12,14 +12,7 @@ import numpy as np
 import optax
 
 from research.engine.artifacts import Artifact
-from research.engine.experiment import (
-    Batch,
-    Data,
-    Evaluation,
-    Experiment,
-    Hyperparameters,
-    Key,
-)
+from research.engine.experiment import Batch, Data, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics, mean
 from research.layers.cells import GRU
 from research.layers.recurrent import Recurrent, init_uniform, recurrent
@@ -58,8 +51,6 @@ class ForecasterState(NamedTuple):
 
     Attributes:
         params: the parameters.
-        opt_state: optax's state.
-        hyperparameters: name -> float32 scalar.
         hidden: float32 `[streams, units]`, where each stream's last window left the GRU.
     """
 
@@ -77,15 +68,9 @@ def init_forecaster(key: Key, units: int) -> Forecaster:
 def forecast(
     params: Forecaster, values: jax.Array, hidden: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The value that follows each value.
+    """The value that follows each value, `[batch, time]`.
 
-    Args:
-        params: the parameters.
-        values: float32 `[batch, time]`.
-        hidden: float32 `[batch, units]`, from the values before.
-
-    Returns:
-        Forecasts float32 `[batch, time]`, and the hidden state `[batch, units]` to go on from.
+    And the hidden state `[batch, units]` to go on from.
     """
     outputs, (hidden,) = recurrent(GRU, params.gru, values[..., None], (hidden,))
     return outputs @ params.readout_kernel + params.readout_bias, hidden
@@ -94,19 +79,11 @@ def forecast(
 def window_loss(
     params: Forecaster, batch: Mapping[str, jax.Array], hidden: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Mean squared error over one window of all streams.
+    """Mean squared error over one window of all streams, and the hidden state after it.
 
     The gradient ends at the window's start, for `hidden` came from an earlier update: truncated
-    back-propagation through time (Williams and Peng 1990), window by window.
-
-    Args:
-        params: the parameters.
-        batch: `inputs`, `targets`, `starts`, of `series.make_streams`.
-        hidden: float32 `[streams, units]`, as the window before left it; not used where a
-            series starts.
-
-    Returns:
-        The loss, float32 scalar, and the hidden state after the window.
+    back-propagation through time (Williams and Peng 1990), window by window. It is not used where a
+    series starts. The batch is one of `series.make_streams`.
     """
     hidden = jnp.where(batch["starts"][:, None], 0.0, hidden)
     forecasts, hidden = forecast(params, batch["inputs"], hidden)

@@ -35,9 +35,6 @@ def spell(day: datetime.date) -> tuple[str, str]:
 def make_dates(seed: int = 42) -> tuple[Pair, dict[str, ArraySource]]:
     """Random days, all of them different, by characters.
 
-    Args:
-        seed: which days.
-
     Returns:
         The characters of both, those of training; and for each of `SIZES` columns `source`, uint16
         `[days, 18]`, and `target`, uint16 `[days, 11]`, its `END` the last.

@@ -36,13 +36,9 @@ class Decoded(NamedTuple):
 
 
 def greedy(read: Read, encoded: Any, memory: Any, length: int) -> Decoded:
-    """The likeliest token after each, the first of equals.
+    """The likeliest token after each, the first of equals; at most `length` of them.
 
-    Args:
-        read: gives the logits of what follows.
-        encoded: the source, leaves `[batch, ...]`.
-        memory: before the first token, leaves `[batch, ...]`.
-        length: tokens at most.
+    The source and the memory before the first token have leaves `[batch, ...]`.
     """
 
     def likeliest(logits: jax.Array, place: jax.Array) -> jax.Array:
@@ -100,9 +96,7 @@ def _one_by_one(
 def length_penalty(length: jax.Array, strength: jax.Array | float) -> jax.Array:
     """(5 + |Y|)^α / 6^α, the divisor of a text's log-probability.
 
-    Args:
-        length: |Y|, its tokens, its `END` among them.
-        strength: α; 0 for none, which prefers short texts.
+    The length |Y| counts its `END`, too; the strength is α, 0 for none, which prefers short texts.
 
     Source: Wu et al. 2016 (arXiv 1609.08144), eq. 14, without its coverage penalty.
     """
@@ -117,18 +111,11 @@ def beam_search(
     width: int,
     strength: jax.Array | float = 0.0,
 ) -> Decoded:
-    """The best texts that are found by keeping so many at each token.
+    """The best texts that are found by keeping `width` of them at each token; as `greedy`.
 
-    A text that is over stays among them as it is, and all are ranked by their penalised scores. So
-    a beam of 1 is `greedy`, and one that has room for every text finds the best of all.
-
-    Args:
-        read: gives the logits of what follows.
-        encoded: the source, leaves `[batch, ...]`.
-        memory: before the first token, leaves `[batch, ...]`.
-        length: tokens at most; a text that is not over then is ranked as it is.
-        width: texts that are kept.
-        strength: α of `length_penalty`, traced or not.
+    A text that is over stays among them as it is, and all are ranked by their penalised scores,
+    with α of `length_penalty`. So a beam of 1 is `greedy`, and one that has room for every text
+    finds the best of all.
 
     Returns:
         `tokens` `[batch, width, length]` and `score` `[batch, width]`, the best first; a score of

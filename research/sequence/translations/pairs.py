@@ -63,14 +63,9 @@ def pair_of(
     lengths: tuple[int, int],
     most: int | None = None,
 ) -> Pair:
-    """The vocabularies of texts and of their translations: those of training alone.
+    """The vocabularies of texts and of their translations, cut alike: those of training alone.
 
-    Args:
-        read: texts.
-        written: the translation of each.
-        unit: of both, words or characters.
-        lengths: of rows, as `Pair` has them.
-        most: tokens of each language at most; no limit if None.
+    Of each language at most so many tokens are kept; no limit if None.
     """
     source, target = (
         commonest((cut(text, unit) for text in texts), unit, most) for texts in (read, written)
@@ -87,12 +82,8 @@ def pair_sources(
 ) -> dict[str, ArraySource]:
     """Splits of texts and their translations, with columns `source` and `target`.
 
-    Args:
-        pair: the languages; their digests are part of that of the data.
-        name: of the data; `{count}` and `{split}` are filled in.
-        read: texts.
-        written: the translation of each.
-        splits: where each is, or the indices of its texts.
+    The languages' digests are part of that of the data. In its name `{count}` and `{split}` are
+    filled in; a split is where it is, or the indices of its texts.
     """
     rows = {"source": pair.sources(read), "target": pair.targets(written)}
     meaning = f"{pair.source.digest()}{pair.target.digest()}"

@@ -84,10 +84,7 @@ class TransformerTranslator(nn.Module):
         return self.logits(self.normalise_written(hidden)), jnp.mean(weights, axis=1)
 
     def encode(
-        self,
-        source: jax.Array,
-        training: bool = False,
-        dropout_rate: jax.Array | float = 0.0,
+        self, source: jax.Array, training: bool = False, dropout_rate: jax.Array | float = 0.0
     ) -> tuple[Encoded, tuple[tuple[jax.Array, jax.Array], ...]]:
         """The encoded sequence, int `[batch, keys]`, and empty keys and values of the target."""
         mask = source != PADDING

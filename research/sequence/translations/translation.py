@@ -15,7 +15,7 @@ from research.data.text import PADDING
 from research.engine import metrics
 from research.engine.experiment import Batch, Data, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics
-from research.optimization.descent import WeightedLoss
+from research.optimization.descent import WeightedLoss, loss_and_accuracy
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides
@@ -85,8 +85,7 @@ def make_translation(
             dropout_rate=values.get("dropout_rate", 0.0),
             rngs={"dropout": key},
         )
-        measured = prediction_metrics(logits, rows["target"], rows["weight"])
-        return WeightedLoss(*measured["loss"], dict(measured))
+        return prediction_loss(logits, rows["target"], rows["weight"])
 
     fitting = config.fitting(pairs)
     fitted = make_supervised(init_model, loss, fitting)
@@ -95,7 +94,7 @@ def make_translation(
         del key
         variables, target = fitted.reported(state), batch["target"]
         logits, _ = net.apply(variables, batch["source"], shift_right(target))
-        measured: Metrics = dict(prediction_metrics(logits, target, batch["weight"]))
+        measured = prediction_loss(logits, target, batch["weight"]).metrics
         if written:
             made = write_targets(net, variables, batch["source"], pair.target_length)
             measured |= written_metrics(made.tokens, target, batch["weight"])
@@ -120,34 +119,15 @@ def make_translation(
     )
 
 
-def prediction_metrics(
-    logits: jax.Array, target: jax.Array, weight: jax.Array
-) -> dict[str, metrics.Mean]:
-    """Means over tokens that are no padding: `loss` in nats, and `accuracy`.
-
-    Args:
-        logits: float32 `[batch, time, vocabulary]`.
-        target: int `[batch, time]`.
-        weight: float32 `[batch]`.
-    """
+def prediction_loss(logits: jax.Array, target: jax.Array, weight: jax.Array) -> WeightedLoss:
+    """Cross-entropy, nats, of logits `[batch, time, vocabulary]`, of tokens that are no padding."""
     nats = optax.softmax_cross_entropy_with_integer_labels(logits, target)
     each = weight[:, None] * (target != PADDING)
-    return {
-        "loss": metrics.mean(nats, each),
-        "accuracy": metrics.mean(jnp.argmax(logits, axis=-1) == target, each),
-    }
+    return loss_and_accuracy(nats, jnp.argmax(logits, axis=-1) == target, each)
 
 
-def written_metrics(
-    made: jax.Array, target: jax.Array, weight: jax.Array
-) -> dict[str, metrics.Mean]:
-    """Of targets that the net wrote alone: `whole` and `symbols_right`.
-
-    Args:
-        made: int `[batch, time]`, padded after its end.
-        target: likewise.
-        weight: float32 `[batch]`.
-    """
+def written_metrics(made: jax.Array, target: jax.Array, weight: jax.Array) -> Metrics:
+    """Of targets `[batch, time]` that the net wrote alone: `whole` and `symbols_right`."""
     right = made == target
     return {
         "whole": metrics.mean(jnp.all(right, axis=1), weight),

@@ -51,7 +51,9 @@ def make_pictures(translator: Translator) -> Artifacts:
             )
         }
         if weights is not None:
-            chosen = _longest(source, made)
+            # Those in which most was read and written, whose maps are the largest.
+            most = (source != PADDING).sum(1) + (made != PADDING).sum(1)
+            chosen = np.argsort(-most, kind="stable")[:MAPS]
             found["attention"] = show_attention(
                 translator, source[chosen], made[chosen], weights[chosen]
             )
@@ -60,23 +62,10 @@ def make_pictures(translator: Translator) -> Artifacts:
     return artifacts
 
 
-def _longest(source: np.ndarray, made: np.ndarray) -> np.ndarray:
-    """The rows in which most was read and written, whose maps are the largest."""
-    most = (source != PADDING).sum(1) + (made != PADDING).sum(1)
-    return np.argsort(-most, kind="stable")[:MAPS]
-
-
 def show_attention(
     translator: Translator, source: np.ndarray, made: np.ndarray, weights: np.ndarray
 ) -> Images:
-    """Weights as pictures: a column for each token that was read, a row for each written.
-
-    Args:
-        translator: whose they are.
-        source: int `[texts, keys]`.
-        made: int `[texts, time]`, padded after its end.
-        weights: float32 `[texts, time, keys]`.
-    """
+    """Weights of attention as pictures: a column for each token read, a row for each written."""
     pair = translator.pair
     columns = int((source != PADDING).sum(1).max())
     rows = int((made != PADDING).sum(1).max())

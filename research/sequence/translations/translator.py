@@ -62,16 +62,7 @@ def write_targets(
     method: Method = Method(),  # noqa: B008
     key: Key | None = None,
 ) -> Decoded:
-    """Targets of sources, traced: see `research.sequence.translations.decoding`.
-
-    Args:
-        net: the encoder and decoder.
-        variables: of the net.
-        source: int `[batch, keys]`.
-        length: tokens at most.
-        method: how they are chosen.
-        key: for draws.
-    """
+    """Targets of sources, int `[batch, keys]`, traced; see `decoding`."""
     encoded, memory = net.apply(variables, source, method="encode")
 
     def read(
@@ -91,14 +82,7 @@ def write_targets(
 def translate(
     translator: Translator, state: Any, texts: Sequence[str], method: Method, key: Key
 ) -> list[list[tuple[str, float]]]:
-    """The translations of each text with their scores, the best first.
-
-    Args:
-        translator: how the state translates.
-        state: of the experiment.
-        texts: in the language that is read.
-        method: how they are chosen; a beam gives several.
-        key: for draws.
+    """The translations of each text with their scores, the best first; a beam gives several.
 
     Raises:
         Mistake: a text is empty or too long.
@@ -118,9 +102,7 @@ def translate(
         partial(write_targets, translator.net, length=pair.target_length, method=method)
     )
     made = write(
-        translator.reported(state),
-        jnp.asarray(source),
-        key=key if method.temperature > 0 else None,
+        translator.reported(state), jnp.asarray(source), key=key if method.temperature > 0 else None
     )
     tokens, scores = np.asarray(made.tokens), np.asarray(made.score)
     if method.beam == 1:
@@ -136,11 +118,7 @@ def translate(
 
 
 def scores(made: Sequence[str], true: Sequence[str]) -> dict[str, float]:
-    """`bleu` and `chrf` of a corpus, 0 to 100.
-
-    Args:
-        made: translations.
-        true: a person's translation of each.
+    """`bleu` and `chrf` of a corpus against a person's translations, 0 to 100.
 
     Sources: Papineni et al. 2002, "BLEU"; Popović 2015, "chrF"; Post 2018 (arXiv 1804.08771), whose
         tokeniser "none" is used: both sides are words already, with a space between two.
@@ -163,11 +141,6 @@ def make_judge(
 
     What people wrote is cut into words as the net's own texts are: lower-case and without
     punctuation. It is neither cut to a length nor to a vocabulary.
-
-    Args:
-        english: sources.
-        spanish: a person's translation of each.
-        unseen: bool `[sentences]`.
     """
     true = [" ".join(cut(text, "words")) for text in spanish]
 

@@ -1,4 +1,4 @@
-"""Environments as pairs of pure functions with fixed shapes and dtypes."""
+"""The interface of environments: pairs of pure functions with fixed shapes and dtypes."""
 
 from __future__ import annotations
 

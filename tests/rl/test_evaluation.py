@@ -8,7 +8,7 @@ import numpy as np
 
 from research.engine.metrics import read
 from research.rl.distributions import Categorical
-from research.rl.environments.environment import Environment
+from research.rl.environments.interface import Environment
 from research.rl.evaluation import evaluate_policy, run_episodes
 from research.rl.policy import memoryless
 

@@ -12,7 +12,7 @@ import pytest
 
 from research.engine.metrics import read
 from research.rl.distributions import Categorical
-from research.rl.environments.environment import Renderer
+from research.rl.environments.interface import Renderer
 from research.rl.environments.registered import make_environment
 from research.rl.evaluation import evaluate_policy
 from research.rl.gymnasium_evaluation import play_in_gymnasium

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.rl.environments.environment import Renderer
+from research.rl.environments.interface import Renderer
 from research.rl.environments.painting import BLUE, DARK, GREY, ORANGE, PAPER, enlarge, square
 
 RED, ROSE, GOLD = [176, 58, 46], [226, 160, 148], [222, 178, 58]
@@ -31,19 +31,9 @@ class Layer(NamedTuple):
     share: float = 0.92
 
 
-ASTERIX = (
-    Layer(2, TRAIL, 0.4),
-    Layer(1, RED),
-    Layer(3, GOLD),
-    Layer(0, DARK),
-)
+ASTERIX = (Layer(2, TRAIL, 0.4), Layer(1, RED), Layer(3, GOLD), Layer(0, DARK))
 """Trails, enemies, gold, and the player."""
-BREAKOUT = (
-    Layer(3, BLUE),
-    Layer(2, TRAIL, 0.4),
-    Layer(1, ORANGE, 0.6),
-    Layer(0, DARK),
-)
+BREAKOUT = (Layer(3, BLUE), Layer(2, TRAIL, 0.4), Layer(1, ORANGE, 0.6), Layer(0, DARK))
 """Bricks, where the ball was, the ball, and the paddle."""
 FREEWAY = (
     Layer(6, [238, 212, 206], 0.5),
@@ -79,20 +69,14 @@ SPACE_INVADERS = (
 )
 """Aliens, with a mark for the direction that they go in, their bullets and one's own, and the
 cannon."""
-PONG = (
-    Layer(2, TRAIL, 1),
-    Layer(1, ORANGE, 1),
-    Layer(0, DARK, 1),
-)
+PONG = (Layer(2, TRAIL, 1), Layer(1, ORANGE, 1), Layer(0, DARK, 1))
 """Where the ball was, the ball, and the paddles; the left one is the player's."""
 
 
 def channel_renderer(layers: tuple[Layer, ...], side: int) -> Renderer:
     """Draws images float32 `[rows, columns, channels]` in which a thing is there or not.
 
-    Args:
-        layers: painted in this order, each over those before it.
-        side: of a cell, pixels.
+    Layers are painted in this order, each over those before it; a cell is so many pixels wide.
     """
     palette = np.array([PAPER, *(layer.colour for layer in layers)], np.uint8)
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.rl.environments.environment import Box, Discrete, Environment, TimeStep
+from research.rl.environments.interface import Box, Discrete, Environment, TimeStep
 from research.rl.environments.wrappers import clip_actions, scale_actions
 
 

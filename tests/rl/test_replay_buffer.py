@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.rl import replay_buffer
-from research.rl.environments.environment import Box, Discrete
+from research.rl.environments.interface import Box, Discrete
 from research.rl.replay_buffer import Replay, Step
 
 DISCOUNT = 0.9
