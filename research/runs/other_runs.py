@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from research.engine.directory import LEDGER_FILE
 from research.errors import Damaged, EncoreError, Mistake
-from research.options.assembly import named_of, source_of
+from research.options.assembly import Launch, named_of, source_of
 from research.options.catalog import Named, catalog
 from research.options.command import RUNS_DIR, Context
 from research.options.config import runs_named
@@ -36,14 +36,12 @@ class Begun(NamedTuple):
     """What run a command line means.
 
     Attributes:
-        identity: of the run.
-        inputs: name -> state of another run that it is given, as it was at the first launch.
+        run: given states of others as they were at the first launch.
         aside: runs that `--restart` keeps aside beside the one that is there.
         notes: what a person should know of its beginning.
     """
 
-    identity: Identity
-    inputs: Mapping[str, Input]
+    run: Launch
     aside: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -99,6 +97,7 @@ def begin(identity: Identity, config: Any, options: RunOptions, context: Context
     from research.engine.inputs import INITIAL, kept, launched_before, with_inputs
     from research.engine.stored import LAST
 
+    runs_dir = Path(options.runs_dir)
     wanted = {
         name: find_wanted(flag(name), getattr(config, name), allowed, options.runs_dir, context)
         for name, allowed in runs_named(config).items()
@@ -108,16 +107,20 @@ def begin(identity: Identity, config: Any, options: RunOptions, context: Context
         first = find_wanted("--initialize-from", words, None, options.runs_dir, context)
         which = options.initialize_checkpoint or first.which or LAST
         wanted[INITIAL] = first._replace(which=which)
+
+    def launch(whole: Identity, inputs: Mapping[str, Input]) -> Launch:
+        return Launch(whole, whole.directory(runs_dir), inputs, config.own_files())
+
     if not wanted:
-        return Begun(identity, {})
+        return Begun(launch(identity, {}))
     quiet_libraries()
     asked = {name: one.asked for name, one in wanted.items()}
     digests = {name: one.digest for name, one in wanted.items()}
-    before = launched_before(identity, Path(options.runs_dir), asked, digests)
+    before = launched_before(identity, runs_dir, asked, digests)
     if before is None or options.restart:
         inputs = {name: take(one, context) for name, one in wanted.items()}
         aside = () if before is None else (before[0],)
-        return Begun(with_inputs(identity, inputs), inputs, aside)
+        return Begun(launch(with_inputs(identity, inputs), inputs), aside)
     run, header = before
     try:
         inputs = kept(run, header)
@@ -129,7 +132,7 @@ def begin(identity: Identity, config: Any, options: RunOptions, context: Context
         if with_inputs(identity, inputs) != from_fields(header):
             raise
     notes = [_gone_on(one, inputs[name], context) for name, one in wanted.items()]
-    return Begun(from_fields(header), inputs, (), tuple(filter(None, notes)))
+    return Begun(launch(from_fields(header), inputs), (), tuple(filter(None, notes)))
 
 
 def make_planned(named: Named, config: Any, context: Context) -> Experiment:
@@ -210,7 +213,7 @@ def find_wanted(
             raise Mistake(f"{option} {text}: these are several runs; name one")
         theirs = replace(theirs, runs_dir=runs_dir, restart=False)
         own = identity_of(named, plans[0], theirs)
-        identity = begin(own, plans[0].config, theirs, context).identity
+        identity = begin(own, plans[0].config, theirs, context).run.identity
         where = [] if runs_dir == RUNS_DIR else ["--runs-dir", runs_dir]
         run = identity.directory(Path(runs_dir))
         command = f"{PROGRAM} run {shlex.join([*words, *where])}"

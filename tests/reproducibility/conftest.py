@@ -113,7 +113,7 @@ def inputs_of(named: Named, config: Any, runs_dir: Path) -> Mapping[str, Input]:
         assert main(["run", *words, "--runs-dir", str(runs_dir), "--no-report"]) == 0
     own = Identity(named.name, config_fields(config), 0)
     options = RunOptions(runs_dir=str(runs_dir))
-    return begin(own, config, options, Context(sys.stderr)).inputs
+    return begin(own, config, options, Context(sys.stderr)).run.inputs
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     if len(plans) > 1 or plans[0].varied:
         raise Mistake(f"explain {named.name}: one value of each option: one config at a time")
     config = plans[0].config
-    inputs = begin(identity_of(named, plans[0], options), config, options, context).inputs
+    inputs = begin(identity_of(named, plans[0], options), config, options, context).run.inputs
     with open_experiment(named, config, options.data, context.root, inputs=inputs) as ready:
         report = describe(ready)
     from research.options.config import config_fields

@@ -41,16 +41,16 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     files = find(run, identity.config, {"text": options.text})
     channel = settle(options)
     inputs = kept(run, ledger.read(run / LEDGER_FILE).header, Path(options.runs_dir))
-    whole = Launch(identity, run, inputs, files)
+    launch = Launch(identity, run, inputs, files)
     if channel is not None and not channel.leads:
-        return follow_run(whole, options, context, channel)
+        return follow_run(launch, options, context, channel)
 
     def before(display: Display) -> None:
         added = added_since(named_of(identity, context.root), identity.config)
         if added:
             display.note(added)
 
-    return Outcome(launch_run(whole, options, context, channel, before))
+    return Outcome(launch_run(launch, options, context, channel, before))
 
 
 COMMAND = Command(

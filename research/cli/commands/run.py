@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from research.cli.display import Display
 from research.cli.launching import follow_run, launch_run, run_together, settle
 from research.errors import Exit
-from research.options.assembly import Launch
 from research.options.catalog import Named
 from research.options.command import Command, Context, Outcome, Section
 from research.options.configure import NAME, name_section
 from research.options.launches import Plan, identity_of, read
 from research.options.pace import RunOptions
-from research.runs.other_runs import Begun, begin
+from research.runs.other_runs import begin
 
 if TYPE_CHECKING:
     from research.engine.processes import Channel
@@ -40,7 +39,7 @@ def _follow(
     outcome = Outcome({})
     for plan in plans:
         begun = begin(identity_of(named, plan, options), plan.config, options, context)
-        outcome = follow_run(_whole(begun, plan, options), options, context, channel)
+        outcome = follow_run(begun.run, options, context, channel)
         if outcome.exit_code != Exit.DONE:
             break
     return outcome
@@ -53,31 +52,26 @@ def _launch(
     from research.engine.run import restart
 
     begun = begin(identity_of(named, plan, options), plan.config, options, context)
-    whole = _whole(begun, plan, options)
+    run = begun.run
 
     def before(display: Display) -> None:
         for note in begun.notes:
             display.note(note)
         if options.restart:
-            for run in dict.fromkeys((whole.directory, *begun.aside)):
-                aside = restart(run)
+            for directory in dict.fromkeys((run.directory, *begun.aside)):
+                aside = restart(directory)
                 if aside:
                     display.note(f"the run that was there is kept as {aside}")
-        elif not whole.directory.exists():
+        elif not run.directory.exists():
             runs_dir = Path(options.runs_dir)
-            for other in runs_of_older_content(whole.identity, runs_dir, whole.files):
-                texts = ", ".join(whole.files.values())
+            for other in runs_of_older_content(run.identity, runs_dir, run.files):
+                texts = ", ".join(run.files.values())
                 display.note(
                     f"{other} learned from {texts} when that held another text, or before texts "
                     "were known by content; it is left alone"
                 )
 
-    return launch_run(whole, options, context, channel, before)
-
-
-def _whole(begun: Begun, plan: Plan, options: RunOptions) -> Launch:
-    directory = begun.identity.directory(Path(options.runs_dir))
-    return Launch(begun.identity, directory, begun.inputs, plan.config.own_files())
+    return launch_run(run, options, context, channel, before)
 
 
 def more(tokens: Sequence[str], context: Context) -> Section | None:
