@@ -95,8 +95,7 @@ def _film(course: Frames, salt: str) -> Card:
     return Card("film", course.title, cards[-1].note, content)
 
 
-def _images(artifact: Images, salt: str) -> dict[str, Any]:
-    del salt
+def _images(artifact: Images, _: str) -> dict[str, Any]:
     if not artifact.captions:
         height, width = artifact.images.shape[1:3]
         return {
@@ -109,8 +108,7 @@ def _images(artifact: Images, salt: str) -> dict[str, Any]:
     return {"sheet": None, "images": list(zip(drawn, artifact.captions, wrong, strict=True))}
 
 
-def _confusion(artifact: Confusion, salt: str) -> dict[str, Any]:
-    del salt
+def _confusion(artifact: Confusion, _: str) -> dict[str, Any]:
     table = np.asarray(artifact.counts).tolist()
     shares = pictures.shades(table)
     rows = []
@@ -162,14 +160,12 @@ def _histogram(artifact: Histogram, salt: str) -> dict[str, Any]:
     return {"legend": legend, "svg": svg, "alt": "; ".join(words), "words": words}
 
 
-def _passages(artifact: Passages, salt: str) -> dict[str, Any]:
-    del salt
+def _passages(artifact: Passages, _: str) -> dict[str, Any]:
     captions = artifact.captions or ("",) * len(artifact.texts)
     return {"passages": list(zip(captions, artifact.texts, strict=True))}
 
 
-def _animation(artifact: Animation, salt: str) -> dict[str, Any]:
-    del salt
+def _animation(artifact: Animation, _: str) -> dict[str, Any]:
     seconds = len(artifact.frames) * artifact.seconds
     return {
         "picture": pictures.draw_animation(artifact),

@@ -16,8 +16,8 @@ from research.report.tables import (
     Table,
     config_table,
     figures_table,
+    fingerprint_table,
     members_table,
-    run_table,
     shared_and_own,
 )
 from research.runs.grouping import Group, choose_figure, group_runs, notes_on
@@ -122,7 +122,7 @@ def make_page(runs: Sequence[Run], about: Mapping[str, About]) -> Page:
     one = texts[0] if len(experiments) == 1 else About()
     metric = choose_figure(found) or ""
     config, config_differs = config_table(found)
-    fingerprint, fingerprint_differs = run_table(runs, lambda run: run.fingerprint)
+    fingerprint, fingerprint_differs = fingerprint_table(runs)
     ledger, ledgers = shared_and_own(runs, ledger_facts)
     notes = notes_on(found, [group.label if len(found) > 1 else "" for group in found])
     for run in runs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from research.engine.result import spread
 from research.engine.selection import rank
@@ -81,39 +81,25 @@ def members_table(groups: Sequence[Group], metric: str) -> Table:
 
 def config_table(groups: Sequence[Group]) -> tuple[Table, int]:
     """Every field of the config, those that differ first; and how many differ."""
-    configs = [group.config for group in groups]
-    different = differing_fields(configs)
-    names = dict.fromkeys([*different, *(name for config in configs for name in config)])
+    configs = [{n.replace("_", "-"): v for n, v in group.config.items()} for group in groups]
+    return _side_by_side(_columns(groups), configs)
+
+
+def fingerprint_table(runs: Sequence[Run]) -> tuple[Table, int]:
+    """What could change bits, and how much of it differs; in one column where all runs agree."""
+    texts = [{name: text or ABSENT for name, text in run.fingerprint.items()} for run in runs]
+    if not differing_fields(texts):
+        return _side_by_side([], texts[:1])
+    return _side_by_side([run_name(run) for run in runs], texts)
+
+
+def _side_by_side(columns: list[str], values: Sequence[Mapping[str, Any]]) -> tuple[Table, int]:
+    different = differing_fields(values)
+    names = dict.fromkeys([*different, *(name for each in values for name in each)])
     rows = [
-        Row(
-            name.replace("_", "-"),
-            [spell(config.get(name, ABSENT)) for config in configs],
-            name in different,
-        )
+        Row(name, [spell(each.get(name, ABSENT)) for each in values], name in different)
         for name in names
     ]
-    return Table(_columns(groups), rows), len(different)
-
-
-def run_table(runs: Sequence[Run], facts: Callable[[Run], Mapping[str, str]]) -> tuple[Table, int]:
-    """Facts of runs side by side, those that differ first, and how many do.
-
-    Where all agree there is one column.
-
-    Args:
-        runs: at least one.
-        facts: run -> name -> text.
-    """
-    texts = [dict(facts(run)) for run in runs]
-    different = differing_fields(texts)
-    names = list(dict.fromkeys([*different, *(name for each in texts for name in each)]))
-    if not different:
-        texts = texts[:1]
-    rows = [
-        Row(name, [str(each.get(name, ABSENT)) or ABSENT for each in texts], name in different)
-        for name in names
-    ]
-    columns = [run_name(run) for run in runs] if len(texts) > 1 else []
     return Table(columns, rows), len(different)
 
 

@@ -137,8 +137,8 @@ def make_pictures(
         if len(found.worst.label):
             number = "all" if found.whole else "the first"
             note = (
-                f"Of {number} {found.examples:,} examples; the less probability the true class was "
-                "given, the worse."
+                f"Of {number} {found.examples:,} examples, the mistakes whose true class has the "
+                "least probability."
             )
             made["mistakes"] = show("The worst mistakes", found.worst, classes, white, note)
         made["confusion"] = Confusion("Confusion matrix", f"{split}/confusion", tuple(classes))
