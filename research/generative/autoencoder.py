@@ -23,7 +23,7 @@ from research.data.order import steps_per_epoch
 from research.data.tfds_split import class_names
 from research.engine import metrics
 from research.engine.artifacts import Artifact
-from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.experiment import Batch, Evaluation, Experiment, Glimpse, Hyperparameters, Key
 from research.engine.metrics import Metrics
 from research.generative.codecs import Codec, DenseCodec, MakeCodec
 from research.generative.components import Components, fit_components
@@ -34,6 +34,8 @@ from research.optimization.supervised import Fitting, SupervisedState, Variables
 from research.options.config import Config
 from research.options.ranges import COUNT, FIXED, POSITIVE, Divides, Range
 
+CLASSES = 10
+"""Of each data set."""
 DataSet = Literal["digits", "mnist", "fashion_mnist"]
 LossName = Literal["bce", "mse"]
 
@@ -175,6 +177,10 @@ class Autoencoder(Config):
         code = self.bottleneck(codec.encode(rows["image"]), values, None)
         return figures_of(measure(rows["image"], codec.decode(code)), rows["weight"])
 
+    def prior_codes(self) -> jax.Array | None:
+        """Codes `[codes, units]` whose images are kept as training goes on; None for none."""
+        return None
+
     def pictures(self, samples: Samples, view: View) -> dict[str, Artifact]:
         """What a report shows beside reconstructions."""
         return {"paths": show_paths(samples, view)}
@@ -273,7 +279,7 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         split = config.final[0]
         first = next(iter(evaluation(split)))
         label = np.asarray(first["label"])
-        names = class_names(images.data.splits[split], "label", int(label.max()) + 1)
+        names = class_names(images.data.splits[split], "label", CLASSES)
         samples = Samples(np.asarray(scaled(first)["image"]), label, names)
         values = state.hyperparameters
         codec = model.bind(fitted.reported(state))
@@ -285,12 +291,18 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         image = samples.image
         rows = [("image", image)]
         if config.corrupts:
-            rows.append(("as the encoder is shown it", view.corrupt(image)))
+            rows.append(("what the encoder is given", view.corrupt(image)))
         rows.append(("reconstruction", view.decode(view.encode(rows[-1][1]))))
-        rows.append(("components", components(evaluation).project(image)))
+        plane = components(evaluation)
+        rows.append((f"{config.code_size} principal components", plane.project(image)))
         title = f"Reconstructions of the {split} split"
         shown = show_reconstructions(title, samples, rows)
         return {"reconstructions": shown, **config.pictures(samples, view)}
+
+    def show(state: SupervisedState, key: Key) -> jax.Array:
+        del key
+        codec = model.bind(fitted.reported(state))
+        return jax.nn.sigmoid(codec.decode(config.prior_codes()))
 
     return Experiment(
         init=fitted.init,
@@ -305,6 +317,7 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         final=config.final,
         judge=judge,
         artifacts=artifacts,
+        glimpse=None if config.prior_codes() is None else Glimpse(show),
     )
 
 

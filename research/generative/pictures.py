@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from research.engine.artifacts import Images
-from research.runs.spelling import spell_figure
 
 EXAMPLES = 16
 """Images whose reconstructions are shown."""
@@ -67,28 +66,20 @@ def show_reconstructions(
 
     Args:
         title: of the whole.
-        samples: the images; the first `EXAMPLES` are shown.
-        rows: (what it is, images like them), from top to bottom; the last ones' mean squared errors
-            stand below each tile, unless they are the images themselves.
+        samples: the images; the first `EXAMPLES` are drawn.
+        rows: (what it is, images), from top to bottom: the images themselves, perhaps what the
+            encoder is given, the reconstructions, and those of as many principal components.
     """
     image, label = samples.image[:EXAMPLES], samples.label[:EXAMPLES]
-    shown = [(name, made[:EXAMPLES]) for name, made in rows]
-    captions = []
-    for at in range(len(image)):
-        errors = [
-            f"{name} {spell_figure(float(np.mean((made[at] - image[at]) ** 2)))}"
-            for name, made in shown[1:]
-        ]
-        captions.append(f"{samples.classes[int(label[at])]}: {', '.join(errors)}")
-    below = ", ".join(name for name, _ in shown)
-    return Images(
-        title,
-        stack(*(made for _, made in shown)),
-        0.0,
-        1.0,
-        tuple(captions),
-        note=f"From top to bottom: {below}. Below each, mean squared errors of its pixels.",
-    )
+    drawn = [made[:EXAMPLES] for _, made in rows]
+    errors = [np.mean((made - image) ** 2, axis=(1, 2, 3)) for made in drawn[-2:]]
+    captions = [
+        f"{samples.classes[int(label[at])]}: {errors[0][at]:.3f}, PCA {errors[1][at]:.3f}"
+        for at in range(len(image))
+    ]
+    below = ", ".join(name for name, _ in rows)
+    note = f"From top to bottom: {below}. Below each, the mean squared errors of the last two."
+    return Images(title, stack(*drawn), 0.0, 1.0, tuple(captions), note=note)
 
 
 def show_paths(samples: Samples, view: View) -> Images:

@@ -17,6 +17,9 @@ from research.generative.autoencoder import Autoencoder, Encoded
 from research.generative.codecs import Codec
 from research.options.ranges import AMOUNT
 
+DRAWN = 64
+"""Images of the prior that are kept as training goes on."""
+
 
 @dataclass(frozen=True)
 class Variational(Autoencoder):
@@ -29,6 +32,11 @@ class Variational(Autoencoder):
     """
 
     beta: Annotated[float, "weight of the divergence of codes from the prior", AMOUNT] = 1.0
+
+    @property
+    def headline(self) -> str:
+        """The bound, in nats an image."""
+        return "validation/elbo"
 
     @property
     def outputs(self) -> int:
@@ -45,6 +53,10 @@ class Variational(Autoencoder):
         """The divergence, for each pixel."""
         pixels = math.prod(encoded.image.shape[1:])
         return values["beta"] * normal_divergence(*split(encoded.outputs)) / pixels
+
+    def prior_codes(self) -> jax.Array:
+        """Drawn from the prior, the same each time."""
+        return jax.random.normal(jax.random.key(0), (DRAWN, self.code_size))
 
     def figures(self, codec: Codec, rows: Batch, key: Key, values: Hyperparameters) -> Metrics:
         """With the evidence lower bound of one draw and its divergence, in nats an image."""

@@ -1,0 +1,70 @@
+"""Losses of generative adversarial networks, from logits `[batch]` of true and made images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from research.engine.experiment import Key
+
+AdversarialLoss = Literal["non_saturating", "hinge", "least_squares", "wasserstein"]
+
+
+class Losses(NamedTuple):
+    """Both sides of a game; each gives a loss for each image.
+
+    Attributes:
+        true: logits of true images -> the discriminator's losses.
+        made: logits of made images -> the discriminator's losses.
+        generator: logits of made images -> the generator's losses.
+    """
+
+    true: Callable[[jax.Array], jax.Array]
+    made: Callable[[jax.Array], jax.Array]
+    generator: Callable[[jax.Array], jax.Array]
+
+
+LOSSES: dict[AdversarialLoss, Losses] = {
+    "non_saturating": Losses(
+        lambda logits: jax.nn.softplus(-logits),
+        jax.nn.softplus,
+        lambda logits: jax.nn.softplus(-logits),
+    ),
+    "hinge": Losses(
+        lambda logits: jax.nn.relu(1 - logits),
+        lambda logits: jax.nn.relu(1 + logits),
+        lambda logits: -logits,
+    ),
+    "least_squares": Losses(
+        lambda logits: (logits - 1) ** 2, jnp.square, lambda logits: (logits - 1) ** 2
+    ),
+    "wasserstein": Losses(lambda logits: -logits, lambda logits: logits, lambda logits: -logits),
+}
+"""Goodfellow et al. 2014 (arXiv 1406.2661), section 3: G maximises log D(G(z)); Lim and Ye 2017
+(arXiv 1705.02894); Mao et al. 2017 (arXiv 1611.04076), eq. 9 with b = c = 1 and a = 0; Arjovsky et
+al. 2017 (arXiv 1701.07875), eq. 2."""
+
+
+def gradient_penalty(
+    critic: Callable[[jax.Array], jax.Array], true: jax.Array, made: jax.Array, key: Key
+) -> jax.Array:
+    """(|∇ critic| - 1)² of an image drawn between each true and made one, `[batch]`.
+
+    Args:
+        critic: images `[batch, height, width, channels]` -> logits `[batch]`, each of its own
+            image alone.
+        true: images.
+        made: as many.
+        key: for where between the two.
+
+    Source: Gulrajani et al. 2017 (arXiv 1704.00028), eq. 3 and algorithm 1.
+    """
+    share = jax.random.uniform(key, (len(true), 1, 1, 1))
+    between = share * true + (1 - share) * made
+    slopes = jax.grad(lambda images: jnp.sum(critic(images)))(between)
+    # The root's slope at 0 is infinite.
+    norms = jnp.sqrt(jnp.sum(slopes**2, axis=(1, 2, 3)) + 1e-12)
+    return (norms - 1.0) ** 2
