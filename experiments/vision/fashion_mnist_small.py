@@ -20,7 +20,7 @@ import jax
 from research.data.augmentation import flip, shift
 from research.engine.experiment import Hyperparameters, Key
 from research.optimization.optimizers import OptimizerName
-from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range
+from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, Since
 from research.vision.classification import Augmentation
 from research.vision.data_sets import MNISTClassification
 from research.vision.models import SmallCNN
@@ -36,6 +36,9 @@ class FashionSmall(MNISTClassification):
     channels: Annotated[
         int, "channels of the first convolution; the next have 2 and 3 times as many", COUNT
     ] = 32
+    units: Annotated[
+        int, "units of a dense layer before the logits; 0 for none", AMOUNT, Since(0)
+    ] = 0
     shift: Annotated[
         int, "pixels that an image is moved by at most, along each axis", Range(0, 27)
     ] = 1
@@ -54,10 +57,10 @@ class FashionSmall(MNISTClassification):
         return replace(super().smoke(), channels=4)
 
     def model(self) -> nn.Module:
-        """Three convolutions."""
+        """Three convolutions, and a dense layer where it has units."""
         return SmallCNN(
             stages=((self.channels,), (2 * self.channels,), (3 * self.channels,)),
-            dense=(),
+            dense=(self.units,) if self.units else (),
             images=self.epochs * self.examples,
         )
 

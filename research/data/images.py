@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from research.data.order import shuffled_rows
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data
+
+DataSet = Literal["digits", "mnist", "fashion_mnist"]
+CLASSES = 10
+"""Of each data set."""
 
 
 class Images(NamedTuple):
@@ -70,3 +74,16 @@ def mnist(
     rows = shuffled_rows(examples, batch_size)
     data = Data(splits, rows=rows, evaluation_batch_size=evaluation_batch_size)
     return Images(data, examples, (28, 28, 1), white=255)
+
+
+def images_of(data_set: DataSet, batch_size: int, examples: int | None = None) -> Images:
+    """The images of a data set by its name.
+
+    Args:
+        data_set: which.
+        batch_size: images in one update.
+        examples: training images, the first of the file; None for all that there are.
+    """
+    if data_set == "digits":
+        return digits(batch_size, DIGITS if examples is None else examples)
+    return mnist(data_set, batch_size, MNIST if examples is None else examples)

@@ -158,7 +158,9 @@ class Experiment(NamedTuple):
             `predict`, which `predict` takes, is a `research.prediction.Predictor`; `agent`, which
             `play` and `evaluate` take, a `research.rl.policy.Agent`; `writer`, which `sample`
             takes, a `research.sequence.characters.writing.Writer`; `translator`, which `translate`
-            takes, a `research.sequence.translations.translator.Translator`.
+            takes, a `research.sequence.translations.translator.Translator`. `features`, which runs
+            that are given a state of it take, is (state, images as in the data) ->
+            `[batch, features]`.
         needs: what `make` reads of the data and whoever uses a state needs again; kept by the run.
             `Config.make_to_use` then makes the experiment without opening the data: to use a state
             of it, not to train one.

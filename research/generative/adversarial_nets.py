@@ -84,8 +84,9 @@ class ConvolutionalGenerator(nn.Module):
 
 
 class ConvolutionalDiscriminator(nn.Module):
-    """Strided convolutions of 5 x 5 with leaky ReLU; no normalisation, so that a gradient penalty
-    is that of each image.
+    """Strided convolutions of 5 x 5 with leaky ReLU.
+
+    There is no normalisation, so that each logit is of its own image alone.
 
     Attributes:
         layers: channels, each of half the height and width of the one before.

@@ -9,6 +9,7 @@ outputs, what is added to the loss.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
@@ -18,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from research.data.images import DIGITS, MNIST, Images, digits, mnist
+from research.data.images import CLASSES, MNIST, DataSet, Images, images_of
 from research.data.order import steps_per_epoch
 from research.data.tfds_split import class_names
 from research.engine import metrics
@@ -34,9 +35,8 @@ from research.optimization.supervised import Fitting, SupervisedState, Variables
 from research.options.config import Config
 from research.options.ranges import COUNT, FIXED, POSITIVE, Divides, Range
 
-CLASSES = 10
-"""Of each data set."""
-DataSet = Literal["digits", "mnist", "fashion_mnist"]
+EVALUATIONS = 25
+"""In a long run, about."""
 LossName = Literal["bce", "mse"]
 
 
@@ -95,27 +95,23 @@ class Autoencoder(Config):
 
     def problems(self) -> list[str]:
         """Too many images; a code that is as large as an image."""
-        shape, most = (8, 8, 1), DIGITS
-        if self.data_set != "digits":
-            shape, most = (28, 28, 1), MNIST
-        found = []
-        if self.examples > most:
+        images, found = images_of(self.data_set, 1), []
+        if self.examples > images.examples:
             found.append(
-                f"--examples must be at most {most:,}, all that {self.data_set} has to train on, "
-                f"not {self.examples:,}"
+                f"--examples must be at most {images.examples:,}, all that {self.data_set} has to "
+                f"train on, not {self.examples:,}"
             )
-        if self.code_size >= int(np.prod(shape)):
+        pixels = math.prod(images.shape)
+        if self.code_size >= pixels:
             found.append(
-                f"--code-size must be smaller than an image, {int(np.prod(shape))} pixels, not "
+                f"--code-size must be smaller than an image, {pixels} pixels, not "
                 f"{self.code_size}: a code as large as the image can be the image"
             )
         return found
 
     def images(self) -> Images:
         """The splits of the data set."""
-        if self.data_set == "digits":
-            return digits(self.batch_size, self.examples)
-        return mnist(self.data_set, self.batch_size, self.examples)
+        return images_of(self.data_set, self.batch_size, self.examples)
 
     @property
     def all_epochs(self) -> int:
@@ -313,7 +309,7 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         items="images",
         data=images.data,
         groups=config.groups,
-        evaluate_every=epoch,
+        evaluate_every=epoch * max(1, config.all_epochs // EVALUATIONS),
         final=config.final,
         judge=judge,
         artifacts=artifacts,

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import flax.linen as nn
 import jax
@@ -177,6 +177,9 @@ def make_classifier(config: ImageClassification) -> Experiment:
     def predict(state: SupervisedState, inputs: Inputs) -> Outputs:
         return {"probability": probabilities(fitted.reported(state), inputs["image"])}
 
+    def features(state: SupervisedState, image: jax.Array) -> jax.Array:
+        return last_inputs(model, fitted.reported(state), scaled(image))
+
     def classes() -> tuple[str, ...]:
         image = jnp.zeros((1, *images.shape), jnp.float32)
         logits, _ = jax.eval_shape(
@@ -211,6 +214,7 @@ def make_classifier(config: ImageClassification) -> Experiment:
         selection=SELECTIONS[config.report],
         artifacts=artifacts,
         offers={
+            "features": features,
             "predict": Predictor(
                 apply=predict,
                 examples={"image": jax.ShapeDtypeStruct((1, *images.shape), jnp.uint8)},
@@ -218,9 +222,32 @@ def make_classifier(config: ImageClassification) -> Experiment:
                 split=lambda batch: ({"image": batch["image"]}, np.asarray(batch["label"])),
                 read=lambda file: read_picture(file, images.shape, white),
                 takes=TAKES,
-            )
+            ),
         },
     )
+
+
+def last_inputs(model: nn.Module, variables: Variables, image: jax.Array) -> jax.Array:
+    """The features that a net calculates its logits from: what its last dense layer is given.
+
+    Args:
+        model: called with `training=False`.
+        variables: of the model.
+        image: `[batch, height, width, channels]`, as the model is called.
+
+    Returns:
+        float32 `[batch, features]`.
+    """
+    inputs: list[jax.Array] = []
+
+    def record(call: Any, arguments: Any, options: Any, context: Any) -> Any:
+        if isinstance(context.module, nn.Dense) and context.method_name == "__call__":
+            inputs.append(arguments[0])
+        return call(*arguments, **options)
+
+    with nn.intercept_methods(record):
+        model.apply(variables, image, training=False)
+    return inputs[-1].astype(jnp.float32)
 
 
 def prediction_loss(

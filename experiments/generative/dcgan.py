@@ -1,0 +1,16 @@
+"""A convolutional generative adversarial network of clothing (DCGAN).
+
+Distances are in the features of `vision/fashion_mnist_features`, to be run first.
+
+Run: python launch.py run generative/dcgan
+Expected: test frechet distance about 5
+Time: 30 min
+"""
+
+from research.generative.adversarial import Adversarial
+from research.generative.adversarial_nets import (
+    ConvolutionalDiscriminator,
+    ConvolutionalGenerator,
+)
+
+config = Adversarial(ConvolutionalGenerator, ConvolutionalDiscriminator, code_size=100, epochs=10)

@@ -1,0 +1,12 @@
+"""A generative adversarial network of clothing, dense on both sides.
+
+Distances are in the features of `vision/fashion_mnist_features`, to be run first.
+
+Run: python launch.py run generative/gan_dense
+Expected: test frechet distance about 10
+Time: 2 min
+"""
+
+from research.generative.adversarial import Adversarial
+
+config = Adversarial()

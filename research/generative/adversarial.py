@@ -1,0 +1,281 @@
+"""Generative adversarial networks: a generator, a discriminator, an optimiser for each.
+
+A step trains the discriminator `discriminator_steps` times, each time with other images, then the
+generator once. A moving average of the generator is what is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NamedTuple, Self
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from research.data.images import CLASSES, MNIST, DataSet, images_of
+from research.data.order import steps_per_epoch
+from research.engine import metrics
+from research.engine.experiment import Batch, Experiment, Glimpse, Hyperparameters, Inputs, Key
+from research.engine.inputs import Source
+from research.engine.metrics import Metrics
+from research.generative.adversarial_losses import LOSSES, AdversarialLoss, gradient_penalty
+from research.generative.adversarial_nets import DenseDiscriminator, DenseGenerator, with_classes
+from research.generative.judging import make_measures
+from research.optimization.descent import (
+    Trained,
+    WeightedLoss,
+    apply_gradient,
+    begin_training,
+    make_gradient,
+    update_average,
+)
+from research.options.config import Config
+from research.options.ranges import AMOUNT, COUNT, FIXED, FRACTION, POSITIVE, Divides, Range, RunOf
+
+DRAWN = 64
+"""Images that are kept as training goes on."""
+EVALUATIONS = 25
+"""In a long run, about."""
+
+
+class AdversarialState(NamedTuple):
+    """All that the next update depends on.
+
+    Attributes:
+        generator: with its optimiser.
+        discriminator: with its optimiser.
+        statistics: the generator's "batch_stats", running averages; empty where it keeps none.
+        average: a moving average of the generator's parameters.
+        step: int32 scalar, updates done.
+        hyperparameters: name -> float32 scalar.
+    """
+
+    generator: Trained
+    discriminator: Trained
+    statistics: Any
+    average: Any
+    step: jax.Array
+    hyperparameters: Hyperparameters
+
+
+@dataclass(frozen=True)
+class Adversarial(Config):
+    """Options of every adversarial generator."""
+
+    generator: Annotated[Callable[..., Any], FIXED] = DenseGenerator
+    discriminator: Annotated[Callable[..., Any], FIXED] = DenseDiscriminator
+    data_set: Annotated[DataSet, "images to learn from"] = "fashion_mnist"
+    examples: Annotated[int, "training images, the first of the file", COUNT] = MNIST
+    epochs: Annotated[int, "passes over the training images", COUNT] = 30
+    batch_size: Annotated[
+        int, "true images, and made ones, in a step of the discriminator", COUNT
+    ] = 64
+    groups: Annotated[
+        int, "equal parts of a batch, which devices can share", COUNT, Divides(("batch_size",))
+    ] = 8
+    discriminator_steps: Annotated[int, "for each step of the generator", COUNT] = 1
+    code_size: Annotated[int, "numbers in a code", COUNT] = 30
+    loss: Annotated[AdversarialLoss, "of both sides"] = "non_saturating"
+    generator_rate: Annotated[float, "the generator's step size", POSITIVE] = 2e-4
+    discriminator_rate: Annotated[float, "the discriminator's step size", POSITIVE] = 2e-4
+    first_moment_decay: Annotated[float, "of Adam, in both", FRACTION] = 0.5
+    penalty: Annotated[float, "weight of the gradient penalty of a wasserstein loss", AMOUNT] = 10.0
+    average_decay: Annotated[float, "of the generator's moving average", FRACTION] = 0.999
+
+    conditional: Annotated[bool, "whether both are given the class of an image"] = False
+    features: Annotated[
+        str, "run of a classifier whose features measure what is made", RunOf(same_data=True)
+    ] = "vision/fashion_mnist_features"
+    measured: Annotated[int, "images that are drawn to be measured", Range(10)] = 10_000
+
+    @property
+    def headline(self) -> str:
+        """In the features of that classifier; without one, how often the discriminator is right."""
+        return "test/frechet_distance" if self.features else "test/accuracy"
+
+    def smoke(self) -> Self:
+        """Fifteen updates."""
+        features = "vision/digits_cnn --smoke" if self.data_set == "digits" else ""
+        small = replace(self, epochs=1, examples=480, batch_size=32, discriminator_steps=1)
+        return replace(small, measured=100, features=features)
+
+    def problems(self) -> list[str]:
+        """More images than there are; a batch for which there are too few."""
+        found, most = [], images_of(self.data_set, 1).examples
+        if self.examples > most:
+            found.append(
+                f"--examples must be at most {most:,}, all that {self.data_set} has to train on, "
+                f"not {self.examples:,}"
+            )
+        elif self.batch_size * self.discriminator_steps > self.examples:
+            found.append(
+                f"--batch-size times --discriminator-steps must be at most {self.examples:,} "
+                f"(--examples), not {self.batch_size * self.discriminator_steps:,}"
+            )
+        return found
+
+    def make(self) -> Experiment:
+        """Without the features of another run, and so without what they measure."""
+        return make_adversarial(self, None)
+
+    def make_with(self, inputs: Mapping[str, Source]) -> Experiment:
+        """With them."""
+        return make_adversarial(self, inputs.get("features"))
+
+
+def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
+    """An experiment that trains a generator against a discriminator.
+
+    Args:
+        config: of both.
+        source: the run whose features measure what is made, or None. With it each function takes
+            the states of other runs as its last argument.
+    """
+    rows = config.batch_size * config.discriminator_steps
+    images = images_of(config.data_set, rows, config.examples)
+    epoch = steps_per_epoch(images.examples, rows)
+    steps = config.epochs * epoch
+    generator = config.generator(images.shape)
+    discriminator = config.discriminator()
+    losses = LOSSES[config.loss]
+
+    def optimizer(values: Hyperparameters, rate: str) -> optax.GradientTransformation:
+        return optax.adam(values[rate], b1=values["first_moment_decay"])
+
+    def make_code(label: jax.Array, key: Key) -> jax.Array:
+        code = jax.random.normal(key, (len(label), config.code_size))
+        if not config.conditional:
+            return code
+        return jnp.concatenate([code, jax.nn.one_hot(label, CLASSES)], axis=1)
+
+    def generate(params: Any, statistics: Any, code: jax.Array) -> tuple[jax.Array, Any]:
+        variables = {"params": params, **({"batch_stats": statistics} if statistics else {})}
+        made, changed = generator.apply(variables, code, training=True, mutable=["batch_stats"])
+        return made, changed.get("batch_stats", ())
+
+    def discriminate(params: Any, image: jax.Array, label: jax.Array) -> jax.Array:
+        image = with_classes(image, label, CLASSES) if config.conditional else image
+        logits: jax.Array = discriminator.apply({"params": params}, image)
+        return logits
+
+    def init(key: Key, values: Hyperparameters, *given: Inputs) -> AdversarialState:
+        del given
+        generator_key, discriminator_key, code_key = jax.random.split(key, 3)
+        label = jnp.zeros(1, jnp.int32)
+        variables = generator.init(generator_key, make_code(label, code_key), training=False)
+        image = jnp.zeros((1, *images.shape))
+        image = with_classes(image, label, CLASSES) if config.conditional else image
+        params = variables["params"]
+        return AdversarialState(
+            begin_training(params, optimizer(values, "generator_rate")),
+            begin_training(
+                discriminator.init(discriminator_key, image)["params"],
+                optimizer(values, "discriminator_rate"),
+            ),
+            variables.get("batch_stats", ()),
+            # A copy: an array that appeared twice in a donated state could not be given back.
+            jax.tree.map(jnp.copy, params),
+            jnp.int32(0),
+            values,
+        )
+
+    def update(
+        state: AdversarialState, batch: Batch, key: Key, *given: Inputs
+    ) -> tuple[AdversarialState, Metrics]:
+        del given
+        values = state.hyperparameters
+
+        def discriminator_loss(params: Any, rows: Batch, key: Key) -> WeightedLoss:
+            code_key, between_key = jax.random.split(key)
+            image, label = rows["image"].astype(jnp.float32) / images.white, rows["label"]
+            code = make_code(label, code_key)
+            made = jax.lax.stop_gradient(
+                generate(state.generator.params, state.statistics, code)[0]
+            )
+            true_logits, made_logits = (discriminate(params, it, label) for it in (image, made))
+            each = losses.true(true_logits) + losses.made(made_logits)
+            if config.loss == "wasserstein":
+                slope = gradient_penalty(
+                    lambda it: discriminate(params, it, label), image, made, between_key
+                )
+                each = each + values["penalty"] * slope
+            found = metrics.mean(each, rows["weight"])
+            right = 0.5 * ((true_logits > 0).astype(jnp.float32) + (made_logits <= 0))
+            return WeightedLoss(
+                found.total,
+                found.weight,
+                {"discriminator_loss": found, "accuracy": metrics.mean(right, rows["weight"])},
+            )
+
+        def generator_loss(params: Any, rows: Batch, key: Key) -> WeightedLoss:
+            made, statistics = generate(params, state.statistics, make_code(rows["label"], key))
+            logits = discriminate(trained.params, made, rows["label"])
+            found = metrics.mean(losses.generator(logits), rows["weight"])
+            return WeightedLoss(found.total, found.weight, {"generator_loss": found}, statistics)
+
+        columns = {name: batch[name] for name in ("image", "label", "weight")}
+        parts = jax.tree.map(
+            lambda leaf: leaf.reshape(config.discriminator_steps, -1, *leaf.shape[1:]), columns
+        )
+        *discriminator_keys, generator_key = jax.random.split(key, config.discriminator_steps + 1)
+
+        def turn(trained: Trained, part: Any) -> tuple[Trained, Metrics]:
+            rows, key_data = part
+            found = make_gradient(discriminator_loss, config.groups)(
+                trained.params, rows, jax.random.wrap_key_data(key_data)
+            )
+            transformation = optimizer(values, "discriminator_rate")
+            return apply_gradient(trained, found.gradient, transformation), found.metrics
+
+        keys = jax.random.key_data(jnp.stack(discriminator_keys))
+        trained, measured = jax.lax.scan(turn, state.discriminator, (parts, keys))
+        last = jax.tree.map(lambda leaf: leaf[-1], parts)
+        found = make_gradient(generator_loss, config.groups)(
+            state.generator.params, last, generator_key
+        )
+        made = apply_gradient(state.generator, found.gradient, optimizer(values, "generator_rate"))
+        average = update_average(state.average, made.params, values["average_decay"], state.step)
+        after = AdversarialState(made, trained, found.statistics, average, state.step + 1, values)
+        return after, metrics.merge_all(measured) | found.metrics
+
+    def draw(state: AdversarialState, label: jax.Array, key: Key) -> jax.Array:
+        kept = {"batch_stats": state.statistics} if state.statistics else {}
+        made: jax.Array = generator.apply(
+            {"params": state.average, **kept}, make_code(label, key), training=False
+        )
+        return made
+
+    def evaluate(state: AdversarialState, batch: Batch, key: Key, *given: Inputs) -> Metrics:
+        del given
+        image, label = batch["image"].astype(jnp.float32) / images.white, batch["label"]
+        params = state.discriminator.params
+        true = discriminate(params, image, label) > 0
+        made = discriminate(params, draw(state, label, key), label) <= 0
+        weight = batch["weight"]
+        return {
+            "accuracy": metrics.mean(0.5 * (true.astype(jnp.float32) + made), weight),
+            "true_found": metrics.mean(true, weight),
+            "made_found": metrics.mean(made, weight),
+        }
+
+    def show(state: AdversarialState, key: Key, *given: Inputs) -> jax.Array:
+        del key, given
+        return draw(state, jnp.arange(DRAWN) % CLASSES, jax.random.key(0))
+
+    measures = make_measures(draw, images, config.measured, source)
+    return Experiment(
+        init=init,
+        update=update,
+        evaluate=evaluate,
+        steps=steps,
+        items_per_step=rows,
+        items="images",
+        data=images.data,
+        groups=config.groups,
+        evaluate_every=epoch * max(1, config.epochs // EVALUATIONS),
+        glimpse=Glimpse(show),
+        judge=measures.judge if source else None,
+        artifacts=measures.artifacts,
+    )

@@ -1,0 +1,174 @@
+"""What is measured and drawn of any generator of images at the end of a run.
+
+A generator is a function `draw`: (state, classes `[images]`, key) -> images in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from research.data.images import CLASSES
+from research.data.images import Images as ImageData
+from research.engine.artifacts import Artifact, Images
+from research.engine.experiment import Artifacts, Evaluation, Inputs, Judge, Key, State
+from research.engine.inputs import Source
+from research.errors import Mistake
+from research.generative.distances import (
+    compare_manifolds,
+    frechet_distance,
+    kernel_distance,
+    nearest_neighbours,
+    radii,
+)
+from research.generative.pictures import beside
+
+Draw = Callable[[State, jax.Array, Key], jax.Array]
+BLOCK = 250
+"""Images that are drawn at once."""
+BLOCKS = 10
+"""That a kernel distance is the mean of, which gives its error."""
+SHOWN = 8
+"""Samples whose neighbours are shown, and samples of each class."""
+
+SOME = 5000
+"""Training images among which it is measured how near they usually are."""
+
+
+class Measures(NamedTuple):
+    """What `make_measures` makes; both take the states of other runs as their last argument."""
+
+    judge: Judge
+    artifacts: Artifacts
+
+
+def make_measures(draw: Draw, images: ImageData, count: int, source: Source | None) -> Measures:
+    """Figures and pictures of a generator.
+
+    Figures are those of `research.generative.distances`, in the features of another run, between
+    the first `count` images of the test split and as many that are drawn, all classes alike:
+    `test/frechet_distance` (with that of as many training images in place of the drawn, which no
+    generator can be asked to go below), `test/kernel_distance` and its standard error,
+    `test/precision`, `test/recall`, `test/density`, `test/coverage`; with `test/duplicates`, the
+    share of drawn images nearer to another one than a tenth of what is usual between true images,
+    and `test/classes`, of how many classes at least one image in a hundred is drawn.
+
+    Args:
+        draw: the generator.
+        images: that it learned from.
+        count: images that are measured.
+        source: the run of a classifier, or None.
+
+    Raises:
+        Mistake: that run has no features.
+    """
+    if source is not None and "features" not in source.experiment.offers:
+        raise Mistake(
+            f"--features must name a run of a classifier of images, such as vision/digits_cnn: "
+            f"{source.run} gives no features"
+        )
+
+    def drawn(state: State, number: int, key: Key) -> np.ndarray:
+        one = jax.jit(lambda state, label, key: draw(state, label, key))
+        blocks = []
+        for at in range(0, number, BLOCK):
+            label = jnp.arange(at, at + BLOCK) % CLASSES
+            blocks.append(np.asarray(one(state, label, jax.random.fold_in(key, at))))
+        return np.concatenate(blocks)[:number]
+
+    def judge(state: State, evaluation: Evaluation, key: Key, *given: Inputs) -> dict[str, float]:
+        assert source is not None
+        offers, theirs = source.experiment.offers, given[0]["features"]
+        features = in_blocks(jax.jit(lambda image: offers["features"](theirs, image)))
+        predict = offers["predict"].apply
+        made = as_pixels(drawn(state, count, key), images.white)
+        true = first_images(evaluation, "test", count)
+        of_true, of_made = features(true), features(made)
+        of_train = features(first_images(evaluation, "train", count))
+        kernel = kernel_distance(of_true, of_made, block=max(2, len(of_true) // BLOCKS))
+        manifolds = compare_manifolds(of_true, of_made)
+        usual = float(np.median(radii(of_true, 1)))
+        probability = in_blocks(
+            jax.jit(lambda image: predict(theirs, {"image": image})["probability"])
+        )(made)
+        shares = np.bincount(probability.argmax(axis=1), minlength=CLASSES) / len(made)
+        return {
+            "test/frechet_distance": frechet_distance(of_true, of_made),
+            "test/frechet_distance_of_train": frechet_distance(of_true, of_train),
+            "test/kernel_distance": kernel.mean,
+            "test/kernel_distance_error": kernel.standard_error,
+            **{f"test/{name}": value for name, value in manifolds._asdict().items()},
+            "test/duplicates": float(np.mean(radii(of_made, 1) < 0.01 * usual)),
+            "test/classes": float(np.sum(shares >= 0.01)),
+        }
+
+    def artifacts(
+        state: State, evaluation: Evaluation, key: Key, *given: Inputs
+    ) -> dict[str, Artifact]:
+        del given
+        made = drawn(state, SHOWN * CLASSES, key)
+        true = first_images(evaluation, "train", images.examples) / images.white
+        return {
+            "samples": show_samples(made),
+            "neighbours": show_neighbours(made[:SHOWN], true),
+        }
+
+    return Measures(judge, artifacts)
+
+
+def in_blocks(function: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """A function of a batch, called with `BLOCK` rows at a time; the last are filled up."""
+
+    def apply(rows: np.ndarray) -> np.ndarray:
+        found = []
+        for at in range(0, len(rows), BLOCK):
+            part = rows[at : at + BLOCK]
+            filled = np.concatenate([part, np.repeat(part[:1], BLOCK - len(part), axis=0)])
+            found.append(np.asarray(function(filled))[: len(part)])
+        return np.concatenate(found)
+
+    return apply
+
+
+def as_pixels(made: np.ndarray, white: int) -> np.ndarray:
+    """Images in [0, 1] as uint8 from 0 to `white`, as those of the data are."""
+    return np.rint(np.clip(made, 0.0, 1.0) * white).astype(np.uint8)
+
+
+def first_images(evaluation: Evaluation, split: str, count: int) -> np.ndarray:
+    """The first images of a split, uint8, or all where there are no more."""
+    found, held = [], 0
+    for batch in evaluation(split):
+        image = np.asarray(batch["image"])[np.asarray(batch["weight"]) > 0]
+        found.append(image)
+        held += len(image)
+        if held >= count:
+            break
+    return np.concatenate(found)[:count]
+
+
+def show_samples(made: np.ndarray) -> Images:
+    """A grid of samples."""
+    flat = made[..., 0] if made.shape[-1] == 1 else made
+    return Images("Samples", flat, 0.0, 1.0)
+
+
+def show_neighbours(made: np.ndarray, true: np.ndarray) -> Images:
+    """Samples beside the training images that are nearest to them, by their pixels."""
+    flat = true.reshape(len(true), -1)
+    places, distances = nearest_neighbours(made.reshape(len(made), -1), flat)
+    usual = float(np.sqrt(np.median(radii(flat[:SOME], 1))))
+    return Images(
+        "The nearest training images",
+        np.stack([beside(np.stack([a, true[at]])) for a, at in zip(made, places, strict=True)]),
+        0.0,
+        1.0,
+        tuple(f"distance {distance:.2f}" for distance in np.sqrt(distances)),
+        note="On the left a sample, on the right the training image nearest to it by its pixels. "
+        f"Among the first {min(SOME, len(true)):,} training images the nearest is usually at "
+        f"{usual:.2f}: what was memorised would be nearer by far.",
+    )
