@@ -147,13 +147,19 @@ def _read(path: Path) -> Checkpoint:
     return Checkpoint(leaves, records, Facts(**manifest["facts"]))
 
 
+def read_whole(directory: Path, step: int) -> Checkpoint | None:
+    """The checkpoint of a step; None where it is damaged or not there."""
+    try:
+        return read(directory, step)
+    except Damaged:
+        return None
+
+
 def newest_whole(directory: Path) -> tuple[int, Checkpoint] | None:
     """The newest checkpoint that is not damaged, and its step; None where there is none."""
     for step in reversed(stored_steps(directory)):
-        try:
-            return step, read(directory, step)
-        except Damaged:
-            continue
+        if found := read_whole(directory, step):
+            return step, found
     return None
 
 

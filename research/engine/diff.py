@@ -58,10 +58,8 @@ def diff(left: Path, right: Path) -> Parting:
 
 
 def _stored(run: Path, step: int) -> Leaves:
-    try:
-        return checkpoint.read(Directories(run).checkpoints, step).leaves
-    except Damaged:
-        return {}
+    stored = checkpoint.read_whole(Directories(run).checkpoints, step)
+    return stored.leaves if stored else {}
 
 
 def _surroundings(left: Ledger, right: Ledger) -> Iterator[str]:

@@ -24,7 +24,7 @@ from research.engine.program import Carry, Program
 from research.engine.record import Figure, Figures, Observer
 from research.engine.saver import Saver
 from research.engine.selection import bests_until, better, is_over
-from research.errors import Damaged, EncoreError, Exit
+from research.errors import EncoreError, Exit
 
 CHUNK_SECONDS = 0.25
 """About how long the device works before the host looks again."""
@@ -119,11 +119,8 @@ def _last_good(checkpoints: Path) -> str:
     saved, one step before its loss does.
     """
     for step in reversed(checkpoint.stored_steps(checkpoints)):
-        try:
-            leaves = checkpoint.read(checkpoints, step).leaves
-        except Damaged:
-            continue
-        if not nonfinite_leaves(leaves):
+        stored = checkpoint.read_whole(checkpoints, step)
+        if stored and not nonfinite_leaves(stored.leaves):
             return str(checkpoint.path_of(checkpoints, step))
     return "none"
 

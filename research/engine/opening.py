@@ -295,7 +295,8 @@ def newest_good(
                 f"{' and more' if len(unfit) > 3 else ''}; the code has changed since: go back to "
                 "the code of the run, or --restart to start anew and keep this run aside"
             )
-        lost = [at for at in best if at < step and not _is_whole(places, at)]
+        before = [at for at in best if at < step]
+        lost = [at for at in before if checkpoint.read_whole(places.checkpoints, at) is None]
         if lost:
             aside = checkpoint.set_aside(path)
             observer.note(
@@ -307,11 +308,3 @@ def newest_good(
     if saves:
         observer.note("no checkpoint is left to fall back on: starting from step 0, same bits")
     return None
-
-
-def _is_whole(places: Directories, step: int) -> bool:
-    try:
-        checkpoint.read(places.checkpoints, step)
-    except Damaged:
-        return False
-    return True

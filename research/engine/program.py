@@ -362,11 +362,3 @@ class Program:
     def _first(self, tree: Any) -> Any:
         """The first member's part of what lies on the first device."""
         return tree
-
-    def memory(self) -> dict[str, int]:
-        """Bytes that the compiled loop needs on the device; empty before it is compiled."""
-        if "advance" not in self._compiled:
-            return {}
-        analysis = self._compiled["advance"].memory_analysis()
-        names = ("argument_size_in_bytes", "output_size_in_bytes", "temp_size_in_bytes")
-        return {name: int(getattr(analysis, name)) for name in names}

@@ -35,7 +35,6 @@ from research.engine.record import (
 )
 from research.engine.result import figures_of
 from research.engine.selection import best_saves, each_member, end_of, reported_steps
-from research.errors import Damaged
 
 TOLERANCE = 1e-2
 """How far a leaf made on another platform may be off: norm of the difference over the norm."""
@@ -243,11 +242,8 @@ class Replay:
 
     def _stored(self, step: int) -> Leaves:
         """The leaves of a stored checkpoint; none where there is no whole one."""
-        try:
-            stored = checkpoint.read(self.places.checkpoints, step).leaves
-        except Damaged:
-            return {}
-        return rows_of(stored, self.members)
+        stored = checkpoint.read_whole(self.places.checkpoints, step)
+        return rows_of(stored.leaves, self.members) if stored else {}
 
     def _is_elsewhere(self, step: int) -> bool:
         """Whether another environment had a part in the save of a step, or in that after it."""

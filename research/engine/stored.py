@@ -60,7 +60,7 @@ def read_checkpoint(
     else:
         name = f"step {step}" if which.isdecimal() else f"the best checkpoint, that of step {step},"
         there = ", ".join(map(str, steps))
-        raise Mistake(f"{name} of {directory} is not stored; of these steps there is one: {there}")
+        raise Mistake(f"{name} of {directory} is not stored; stored are those of steps {there}")
     save = opened.saves().get(step)
     if save is not None and not is_of(save, stored.records):
         path = checkpoint.path_of(places.checkpoints, step)

@@ -21,9 +21,6 @@ from research.sweep.launchers import (
     ClusterLauncher,
     Launcher,
     LocalLauncher,
-    Resources,
-    extra_of,
-    minutes_of,
     require_submitit,
 )
 from research.sweep.plan import Plan
@@ -287,18 +284,7 @@ def _launcher(options: SweepOptions, directory: Path, context: Context, name: st
     program = context.root / "launch.py"
     if not options.slurm:
         return LocalLauncher(program, directory / "logs")
-    resources = Resources(
-        options.slurm_cluster,
-        options.jobs,
-        minutes_of(options.slurm_time) or 0,
-        options.slurm_partition,
-        options.slurm_gpus,
-        options.slurm_memory,
-        options.slurm_cpus,
-        options.slurm_account,
-        extra_of(options.slurm_extra) or {},
-    )
-    return ClusterLauncher(program, directory, resources, name.rpartition("/")[2])
+    return ClusterLauncher(program, directory, options, name.rpartition("/")[2])
 
 
 def _report(

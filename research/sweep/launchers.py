@@ -9,13 +9,16 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from research.errors import Mistake
 from research.options.command import require
 from research.sweep import remote
 from research.sweep.remote import Remote, spawn
 from research.sweep.trial import Exited, Job, Journal, last_words
+
+if TYPE_CHECKING:
+    from research.sweep.request import SweepOptions
 
 DEVICES = "CUDA_VISIBLE_DEVICES"
 
@@ -128,32 +131,6 @@ def extra_of(text: str) -> dict[str, str] | None:
     return {name.strip().lstrip("-"): value for name, _, value in pairs}
 
 
-class Resources(NamedTuple):
-    """What each job asks the cluster for.
-
-    Attributes:
-        cluster: `slurm`, or `local` for the same path on this machine.
-        parallel: how many of the jobs of an array run at a time.
-        minutes: time limit; at its end the run saves and the job is queued again.
-        partition: partition, or "" for the cluster's own choice.
-        gpus: GPUs.
-        memory: GB of memory, or None.
-        cpus: cores, or None.
-        account: whom to charge, or "".
-        extra: further options of sbatch, name -> value.
-    """
-
-    cluster: Literal["slurm", "local"]
-    parallel: int
-    minutes: int
-    partition: str = ""
-    gpus: int = 0
-    memory: float | None = None
-    cpus: int | None = None
-    account: str = ""
-    extra: Mapping[str, str] = {}
-
-
 def require_submitit(cluster: str) -> None:
     """Import submitit, silence it, and look for SLURM.
 
@@ -173,22 +150,22 @@ def require_submitit(cluster: str) -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def parameters(resources: Resources, name: str) -> dict[str, Any]:
+def parameters(options: SweepOptions, name: str) -> dict[str, Any]:
     """The parameters of submitit."""
     settings: dict[str, Any] = {
         "name": name,
-        "timeout_min": resources.minutes,
-        "mem_gb": resources.memory,
-        "cpus_per_task": resources.cpus,
+        "timeout_min": minutes_of(options.slurm_time),
+        "mem_gb": options.slurm_memory,
+        "cpus_per_task": options.slurm_cpus,
     }
-    if resources.gpus:
-        settings["gpus_per_node"] = resources.gpus
-    if resources.cluster == "slurm":
+    if options.slurm_gpus:
+        settings["gpus_per_node"] = options.slurm_gpus
+    if options.slurm_cluster == "slurm":
         settings |= {
-            "slurm_array_parallelism": resources.parallel,
-            "slurm_partition": resources.partition or None,
-            "slurm_account": resources.account or None,
-            "slurm_additional_parameters": dict(resources.extra) or None,
+            "slurm_array_parallelism": options.jobs,
+            "slurm_partition": options.slurm_partition or None,
+            "slurm_account": options.slurm_account or None,
+            "slurm_additional_parameters": extra_of(options.slurm_extra) or None,
             # Long enough before the limit for a run to save.
             "slurm_signal_delay_s": int(remote.SAVE_SECONDS) + 30,
         }
@@ -201,7 +178,7 @@ class ClusterLauncher:
     `program` is `launch.py`, on a file system that the nodes share.
     """
 
-    def __init__(self, program: Path, directory: Path, resources: Resources, name: str) -> None:
+    def __init__(self, program: Path, directory: Path, options: SweepOptions, name: str) -> None:
         import cloudpickle
         import submitit
 
@@ -211,9 +188,9 @@ class ClusterLauncher:
         self._directory = directory.resolve()
         self._folder = self._directory / "slurm"
         self._submitted = Journal(self._folder / SUBMITTED, "id")
-        self._cluster = resources.cluster
-        self._executor = submitit.AutoExecutor(self._folder, cluster=resources.cluster)
-        self._executor.update_parameters(**parameters(resources, name))
+        self._cluster = options.slurm_cluster
+        self._executor = submitit.AutoExecutor(self._folder, cluster=options.slurm_cluster)
+        self._executor.update_parameters(**parameters(options, name))
 
     def start(self, jobs: Sequence[Job]) -> list[Process]:
         """Submit all of `jobs` as one array, but for those that are in the queue already."""

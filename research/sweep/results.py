@@ -139,25 +139,18 @@ def report_row(outcome: Outcome, metric: str, runs_dir: Path) -> dict[str, Any]:
                 "value": value,
             }
         )
-    row = {
+    made = spread(values if outcome.value is not None and len(values) == len(runs) else [])
+    return {
         "trial": outcome.trial.number,
         "state": outcome.state or "unfinished",
-        "values": {name: value for name, value in outcome.trial.point.items()},
+        "values": dict(outcome.trial.point),
         "value": outcome.value,
-        "standard_deviation": None,
-        "low": None,
-        "high": None,
+        "standard_deviation": made.standard_deviation,
+        "low": made.low,
+        "high": made.high,
         "reason": outcome.reason,
         "runs": runs,
     }
-    if outcome.value is not None and len(values) == len(runs):
-        made = spread(values)
-        row |= {
-            "standard_deviation": made.standard_deviation,
-            "low": made.low,
-            "high": made.high,
-        }
-    return row
 
 
 def spell_csv(rows: Sequence[dict[str, Any]], metric: str) -> str:

@@ -48,17 +48,10 @@ class Interval(NamedTuple):
 
         Real numbers have six significant digits: what is tried can be typed and read.
         """
-        if self.whole:
-            # Each whole number has a stretch of its own, the last one as well.
-            end = self.high + 1
-            at = _log_between(self.low, end, share) if self.log else self.low + share * (
-                end - self.low
-            )  # fmt: skip
-            return min(int(at), int(self.high))
-        at = _log_between(self.low, self.high, share) if self.log else self.low + share * (
-            self.high - self.low
-        )  # fmt: skip
-        return self.shorten(at)
+        # Each whole number has a stretch of its own, the last one as well.
+        end = self.high + 1 if self.whole else self.high
+        at = _between(self.low, end, share, log=self.log)
+        return min(int(at), int(self.high)) if self.whole else self.shorten(at)
 
     def shorten(self, value: float) -> float | int:
         """A value of six significant digits, or a whole one, within the interval."""
@@ -67,8 +60,10 @@ class Interval(NamedTuple):
         return min(max(float(f"{value:.6g}"), self.low), self.high)
 
 
-def _log_between(low: float, high: float, share: float) -> float:
-    return math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
+def _between(low: float, high: float, share: float, *, log: bool) -> float:
+    if log:
+        return math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
+    return low + share * (high - low)
 
 
 Domain = Choices | Interval
@@ -157,7 +152,7 @@ def _read_range(text: str, kind: type, *, grid: bool) -> Domain:
     if not 2 <= count <= 10_000:
         raise Refusal(f"2 to 10,000 values are wanted, not {count}")
     shares = [index / (count - 1) for index in range(count)]
-    spread = [_log_between(low, high, s) if log else low + s * (high - low) for s in shares]
+    spread = [_between(low, high, share, log=log) for share in shares]
     inside = [min(max(value, low), high) for value in [low, *spread[1:-1], high]]
     values = [round(v) if kind is int else float(f"{v:.6g}") for v in inside]
     return Choices(tuple(dict.fromkeys([low, *values[1:-1], high])))

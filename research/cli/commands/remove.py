@@ -46,7 +46,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
 
 def _ask(described: str, context: Context) -> None:
     if not sys.stdin.isatty():
-        raise Mistake(f"to remove {described}, say --yes: there is no terminal to ask on")
+        raise Mistake(f"to remove {described}, add --yes: there is no terminal to ask on")
     print(f"remove {described}? [y/N] ", end="", file=context.human, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise Mistake("not removed")
