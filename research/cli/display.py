@@ -180,7 +180,7 @@ def _variants(
 ) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
     """Values in words, means and spreads: of each value of what a population varies, else once.
 
-    An older `result.json` has the members alone: what it says of all values together is left out.
+    An older `result.json` has the members alone, and one spread over all values, which is left out.
     """
     variants = variants_of(result.get("members") or ())
     if len(variants) < 2:

@@ -96,7 +96,7 @@ def launch_run(
 
 
 def follow_run(run: Launch, pace: Pace, context: Context, channel: Channel) -> Outcome:
-    """Compute what the first process says, until the run is done or stopped; ends as it does.
+    """Compute what the first process sends, until the run is done or stopped; ends as it does.
 
     A signal to all processes, as Ctrl-C or a cluster sends it, is answered by the first alone: it
     saves, and lets this one go.

@@ -12,7 +12,7 @@ from research.errors import EncoreError
 
 
 class ReaderLeft(BrokenPipeError):
-    """Who read the output has left (`list | head`): nothing to say, and nobody to say it to."""
+    """Who read the output has left (`list | head`): the command ends without a message."""
 
 
 class OutputLost(EncoreError):

@@ -37,7 +37,7 @@ _FLUSH_SECONDS = 2.0
 
 
 class Line(NamedTuple):
-    """Figures to be shown at a step.
+    """The figures of a step.
 
     `figures` maps a name to a figure, or to a list with one a member; `time` is in seconds since
     1970, None where it is not known.

@@ -126,7 +126,7 @@ def _last_good(checkpoints: Path) -> str:
 
 
 def dump(run: Path, leaves: Leaves) -> Diverged:
-    """Keep the state that the bad step left, and make the error that says so.
+    """Keep the state after the bad step, and make the error.
 
     It lies in `nonfinite/<step>/`. The leaves are the carry's right after that step; of a
     population, some members may not have come as far.
@@ -206,7 +206,7 @@ class Evaluated(NamedTuple):
 
 
 class Session(NamedTuple):
-    """A run at work: its program and files, what makes it durable, and who is shown it.
+    """A run at work: its program and files, its saver, and its observer.
 
     `reader` is the counted way from the device to the host.
     """

@@ -127,7 +127,7 @@ def record_findings(
             yield f"damaged checkpoint: {step} is not the one that the ledger recorded"
     lines = read_metrics(places.metrics)
     last = max(saves, default=-1)
-    # The ledger has all of its lines: a file that is not there says nothing false.
+    # The ledger has all of its lines: a missing file is no change.
     there = places.metrics.exists()
     for step, figures in opened.reports().items():
         if there and lines.get(step) != figures:
@@ -146,7 +146,7 @@ def record_findings(
             # An older file has one spread over all values.
             del promised["variants"]
         if found != {**found, **promised}:
-            yield "changed result: result.json is missing or does not say what the ledger says"
+            yield "changed result: result.json is missing or is not what the ledger has"
 
 
 def cut_off(places: Directories, opened: Ledger) -> tuple[list[str], list[str]]:

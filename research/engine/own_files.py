@@ -72,7 +72,7 @@ def find(run: Path, config: Mapping[str, Any], given: Mapping[str, str]) -> dict
             continue
         path = given.get(name) or _kept(run).get(name, "")
         if not path or not Path(path).is_file():
-            where = f"is no longer at {path}" if path else "lies nobody knows where"
+            where = f"is no longer at {path}" if path else "has no known place"
             raise Mistake(f"the {name} of this run {where}: {_remedy(name)}")
         if content_of(path) != value:
             raise Mistake(
@@ -89,4 +89,4 @@ def known_paths(run: Path, config: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _remedy(name: str) -> str:
-    return f"say where a file with that content lies by --{name} PATH"
+    return f"name a file with that content by --{name} PATH"

@@ -220,7 +220,7 @@ def follow(program: Program, channel: Channel) -> bool:
             case {"do": "end", "complete": complete}:
                 return complete
             case other:
-                raise RuntimeError(f"the first process says {other}: it runs other code")
+                raise RuntimeError(f"the first process sent {other}: it runs other code")
 
 
 def from_first(leaves: Mapping[str, np.ndarray]) -> Leaves:

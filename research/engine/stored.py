@@ -18,7 +18,7 @@ from research.engine.selection import best_saves, kept_saves
 from research.errors import Damaged, Mistake
 
 REPORTED, BEST, LAST = "", "best", "last"
-"""Which checkpoint is meant; a step in digits is another way to say it."""
+"""Which checkpoint is meant, if not a step in digits."""
 
 
 def read_checkpoint(

@@ -58,7 +58,7 @@ class Context(NamedTuple):
 
     Attributes:
         human: where text for people goes: stdout, or stderr with `--json`.
-        note: something that `settle_environment` had to say, or None.
+        note: what `settle_environment` returned, or None.
         root: the folder that holds `experiments/`.
     """
 

@@ -157,7 +157,7 @@ def out_of_range(config: Any) -> list[str]:
 
 
 def runs_named(config: Any) -> dict[str, RunOf]:
-    """Field -> what it says of the run that it names, of those that name one."""
+    """Field -> its mark, of those that name another run."""
     marked = {field.name: field.mark(RunOf) for field in fields_of(config)}
     return {name: mark for name, mark in marked.items() if mark and getattr(config, name)}
 
@@ -188,7 +188,7 @@ def make_experiment(
 
 
 def config_fields(config: Config) -> dict[str, Any]:
-    """The fields that say what run a config is, as JSON values; tuples become lists.
+    """The fields of a config that make the run, as JSON values; tuples become lists.
 
     For a file of one's own its content stands, however its path is spelled. A field that is
     neutral (`Since`) is left out.

@@ -114,7 +114,7 @@ def population_of(plan: Plan, options: RunOptions) -> Many | None:
 
 
 def default_width(members: int) -> int:
-    """How many members are trained together where nobody says; the devices have no part in it.
+    """How many members are trained together by default; the devices have no part in it.
 
     On CPU no width was measured to be faster than one by one, an image net by width 4 three times
     slower (`benchmarks/exactness.py`), and one by one has the bits of runs of their own. On an

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _OURS = Path(__file__).resolve().parents[1]
 _LENGTHS = re.compile(r"(steps|epochs|updates|generations|sweeps|iterations)$")
-"""Names of fields that say how long a run is; larger values of others could fill the memory."""
+"""Names of fields that are the length of a run; larger values of others could fill the memory."""
 
 
 def make(

@@ -86,21 +86,21 @@ def _carry_out(
     study = Study(directory, request.space, maximize=aim.maximize) if options.optimize else None
     search = _search(request, aim, recipe, directory, study, display.note)
     count = options.trials or len(request.points)
-    display.say(
+    display.show(
         f"{request.named.name}: {options.method}, {count} {'trials' if count > 1 else 'trial'}"
         + (f" of {options.seeds} seeds" if options.seeds > 1 else "")
         + f", by {aim.metric} ({'larger' if aim.maximize else 'smaller'} is better)"
     )
-    display.say(f"sweep directory: {directory}")
+    display.show(f"sweep directory: {directory}")
     before = sum(bool(outcome.state) for outcome in search.outcomes())
     if before:
-        display.say(f"{before} of {count} trials are there already")
+        display.show(f"{before} of {count} trials are there already")
 
     def ended(outcome: Ended) -> None:
         everything = search.outcomes()
         done = sum(bool(outcome.state) for outcome in everything)
         best = best_of(everything, maximize=aim.maximize)
-        display.say(spell_ended(outcome, aim.metric, done, count, best))
+        display.show(spell_ended(outcome, aim.metric, done, count, best))
         display.done(done)
 
     stopped: Stopped | None = None

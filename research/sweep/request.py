@@ -206,7 +206,7 @@ class Request(NamedTuple):
         return with_inputs(own, self.inputs)
 
     def refused(self, point: Point) -> list[str]:
-        """What the experiment says against a point."""
+        """Why the experiment refuses a point; empty where it does not."""
         return refusal(self.base, point)
 
     @property
@@ -224,7 +224,7 @@ class Request(NamedTuple):
 
 
 def refusal(base: Any, point: Point) -> list[str]:
-    """What the experiment says against a point; empty where it is right."""
+    """Why the experiment refuses a point; empty where it does not."""
     try:
         return problems_of(dataclasses.replace(base, **point))
     except ValueError as error:
@@ -327,7 +327,7 @@ def _points(
 
 
 def first_point(base: Any, space: Space, options: SweepOptions) -> dict[str, Any] | str:
-    """A point of the space that the experiment accepts, or what it says against the last drawn."""
+    """A point of the space that the experiment accepts, or why it refused the last one drawn."""
     return draw_fresh(space, options.sampling_seed, 0, set(), lambda p: refusal(base, p))
 
 

@@ -35,13 +35,13 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def say(self, text: str, style: str | None = None) -> None:
+    def show(self, text: str, style: str | None = None) -> None:
         """A line."""
         self._console.print(text, style=style, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """A sentence that stands out."""
-        self.say(f"note: {text}", "yellow")
+        self.show(f"note: {text}", "yellow")
 
     def start(self, trials: int) -> None:
         """Show the bar, where a person looks at it."""

@@ -108,12 +108,12 @@ def read_space(
 
 
 def read_domain(text: str, kind: Any, *, grid: bool) -> Domain:
-    """What `1e-3,3e-3`, `log:1e-4:1e-1` or `8:64` says of a field of that kind.
+    """The domain that `1e-3,3e-3`, `log:1e-4:1e-1` or `8:64` spells for a field of that kind.
 
     In a grid a range has a third part, the number of values: `log:1e-4:1e-1:4`.
 
     Raises:
-        Refusal: it says nothing that fits the kind.
+        Refusal: it spells none.
     """
     number = optional(kind)
     if number in (int, float) and ":" in text:
@@ -272,5 +272,5 @@ def draw_fresh(
 
 
 def key_of(point: Point) -> tuple[Any, ...]:
-    """What tells two points of one space apart; 1, 1.0 and true are three values."""
+    """A hashable key of a point of a space; 1, 1.0 and true are three values."""
     return tuple((field, type(point[field]).__name__, point[field]) for field in sorted(point))

@@ -58,7 +58,7 @@ class Recipe(NamedTuple):
 def jobs_of(recipe: Recipe, trial: int, point: Point, identity: Identity) -> tuple[Job, ...]:
     """The runs of one point: one for each seed.
 
-    This is the one place that says how a point with several seeds is run.
+    This is the one place that decides how a point with several seeds is run.
     """
     return tuple(
         Job(
@@ -175,7 +175,7 @@ FILE = "failures.jsonl"
 
 
 class Journal:
-    """Run -> a text: a file of JSON lines that says all that was added, after a kill too.
+    """Run -> a text, kept in a file of JSON lines that survives a kill.
 
     `name` is what the text is called in a line.
     """

@@ -154,7 +154,7 @@ def report(
     differing: Sequence[str],
     notes: Sequence[str],
 ) -> dict[str, Any]:
-    """What `--json` says."""
+    """What `--json` prints."""
     return {
         "metric": chosen.metric,
         "larger_is_better": chosen.larger_is_better,
@@ -233,7 +233,7 @@ COMMAND = Command(
     interquartile mean, which one lucky seed does not move, with its bootstrap interval (Agarwal et
     al. 2021); which config fields differ; and the best mean.
 
-    Then it says of each pair of groups whether they differ: by Welch's test, or by the paired test
+    Then it tests whether each pair of groups differs: by Welch's test, or by the paired test
     where both have the same seeds, with the interval of the difference, the effect size (Hedges'
     g), and Holm's correction where there are several pairs. One seed shows nothing: five or more of
     each (`run NAME --seeds 5`) are worth comparing. The tests take the figures of seeds as draws of

@@ -1,4 +1,4 @@
-"""`diff`: where two runs part."""
+"""`diff`: the first save at which two runs differ."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
-    """Compare two runs' ledgers and say where they part."""
+    """Compare two runs' ledgers and print the first difference."""
     texts, options = parse(COMMAND, tokens)
     left, right = (find_run(text, Path(options.runs_dir)) for text in texts)
     from research.engine.diff import diff
@@ -40,14 +40,15 @@ def _print(parting: Parting, file: TextIO) -> None:
             f"the same to the bit at all {parting.common} common saves", style="bold green"
         )
     else:
-        before = f"after step {parting.last_equal}" if parting.last_equal is not None else "at once"
-        console.print(f"they part {before}: at step {parting.step}, {parting.leaves}",
-                      style="bold red")  # fmt: skip
+        last = parting.last_equal
+        before = "the first save" if last is None else f"the same up to step {last}"
+        text = f"they differ at step {parting.step} ({before}): {parting.leaves}"
+        console.print(text, style="bold red")
 
 
 COMMAND = Command(
     name="diff",
-    summary="find where two runs part",
+    summary="find the first save at which two runs differ",
     text="""Compares the ledgers of two runs: what differs in config, seed, data, code and
     environment, the first save at which the states differ, and the leaves that do. Nothing is
     computed again.""",

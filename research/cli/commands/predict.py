@@ -1,4 +1,4 @@
-"""`predict`: what a trained model says of a picture, a text or a series of one's own."""
+"""`predict`: a trained model classifies or forecasts a picture, a text or a series."""
 
 from __future__ import annotations
 
@@ -136,11 +136,11 @@ def _show_classes(
 ) -> list[dict[str, Any]]:
     """Print a row for each input; the same as JSON values."""
     names = outputs.names()
-    told: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for one in made:
         probability = [float(value) for value in one.outputs["probability"]]
         order = sorted(range(len(names)), key=probability.__getitem__, reverse=True)
-        told.append(
+        rows.append(
             {
                 "input": one.name,
                 **({} if one.truth is None else {"label": names[int(one.truth)]}),
@@ -150,20 +150,20 @@ def _show_classes(
                 **({"note": one.note} if one.note else {}),
             }
         )
-    columns = [Column("input", [each["input"] for each in told], flexible=True)]
-    wrong = [each.get("label", each["class"]) != each["class"] for each in told]
+    columns = [Column("input", [each["input"] for each in rows], flexible=True)]
+    wrong = [each.get("label", each["class"]) != each["class"] for each in rows]
     if made[0].truth is not None:
-        columns.append(Column("label", [each["label"] for each in told]))
+        columns.append(Column("label", [each["label"] for each in rows]))
     columns += [
-        Column("class", [each["class"] for each in told], styles=["red" * bad for bad in wrong]),
-        Column("probability", [_percent(each["probability"]) for each in told], right=True),
-        Column("next", [_next(each["probabilities"]) for each in told], style="dim", flexible=True),
+        Column("class", [each["class"] for each in rows], styles=["red" * bad for bad in wrong]),
+        Column("probability", [_percent(each["probability"]) for each in rows], right=True),
+        Column("next", [_next(each["probabilities"]) for each in rows], style="dim", flexible=True),
     ]
     print_table(columns, file)
     if made[0].truth is not None:
-        print(f"{len(told) - sum(wrong):,} of {len(told):,} right", file=file)
+        print(f"{len(rows) - sum(wrong):,} of {len(rows):,} right", file=file)
     _print_notes(made, file)
-    return told
+    return rows
 
 
 def _next(probabilities: dict[str, float]) -> str:
@@ -177,7 +177,7 @@ def _percent(probability: float) -> str:
 
 def _show_values(outputs: Values, made: Sequence[Predicted], file: TextIO) -> list[dict[str, Any]]:
     """Print a row for each step ahead of each input; the same as JSON values."""
-    told: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for one in made:
         ahead = {
             name: [float(value) for value in values[-outputs.horizon :]]
@@ -185,21 +185,21 @@ def _show_values(outputs: Values, made: Sequence[Predicted], file: TextIO) -> li
         }
         if one.truth is not None:
             ahead["truth"] = [float(value) for value in one.truth[-outputs.horizon :]]
-        told.append({"input": one.name, **ahead, **({"note": one.note} if one.note else {})})
+        rows.append({"input": one.name, **ahead, **({"note": one.note} if one.note else {})})
     steps = range(outputs.horizon)
     titles = {"mean": outputs.name, "low": "from", "high": "to", "truth": "came"}
     columns = [
-        Column("input", [each["input"] for each in told for _ in steps], flexible=True),
-        Column("step", [f"+{1 + step}" for _ in told for step in steps], right=True),
+        Column("input", [each["input"] for each in rows for _ in steps], flexible=True),
+        Column("step", [f"+{1 + step}" for _ in rows for step in steps], right=True),
     ]
     columns += [
-        Column(title, [_value(each[name][step]) for each in told for step in steps], right=True)
+        Column(title, [_value(each[name][step]) for each in rows for step in steps], right=True)
         for name, title in titles.items()
-        if name in told[0]
+        if name in rows[0]
     ]
     print_table(columns, file)
     _print_notes(made, file)
-    return told
+    return rows
 
 
 def _value(value: float) -> str:

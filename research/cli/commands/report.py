@@ -29,7 +29,7 @@ class Options(OnRuns):
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
-    """Read the runs, write the page, and say where it is."""
+    """Read the runs, write the page, and print its path."""
     texts, options = parse(COMMAND, tokens)
     directories = [find_run(text, Path(options.runs_dir)) for text in texts]
     distinct = list({directory.resolve(): directory for directory in directories}.values())
@@ -99,7 +99,7 @@ REPORT = "report.html"
 
 
 def about_experiments(root: Path) -> dict[str, About]:
-    """What each named experiment's file says of it, without importing it."""
+    """Name -> summary and expected figure of each experiment, from its docstring."""
     from research.report.page import About
 
     return {entry.name: About(entry.summary, entry.expected) for entry in catalog(root)}

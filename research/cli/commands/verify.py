@@ -78,7 +78,7 @@ def parse_interval(text: str) -> tuple[int, int] | None:
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
-    """Replay, compare, and say what was found."""
+    """Replay, compare, and print what was found."""
     texts, options = parse(COMMAND, tokens)
     runs = list(dict.fromkeys(run for text in texts for run in meant(text, Path(options.runs_dir))))
     if len(runs) == 1:
