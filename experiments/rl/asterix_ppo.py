@@ -1,7 +1,7 @@
 """PPO plays Asterix on a screen of 10 x 10 cells, game and learning in one program.
 
-MinAtar's Asterix (gymnax, without sticky actions): treasures to take and enemies
-to evade, from either side.
+MinAtar's Asterix (gymnax, without sticky actions): treasures to take and enemies to evade, from
+either side.
 Sixty-four games are played for 128 steps; a policy and a value network, each a 3 x 3 convolution of
 16 channels and a dense layer of 128, then learn from these 8,192 steps in four passes of eight
 minibatches. Learning rate and clip range fall to 0 over ten million steps. The evaluation plays 64

@@ -1,13 +1,9 @@
 """PPO plays Breakout on a screen of 10 x 10 cells, game and learning in one program.
 
-MinAtar's Breakout (gymnax, without sticky actions): a ball, a paddle, three rows of
-bricks.
-Sixty-four games are played for 128 steps; a policy and a value network of two dense layers of 64
-then learn from these 8,192 steps in four passes of eight minibatches. Learning rate and clip range
-fall to 0 over ten million steps. The policy's entropy weighs three times as much as in the other
-games: with less, a way of playing is settled on that clears few bricks. The evaluation plays 64
-games with the most probable actions (`episode_return`) and 64 with drawn ones
-(`stochastic_episode_return`).
+MinAtar's Breakout (gymnax, without sticky actions): a ball, a paddle, three rows of bricks. All is
+as in `rl/asterix_ppo`, but that networks are two dense layers of 64, that the step size is another,
+and that the policy's entropy weighs three times as much: with less, a way of playing is settled on
+that clears few bricks.
 
 Run: python launch.py run rl/breakout_ppo --seeds 4
 Expected: evaluation stochastic_episode_return 46: 23, 25, 65, 70 over 4 seeds (gymnax: 28)

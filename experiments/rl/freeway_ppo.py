@@ -1,12 +1,7 @@
 """PPO plays Freeway on a screen of 10 x 10 cells, game and learning in one program.
 
-MinAtar's Freeway (gymnax, without sticky actions): a chicken crosses eight lanes
-of cars, again and again for 2,500 steps.
-Sixty-four games are played for 128 steps; a policy and a value network, each a 3 x 3 convolution of
-16 channels and a dense layer of 128, then learn from these 8,192 steps in four passes of eight
-minibatches. Learning rate and clip range fall to 0 over ten million steps. The evaluation plays 64
-games with the most probable actions (`episode_return`) and 64 with drawn ones
-(`stochastic_episode_return`).
+MinAtar's Freeway (gymnax, without sticky actions): a chicken crosses eight lanes of cars, again and
+again for 2,500 steps. Networks, settings and evaluation are those of `rl/asterix_ppo`.
 
 Run: python launch.py run rl/freeway_ppo --seeds 4
 Expected: evaluation stochastic_episode_return 64.5 (4 seeds; gymnax: 58)
