@@ -24,9 +24,7 @@ class HiddenLayers:
 
     units: Annotated[int, "units of each hidden layer", COUNT] = 64
     layers: Annotated[int, "hidden layers of each network", DEPTH] = 2
-    channels: Annotated[
-        int, "of a 3 x 3 convolution before them, for images; 0 for none", AMOUNT
-    ] = 0
+    channels: Annotated[int, "channels of a 3 x 3 convolution of images; 0 for none", AMOUNT] = 0
 
     @property
     def hidden(self) -> tuple[int, ...]:

@@ -30,7 +30,7 @@ from research.rl.rollout import Episodes, start, step_all
 class OffPolicy(Config):
     """Options of every algorithm that learns from a replay."""
 
-    environment: Annotated[str, "where"] = "CartPole-v1"
+    environment: Annotated[str, "its name, with any wrappers"] = "CartPole-v1"
     environment_steps: Annotated[int, "steps in all environments together", AMOUNT] = 20_000
     environments: Annotated[
         int, "environments stepped together", COUNT, Divides(("replay_size",))
@@ -87,7 +87,7 @@ class OffPolicy(Config):
 class ActorCritic(OffPolicy):
     """Options of every such algorithm whose actions are vectors."""
 
-    environment: Annotated[str, "where; actions are vectors"] = "Pendulum-v1"
+    environment: Annotated[str, "its name; actions are vectors"] = "Pendulum-v1"
     target_rate: Annotated[
         float, "how far targets follow at each gradient step", Range(0, 1, above=True)
     ] = 0.005

@@ -39,7 +39,7 @@ from research.rl.rollout import Episodes, Trajectory, collect, episode_metrics, 
 class OnPolicy(Config):
     """Options of every on-policy algorithm."""
 
-    environment: Annotated[str, "where"] = "CartPole-v1"
+    environment: Annotated[str, "its name, with any wrappers"] = "CartPole-v1"
     environments: Annotated[int, "environments stepped together", COUNT] = 8
     groups: Annotated[
         int,
@@ -99,8 +99,8 @@ class Minibatches(Rollouts):
 class ActorCritic(HiddenLayers, Rollouts):
     """Options of a policy and a value function that learn by generalised advantages."""
 
-    normalise_observations: Annotated[bool, "to mean 0 and deviation 1, by all so far"] = False
-    normalise_rewards: Annotated[bool, "by the deviation of discounted returns"] = False
+    normalise_observations: Annotated[bool, "observations get mean 0 and deviation 1"] = False
+    normalise_rewards: Annotated[bool, "rewards are divided by the deviation of returns"] = False
     gae_lambda: Annotated[
         float, "decay of the advantage's trace; 1 is n-step returns", Range(0, 1)
     ] = 0.95

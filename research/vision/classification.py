@@ -67,7 +67,9 @@ class ImageClassification(Config):
     policy: Annotated[PrecisionName, "what the net computes in; parameters stay float32"] = (
         "float32"
     )
-    report: Annotated[Report, "whose figures count: the last checkpoint, or the best by"] = "last"
+    report: Annotated[
+        Report, "the checkpoint that is reported: the last, or the best by a figure"
+    ] = "last"
     learning_rate: Annotated[float, "the optimiser's largest step size", POSITIVE] = 1e-3
 
     optimizer: ClassVar[OptimizerName] = "adam"

@@ -87,7 +87,7 @@ def _print(rows: Sequence[Row], total: int, hidden: int, runs_dir: Path, context
         console.print("python launch.py run digits_cnn   makes one", style="dim")
         return
     if not rows:
-        console.print(f"none of {total} runs is meant by this")
+        console.print(f"none of {total} runs fits")
         return
     print_table(_columns(rows), context.human)
     for row in rows:

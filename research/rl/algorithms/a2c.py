@@ -37,11 +37,11 @@ class A2C(ActorCritic):
     """Options of advantage actor-critic."""
 
     normalise_observations: Annotated[
-        bool, "to mean 0 and deviation 1, by all so far", Since(False)
+        bool, "observations get mean 0 and deviation 1", Since(False)
     ] = False
-    normalise_rewards: Annotated[bool, "by the deviation of discounted returns", Since(False)] = (
-        False
-    )
+    normalise_rewards: Annotated[
+        bool, "rewards are divided by the deviation of returns", Since(False)
+    ] = False
     normalise_advantages: Annotated[bool, "to mean 0 and deviation 1 in each update"] = False
 
     def smoke(self) -> Self:

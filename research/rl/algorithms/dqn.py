@@ -36,11 +36,9 @@ from research.rl.rollout import Episodes, start, step_all
 class DQN(OffPolicy):
     """Options of deep Q-learning."""
 
-    environment: Annotated[str, "where; actions are discrete"] = "CartPole-v1"
+    environment: Annotated[str, "its name; actions are discrete"] = "CartPole-v1"
     target_every: Annotated[int, "updates between two copies to the target network", COUNT] = 1
-    channels: Annotated[
-        int, "of a 3 x 3 convolution before all else, for images; 0 for none", AMOUNT
-    ] = 0
+    channels: Annotated[int, "channels of a 3 x 3 convolution of images; 0 for none", AMOUNT] = 0
     double: Annotated[bool, "let the learning network choose the action of the target"] = False
     clipped_error: Annotated[bool, "let errors beyond 1 count linearly (Huber)"] = False
     duelling: Annotated[bool, "learn values and advantages apart"] = False
@@ -49,7 +47,7 @@ class DQN(OffPolicy):
     atoms: Annotated[int, "returns in a learned distribution (C51); 1 learns the mean", COUNT] = 1
     anneal: Annotated[bool, "let the learning rate fall linearly to 0"] = True
     report: Annotated[
-        Report, "whose figures count: the last checkpoint, or the best by", Since("last")
+        Report, "the checkpoint that is reported: the last, or the best by a figure", Since("last")
     ] = "last"
     epsilon: Annotated[float, "share of random actions in the end", Range(0, 1)] = 0.05
     exploration_fraction: Annotated[

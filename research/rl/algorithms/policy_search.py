@@ -112,7 +112,7 @@ class Search(NamedTuple):
 class PolicySearch(Config):
     """Options of any search for a policy."""
 
-    environment: Annotated[str, "where; actions are discrete"] = "CartPole-v1"
+    environment: Annotated[str, "its name; actions are discrete"] = "CartPole-v1"
     generations: Annotated[int, "populations that are played", AMOUNT] = 25
     candidates: Annotated[int, "policies in a population", COUNT] = 64
     episodes: Annotated[int, "played by each candidate", COUNT] = 4

@@ -42,10 +42,12 @@ from research.rl.on_policy import (
 class PPO(ActorCritic, Minibatches):
     """Options of proximal policy optimisation."""
 
-    clip_range: Annotated[float, "how far a probability ratio counts, at the start", POSITIVE] = 0.2
-    clip_values: Annotated[
-        bool, "a value's change counts as far as --clip-range, too", Since(False)
-    ] = False
+    clip_range: Annotated[
+        float, "probability ratios are clipped this far from 1, at the start", POSITIVE
+    ] = 0.2
+    clip_values: Annotated[bool, "clip changes of values by --clip-range, too", Since(False)] = (
+        False
+    )
 
     def smoke(self) -> Self:
         """Thirty small updates."""

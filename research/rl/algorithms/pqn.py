@@ -42,7 +42,7 @@ class PQN(HiddenLayers, Minibatches):
     """Options of parallelised Q-learning."""
 
     report: Annotated[
-        Report, "whose figures count: the last checkpoint, or the best by", Since("last")
+        Report, "the checkpoint that is reported: the last, or the best by a figure", Since("last")
     ] = "last"
     layer_normalisation: Annotated[bool, "normalise what each hidden layer computes"] = True
     discount: Annotated[float, "weight of the next step's value", FRACTION] = 0.99

@@ -164,8 +164,8 @@ class TransformerLanguageModel(LanguageModel):
         100
     )
     layers: Annotated[int, "blocks of attention and dense layers", DEPTH] = 4
-    features: Annotated[int, "of every layer", COUNT] = 128
-    heads: Annotated[int, "of every attention", COUNT] = 4
+    features: Annotated[int, "features of every layer", COUNT] = 128
+    heads: Annotated[int, "heads of every attention", COUNT] = 4
     weight_decay: Annotated[float, "AdamW's, of every matrix", AMOUNT] = 0.1
     second_moment_decay: Annotated[float, "of AdamW's mean of squared gradients", FRACTION] = 0.99
     policy: Annotated[PrecisionName, "of the computation: float32 or bfloat16"] = "float32"

@@ -57,7 +57,7 @@ class SentimentClassification(SequenceClassification):
         int, "the commonest words or stretches of the training reviews, which are known", COUNT
     ] = 10_000
     length: Annotated[int, "words of a review that are read", COUNT] = 200
-    kept: Annotated[Kept, "which words are read of a longer review"] = "last"
+    kept: Annotated[Kept, "which words of a longer review are read"] = "last"
     weight_decay: Annotated[float, "AdamW's decoupled weight decay", AMOUNT] = 0.0
     word_dropout_rate: Annotated[
         float, "share of the words that are hidden in training", FRACTION
@@ -159,7 +159,7 @@ class TransformerSentiment(WordReaderSentiment):
     """Options of a transformer."""
 
     layers: Annotated[int, "blocks of attention and dense layers", DEPTH] = 1
-    heads: Annotated[int, "of every attention", COUNT] = 2
+    heads: Annotated[int, "heads of every attention", COUNT] = 2
 
     def problems(self) -> list[str]:
         """Heads are of pairs of coordinates."""

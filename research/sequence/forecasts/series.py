@@ -156,7 +156,7 @@ class RecurrentForecasting(SeriesForecasting):
 class ConvolutionForecasting(RecurrentForecasting):
     """Options of a convolution with recurrent layers after it."""
 
-    filters: Annotated[int, "of the convolution", COUNT] = 20
+    filters: Annotated[int, "filters of the convolution", COUNT] = 20
     stride: Annotated[int, "steps between two places of the convolution", FIXED] = 2
 
     def sized_net(self) -> WindowNet:

@@ -187,9 +187,9 @@ class TransformerTranslation(SentenceTranslation):
     """Options of a transformer."""
 
     features: Annotated[int, "width of a word's embedding and of every layer", COUNT] = 128
-    heads: Annotated[int, "of every attention", COUNT, Divides(("features",))] = 8
+    heads: Annotated[int, "heads of every attention", COUNT, Divides(("features",))] = 8
     hidden: Annotated[int, "units of the first of a block's two dense layers", COUNT] = 128
-    blocks: Annotated[int, "that read, and that write", COUNT] = 2
+    blocks: Annotated[int, "blocks of the encoder, and of the decoder", COUNT] = 2
     warmup_steps: Annotated[int, "updates in which the step size rises", AMOUNT] = 100
     dropout_rate: Annotated[float, "share dropped of each residual branch", FRACTION] = 0.1
 
