@@ -68,9 +68,24 @@ def plainly_compiled() -> Iterator[None]:
     most of their time.
 
     What rests on the compiler, bits, is tested with all of its optimisations in
-    `tests/reproducibility`.
+    `tests/reproducibility`. Hardly any program is compiled twice: to keep them takes longer.
     """
     from tests.plainly import compile_plainly
 
     with compile_plainly():
+        yield
+
+
+@pytest.fixture(scope="module")
+def plain_commands() -> Iterator[None]:
+    """As `plainly_compiled`, for commands in this process and in others, which compile the same
+    programs again and again: these are kept.
+    """
+    import jax
+
+    from tests.plainly import compile_plainly, flags
+
+    jax.devices()  # XLA has read its flags
+    with compile_plainly(keep=True), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XLA_FLAGS", flags())
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,8 +20,8 @@ PLAINLY = {
 
 
 @contextlib.contextmanager
-def compile_plainly() -> Iterator[None]:
-    """All that is compiled within is hardly optimised, and not kept."""
+def compile_plainly(*, keep: bool = False) -> Iterator[None]:
+    """All that is compiled within is hardly optimised, and not kept but where that is asked for."""
 
     def get_options(*arguments: Any, **more: Any) -> Any:
         more["env_options_overrides"] = PLAINLY | (more.get("env_options_overrides") or {})
@@ -31,8 +32,7 @@ def compile_plainly() -> Iterator[None]:
     jax.clear_caches()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiler, "get_compile_options", get_options)
-        # Hardly any of these programs is compiled twice: to keep them takes longer.
-        _keep_programs(False)
+        _keep_programs(kept and keep)
         yield
         _keep_programs(kept)
     jax.clear_caches()
@@ -41,3 +41,9 @@ def compile_plainly() -> Iterator[None]:
 def _keep_programs(kept: bool) -> None:
     jax.config.update("jax_enable_compilation_cache", kept)
     compilation_cache.reset_cache()
+
+
+def flags() -> str:
+    """The same, as XLA_FLAGS has it, beside what they are."""
+    more = (f"--{name}={str(value).lower()}" for name, value in PLAINLY.items())
+    return " ".join([os.environ.get("XLA_FLAGS", ""), *more])

@@ -14,6 +14,8 @@ import pytest
 
 from research.options.catalog import ROOT
 
+pytestmark = pytest.mark.usefixtures("plain_commands")
+
 GUIDE = (ROOT / "docs" / "add-an-experiment.md").read_text()
 NAMES = ("digits_softmax", "digits_gan")
 

@@ -205,21 +205,24 @@ def code_digest(experiment_file: Path, root: Path = ROOT) -> dict[str, str]:
         Path relative to `root` (with `/`) -> SHA-256 of the source, whatever its line ends: the
         first `DIGITS` hex digits.
     """
+    root = root.resolve()
     waiting = [experiment_file.resolve()]
     for module in DRIVERS:
         waiting.extend(_files(module, root))
     alone = [file for module in FINISHERS for file in _files(module, root)]
     found: dict[str, str] = {}
+    met: set[str] = set()
     while waiting or alone:
         follow = bool(waiting)
         file = waiting.pop() if follow else alone.pop()
-        name = file.relative_to(root.resolve()).as_posix()
+        name = file.relative_to(root).as_posix()
         if name in found:
             continue
         source = file.read_bytes().replace(b"\r\n", b"\n")
         found[name] = hashlib.sha256(source).hexdigest()[:DIGITS]
-        for module in _imports(source, name) if follow else ():
+        for module in _imports(source, name) - met if follow else ():
             waiting.extend(_files(module, root))
+            met.add(module)
     return dict(sorted(found.items()))
 
 
@@ -267,12 +270,15 @@ def _imports(source: bytes, name: str) -> frozenset[str]:
 
 
 def _files(module: str, root: Path) -> Iterator[Path]:
-    """The file of a module and those of the packages around it, which are executed before it."""
+    """The file of a module and those of the packages around it, which are executed before it.
+
+    `root` is resolved.
+    """
     parts = module.split(".")
     if parts[0] not in _OURS:
         return
     for end in range(1, len(parts) + 1):
-        path = root.resolve().joinpath(*parts[:end])
+        path = root.joinpath(*parts[:end])
         for file in (path / "__init__.py", path.with_suffix(".py")):
             if file.is_file():
                 yield file

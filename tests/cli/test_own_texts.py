@@ -15,6 +15,8 @@ from research.engine.identity import read_identity
 from research.errors import Exit
 from tests.cli.test_run_commands import call
 
+pytestmark = pytest.mark.usefixtures("plain_commands")
+
 NAME = "sequence/char_rnn_stateful"
 WORDS = ("the", "cat", "sat", "on", "a", "mat", "and", "dog", "ran")
 

@@ -16,6 +16,8 @@ from research.report.page import make_page
 from research.runs.reading import read_run
 from tests.cli.test_run_commands import call
 
+pytestmark = pytest.mark.usefixtures("plain_commands")
+
 TRAINED = ("vision/digits_cnn", "sequence/reber_gru", "sequence/naive_ten_steps")
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from tests.cli.processes import call, last_json
 
+pytestmark = pytest.mark.usefixtures("plain_commands")
+
 SMOKE = ("run", "digits_cnn", "--smoke", "--no-report", "--json")
 
 

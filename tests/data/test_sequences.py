@@ -21,6 +21,8 @@ from research.data.sources import ArraySource
 from research.engine.experiment import Data
 from research.errors import Mistake
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
 

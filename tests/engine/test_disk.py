@@ -42,10 +42,12 @@ def test_files_that_may_not_grow_are_refused_and_later_go_on(finished, tmp_path)
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """Mounts a tmpfs of a size, or makes it another size."""
-    place = tmp_path / "disk"
-    place.mkdir()
+def small_disk():
+    """Mounts a tmpfs of a size, or makes it another size.
+
+    Not among pytest's folders: should this process be killed, later ones could not remove them.
+    """
+    place = Path(tempfile.mkdtemp(prefix="disk-"))
 
     def mount(options: str) -> Path:
         command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
@@ -57,6 +59,7 @@ def small_disk(tmp_path):
 
     yield mount
     subprocess.run(["umount", str(place)], capture_output=True)
+    shutil.rmtree(place)
 
 
 # Orbax writes leaves side by side and hands on the first that fails; asyncio then complains that

@@ -23,6 +23,8 @@ from tests.engine.toy import SURROUNDINGS, ToyFeed
 from tests.engine.verifying import forge
 from tests.engine.watch import Notes, Signaller, records, same_outcome
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 FIGURES = (5.0, 3.0, 4.0, 2.0, 6.0, 7.0, 8.0, 1.0, 9.0)
 """At steps 10, 20, ...: the least before 80 at 40; one worse one comes between 20 and 40."""
 STEPS = 10 * len(FIGURES)

@@ -20,6 +20,8 @@ from research.optimization.descent import (
     update_average,
 )
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 PARAMS = {"kernel": jnp.linspace(-1, 1, 12).reshape(3, 4), "bias": jnp.zeros(4)}
 
 

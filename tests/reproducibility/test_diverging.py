@@ -18,6 +18,8 @@ from research.options.catalog import catalog, load
 from research.options.config import config_fields
 from tests.reproducibility.conftest import opened_or_skipped
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 QUICK = ("rl/mountain_car_continuous_ddpg", "sequence/sine_rnn", "rl/cartpole_evolution_strategies")
 """Whose loss is called otherwise, is called loss, and that has none."""
 SLOW = (

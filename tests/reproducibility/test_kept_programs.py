@@ -10,6 +10,8 @@ import pytest
 
 from tests.reproducibility.launches import finish, start
 
+pytestmark = pytest.mark.usefixtures("plain_commands")
+
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from research.options.catalog import ROOT
+from tests.plainly import flags
 from tests.reproducibility.launches import FAST, REPRESENTATIVES, finish, start
 
 
@@ -48,7 +49,10 @@ def test_a_width_has_bits_of_its_own_on_any_number_of_devices(name: str, tmp_pat
     assert members(exact) != members(results[0])
 
 
-def test_values_of_a_float_are_members_and_sizes_are_runs(tmp_path: Path) -> None:
+def test_values_of_a_float_are_members_and_sizes_are_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XLA_FLAGS", flags())
     result = finish(start(FAST, tmp_path, "--learning-rate", "1e-3,3e-3", "--units", "4,8"))
     assert len(result["runs"]) == 2
     for run in result["runs"]:

@@ -10,6 +10,8 @@ import pytest
 from research.sequence.forecasts.forecast_pictures import continue_alone, show_stream_forecasts
 from research.sequence.forecasts.stream_forecasting import forecast, init_forecaster
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 UNITS, WINDOW = 5, 8
 
 

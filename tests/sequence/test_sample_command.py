@@ -8,6 +8,8 @@ from research.cli.main import main
 from research.errors import Exit
 from tests.cli.test_run_commands import call
 
+pytestmark = pytest.mark.usefixtures("plain_commands")
+
 NAME = "sequence/char_rnn_stateful"
 
 

@@ -9,6 +9,8 @@ from research.errors import Exit
 from research.sequence.translations import dates
 from tests.cli.test_run_commands import call
 
+pytestmark = pytest.mark.usefixtures("plain_commands")
+
 DATE = "April 22, 2019"
 
 
