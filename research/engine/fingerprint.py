@@ -254,9 +254,15 @@ def _always() -> frozenset[str]:
 
 @functools.cache
 def _imports(source: bytes, name: str) -> frozenset[str]:
-    """Names that the imports of a file could load as modules."""
+    """Names that the imports of a file could load as modules; not those for the type checker."""
     found = set()
-    for node in ast.walk(ast.parse(source, name)):
+    waiting: list[ast.AST] = [ast.parse(source, name)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            waiting.extend(node.orelse)
+        else:
+            waiting.extend(ast.iter_child_nodes(node))
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

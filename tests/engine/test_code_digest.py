@@ -22,7 +22,10 @@ FILES = {
     "research/engine/keys.py": "import zlib\n",
     "research/vision/__init__.py": "",
     "research/vision/models.py": "from . import losses\nfrom ..layers.pooling import pool\n",
-    "research/vision/losses.py": "",
+    "research/vision/losses.py": (
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from research.vision import unused\nelse:\n    import math\n"
+    ),
     "research/vision/unused.py": "",
     "research/layers/__init__.py": "",
     "research/layers/pooling.py": "def pool():\n    import research.layers.late\n",

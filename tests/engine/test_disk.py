@@ -58,7 +58,8 @@ def small_disk():
         return place
 
     yield mount
-    subprocess.run(["umount", str(place)], capture_output=True)
+    # Lazily: what failed may hold a file there for a while.
+    subprocess.run(["umount", "--lazy", str(place)], capture_output=True)
     shutil.rmtree(place)
 
 
