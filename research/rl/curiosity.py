@@ -99,7 +99,7 @@ def make_distillation(
     They compute `outputs` features of an observation, and for images begin with a convolution of so
     many channels; 0 for none.
     """
-    # Numbers of states come as unit vectors.
+    # Indices of states come as unit vectors.
     dimensions = max(1, len(environment.observation_shape))
     gain = math.sqrt(2.0)
     target, predictor = (

@@ -34,7 +34,7 @@ Choice = Callable[[Distribution, Key], jax.Array]
 
 
 def most_probable(dist: Distribution, key: Key) -> jax.Array:
-    """The most probable action of each; zeros is drawn."""
+    """The most probable action of each; nothing is drawn."""
     del key
     return dist.mode()
 

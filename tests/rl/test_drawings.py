@@ -1,4 +1,4 @@
-"""Acrobot, the pendulum and the mountain cars are drawn where they are."""
+"""Acrobot, the cart and its pole, the pendulum and the mountain cars are drawn where they are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.rl.environments import control_drawings
-from research.rl.environments.control_drawings import ACROBOT, PENDULUM, place_of
+from research.rl.environments.control_drawings import (
+    ACROBOT,
+    CARTPOLE,
+    CARTPOLE_SCALE,
+    CARTPOLE_SIZE,
+    PENDULUM,
+    place_of,
+)
 from research.rl.environments.painting import LEVELS, bar, blank, paint, pixels
 from research.rl.environments.registered import RENDERERS
 
@@ -119,3 +126,32 @@ def test_a_bar_covers_what_its_area_says():
     painted = paint(blank(60, 60), bar(columns - 20, rows - 30, (18.0, 9.0), 4.0), 0)
     area = painted.astype(float).sum() / LEVELS
     assert area == pytest.approx(2 * 4 * np.hypot(18, 9) + np.pi * 16, rel=0.02)
+
+
+CART, POLE = 2, 3
+"""Which ramp of the palette, counted from 1."""
+
+
+def ink(frame, ramp):
+    """Rows and columns of the pixels of one ramp."""
+    levels = (len(CARTPOLE.palette) - 1) // 4
+    return np.nonzero((frame > (ramp - 1) * levels) & (frame <= ramp * levels))
+
+
+@settings(max_examples=30, deadline=None)
+@given(position=st.floats(-2.0, 2.0), angle=st.floats(-0.2, 0.2))
+def test_cart_and_pole_are_drawn_where_they_are(position, angle):
+    (frame,) = CARTPOLE.draw(np.float32([[position, 0, angle, 0]]))
+    x = CARTPOLE_SIZE[1] / 2 + CARTPOLE_SCALE * position
+    _, columns = ink(frame, CART)
+    assert abs((columns.min() + columns.max() + 1) / 2 - x) < 1.5
+    rows, columns = ink(frame, POLE)
+    top = columns[rows == rows.min()].mean() + 0.5
+    assert abs(top - (x + CARTPOLE_SCALE * np.sin(angle))) < 3
+    assert frame.max() < len(CARTPOLE.palette)
+
+
+def test_no_speed_of_the_cart_is_drawn_and_its_position_is():
+    frames = CARTPOLE.draw(np.float32([[0, 0, 0, 0], [0, 3, 0, 3], [0.1, 0, 0, 0]]))
+    np.testing.assert_array_equal(frames[0], frames[1])
+    assert (frames[0] != frames[2]).any()

@@ -15,11 +15,20 @@ from research.engine.experiment import traced
 from research.options.config import make_experiment
 from research.rl.distributions import Categorical, Gaussian
 from research.rl.environments.interface import Renderer
-from research.rl.playing import animate, count, film, play
+from research.rl.playing import (
+    animate,
+    count,
+    film,
+    first_episode,
+    play,
+    play_episode,
+    show_policy,
+)
 from research.rl.policy import memoryless, reactive
 from research.rl.rollout import collect, start
 from tests.rl.continuous import dial
 
+STILL = memoryless(lambda seen: Categorical(jnp.array([1.0, 0.0])))
 QUARTERS = jnp.log(jnp.array([0.25, 0.75]))
 
 
@@ -104,3 +113,41 @@ def test_an_agent_acts_as_the_experiment_evaluates(named):
     if named is not maze_q_learning:
         drawn = found.episode_return[episodes:].mean()
         assert drawn == pytest.approx(figures["stochastic_episode_return"], rel=1e-6)
+
+
+def test_the_first_episode_is_played_to_its_end_and_no_further(clock):
+    environment = clock(7, ends="truncated")
+    played = jax.jit(
+        lambda key: play_episode(environment, STILL, key, 20)
+    )(jax.random.key(0))  # fmt: skip
+    episode = first_episode(*map(np.asarray, played))
+    assert episode.finished and episode.episode_return == 7
+    assert len(episode.observations) == 8
+    np.testing.assert_array_equal(episode.observations[:7, 0], np.arange(7))
+
+    cut = jax.jit(lambda key: play_episode(environment, STILL, key, 5))
+    episode = first_episode(*map(np.asarray, cut(jax.random.key(0))))
+    assert not episode.finished and episode.episode_return == 5
+
+
+def test_returns_are_those_of_either_way_to_act(lever):
+    def policy(params, observations):
+        return Categorical(params * observations)  # logits [a, b] for an observation of 1
+
+    params = jnp.log(jnp.array([0.25, 0.75]))
+    made = show_policy(reactive(lever, policy), params, jax.random.key(3), 400)
+    assert list(made) == ["returns"], "nothing draws this environment"
+    greedy, drawn = made["returns"].values
+    assert (greedy == 1).all()
+    # 400 draws of .75: five standard deviations are .11.
+    assert abs(drawn.mean() - 0.75) < 0.11 and set(drawn) == {0, 1}
+
+
+@pytest.mark.parametrize(("seconds", "shown", "frame_seconds"), [(0.02, 5, 0.04), (0.5, 8, 0.5)])
+def test_an_animation_takes_the_time_that_the_world_takes(clock, seconds, shown, frame_seconds):
+    environment = clock(7, ends="terminated")
+    drawer = Renderer(lambda o: o[:, :, None].astype(np.uint8), np.zeros((8, 3), np.uint8), seconds)
+    played = play_episode(environment, STILL, jax.random.key(0), 9)
+    animation = animate(first_episode(*map(np.asarray, played)), drawer)
+    assert len(animation.frames) == shown and animation.seconds == frame_seconds
+    assert animation.frames[1, 0, 0] == round(frame_seconds / seconds)

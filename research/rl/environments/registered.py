@@ -21,7 +21,7 @@ from research.rl.environments.grid_drawings import (
 from research.rl.environments.gymnax_adapter import adapt, defer_plots
 from research.rl.environments.interface import Environment, Renderer
 from research.rl.environments.maze import CLASSIC, Maze, maze_mdp, random_maze, read_maze
-from research.rl.environments.wrappers import parse_name, wrap_environment
+from research.rl.environments.wrappers import WRAPPERS, parse_name
 
 
 class Kind(NamedTuple):
@@ -190,7 +190,11 @@ def make_environment(name: str) -> Environment:
     if problems := unfit(name):
         raise ValueError(problems[0])
     bare, wrappers = parse_name(name)
-    return wrap_environment(_make_bare(bare), wrappers)._replace(name=name)
+    environment = _make_bare(bare)
+    # The first of them is the innermost.
+    for wrapper, value in wrappers.items():
+        environment = WRAPPERS[wrapper].wrap(environment, value)
+    return environment._replace(name=name)
 
 
 def _make_bare(name: str) -> Environment:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -287,10 +287,3 @@ def _value(wrapper: str, text: str) -> int | float:
     if not allowed.holds(value):
         raise ValueError(f"{asked}, not {text}")
     return value
-
-
-def wrap_environment(environment: Environment, values: Mapping[str, int | float]) -> Environment:
-    """The environment in its wrappers, the first of them innermost."""
-    for wrapper, value in values.items():
-        environment = WRAPPERS[wrapper].wrap(environment, value)
-    return environment
