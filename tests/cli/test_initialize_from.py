@@ -13,6 +13,8 @@ from research.engine.identity import read_identity
 from research.errors import Exit
 from tests.cli.test_run_commands import ROOT, TINY, call
 
+pytestmark = pytest.mark.usefixtures("plain_commands")
+
 SOURCE = ("run", "tiny", "--steps", "400")
 COMMAND = ("run", "tiny", "--seed", "1", "--initialize-from")
 

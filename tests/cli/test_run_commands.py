@@ -16,6 +16,8 @@ from research.engine.environment import POOL_SIZE
 from research.errors import Exit
 from tests.engine.verifying import forge
 
+pytestmark = pytest.mark.usefixtures("plain_commands")
+
 ROOT = Path(__file__).resolve().parents[2]
 TINY = '''
     """A tiny run: a vector shrinks.

@@ -14,6 +14,8 @@ from research.errors import Exit
 from research.options.catalog import ROOT
 from tests.sweep.calls import call, table
 
+pytestmark = pytest.mark.usefixtures("plain_commands")
+
 
 @pytest.mark.parametrize(
     ("words", "said"),
