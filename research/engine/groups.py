@@ -94,7 +94,6 @@ def over_groups(
         )
 
     always = _always(key)
-    # A bound that the compiler cannot know: it would take a loop of one turn apart.
     turns = jnp.where(always, jnp.int32(here), 0)
     folded, kept = jax.lax.fori_loop(0, turns, put, room)
     if here & (here - 1) == 0:

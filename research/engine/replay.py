@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from research.engine import checkpoint, fingerprint, metrics
@@ -42,6 +43,7 @@ FIGURE_TOLERANCE = 1e-5
 """How far another platform's figure of a state that is equal to the bit may be off, relatively."""
 
 
+@dataclass
 class Replay:
     """One pass over the ledger's saves.
 
@@ -54,28 +56,21 @@ class Replay:
         doubtful: whether a figure does where the state's bits do not.
     """
 
-    def __init__(
-        self,
-        program: Program,
-        seed: int,
-        places: Directories,
-        opened: Ledger,
-        surroundings: Surroundings,
-        observer: Observer,
-        members: Sequence[int] | None,
-        cores: Cores,
-    ) -> None:
-        self.program = program
-        self.seed = seed
-        self.places = places
-        self.opened = opened
-        self.observer = observer
-        self.members = members
+    program: Program
+    seed: int
+    places: Directories
+    opened: Ledger
+    surroundings: Surroundings
+    observer: Observer
+    members: Sequence[int] | None
+    cores: Cores
+
+    def __post_init__(self) -> None:
         self.reader = Reader()
-        self.stepper = Stepper(program, self.reader, cores, CHUNK_SECONDS)
+        self.stepper = Stepper(self.program, self.reader, self.cores, CHUNK_SECONDS)
         self.last = 0
-        self.elsewhere = _made_elsewhere(opened, surroundings)
-        self.same_code = not changed(opened.header["code"], surroundings.code)
+        self.elsewhere = _made_elsewhere(self.opened, self.surroundings)
+        self.same_code = not changed(self.opened.header["code"], self.surroundings.code)
         self.compared = self.steps = self.equal = self.near = 0
         self.parted = self.doubtful = False
         self.findings: list[str] = []

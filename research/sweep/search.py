@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -91,33 +92,24 @@ class Listed:
         return outcome_of(trial, endings, self._metric)
 
 
+@dataclass
 class Guided:
     """Trials that a study suggests one after the other.
 
     `count` is how many trials there are to be, `refuse` what is wrong with a point.
     """
 
-    def __init__(
-        self,
-        study: Study,
-        count: int,
-        metric: str,
-        seed: int,
-        make: Callable[[int, Point], Trial],
-        refuse: Callable[[Point], list[str]],
-        *,
-        pruning: bool,
-        note: Callable[[str], None],
-    ) -> None:
-        self._study = study
-        self._count = count
-        self._metric = metric
-        self._seed = seed
-        self._make = make
-        self._refuse = refuse
-        self._pruning = pruning
-        self._note = note
-        self._left = [number for number in study.at_work() if number < count]
+    study: Study
+    count: int
+    metric: str
+    seed: int
+    make: Callable[[int, Point], Trial]
+    refuse: Callable[[Point], list[str]]
+    pruning: bool
+    note: Callable[[str], None]
+
+    def __post_init__(self) -> None:
+        self._left = [number for number in self.study.at_work() if number < self.count]
         self._judged: dict[int, dict[int, float]] = {}
         # Neither changes any more once it is there; the table is asked for after each trial.
         self._trials: dict[int, Trial] = {}
@@ -127,14 +119,14 @@ class Guided:
         """A trial that was left at work, with the very same point; else a new one."""
         if self._left:
             number = self._left.pop(0)
-            point = self._study.point(number)
-        elif len(self._study.trials()) >= self._count:
+            point = self.study.point(number)
+        elif len(self.study.trials()) >= self.count:
             return None
         else:
-            begun = self._study.begin(self._seed, self._refuse)
+            begun = self.study.begin(self.seed, self.refuse)
             if isinstance(begun, str):
-                self._note(f"no further trial: {begun}")
-                self._count = len(self._study.trials())
+                self.note(f"no further trial: {begun}")
+                self.count = len(self.study.trials())
                 return None
             number, point = begun
         trial = self._trial(number, point)
@@ -142,7 +134,7 @@ class Guided:
 
     def _trial(self, number: int, point: Point) -> Trial:
         if number not in self._trials:
-            self._trials[number] = self._make(number, point)
+            self._trials[number] = self.make(number, point)
         return self._trials[number]
 
     def known(self, job: Job) -> Ending | None:
@@ -162,13 +154,13 @@ class Guided:
         index = lane.jobs.index(job)
         for step in sorted(lines):
             place = place_of(step, lane.trial.steps, index)
-            value = figures_of(lines[step]).get(self._metric, math.nan)
+            value = figures_of(lines[step]).get(self.metric, math.nan)
             if place in judged or not math.isfinite(value):
                 continue
             judged[place] = value
-            if self._pruning and self._study.gives_up(lane.trial.number, judged):
+            if self.pruning and self.study.gives_up(lane.trial.number, judged):
                 return (
-                    f"at {place % SEED_STRIDE} % of its steps {self._metric} was "
+                    f"at {place % SEED_STRIDE} % of its steps {self.metric} was "
                     f"{spell_figure(value)}, worse than the median of the trials before"
                 )
         return ""
@@ -176,24 +168,24 @@ class Guided:
     def ended(self, lane: Lane, endings: Sequence[Ending]) -> Outcome | None:
         """Close the trial."""
         number = lane.trial.number
-        value = objective(list(endings), self._metric, len(lane.jobs))
+        value = objective(list(endings), self.metric, len(lane.jobs))
         last = endings[-1]
         if last.state == "complete" and value is None:
-            last = Ending("failed", {}, f"its runs report no finite {self._metric}")
+            last = Ending("failed", {}, f"its runs report no finite {self.metric}")
         if last.state != "complete" and len(lane.jobs) > 1:
             last = last._replace(reason=f"seed {lane.jobs[len(endings) - 1].seed}: {last.reason}")
-        self._study.close(number, last, value, self._judged.pop(number, {}))
+        self.study.close(number, last, value, self._judged.pop(number, {}))
         return self._outcome(number)
 
     def outcomes(self) -> list[Outcome]:
         """Of all trials so far, in order."""
-        return [self._outcome(n) for n in range(min(self._count, len(self._study.trials())))]
+        return [self._outcome(n) for n in range(min(self.count, len(self.study.trials())))]
 
     def _outcome(self, number: int) -> Outcome:
-        trial = self._trial(number, self._study.point(number))
-        state, reason = self._study.outcome(number)
+        trial = self._trial(number, self.study.point(number))
+        state, reason = self.study.outcome(number)
         endings = tuple(map(self.known, trial.jobs))
-        return Outcome(trial, state, reason, endings, self._study.value(number))
+        return Outcome(trial, state, reason, endings, self.study.value(number))
 
 
 def best_of(outcomes: Sequence[Outcome], *, maximize: bool) -> Outcome | None:
