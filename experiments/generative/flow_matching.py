@@ -1,0 +1,12 @@
+"""Flow matching on clothing: a small U-Net, straight paths, Heun's method in 20 steps.
+
+Distances are in the features of `vision/fashion_mnist_features`, to be run first.
+
+Run: python launch.py run generative/flow_matching
+Expected: not yet recorded
+Time: 2 h
+"""
+
+from research.generative.diffusion import Diffusion
+
+config = Diffusion(path="straight", target="velocity", sampler="heun", sampling_steps=20)

@@ -1,0 +1,231 @@
+"""Diffusions and flows: a net learns to predict along a path from noise, and samplers go back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, Self
+
+import jax
+import jax.numpy as jnp
+
+from research.data.images import CLASSES, MNIST, DataSet, images_of
+from research.data.order import steps_per_epoch
+from research.engine import metrics
+from research.engine.experiment import Batch, Experiment, Glimpse, Hyperparameters, Inputs, Key
+from research.engine.inputs import Source
+from research.engine.metrics import Metrics
+from research.generative.denoisers import UNet
+from research.generative.judging import make_measures
+from research.generative.noising import (
+    Parts,
+    PathName,
+    Target,
+    clipped,
+    parts_of,
+    place_at,
+    step_back,
+    target_of,
+)
+from research.optimization.descent import WeightedLoss
+from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
+from research.options.config import Config
+from research.options.ranges import (
+    AMOUNT,
+    COUNT,
+    FIXED,
+    FRACTION,
+    POSITIVE,
+    Divides,
+    Range,
+    RunOf,
+)
+
+Sampler = Literal["ddim", "ddpm", "euler", "heun"]
+DRAWN, EVALUATIONS = 64, 10
+"""Images that are kept at each evaluation; evaluations in a long run, about."""
+
+
+@dataclass(frozen=True)
+class Diffusion(Config):
+    """Options of every diffusion and flow."""
+
+    net: Annotated[Callable[..., Any], FIXED] = UNet
+    data_set: Annotated[DataSet, "images to learn from"] = "fashion_mnist"
+    examples: Annotated[int, "training images, the first of the file", COUNT] = MNIST
+    epochs: Annotated[int, "passes over the training images", COUNT] = 20
+    batch_size: Annotated[int, "images in one update", Range(1, "examples")] = 64
+    groups: Annotated[
+        int, "equal parts of a batch, which devices can share", COUNT, Divides(("batch_size",))
+    ] = 8
+    channels: Annotated[
+        int, "width of the net: channels of a U-Net's largest images, or of a token", COUNT
+    ] = 32
+    path: Annotated[PathName, "from an image to noise"] = "cosine"
+    target: Annotated[Target, "what the net predicts"] = "v"
+    sampler: Annotated[Sampler, "how one goes back: ddpm draws at each step"] = "ddim"
+    sampling_steps: Annotated[int, "on the way from noise to an image", COUNT] = 50
+    conditional: Annotated[bool, "whether the net is given the class of an image"] = False
+    guidance: Annotated[
+        float, "how far beyond the prediction without a class one goes; 1 is just with it", AMOUNT
+    ] = 1.0
+    label_dropout: Annotated[
+        float, "share of images that are trained without their class", FRACTION
+    ] = 0.1
+    learning_rate: Annotated[float, "Adam's largest step size, falling by cosine", POSITIVE] = 1e-3
+    average_decay: Annotated[float, "of the parameters' moving average", FRACTION] = 0.999
+    features: Annotated[
+        str, "run of a classifier whose features measure what is made", RunOf(same_data=True)
+    ] = "vision/fashion_mnist_features"
+    measured: Annotated[int, "images that are drawn to be measured", Range(10)] = 10_000
+
+    @property
+    def headline(self) -> str:
+        """In the features of that classifier; without one, the error of predictions."""
+        return "test/frechet_distance" if self.features else "test/loss"
+
+    def smoke(self) -> Self:
+        """Fifteen updates."""
+        features = "vision/digits_cnn --smoke" if self.data_set == "digits" else ""
+        small = replace(self, epochs=1, examples=480, batch_size=32, channels=8)
+        return replace(small, sampling_steps=2, measured=100, features=features)
+
+    def problems(self) -> list[str]:
+        """More images than there are; guidance without classes; a sampler of another path."""
+        found, most = [], images_of(self.data_set, 1).examples
+        if self.examples > most:
+            found.append(
+                f"--examples must be at most {most:,}, all that {self.data_set} has to train on, "
+                f"not {self.examples:,}"
+            )
+        if self.guidance != 1 and not self.conditional:
+            found.append(
+                f"--guidance {self.guidance:g} needs classes to guide by: add --conditional yes"
+            )
+        straight, flow = self.path == "straight", self.sampler in ("euler", "heun")
+        if straight != flow:
+            fit = "euler or heun" if straight else "ddim or ddpm"
+            found.append(f"--sampler must be {fit} on a {self.path} path, not {self.sampler}")
+        return found
+
+    def make(self) -> Experiment:
+        """Without the features of another run, and so without what they measure."""
+        return make_diffusion(self, None)
+
+    def make_with(self, inputs: Mapping[str, Source]) -> Experiment:
+        """With them."""
+        return make_diffusion(self, inputs.get("features"))
+
+
+def make_diffusion(config: Diffusion, source: Source | None) -> Experiment:
+    """An experiment that trains a net to predict along a path, and draws images by it.
+
+    Args:
+        config: of both.
+        source: the run whose features measure what is made, or None. With it each function takes
+            the states of other runs as its last argument.
+    """
+    images = images_of(config.data_set, config.batch_size, config.examples)
+    epoch = steps_per_epoch(images.examples, config.batch_size)
+    steps = config.epochs * epoch
+    model = config.net(width=config.channels, classes=CLASSES if config.conditional else 0)
+
+    def predict(
+        variables: Variables, mixed: jax.Array, time: jax.Array, label: jax.Array
+    ) -> jax.Array:
+        predicted: jax.Array = model.apply(variables, mixed, time, label)
+        return predicted
+
+    def errors(variables: Variables, rows: Batch, label: jax.Array, key: Key) -> jax.Array:
+        time_key, noise_key = jax.random.split(key)
+        image = 2.0 * rows["image"].astype(jnp.float32) / images.white - 1.0
+        time = jax.random.uniform(time_key, (len(image),))
+        place = place_at(config.path, time[:, None, None, None])
+        parts = Parts(image, jax.random.normal(noise_key, image.shape))
+        mixed = place.signal * image + place.noise * parts.noise
+        wanted = target_of(config.target, parts, place)
+        return jnp.mean((predict(variables, mixed, time, label) - wanted) ** 2, (1, 2, 3))
+
+    def loss(variables: Variables, rows: Batch, key: Key, values: Hyperparameters) -> WeightedLoss:
+        drop_key, key = jax.random.split(key)
+        dropped = jax.random.bernoulli(drop_key, values["label_dropout"], rows["label"].shape)
+        label = jnp.where(dropped, CLASSES, rows["label"])
+        found = metrics.mean(errors(variables, rows, label, key), rows["weight"])
+        return WeightedLoss(found.total, found.weight, {"loss": found})
+
+    def init_model(key: Key) -> Variables:
+        one = jnp.zeros(1)
+        return model.init(key, jnp.zeros((1, *images.shape)), one, one.astype(jnp.int32))
+
+    fitting = Fitting(steps, "adam", "cosine", groups=config.groups)
+    fitted = make_supervised(init_model, loss, fitting)
+
+    def init(key: Key, values: Hyperparameters, *given: Inputs) -> SupervisedState:
+        del given
+        return fitted.init(key, values)
+
+    def update(
+        state: SupervisedState, batch: Batch, key: Key, *given: Inputs
+    ) -> tuple[SupervisedState, Metrics]:
+        del given
+        rows = {name: batch[name] for name in ("image", "label", "weight")}
+        return fitted.update(state, rows, key)
+
+    def evaluate(state: SupervisedState, batch: Batch, key: Key, *given: Inputs) -> Metrics:
+        del given
+        found = errors(fitted.reported(state), batch, batch["label"], key)
+        return {"loss": metrics.mean(found, batch["weight"])}
+
+    def draw(state: SupervisedState, label: jax.Array, key: Key) -> jax.Array:
+        variables, guidance = fitted.reported(state), state.hyperparameters["guidance"]
+
+        def parts_at(mixed: jax.Array, time: jax.Array) -> Parts:
+            times = jnp.full(len(mixed), time)
+            predicted = predict(variables, mixed, times, label)
+            if config.conditional:
+                plain = predict(variables, mixed, times, jnp.full_like(label, CLASSES))
+                predicted = plain + guidance * (predicted - plain)
+            place = place_at(config.path, time)
+            return clipped(parts_of(config.target, predicted, mixed, place), mixed, place)
+
+        def step(turn: jax.Array, carry: tuple[jax.Array, Key]) -> tuple[jax.Array, Key]:
+            mixed, key = carry
+            now = 1.0 - turn / config.sampling_steps
+            then = 1.0 - (turn + 1) / config.sampling_steps
+            places = place_at(config.path, now), place_at(config.path, then)
+            eta = 1.0 if config.sampler == "ddpm" else 0.0
+            drawn = jax.random.fold_in(key, turn)
+            parts = parts_at(mixed, now)
+            after = step_back(parts, mixed, *places, eta, drawn)
+            if config.sampler == "heun":
+                # The mean of both ends' velocities; at the end of the path there is none.
+                later = parts_at(after, then)
+                slopes = parts.noise - parts.image, later.noise - later.image
+                mean = mixed + (then - now) * 0.5 * (slopes[0] + slopes[1])
+                after = jnp.where(then > 0.0, mean, after)
+            return after, key
+
+        noise_key, key = jax.random.split(key)
+        noise = jax.random.normal(noise_key, (len(label), *images.shape))
+        made, _ = jax.lax.fori_loop(0, config.sampling_steps, step, (noise, key))
+        return jnp.clip(0.5 * (made + 1.0), 0.0, 1.0)
+
+    def show(state: SupervisedState, key: Key, *given: Inputs) -> jax.Array:
+        del key, given
+        return draw(state, jnp.arange(DRAWN) % CLASSES, jax.random.key(0))
+
+    measures = make_measures(draw, images, config.measured, source)
+    return Experiment(
+        init=init,
+        update=update,
+        evaluate=evaluate,
+        steps=steps,
+        items_per_step=config.batch_size,
+        items="images",
+        data=images.data,
+        groups=config.groups,
+        evaluate_every=epoch * max(1, config.epochs // EVALUATIONS),
+        glimpse=Glimpse(show),
+        judge=measures.judge if source else None,
+        artifacts=measures.artifacts,
+    )
