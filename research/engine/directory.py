@@ -1,4 +1,4 @@
-"""A run's directory: what lies in it, by name, and the lock that lets one process work in it."""
+"""A run's directory: the names in it, and the lock that lets one process work in it."""
 
 from __future__ import annotations
 

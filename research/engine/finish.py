@@ -1,4 +1,4 @@
-"""The end of a run: the reported state's figures, `result.json`, and the ledger's last word."""
+"""The end of a run: the reported state's figures, `result.json`, and the ledger's last line."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def finish(session: Session, identity: Identity, trained: Trained) -> dict[str, 
             )
         if set(steps) != {position.step}:
             metrics["reported_step"] = steps if identity.population else steps[0]
-    word = make_result(
+    line = make_result(
         identity,
         position.step,
         saved["digest"],
@@ -76,18 +76,18 @@ def finish(session: Session, identity: Identity, trained: Trained) -> dict[str, 
     )
     recorded = ledger.read_at_work(places.ledger).result() if complete else None
     if recorded is not None:
-        if not _is_same_word(recorded, word, judged):
+        if not _is_same_end(recorded, line, judged):
             raise Difference(
                 f"{places.run} was made again and its figures differ from those in its ledger: "
                 "code, environment or data changed since"
             )
-        word = recorded
+        line = recorded
     elif complete:
-        saver.append("result", word)
+        saver.append("result", line)
     result = {
         "experiment": identity.experiment,
         "run_dir": str(places.run),
-        **vouched(word),
+        **vouched(line),
         "seconds": position.seconds,
         "compile_seconds": program.compile_seconds,
         "items_per_second": trained.items_per_second,
@@ -105,7 +105,7 @@ def _spell_result(result: Mapping[str, Any]) -> str:
     return row.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
 
 
-def _is_same_word(
+def _is_same_end(
     recorded: Mapping[str, Any], made: Mapping[str, Any], judged: Mapping[str, Any]
 ) -> bool:
     """Whether a run that was made again ends as it did, but for last digits from the host.

@@ -1,4 +1,4 @@
-"""What a run is: experiment, config and seed; where it lies; and nothing else."""
+"""A run's identity: its experiment, config and seed, and the directory that follows from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""States of other runs that a run is given: known by their content, and kept with it.
+"""Inputs: states of other runs that a run is given, known by their content, and kept with it.
 
 A config names another run by words that a person typed. What run it is must not depend on them, nor
 on what became of the other one: the state's content stands in their place in the run's identity, a

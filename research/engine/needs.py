@@ -1,6 +1,6 @@
-"""What using a model needs beside its state, kept in its run's directory: `needs.json`.
+"""Needs: what using a model takes beside its state, kept in its run's directory, `needs.json`.
 
-A vocabulary, say: numbers of characters mean nothing without it. It is written when the run begins,
+A vocabulary, for example: its indices mean nothing without it. It is written when the run begins,
 and its digest stands in the ledger's header.
 """
 

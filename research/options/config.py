@@ -1,4 +1,4 @@
-"""Configs: frozen dataclasses that say what can be chosen of an experiment, and make it."""
+"""Configs: frozen dataclasses whose fields are the options of an experiment, and that make it."""
 
 from __future__ import annotations
 

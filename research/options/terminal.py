@@ -1,4 +1,4 @@
-"""Text for people: as wide as the terminal, coloured only on one, and tables that fit."""
+"""Text for people: tables as wide as the terminal, and coloured only there."""
 
 from __future__ import annotations
 

@@ -332,6 +332,6 @@ def take(wanted: Wanted, context: Context) -> Input:
 
 
 def _reported_step(word: Mapping[str, Any], number: int | None) -> int:
-    """The step that the figures of a run are of, or of a member, by the ledger's last word."""
+    """The step that the figures of a run are of, or of a member, by the ledger's last line."""
     whose = word if number is None else word["members"][number]
     return int(whose["metrics"].get("reported_step", word["shown"]["step"]))

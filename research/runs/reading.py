@@ -91,7 +91,7 @@ def read_artifacts(
 
     Args:
         directory: of the run.
-        end: the last word of its ledger, which holds what is counted over a split.
+        end: the last line of its ledger, which holds what is counted over a split.
     """
     found, problems = artifacts.read(directory / artifacts.DIRECTORY)
     glimpses, unread = record.read_glimpses(directory)

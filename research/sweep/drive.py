@@ -1,4 +1,4 @@
-"""The loop of a sweep: start runs, watch them, take note of how they ended, stop in good order."""
+"""The loop of a sweep: start runs, watch them, record how they ended, and stop in good order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where runs are started: as processes of this machine, or as SLURM jobs through submitit."""
+"""Launchers: runs as processes of this machine, or as SLURM jobs through submitit."""
 
 from __future__ import annotations
 

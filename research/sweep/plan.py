@@ -1,4 +1,4 @@
-"""What a sweep is, where it lies, and what it can be ranked by, known before anything has run."""
+"""A sweep's identity, its directory, and the metrics that it can be ranked by."""
 
 from __future__ import annotations
 

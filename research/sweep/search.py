@@ -1,4 +1,4 @@
-"""Where trials come from: a list known beforehand, or a study that learns from those before."""
+"""Searches: a list of trials known beforehand, or a study that learns from those before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep varies, read by each field's type; the points of a grid and of a random search."""
+"""The space of a sweep, read by each field's type; the points of a grid and of a random search."""
 
 from __future__ import annotations
 

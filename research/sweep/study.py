@@ -1,4 +1,4 @@
-"""The history of a guided search, an Optuna study in SQLite, and what it suggests next."""
+"""The history of a guided search, an Optuna study in SQLite, and the point it suggests next."""
 
 from __future__ import annotations
 
