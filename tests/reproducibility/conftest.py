@@ -14,9 +14,12 @@ from typing import Any, NamedTuple
 import pytest
 
 from research.cli.main import main
+from research.engine.digests import Leaves, member_digests
 from research.engine.identity import Identity
 from research.engine.inputs import Input, with_inputs
+from research.engine.leaves import Reader
 from research.engine.loop import Cadence, default_cadence
+from research.engine.program import Program
 from research.engine.record import Observer
 from research.engine.run import Slicing, StoppedRun, launch
 from research.errors import Mistake
@@ -57,16 +60,15 @@ def names() -> list[Any]:
     """The plainest experiment of each maker, and in the slow set all of them.
 
     The former are compiled plainly: what hangs on how a run is cut does so then as well. What rests
-    on the compiler is tested by the slow set, and by the examples of the mechanisms everywhere.
+    on the compiler is tested by the slow set, and of the examples of the mechanisms by the other
+    files of this folder.
     """
-    found, plainest = [], dict[type, Named]()
+    plainest = dict[type, Named]()
     for named in map(load, catalog()):
         made_by = maker(named.config)
         plainest[made_by] = min(named, plainest.get(made_by, named), key=plainness)
-        marks = () if named.name in REPRESENTATIVES else pytest.mark.slow
-        found.append(pytest.param(named.name, marks=marks))
-    quick = [one.name for one in plainest.values() if one.name not in REPRESENTATIVES]
-    return [f"{name} {PLAINLY}" for name in quick] + found
+    slow = (pytest.param(entry.name, marks=pytest.mark.slow) for entry in catalog())
+    return [*(f"{named.name} {PLAINLY}" for named in plainest.values()), *slow]
 
 
 class Subject(NamedTuple):
@@ -142,3 +144,18 @@ def subject(
         inputs = inputs_of(named, config, tmp_path_factory.mktemp("inputs"))
         with opened_or_skipped(named, config, inputs) as ready:
             yield Subject(named, config, ready, inputs)
+
+
+def digest(leaves: Leaves) -> list[str]:
+    """Of one run, as of a population of one."""
+    return member_digests({name: leaf[None] for name, leaf in leaves.items()})
+
+
+def trained(program: Program, seed: int) -> Leaves:
+    """The leaves at the end of a run, cut into two slices."""
+    carry, steps = program.initial(seed), program.experiment.steps
+    for start, stop in ((0, steps // 3), (steps // 3, steps)):
+        for window in program.windows(seed, start, stop):
+            bounds = window.start, window.stop
+            carry = program.advance(carry, window.arrays, *bounds, fresh=False, halt=True)
+    return program.leaves(carry, Reader())

@@ -31,9 +31,9 @@ GROUPED: dict[str, dict[str, Any]] = {
 }
 """Algorithms that share a batch by its groups, and sizes that eight groups divide."""
 MECHANISMS = [
-    pytest.param("sequence/sine_rnn", {}, (1, 8), id="carried state"),
     # All of a rollout at once: what is made of all groups then does not hang on their order.
     pytest.param("rl/cartpole_ppo", {"groups": 8, "minibatch_size": 64}, (1, 8), id="environments"),
+    # Two processes share it below, on two devices.
     pytest.param("sequence/sine_rnn", {}, ALL, id="carried, all", marks=pytest.mark.slow),
     pytest.param("vision/digits_batch_norm", {}, ALL, id="batch norm, all", marks=pytest.mark.slow),
     pytest.param("rl/cartpole_ppo", {"groups": 8}, ALL, id="rl, all", marks=pytest.mark.slow),

@@ -14,11 +14,9 @@ import pytest
 
 from research.data.tfds_split import TfdsSplit
 from research.engine import finish, ledger, needs
-from research.engine.digests import Leaves, member_digests
 from research.engine.experiment import bind, traced
 from research.engine.leaves import Reader
 from research.engine.loop import Cadence
-from research.engine.population import Population, Seeded
 from research.engine.program import Program
 from research.engine.record import Observer
 from research.engine.stored import read_state
@@ -29,7 +27,7 @@ from research.options.config import floats, traced_floats
 from research.report.page import make_page
 from research.runs.reading import read_run
 from tests.engine.key_reuse import check_keys
-from tests.reproducibility.conftest import Subject
+from tests.reproducibility.conftest import Subject, digest, trained
 from tests.reproducibility.launches import REPRESENTATIVES
 from tests.reproducibility.predictions import figures_of, spoil
 
@@ -181,37 +179,6 @@ def test_verify_accepts_it_and_rejects_another_seed(
         assert any(part in finding for finding in verdict.findings for part in told)
     else:
         assert subject.named.name in NOTHING_IS_DRAWN
-
-
-def test_members_of_an_exact_population_are_runs_of_their_own(subject: Subject) -> None:
-    if subject.named.name not in REPRESENTATIVES:
-        pytest.skip("one experiment of each mechanism is enough here")
-    program, solo = subject.opened.program, []
-    for seed in (0, 1):
-        solo += digest(trained(program, seed))
-    seeded = [Seeded(offset, program.experiment.hyperparameters) for offset in (0, 1)]
-    exact = Population(program.experiment, program.feed, seeded, width=1)
-    assert member_digests(trained(exact, 0)) == solo
-    exact.close(complete=True)
-    if subject.named.name == "sequence/sine_rnn":
-        # What is held against each other can differ: trained together, members have other bits.
-        together = Population(program.experiment, program.feed, seeded, width=2)
-        assert set(member_digests(trained(together, 0))).isdisjoint(solo)
-
-
-def digest(leaves: Leaves) -> list[str]:
-    """Of one run, as of a population of one."""
-    return member_digests({name: leaf[None] for name, leaf in leaves.items()})
-
-
-def trained(program: Program, seed: int) -> Leaves:
-    """The leaves at the end of a run, cut into two slices."""
-    carry, steps = program.initial(seed), program.experiment.steps
-    for start, stop in ((0, steps // 3), (steps // 3, steps)):
-        for window in program.windows(seed, start, stop):
-            bounds = window.start, window.stop
-            carry = program.advance(carry, window.arrays, *bounds, fresh=False, halt=True)
-    return program.leaves(carry, Reader())
 
 
 def texts(program: Program) -> list[str]:
