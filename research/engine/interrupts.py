@@ -7,6 +7,7 @@ interpreter writes each signal's number to a pipe right away, and a thread reads
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import signal
@@ -143,6 +144,13 @@ def end_on_signals() -> None:
     global _standing
     _standing = _Watch()
     _standing.install()
+    atexit.register(_ignore_signals)
+
+
+def _ignore_signals() -> None:
+    # All is done. Python takes its handlers away as it ends, and a signal would then kill it.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def set_ending(words: str | None = None, write: Callable[[str], None] | None = None) -> None:

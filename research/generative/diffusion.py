@@ -85,10 +85,15 @@ class Diffusion(Config):
         return "test/frechet_distance" if self.features else "test/loss"
 
     def smoke(self) -> Self:
-        """Fifteen updates."""
-        features = "vision/digits_cnn --smoke" if self.data_set == "digits" else ""
+        """Fifteen updates, on the small digits: a whole split is evaluated."""
         small = replace(self, epochs=1, examples=480, batch_size=32, channels=8)
-        return replace(small, sampling_steps=2, measured=100, features=features)
+        return replace(
+            small,
+            data_set="digits",
+            sampling_steps=2,
+            measured=100,
+            features="vision/digits_cnn --smoke",
+        )
 
     def problems(self) -> list[str]:
         """More images than there are; guidance without classes; a sampler of another path."""

@@ -77,6 +77,28 @@ def test_an_interrupt_at_any_moment_of_the_start(whole, tmp_path):
         assert result[name] == whole[name]
 
 
+LAST = """
+import atexit, os, runpy, sys
+# Registered first, and so called last of all.
+atexit.register(os.kill, os.getpid(), int(sys.argv[1]))
+sys.argv = sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_python_ends_changes_nothing(number, tmp_path):
+    launch = command(None, "runs", "--runs-dir", str(tmp_path))
+    done = subprocess.run(
+        [launch[0], "-c", LAST, str(int(number)), *launch[1:]],
+        env=surroundings(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0 and "holds no runs" in done.stdout + done.stderr
+
+
 def test_a_run_started_under_nohup_outlives_its_terminal(whole, tmp_path):
     process = subprocess.Popen(
         ["nohup", *command(None, *SMOKE, str(tmp_path))],
