@@ -17,7 +17,7 @@ from research.options.catalog import ROOT
 pytestmark = pytest.mark.usefixtures("plain_commands")
 
 GUIDE = (ROOT / "docs" / "add-an-experiment.md").read_text()
-NAMES = ("digits_softmax", "digits_gan")
+NAMES = ("vision/digits_softmax", "generative/own_gan")
 
 
 def blocks(language: str) -> dict[str, str]:
@@ -34,7 +34,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file in ("launch.py", "pyproject.toml"):
         shutil.copy(ROOT / file, root / file)
     for name, text in blocks("python").items():
-        file = f"experiments/vision/{name}.py"
+        file = f"experiments/{name}.py"
         assert f"`{file}`" in GUIDE
         (root / file).write_text(text)
     return root
@@ -56,7 +56,7 @@ def follow(name: str, root: Path) -> list[str]:
 
 
 def test_the_guide_works_as_written(clone: Path) -> None:
-    shown = follow("digits_softmax", clone)
+    shown = follow("vision/digits_softmax", clone)
     assert "vision/digits_softmax" in shown[0]
     assert "already finished" in shown[3]
     assert "verified: " in shown[4]
@@ -66,14 +66,17 @@ def test_the_guide_works_as_written(clone: Path) -> None:
 
 
 def test_two_networks_with_two_optimisers_work_as_written(clone: Path) -> None:
-    assert sum(bool(line.strip()) for line in blocks("python")["digits_gan"].splitlines()) <= 80
-    _, resumed, verified, *_, runs, compared = follow("digits_gan", clone)
+    assert (
+        sum(bool(line.strip()) for line in blocks("python")["generative/own_gan"].splitlines())
+        <= 80
+    )
+    _, resumed, verified, *_, runs, compared = follow("generative/own_gan", clone)
     assert "from step 200" in resumed and "verified: " in verified
     assert runs.count("test distance") == 3
     assert "noise" in compared and "test/distance" in compared
 
     alone, population = {}, {}
-    for path in (clone / "runs" / "vision" / "digits_gan").glob("*/result.json"):
+    for path in (clone / "runs" / "generative" / "own_gan").glob("*/result.json"):
         page = path.with_name("report.html").read_text()
         assert "As it learned" in page and path.with_name("glimpses").joinpath("500.npz").exists()
         result = json.loads(path.read_text())

@@ -275,6 +275,6 @@ def test_another_checkpoint_can_be_played(actor, capsys):
         code, told, _ = call(capsys, "evaluate", "actor", "--episodes", "2", *chosen)
         assert code == 0 and told["step"] == step
     says = refused(capsys, "play", "actor", "--checkpoint", "2")
-    assert "step 2 of" in says and "there is one: 1, 4, 5, 6" in says.replace("\n", " ")
+    assert "step 2 of" in says and "stored are those of steps 1, 4, 5, 6" in says.replace("\n", " ")
     says = refused(capsys, "evaluate", "actor", "--checkpoint", "newest")
     assert "--checkpoint must be best, last, or a step, not newest" in says
