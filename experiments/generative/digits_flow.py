@@ -4,7 +4,7 @@ A small U-Net learns the velocity of straight paths from noise to images; Heun's
 back in 20 steps. Distances are in the features of `vision/digits_cnn`, to be run first.
 
 Run: python launch.py run generative/digits_flow
-Expected: test frechet distance about 5
+Expected: not yet recorded
 Time: 3 min
 """
 

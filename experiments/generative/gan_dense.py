@@ -3,7 +3,7 @@
 Distances are in the features of `vision/fashion_mnist_features`, to be run first.
 
 Run: python launch.py run generative/gan_dense
-Expected: test frechet distance about 10
+Expected: not yet recorded
 Time: 2 min
 """
 

@@ -1,7 +1,7 @@
 """A recurrent autoencoder: an LSTM reads an image row by row, another writes it row by row.
 
 Run: python launch.py run generative/recurrent
-Expected: validation bce .32 (.3230, rounded accuracy .8990, in Géron, 2nd edition, chapter 17)
+Expected: not yet recorded
 Time: 5 min
 """
 

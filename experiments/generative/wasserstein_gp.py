@@ -3,7 +3,7 @@
 Distances are in the features of `vision/fashion_mnist_features`, to be run first.
 
 Run: python launch.py run generative/wasserstein_gp
-Expected: test frechet distance about 5
+Expected: not yet recorded
 Time: 1 h
 """
 

@@ -51,8 +51,8 @@ def make_measures(draw: Draw, images: ImageData, count: int, source: Source | No
 
     Figures are those of `research.generative.distances`, in the features of another run, between
     the first `count` images of the test split and as many that are drawn, all classes alike:
-    `test/frechet_distance` (with that of as many training images in place of the drawn, which no
-    generator can be asked to go below), `test/kernel_distance` and its standard error,
+    `test/frechet_distance` (with that of as many training images in place of the drawn, which says
+    what is near), `test/kernel_distance` and its standard error,
     `test/precision`, `test/recall`, `test/density`, `test/coverage`; with `test/duplicates`, the
     share of drawn images nearer to another one than a tenth of what is usual between true images,
     and `test/classes`, of how many classes at least one image in a hundred is drawn.
