@@ -9,6 +9,6 @@ from research.generative.autoencoder import Autoencoder
 from research.generative.codecs import ConvolutionalCodec
 
 config = Autoencoder(
-    ConvolutionalCodec, epochs=5, layers=(16, 32, 64), code_size=128, optimizer="nadam",
+    net=ConvolutionalCodec, epochs=5, layers=(16, 32, 64), code_size=128, optimizer="nadam",
     learning_rate=1e-3,
 )  # fmt: skip

@@ -13,4 +13,11 @@ from research.generative.adversarial_nets import (
     ConvolutionalGenerator,
 )
 
-config = Adversarial(ConvolutionalGenerator, ConvolutionalDiscriminator, code_size=100, epochs=10)
+config = Adversarial(
+    generator=ConvolutionalGenerator,
+    discriminator=ConvolutionalDiscriminator,
+    batch_size=64,
+    groups=8,
+    code_size=100,
+    epochs=10,
+)

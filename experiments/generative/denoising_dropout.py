@@ -1,4 +1,4 @@
-"""A denoising autoencoder: half of the pixels of what it is shown are dropped.
+"""A denoising autoencoder: half of the pixels of its input are dropped.
 
 Run: python launch.py run generative/denoising_dropout
 Expected: validation bce .292 (.2959, rounded accuracy .9238, in Géron, 2nd edition, chapter 17)

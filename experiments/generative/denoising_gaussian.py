@@ -1,4 +1,4 @@
-"""A denoising autoencoder: noise of standard deviation .2 on each pixel of what it is shown.
+"""A denoising autoencoder: noise of standard deviation .2 on each pixel of its input.
 
 Run: python launch.py run generative/denoising_gaussian
 Expected: validation bce .287 (.2906, rounded accuracy .9299, in Géron, 2nd edition, chapter 17)

@@ -14,6 +14,16 @@ from research.generative.denoisers import DiT
 from research.generative.diffusion import Diffusion
 
 config = Diffusion(
-    partial(DiT, patch=2), channels=64, data_set="digits", examples=1280, epochs=200,
-    conditional=True, guidance=1.5, sampling_steps=30, features="vision/digits_cnn", measured=360,
+    batch_size=64,
+    groups=8,
+    net=partial(DiT, patch=2),
+    channels=64,
+    data_set="digits",
+    examples=1280,
+    epochs=200,
+    conditional=True,
+    guidance=1.5,
+    sampling_steps=30,
+    features="vision/digits_cnn",
+    measured=360,
 )  # fmt: skip

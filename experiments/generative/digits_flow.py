@@ -8,11 +8,10 @@ Expected: not yet recorded
 Time: 3 min
 """
 
-from research.generative.denoisers import UNet
 from research.generative.diffusion import Diffusion
 
 config = Diffusion(
-    UNet, channels=16, data_set="digits", examples=1280, epochs=200,
+    batch_size=64, groups=8, channels=16, data_set="digits", examples=1280, epochs=200,
     path="straight", target="velocity", sampler="heun", sampling_steps=20,
     features="vision/digits_cnn", measured=360,
 )  # fmt: skip

@@ -10,6 +10,12 @@ Time: 30 s
 from research.generative.adversarial import Adversarial
 
 config = Adversarial(
-    data_set="digits", examples=1280, epochs=400, code_size=16, features="vision/digits_cnn",
+    batch_size=64,
+    groups=8,
+    data_set="digits",
+    examples=1280,
+    epochs=400,
+    code_size=16,
+    features="vision/digits_cnn",
     measured=360,
-)  # fmt: skip
+)

@@ -9,4 +9,6 @@ Time: 2 h
 
 from research.generative.diffusion import Diffusion
 
-config = Diffusion(path="straight", target="velocity", sampler="heun", sampling_steps=20)
+config = Diffusion(
+    batch_size=64, groups=8, path="straight", target="velocity", sampler="heun", sampling_steps=20
+)

@@ -8,4 +8,4 @@ Time: 5 min
 from research.generative.autoencoder import Autoencoder
 from research.generative.codecs import RecurrentCodec
 
-config = Autoencoder(RecurrentCodec, epochs=10, optimizer="nadam", learning_rate=1e-3)
+config = Autoencoder(net=RecurrentCodec, epochs=10, optimizer="nadam", learning_rate=1e-3)

@@ -10,4 +10,4 @@ from functools import partial
 from research.generative.autoencoder import Autoencoder
 from research.generative.codecs import DenseCodec
 
-config = Autoencoder(partial(DenseCodec, tied=True), epochs=10)
+config = Autoencoder(net=partial(DenseCodec, tied=True), epochs=10)

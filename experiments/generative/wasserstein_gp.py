@@ -7,13 +7,8 @@ Expected: not yet recorded
 Time: 1 h
 """
 
-from research.generative.adversarial import Adversarial
-from research.generative.adversarial_nets import (
-    ConvolutionalDiscriminator,
-    ConvolutionalGenerator,
-)
+from dataclasses import replace
 
-config = Adversarial(
-    ConvolutionalGenerator, ConvolutionalDiscriminator, code_size=100, epochs=10,
-    loss="wasserstein", discriminator_steps=5,
-)  # fmt: skip
+from experiments.generative.dcgan import config as dcgan
+
+config = replace(dcgan, loss="wasserstein", discriminator_steps=5)

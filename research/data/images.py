@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+import jax
+import jax.numpy as jnp
+
 from research.data.order import shuffled_rows
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data
@@ -28,6 +31,10 @@ class Images(NamedTuple):
     examples: int
     shape: tuple[int, int, int]
     white: int
+
+    def scaled(self, image: jax.Array) -> jax.Array:
+        """Pixels as float32 in [0, 1]."""
+        return image.astype(jnp.float32) / self.white
 
 
 DIGITS = 1280

@@ -6,15 +6,15 @@ generator once. A moving average of the generator is what is measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Annotated, Any, NamedTuple, Self
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from research.data.images import CLASSES, MNIST, DataSet, images_of
+from research.data.images import CLASSES, images_of
 from research.data.order import steps_per_epoch
 from research.engine import metrics
 from research.engine.experiment import Batch, Experiment, Glimpse, Hyperparameters, Inputs, Key
@@ -23,6 +23,7 @@ from research.engine.metrics import Metrics
 from research.generative.adversarial_losses import LOSSES, AdversarialLoss, gradient_penalty
 from research.generative.adversarial_nets import DenseDiscriminator, DenseGenerator, with_classes
 from research.generative.judging import make_measures
+from research.generative.options import Generator
 from research.optimization.descent import (
     Trained,
     WeightedLoss,
@@ -31,8 +32,7 @@ from research.optimization.descent import (
     make_gradient,
     update_average,
 )
-from research.options.config import Config
-from research.options.ranges import AMOUNT, COUNT, FIXED, FRACTION, POSITIVE, Divides, Range, RunOf
+from research.options.ranges import AMOUNT, COUNT, FIXED, FRACTION, POSITIVE
 
 DRAWN = 64
 """Images that are kept as training goes on."""
@@ -61,20 +61,11 @@ class AdversarialState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Adversarial(Config):
+class Adversarial(Generator):
     """Options of every adversarial generator."""
 
     generator: Annotated[Callable[..., Any], FIXED] = DenseGenerator
     discriminator: Annotated[Callable[..., Any], FIXED] = DenseDiscriminator
-    data_set: Annotated[DataSet, "images to learn from"] = "fashion_mnist"
-    examples: Annotated[int, "training images, the first of the file", COUNT] = MNIST
-    epochs: Annotated[int, "passes over the training images", COUNT] = 30
-    batch_size: Annotated[
-        int, "true images, and made ones, in a step of the discriminator", COUNT
-    ] = 64
-    groups: Annotated[
-        int, "equal parts of a batch, which devices can share", COUNT, Divides(("batch_size",))
-    ] = 8
     discriminator_steps: Annotated[int, "for each step of the generator", COUNT] = 1
     code_size: Annotated[int, "numbers in a code", COUNT] = 30
     loss: Annotated[AdversarialLoss, "of both sides"] = "non_saturating"
@@ -85,43 +76,25 @@ class Adversarial(Config):
     average_decay: Annotated[float, "of the generator's moving average", FRACTION] = 0.999
 
     conditional: Annotated[bool, "whether both are given the class of an image"] = False
-    features: Annotated[
-        str, "run of a classifier whose features measure what is made", RunOf(same_data=True)
-    ] = "vision/fashion_mnist_features"
-    measured: Annotated[int, "images that are drawn to be measured", Range(10)] = 10_000
 
     @property
     def headline(self) -> str:
         """In the features of that classifier; without one, how often the discriminator is right."""
         return "test/frechet_distance" if self.features else "test/accuracy"
 
-    def smoke(self) -> Self:
-        """Fifteen updates, on the small digits: a whole split is evaluated."""
-        small = replace(self, epochs=1, examples=480, batch_size=32, discriminator_steps=1)
-        return replace(small, data_set="digits", measured=100, features="vision/digits_cnn --smoke")
-
     def problems(self) -> list[str]:
-        """More images than there are; a batch for which there are too few."""
-        found, most = [], images_of(self.data_set, 1).examples
-        if self.examples > most:
-            found.append(
-                f"--examples must be at most {most:,}, all that {self.data_set} has to train on, "
-                f"not {self.examples:,}"
-            )
-        elif self.batch_size * self.discriminator_steps > self.examples:
+        """More images than there are; too few for a step."""
+        found, rows = super().problems(), self.batch_size * self.discriminator_steps
+        if rows > self.examples:
             found.append(
                 f"--batch-size times --discriminator-steps must be at most {self.examples:,} "
-                f"(--examples), not {self.batch_size * self.discriminator_steps:,}"
+                f"(--examples), not {rows:,}"
             )
         return found
 
-    def make(self) -> Experiment:
-        """Without the features of another run, and so without what they measure."""
-        return make_adversarial(self, None)
-
-    def make_with(self, inputs: Mapping[str, Source]) -> Experiment:
-        """With them."""
-        return make_adversarial(self, inputs.get("features"))
+    def make(self, source: Source | None = None) -> Experiment:
+        """As `Generator.make`."""
+        return make_adversarial(self, source)
 
 
 def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
@@ -188,7 +161,7 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
 
         def discriminator_loss(params: Any, rows: Batch, key: Key) -> WeightedLoss:
             code_key, between_key = jax.random.split(key)
-            image, label = rows["image"].astype(jnp.float32) / images.white, rows["label"]
+            image, label = images.scaled(rows["image"]), rows["label"]
             code = make_code(label, code_key)
             made = jax.lax.stop_gradient(
                 generate(state.generator.params, state.statistics, code)[0]
@@ -248,7 +221,7 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
 
     def evaluate(state: AdversarialState, batch: Batch, key: Key, *given: Inputs) -> Metrics:
         del given
-        image, label = batch["image"].astype(jnp.float32) / images.white, batch["label"]
+        image, label = images.scaled(batch["image"]), batch["label"]
         params = state.discriminator.params
         true = discriminate(params, image, label) > 0
         made = discriminate(params, draw(state, label, key), label) <= 0

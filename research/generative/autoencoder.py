@@ -3,7 +3,7 @@
     code = bottleneck(encode(corrupt(x)))
     loss = error(x, decode(code)) + penalty(code)
 
-Each kind is a subclass that changes a part of this: what the encoder is shown, what becomes of its
+Each kind is a subclass that changes a part of this: what the encoder is given, what becomes of its
 outputs, what is added to the loss.
 """
 
@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from research.data.images import CLASSES, MNIST, DataSet, Images, images_of
+from research.data.images import CLASSES, images_of
 from research.data.order import steps_per_epoch
 from research.data.tfds_split import class_names
 from research.engine import metrics
@@ -28,12 +28,12 @@ from research.engine.experiment import Batch, Evaluation, Experiment, Glimpse, H
 from research.engine.metrics import Metrics
 from research.generative.codecs import Codec, DenseCodec, MakeCodec
 from research.generative.components import Components, fit_components
+from research.generative.options import ImageModel
 from research.generative.pictures import Samples, View, show_paths, show_reconstructions
 from research.optimization.descent import WeightedLoss
 from research.optimization.optimizers import OptimizerName, ScheduleName
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
-from research.options.config import Config
-from research.options.ranges import COUNT, FIXED, POSITIVE, Divides, Range
+from research.options.ranges import COUNT, FIXED, POSITIVE
 
 EVALUATIONS = 25
 """In a long run, about."""
@@ -45,7 +45,7 @@ class Encoded(NamedTuple):
 
     Attributes:
         encode: images -> the encoder's linear outputs.
-        image: float32 `[batch, height, width, channels]` in [0, 1], as the encoder is shown it.
+        image: float32 `[batch, height, width, channels]` in [0, 1], as the encoder is given it.
         outputs: float32 `[batch, outputs]`, linear, of the encoder.
         code: float32 `[batch, units]`, what the decoder is given.
         weight: float32 `[batch]`, 0 for padding.
@@ -59,17 +59,10 @@ class Encoded(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Autoencoder(Config):
+class Autoencoder(ImageModel):
     """Options of every autoencoder."""
 
     net: Annotated[MakeCodec, FIXED] = DenseCodec
-    data_set: Annotated[DataSet, "images to learn from"] = "fashion_mnist"
-    examples: Annotated[int, "training images, the first of the file", COUNT] = MNIST
-    epochs: Annotated[int, "passes over the training images", COUNT] = 20
-    batch_size: Annotated[int, "images in one update", Range(1, "examples")] = 32
-    groups: Annotated[
-        int, "equal parts of a batch, which devices can share", COUNT, Divides(("batch_size",))
-    ] = 1
     layers: Annotated[
         tuple[int, ...],
         "widths of the encoder's hidden layers, from the image inwards; the decoder mirrors them",
@@ -95,23 +88,13 @@ class Autoencoder(Config):
 
     def problems(self) -> list[str]:
         """Too many images; a code that is as large as an image."""
-        images, found = images_of(self.data_set, 1), []
-        if self.examples > images.examples:
-            found.append(
-                f"--examples must be at most {images.examples:,}, all that {self.data_set} has to "
-                f"train on, not {self.examples:,}"
-            )
-        pixels = math.prod(images.shape)
+        found, pixels = super().problems(), math.prod(images_of(self.data_set, 1).shape)
         if self.code_size >= pixels:
             found.append(
                 f"--code-size must be smaller than an image, {pixels} pixels, not "
                 f"{self.code_size}: a code as large as the image can be the image"
             )
         return found
-
-    def images(self) -> Images:
-        """The splits of the data set."""
-        return images_of(self.data_set, self.batch_size, self.examples)
 
     @property
     def all_epochs(self) -> int:
@@ -124,7 +107,7 @@ class Autoencoder(Config):
         return self.code_size
 
     def corrupt(self, image: jax.Array, values: Hyperparameters, key: Key) -> jax.Array:
-        """What the encoder is shown of images in training."""
+        """What the encoder is given of images in training."""
         del values, key
         return image
 
@@ -158,11 +141,11 @@ class Autoencoder(Config):
         """
         corrupt_key, code_key = jax.random.split(key)
         image, weight = rows["image"], rows["weight"]
-        seen = self.corrupt(image, values, corrupt_key)
-        outputs = codec.encode(seen)
+        given = self.corrupt(image, values, corrupt_key)
+        outputs = codec.encode(given)
         code = self.bottleneck(outputs, values, code_key)
         errors = measure(image, codec.decode(code))
-        penalty = self.penalty(Encoded(codec.encode, seen, outputs, code, weight), values)
+        penalty = self.penalty(Encoded(codec.encode, given, outputs, code, weight), values)
         found = metrics.mean(getattr(errors, self.loss) + penalty, weight)
         figures = {"loss": found, **figures_of(errors, weight)}
         return WeightedLoss(found.total, found.weight, figures)
@@ -229,13 +212,13 @@ def figures_of(errors: Reconstruction, weight: jax.Array) -> Metrics:
 
 def make_autoencoder(config: Autoencoder) -> Experiment:
     """An experiment that trains an autoencoder by the gradient of its objective."""
-    images = config.images()
+    images = images_of(config.data_set, config.batch_size, config.examples)
     epoch = steps_per_epoch(images.examples, config.batch_size)
     steps = config.all_epochs * epoch
     model: Codec = config.net(images.shape, config.layers, config.outputs, config.code_size)
 
     def scaled(batch: Batch) -> Batch:
-        return {**batch, "image": batch["image"].astype(jnp.float32) / images.white}
+        return {**batch, "image": images.scaled(batch["image"])}
 
     def init_model(key: Key) -> Variables:
         image, code = jnp.zeros((1, *images.shape)), jnp.zeros((1, config.code_size))
@@ -292,8 +275,8 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         plane = components(evaluation)
         rows.append((f"{config.code_size} principal components", plane.project(image)))
         title = f"Reconstructions of the {split} split"
-        shown = show_reconstructions(title, samples, rows)
-        return {"reconstructions": shown, **config.pictures(samples, view)}
+        reconstructions = show_reconstructions(title, samples, rows)
+        return {"reconstructions": reconstructions, **config.pictures(samples, view)}
 
     def show(state: SupervisedState, key: Key) -> jax.Array:
         del key

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -42,13 +43,13 @@ class Codec(nn.Module):
     outputs: int
     units: int
 
+    @abstractmethod
     def encode(self, image: jax.Array) -> jax.Array:
         """Images `[batch, height, width, channels]` in [0, 1] -> `[batch, outputs]`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, code: jax.Array) -> jax.Array:
         """Codes `[batch, units]` -> logits `[batch, height, width, channels]`."""
-        raise NotImplementedError
 
     def __call__(self, image: jax.Array, code: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Both halves, for their parameters to be made."""

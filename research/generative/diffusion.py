@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Self
 
 import jax
 import jax.numpy as jnp
 
-from research.data.images import CLASSES, MNIST, DataSet, images_of
+from research.data.images import CLASSES, images_of
 from research.data.order import steps_per_epoch
 from research.engine import metrics
 from research.engine.experiment import Batch, Experiment, Glimpse, Hyperparameters, Inputs, Key
@@ -27,18 +27,15 @@ from research.generative.noising import (
     step_back,
     target_of,
 )
+from research.generative.options import Generator
 from research.optimization.descent import WeightedLoss
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
-from research.options.config import Config
 from research.options.ranges import (
     AMOUNT,
     COUNT,
     FIXED,
     FRACTION,
     POSITIVE,
-    Divides,
-    Range,
-    RunOf,
 )
 
 Sampler = Literal["ddim", "ddpm", "euler", "heun"]
@@ -47,17 +44,10 @@ DRAWN, EVALUATIONS = 64, 10
 
 
 @dataclass(frozen=True)
-class Diffusion(Config):
+class Diffusion(Generator):
     """Options of every diffusion and flow."""
 
     net: Annotated[Callable[..., Any], FIXED] = UNet
-    data_set: Annotated[DataSet, "images to learn from"] = "fashion_mnist"
-    examples: Annotated[int, "training images, the first of the file", COUNT] = MNIST
-    epochs: Annotated[int, "passes over the training images", COUNT] = 20
-    batch_size: Annotated[int, "images in one update", Range(1, "examples")] = 64
-    groups: Annotated[
-        int, "equal parts of a batch, which devices can share", COUNT, Divides(("batch_size",))
-    ] = 8
     channels: Annotated[
         int, "width of the net: channels of a U-Net's largest images, or of a token", COUNT
     ] = 32
@@ -74,10 +64,6 @@ class Diffusion(Config):
     ] = 0.1
     learning_rate: Annotated[float, "Adam's largest step size, falling by cosine", POSITIVE] = 1e-3
     average_decay: Annotated[float, "of the parameters' moving average", FRACTION] = 0.999
-    features: Annotated[
-        str, "run of a classifier whose features measure what is made", RunOf(same_data=True)
-    ] = "vision/fashion_mnist_features"
-    measured: Annotated[int, "images that are drawn to be measured", Range(10)] = 10_000
 
     @property
     def headline(self) -> str:
@@ -85,24 +71,12 @@ class Diffusion(Config):
         return "test/frechet_distance" if self.features else "test/loss"
 
     def smoke(self) -> Self:
-        """Fifteen updates, on the small digits: a whole split is evaluated."""
-        small = replace(self, epochs=1, examples=480, batch_size=32, channels=8)
-        return replace(
-            small,
-            data_set="digits",
-            sampling_steps=2,
-            measured=100,
-            features="vision/digits_cnn --smoke",
-        )
+        """With a narrow net, and few steps."""
+        return replace(super().smoke(), channels=8, sampling_steps=2)
 
     def problems(self) -> list[str]:
         """More images than there are; guidance without classes; a sampler of another path."""
-        found, most = [], images_of(self.data_set, 1).examples
-        if self.examples > most:
-            found.append(
-                f"--examples must be at most {most:,}, all that {self.data_set} has to train on, "
-                f"not {self.examples:,}"
-            )
+        found = super().problems()
         if self.guidance != 1 and not self.conditional:
             found.append(
                 f"--guidance {self.guidance:g} needs classes to guide by: add --conditional yes"
@@ -113,13 +87,9 @@ class Diffusion(Config):
             found.append(f"--sampler must be {fit} on a {self.path} path, not {self.sampler}")
         return found
 
-    def make(self) -> Experiment:
-        """Without the features of another run, and so without what they measure."""
-        return make_diffusion(self, None)
-
-    def make_with(self, inputs: Mapping[str, Source]) -> Experiment:
-        """With them."""
-        return make_diffusion(self, inputs.get("features"))
+    def make(self, source: Source | None = None) -> Experiment:
+        """As `Generator.make`."""
+        return make_diffusion(self, source)
 
 
 def make_diffusion(config: Diffusion, source: Source | None) -> Experiment:
@@ -143,7 +113,7 @@ def make_diffusion(config: Diffusion, source: Source | None) -> Experiment:
 
     def errors(variables: Variables, rows: Batch, label: jax.Array, key: Key) -> jax.Array:
         time_key, noise_key = jax.random.split(key)
-        image = 2.0 * rows["image"].astype(jnp.float32) / images.white - 1.0
+        image = 2.0 * images.scaled(rows["image"]) - 1.0
         time = jax.random.uniform(time_key, (len(image),))
         place = place_at(config.path, time[:, None, None, None])
         parts = Parts(image, jax.random.normal(noise_key, image.shape))

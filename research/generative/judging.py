@@ -33,7 +33,7 @@ BLOCK = 250
 BLOCKS = 10
 """That a kernel distance is the mean of, which gives its error."""
 SHOWN = 8
-"""Samples whose neighbours are shown, and samples of each class."""
+"""Samples whose neighbours are drawn, and samples of each class."""
 
 SOME = 5000
 """Training images among which it is measured how near they usually are."""

@@ -19,7 +19,7 @@ from research.options.ranges import AMOUNT, FRACTION, POSITIVE, Range
 
 @dataclass(frozen=True)
 class Denoising(Autoencoder):
-    """The encoder is shown a spoilt image, and the loss is that of the clean one.
+    """The encoder is given a spoilt image, and the loss is that of the clean one.
 
     Source: Vincent et al. 2010, "Stacked denoising autoencoders", sections 3.3 and 5.1.
     """

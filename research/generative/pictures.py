@@ -10,7 +10,7 @@ import numpy as np
 from research.engine.artifacts import Images
 
 EXAMPLES = 16
-"""Images whose reconstructions are shown."""
+"""Images whose reconstructions are drawn."""
 PATHS, STATIONS = 4, 9
 """Pairs of images between whose codes one goes, and how many stations a path has."""
 
@@ -21,7 +21,7 @@ class View(NamedTuple):
     Attributes:
         encode: images in [0, 1] -> codes.
         decode: codes -> images in [0, 1].
-        corrupt: images -> what the encoder is shown in training.
+        corrupt: images -> what the encoder is given in training.
     """
 
     encode: Callable[[np.ndarray], np.ndarray]
@@ -113,7 +113,7 @@ def show_bits(samples: Samples, bits: np.ndarray, queries: int = 6, found: int =
         samples: the images.
         bits: 0 or 1, `[images, units]`.
         queries: images that are looked for, the first.
-        found: the nearest ones that are shown.
+        found: the nearest ones that are drawn.
     """
     tiles, captions = [], []
     for at in range(queries):

@@ -124,14 +124,11 @@ def make_classifier(config: ImageClassification) -> Experiment:
         logits = model.apply(variables, precision.for_compute(image), training=False)
         return precision.for_loss(logits)
 
-    def scaled(image: jax.Array) -> jax.Array:
-        return image.astype(jnp.float32) / white
-
     def init_model(key: Key) -> Variables:
         return model.init(key, jnp.zeros((1, *images.shape), jnp.float32), training=False)
 
     def loss(variables: Variables, rows: Batch, key: Key, values: Hyperparameters) -> WeightedLoss:
-        image = scaled(rows["image"])
+        image = images.scaled(rows["image"])
         if augment is not None:
             keys = jax.random.wrap_key_data(rows["key"])
             image = jax.vmap(augment, in_axes=(0, 0, None))(image, keys, values)
@@ -168,19 +165,19 @@ def make_classifier(config: ImageClassification) -> Experiment:
 
     def evaluate(state: SupervisedState, batch: Batch, key: Key) -> Metrics:
         del key
-        logits = logits_of(fitted.reported(state), scaled(batch["image"]))
+        logits = logits_of(fitted.reported(state), images.scaled(batch["image"]))
         label, weight = batch["label"], batch["weight"]
         taken = metrics.confusion(label, jnp.argmax(logits, axis=-1), logits.shape[-1], weight)
         return prediction_loss(logits, label, weight, 0.0).metrics | {"confusion": taken}
 
     def probabilities(variables: Variables, image: jax.Array) -> jax.Array:
-        return jax.nn.softmax(logits_of(variables, scaled(image)))
+        return jax.nn.softmax(logits_of(variables, images.scaled(image)))
 
     def predict(state: SupervisedState, inputs: Inputs) -> Outputs:
         return {"probability": probabilities(fitted.reported(state), inputs["image"])}
 
     def features(state: SupervisedState, image: jax.Array) -> jax.Array:
-        return last_inputs(model, fitted.reported(state), scaled(image))
+        return last_inputs(model, fitted.reported(state), images.scaled(image))
 
     def classes() -> tuple[str, ...]:
         image = jnp.zeros((1, *images.shape), jnp.float32)
@@ -200,7 +197,7 @@ def make_classifier(config: ImageClassification) -> Experiment:
             split=split,
             classes=classes(),
             white=white,
-            scaled=scaled,
+            scaled=images.scaled,
         )
 
     return Experiment(

@@ -99,8 +99,7 @@ def test_each_side_changes_only_itself(config: Adversarial) -> None:
     plain, discriminating, generating = after.values()
     assert same(plain.discriminator, generating.discriminator)
     assert not same(plain.generator.params, generating.generator.params)
-    # The generator learns from what the discriminator has become: its first step has a sign and a
-    # size that its optimiser gives it, and so only its moments tell.
+    # The generator's gradient is against the discriminator as it is after its step.
     assert not same(plain.discriminator.params, discriminating.discriminator.params)
     assert not same(plain.generator.opt_state, discriminating.generator.opt_state)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,7 @@ from research.errors import Mistake
 from research.options.assembly import Opened, open_experiment
 from research.options.catalog import ROOT, Named, catalog, load
 from research.options.command import Context
-from research.options.config import Config, config_fields, runs_named
+from research.options.config import config_fields, runs_named
 from research.options.pace import RunOptions
 from research.runs.other_runs import begin
 from tests.plainly import compile_plainly
@@ -42,7 +43,7 @@ def maker(config: Any) -> type:
     Those that share it share nearly all of their code, too: a class derived from it adds to it.
     """
     owners = [owner for owner in type(config).__mro__ if "make" in vars(owner)]
-    return [owner for owner in owners if owner is not Config][-1]
+    return [owner for owner in owners if not inspect.isabstract(owner)][-1]
 
 
 def plainness(named: Named) -> tuple[bool, int, int, str]:
