@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -43,7 +42,9 @@ def maker(config: Any) -> type:
     Those that share it share nearly all of their code, too: a class derived from it adds to it.
     """
     owners = [owner for owner in type(config).__mro__ if "make" in vars(owner)]
-    return [owner for owner in owners if not inspect.isabstract(owner)][-1]
+    return [one for one in owners if not getattr(vars(one)["make"], "__isabstractmethod__", False)][
+        -1
+    ]
 
 
 def plainness(named: Named) -> tuple[bool, int, int, str]:
