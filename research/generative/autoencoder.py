@@ -37,6 +37,8 @@ from research.options.ranges import COUNT, FIXED, POSITIVE
 
 EVALUATIONS = 25
 """In a long run, about."""
+KEPT = 64
+"""Images that are drawn and kept as training goes on."""
 LossName = Literal["bce", "mse"]
 
 
@@ -76,6 +78,7 @@ class Autoencoder(ImageModel):
 
     final: ClassVar[tuple[str, ...]] = ("validation", "test")
     corrupts: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
 
     @property
     def headline(self) -> str:
@@ -156,9 +159,17 @@ class Autoencoder(ImageModel):
         code = self.bottleneck(codec.encode(rows["image"]), values, None)
         return figures_of(measure(rows["image"], codec.decode(code)), rows["weight"])
 
-    def prior_codes(self) -> jax.Array | None:
-        """Codes `[codes, units]` whose images are kept as training goes on; None for none."""
-        return None
+    def draw(self, codec: Codec, label: jax.Array, key: Key) -> jax.Array:
+        """Logits of images `[images, height, width, channels]` that no image was given for.
+
+        Only where `draws`.
+
+        Args:
+            codec: bound to its parameters.
+            label: int `[images]`, their classes, for a model that is given them.
+            key: for their codes.
+        """
+        raise NotImplementedError
 
     def pictures(self, samples: Samples, view: View) -> dict[str, Artifact]:
         """What a report shows beside reconstructions."""
@@ -278,10 +289,12 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         reconstructions = show_reconstructions(title, samples, rows)
         return {"reconstructions": reconstructions, **config.pictures(samples, view)}
 
+    def draw(state: SupervisedState, label: jax.Array, key: Key) -> jax.Array:
+        return jax.nn.sigmoid(config.draw(model.bind(fitted.reported(state)), label, key))
+
     def show(state: SupervisedState, key: Key) -> jax.Array:
         del key
-        codec = model.bind(fitted.reported(state))
-        return jax.nn.sigmoid(codec.decode(config.prior_codes()))
+        return draw(state, jnp.arange(KEPT) % CLASSES, jax.random.key(0))
 
     return Experiment(
         init=fitted.init,
@@ -296,7 +309,7 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         final=config.final,
         judge=judge,
         artifacts=artifacts,
-        glimpse=None if config.prior_codes() is None else Glimpse(show),
+        glimpse=Glimpse(show) if config.draws else None,
     )
 
 

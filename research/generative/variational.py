@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +17,6 @@ from research.generative.autoencoder import Autoencoder, Encoded
 from research.generative.codecs import Codec
 from research.options.ranges import AMOUNT
 
-DRAWN = 64
-"""Images of the prior that are kept as training goes on."""
-
 
 @dataclass(frozen=True)
 class Variational(Autoencoder):
@@ -30,6 +27,8 @@ class Variational(Autoencoder):
 
     Sources: Kingma and Welling 2014 (arXiv 1312.6114), eq. 10; Higgins et al. 2017, "β-VAE", eq. 4.
     """
+
+    draws: ClassVar[bool] = True
 
     beta: Annotated[float, "weight of the divergence of codes from the prior", AMOUNT] = 1.0
 
@@ -54,9 +53,9 @@ class Variational(Autoencoder):
         pixels = math.prod(encoded.image.shape[1:])
         return values["beta"] * normal_divergence(*split(encoded.outputs)) / pixels
 
-    def prior_codes(self) -> jax.Array:
-        """Drawn from the prior, the same each time."""
-        return jax.random.normal(jax.random.key(0), (DRAWN, self.code_size))
+    def draw(self, codec: Codec, label: jax.Array, key: Key) -> jax.Array:
+        """From codes of the prior."""
+        return codec.decode(jax.random.normal(key, (len(label), self.code_size)))
 
     def figures(self, codec: Codec, rows: Batch, key: Key, values: Hyperparameters) -> Metrics:
         """With the evidence lower bound of one draw and its divergence, in nats an image."""
