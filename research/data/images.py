@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from research.data.order import shuffled_rows
-from research.data.tfds_split import TfdsSplit
+from research.data.tfds_split import TfdsSplit, class_names
 from research.engine.experiment import Data
 
 DataSet = Literal["digits", "mnist", "fashion_mnist"]
@@ -35,6 +35,10 @@ class Images(NamedTuple):
     def scaled(self, image: jax.Array) -> jax.Array:
         """Pixels as float32 in [0, 1]."""
         return image.astype(jnp.float32) / self.white
+
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return class_names(self.data.splits["test"], "label", CLASSES)
 
 
 DIGITS = 1280

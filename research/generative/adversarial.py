@@ -24,6 +24,7 @@ from research.generative.adversarial_losses import LOSSES, AdversarialLoss, grad
 from research.generative.adversarial_nets import DenseDiscriminator, DenseGenerator, with_classes
 from research.generative.judging import make_measures
 from research.generative.options import Generator
+from research.generative.sampling import Sampler
 from research.optimization.descent import (
     Trained,
     WeightedLoss,
@@ -250,4 +251,7 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
         glimpse=Glimpse(show),
         judge=measures.judge if source else None,
         artifacts=measures.artifacts,
+        offers={
+            "sampler": Sampler(lambda _: draw, images.classes if config.conditional else tuple)
+        },
     )

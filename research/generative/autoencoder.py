@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ import optax
 
 from research.data.images import CLASSES, images_of
 from research.data.order import steps_per_epoch
-from research.data.tfds_split import class_names
+from research.data.own_pictures import read_picture
 from research.engine import metrics
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Glimpse, Hyperparameters, Key
@@ -30,6 +30,7 @@ from research.generative.codecs import Codec, DenseCodec, MakeCodec
 from research.generative.components import Components, fit_components
 from research.generative.options import ImageModel
 from research.generative.pictures import Samples, View, show_paths, show_reconstructions
+from research.generative.sampling import Reconstructor, Sampler
 from research.optimization.descent import WeightedLoss
 from research.optimization.optimizers import OptimizerName, ScheduleName
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
@@ -79,6 +80,7 @@ class Autoencoder(ImageModel):
     final: ClassVar[tuple[str, ...]] = ("validation", "test")
     corrupts: ClassVar[bool] = False
     draws: ClassVar[bool] = False
+    conditional: ClassVar[bool] = False
 
     @property
     def headline(self) -> str:
@@ -269,8 +271,7 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         split = config.final[0]
         first = next(iter(evaluation(split)))
         label = np.asarray(first["label"])
-        names = class_names(images.data.splits[split], "label", CLASSES)
-        samples = Samples(np.asarray(scaled(first)["image"]), label, names)
+        samples = Samples(np.asarray(scaled(first)["image"]), label, images.classes())
         values = state.hyperparameters
         codec = model.bind(fitted.reported(state))
         view = View(
@@ -296,6 +297,18 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         del key
         return draw(state, jnp.arange(KEPT) % CLASSES, jax.random.key(0))
 
+    def reconstruct(state: SupervisedState, image: jax.Array) -> jax.Array:
+        codec = model.bind(fitted.reported(state))
+        code = config.bottleneck(codec.encode(image), state.hyperparameters, None)
+        return jax.nn.sigmoid(codec.decode(code))
+
+    offers: dict[str, Any] = {
+        "reconstructor": Reconstructor(
+            reconstruct, lambda file: read_picture(file, images.shape, images.white), images.white
+        )
+    }
+    if config.draws:
+        offers["sampler"] = Sampler(lambda _: draw, images.classes if config.conditional else tuple)
     return Experiment(
         init=fitted.init,
         update=update,
@@ -310,6 +323,7 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         judge=judge,
         artifacts=artifacts,
         glimpse=Glimpse(show) if config.draws else None,
+        offers=offers,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 import jax
@@ -28,6 +29,7 @@ from research.generative.noising import (
     target_of,
 )
 from research.generative.options import Generator
+from research.generative.sampling import Sampler, Way
 from research.optimization.descent import WeightedLoss
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
 from research.options.ranges import (
@@ -38,7 +40,7 @@ from research.options.ranges import (
     POSITIVE,
 )
 
-Sampler = Literal["ddim", "ddpm", "euler", "heun"]
+SamplerName = Literal["ddim", "ddpm", "euler", "heun"]
 DRAWN, EVALUATIONS = 64, 10
 """Images that are kept at each evaluation; evaluations in a long run, about."""
 
@@ -53,7 +55,7 @@ class Diffusion(Generator):
     ] = 32
     path: Annotated[PathName, "from an image to noise"] = "cosine"
     target: Annotated[Target, "what the net predicts"] = "v"
-    sampler: Annotated[Sampler, "how one goes back: ddpm draws at each step"] = "ddim"
+    sampler: Annotated[SamplerName, "how one goes back: ddpm draws at each step"] = "ddim"
     sampling_steps: Annotated[int, "on the way from noise to an image", COUNT] = 50
     conditional: Annotated[bool, "whether the net is given the class of an image"] = False
     guidance: Annotated[
@@ -151,8 +153,10 @@ def make_diffusion(config: Diffusion, source: Source | None) -> Experiment:
         found = errors(fitted.reported(state), batch, batch["label"], key)
         return {"loss": metrics.mean(found, batch["weight"])}
 
-    def draw(state: SupervisedState, label: jax.Array, key: Key) -> jax.Array:
-        variables, guidance = fitted.reported(state), state.hyperparameters["guidance"]
+    def draw(way: Way, state: SupervisedState, label: jax.Array, key: Key) -> jax.Array:
+        variables, trained = fitted.reported(state), state.hyperparameters["guidance"]
+        guidance = trained if way.guidance is None else jnp.float32(way.guidance)
+        sampling_steps = way.steps or config.sampling_steps
 
         def parts_at(mixed: jax.Array, time: jax.Array) -> Parts:
             times = jnp.full(len(mixed), time)
@@ -165,8 +169,8 @@ def make_diffusion(config: Diffusion, source: Source | None) -> Experiment:
 
         def step(turn: jax.Array, carry: tuple[jax.Array, Key]) -> tuple[jax.Array, Key]:
             mixed, key = carry
-            now = 1.0 - turn / config.sampling_steps
-            then = 1.0 - (turn + 1) / config.sampling_steps
+            now = 1.0 - turn / sampling_steps
+            then = 1.0 - (turn + 1) / sampling_steps
             places = place_at(config.path, now), place_at(config.path, then)
             eta = 1.0 if config.sampler == "ddpm" else 0.0
             drawn = jax.random.fold_in(key, turn)
@@ -182,14 +186,16 @@ def make_diffusion(config: Diffusion, source: Source | None) -> Experiment:
 
         noise_key, key = jax.random.split(key)
         noise = jax.random.normal(noise_key, (len(label), *images.shape))
-        made, _ = jax.lax.fori_loop(0, config.sampling_steps, step, (noise, key))
+        made, _ = jax.lax.fori_loop(0, sampling_steps, step, (noise, key))
         return jnp.clip(0.5 * (made + 1.0), 0.0, 1.0)
+
+    draw_as_measured = partial(draw, Way())
 
     def show(state: SupervisedState, key: Key, *given: Inputs) -> jax.Array:
         del key, given
-        return draw(state, jnp.arange(DRAWN) % CLASSES, jax.random.key(0))
+        return draw_as_measured(state, jnp.arange(DRAWN) % CLASSES, jax.random.key(0))
 
-    measures = make_measures(draw, images, config.measured, source)
+    measures = make_measures(draw_as_measured, images, config.measured, source)
     return Experiment(
         init=init,
         update=update,
@@ -203,4 +209,11 @@ def make_diffusion(config: Diffusion, source: Source | None) -> Experiment:
         glimpse=Glimpse(show),
         judge=measures.judge if source else None,
         artifacts=measures.artifacts,
+        offers={
+            "sampler": Sampler(
+                lambda way: partial(draw, way),
+                images.classes if config.conditional else tuple,
+                steps=True,
+            )
+        },
     )

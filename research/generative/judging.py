@@ -1,15 +1,13 @@
 """What is measured and drawn of any generator of images at the end of a run.
 
-A generator is a function `draw`: (state, classes `[images]`, key) -> images in [0, 1].
+A generator is a function `draw`, as `research.generative.sampling` has them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from research.data.images import CLASSES
@@ -26,15 +24,12 @@ from research.generative.distances import (
     radii,
 )
 from research.generative.pictures import beside
+from research.generative.sampling import Draw, draw_all, in_blocks
 
-Draw = Callable[[State, jax.Array, Key], jax.Array]
-BLOCK = 250
-"""Images that are drawn at once."""
 BLOCKS = 10
 """That a kernel distance is the mean of, which gives its error."""
 SHOWN = 8
 """Samples whose neighbours are drawn, and samples of each class."""
-
 SOME = 5000
 """Training images among which it is measured how near they usually are."""
 
@@ -73,12 +68,7 @@ def make_measures(draw: Draw, images: ImageData, count: int, source: Source | No
         )
 
     def drawn(state: State, number: int, key: Key) -> np.ndarray:
-        one = jax.jit(lambda state, label, key: draw(state, label, key))
-        blocks = []
-        for at in range(0, number, BLOCK):
-            label = jnp.arange(at, at + BLOCK) % CLASSES
-            blocks.append(np.asarray(one(state, label, jax.random.fold_in(key, at))))
-        return np.concatenate(blocks)[:number]
+        return draw_all(draw, state, np.arange(number) % CLASSES, key)
 
     def judge(state: State, evaluation: Evaluation, key: Key, *given: Inputs) -> dict[str, float]:
         assert source is not None
@@ -118,20 +108,6 @@ def make_measures(draw: Draw, images: ImageData, count: int, source: Source | No
         }
 
     return Measures(judge, artifacts)
-
-
-def in_blocks(function: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
-    """A function of a batch, called with `BLOCK` rows at a time; the last are filled up."""
-
-    def apply(rows: np.ndarray) -> np.ndarray:
-        found = []
-        for at in range(0, len(rows), BLOCK):
-            part = rows[at : at + BLOCK]
-            filled = np.concatenate([part, np.repeat(part[:1], BLOCK - len(part), axis=0)])
-            found.append(np.asarray(function(filled))[: len(part)])
-        return np.concatenate(found)
-
-    return apply
 
 
 def as_pixels(made: np.ndarray, white: int) -> np.ndarray:

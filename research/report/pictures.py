@@ -20,6 +20,8 @@ from research.errors import Mistake
 NEGATIVE, NEUTRAL, POSITIVE = (33, 102, 172), (247, 247, 247), (178, 24, 43)
 """Blue, white, red: the ends and the middle of ColorBrewer's RdBu, which the colour-blind see."""
 FILMS = (".gif", ".mp4")
+LEAST = 64
+"""Pixels across each image of a file, about, so that a viewer's own enlarging does not blur it."""
 _ENCODER = "ffmpeg"
 
 
@@ -68,7 +70,30 @@ def draw_images(artifact: Images) -> list[Picture]:
 
 def draw_sheet(artifact: Images, columns: int = 8) -> Picture:
     """All images in rows, with a gap of a pixel between, through which the page is seen."""
-    images = _coloured(artifact)
+    return _lossless(_arranged(_coloured(artifact), columns))
+
+
+def write_grid(path: Path, images: np.ndarray, columns: int) -> None:
+    """Write images as a PNG file, in rows, each enlarged to some `LEAST` pixels where it is less.
+
+    Args:
+        path: of the file.
+        images: float `[images, height, width, channels]` in [0, 1], of 1 or 3 channels.
+        columns: images in a row.
+    """
+    from PIL import Image
+
+    flat = images[..., 0] if images.shape[-1] == 1 else images
+    sheet = _arranged(colour(flat, 0.0, 1.0, signed=False), columns)
+    times = max(1, round(LEAST / min(images.shape[1:3])))
+    file = io.BytesIO()
+    large = sheet.repeat(times, axis=0).repeat(times, axis=1)
+    Image.fromarray(large).save(file, format="PNG", optimize=True)
+    write_file(path, file.getvalue())
+
+
+def _arranged(images: np.ndarray, columns: int) -> np.ndarray:
+    """Colours uint8 `[images, height, width, 3]` in rows, with see-through gaps, `[..., 4]`."""
     count, height, width, _ = images.shape
     columns = min(columns, count)
     rows = math.ceil(count / columns)
@@ -78,7 +103,7 @@ def draw_sheet(artifact: Images, columns: int = 8) -> Picture:
         top, left = number // columns * (height + gap), number % columns * (width + gap)
         sheet[top : top + height, left : left + width, :3] = image
         sheet[top : top + height, left : left + width, 3] = 255
-    return _lossless(sheet)
+    return sheet
 
 
 def _coloured(artifact: Images) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -29,6 +30,8 @@ TAKERS = {
     "predict": "`predict` takes",
     "agent": "`play` and `evaluate` take",
     "writer": "`sample` takes",
+    "sampler": "`sample` takes",
+    "reconstructor": "`reconstruct` takes",
     "translator": "`translate` takes",
 }
 """What an experiment may offer -> the commands that take it."""
@@ -63,7 +66,8 @@ class Reported(NamedTuple):
         run: the run's directory.
         name: what a person calls it: `rl/cartpole_ppo, seed 0`.
         experiment: of the run, with its config.
-        offer: what that offers for the command: a predictor, an agent, a writer, a translator.
+        offered: what the command takes of `Experiment.offers`.
+        offer: that itself: a predictor, an agent, a writer, a translator.
         state: of the experiment, on the device.
         step: the update that made it.
         facts: the same in JSON values, for `--json`.
@@ -72,6 +76,7 @@ class Reported(NamedTuple):
     run: Path
     name: str
     experiment: Experiment
+    offered: str
     offer: Any
     state: Any
     step: int
@@ -82,7 +87,7 @@ def open_reported(
     text: str,
     options: StateOptions,
     context: Context,
-    offer: str,
+    offer: str | Sequence[str],
     lack: str,
     *,
     with_data: bool = False,
@@ -93,7 +98,7 @@ def open_reported(
         text: the run, as a person names it.
         options: which checkpoint and which member, and where runs are kept.
         context: of the command.
-        offer: what the command takes of `Experiment.offers`.
+        offer: what the command takes of `Experiment.offers`, or several, of which it takes one.
         lack: what is wrong with an experiment that does not offer it, as the end of a sentence.
         with_data: whether the experiment is to have its data.
 
@@ -115,7 +120,9 @@ def open_reported(
     chosen = identity.members[number or 0]
     root = context.root
     experiment = experiment_of(run, identity, named, chosen, root, with_data=with_data)
-    if offer not in experiment.offers:
+    wanted = (offer,) if isinstance(offer, str) else offer
+    offered = next((name for name in wanted if name in experiment.offers), None)
+    if offered is None:
         others = [f"; {TAKERS[name]} it" for name in experiment.offers if name in TAKERS]
         raise Mistake(f"{identity.experiment} {lack}{''.join(others)}")
     found = read_state(run, experiment, number, options.checkpoint)
@@ -135,7 +142,7 @@ def open_reported(
         facts |= {"member": number, "hyperparameters": chosen.varied}
     of = "" if number is None else f", member {number} of {len(identity.members)}"
     name = f"{identity.experiment}, seed {chosen.seed}{of}"
-    return Reported(run, name, experiment, experiment.offers[offer], state, step, facts)
+    return Reported(run, name, experiment, offered, experiment.offers[offered], state, step, facts)
 
 
 def experiment_of(

@@ -1,4 +1,4 @@
-"""The commands of text: let a trained model `sample` a text, or `translate` a sentence."""
+"""What text has of commands: `sample` writes one, `translate` is a command of its own."""
 
 from __future__ import annotations
 
@@ -9,53 +9,29 @@ from typing import Annotated
 
 from research.errors import Exit
 from research.options.command import Argument, Command, Context, Outcome, parse
-from research.options.ranges import AMOUNT, COUNT, Range
+from research.options.ranges import AMOUNT, Range
 from research.runs.names import RUN
-from research.runs.reported import DrawOptions, open_reported
+from research.runs.reported import DrawOptions, Reported, open_reported
+from research.sampling import SampleOptions
 
 WIDEST = 100
 """Texts that a beam keeps at most."""
 
 
-@dataclass(frozen=True)
-class SampleOptions(DrawOptions):
-    """Options of `sample`."""
-
-    prompt: Annotated[str, "beginning of the text [a new line]"] = "\n"
-    temperature: Annotated[
-        float, "below 1 surer, above 1 bolder; 0 is always the likeliest", AMOUNT
-    ] = 0.8
-    top_k: Annotated[int, "draw from so many of the likeliest characters; 0 is all", AMOUNT] = 0
-    top_p: Annotated[
-        float,
-        "draw from the likeliest that together have this probability",
-        Range(0, 1, above=True),
-    ] = 1.0
-    length: Annotated[int, "characters to write", COUNT] = 500
-
-    def validate(self) -> list[str]:
-        """What is wrong with the options, a message each."""
-        problems = super().validate()
-        if not self.prompt:
-            problems.append("--prompt is empty: a text begins with one character at least")
-        return problems
-
-
-def execute_sample(tokens: Sequence[str], context: Context) -> Outcome:
-    """Write, and show each character as it comes."""
-    (text,), options = parse(SAMPLE, tokens)
-    lack = "writes no text: it is no model of characters"
-    found = open_reported(text, options, context, "writer", lack)
+def write_text(found: Reported, options: SampleOptions, context: Context) -> Outcome:
+    """Write with a model of text, and print each character as it comes."""
     from research.engine import keys
     from research.sequence.characters.writing import Sampling, write
 
     writer = found.offer
-    prompt = writer.vocabulary.encode(options.prompt, "the prompt")
-    sampling = Sampling(options.temperature, options.top_k, options.top_p)
+    given = options.prompt or "\n"
+    temperature = 0.8 if options.temperature is None else options.temperature
+    prompt = writer.vocabulary.encode(given, "the prompt")
+    sampling = Sampling(temperature, options.top_k or 0, options.top_p or 1.0)
     file, written, began = context.human, [], 0.0
     print(writer.vocabulary.decode(prompt), end="", file=file, flush=True)
     key = keys.stream(options.seed, "sample")
-    for part in write(writer, found.state, prompt[None], options.length, sampling, key):
+    for part in write(writer, found.state, prompt[None], options.length or 500, sampling, key):
         written.append(writer.vocabulary.decode(part[0]))
         print(written[-1], end="", file=file, flush=True)
         # The first part is compiled; the rate is that of the others.
@@ -65,37 +41,13 @@ def execute_sample(tokens: Sequence[str], context: Context) -> Outcome:
     rate = later / seconds if later else None
     facts = {
         **found.facts,
-        "prompt": options.prompt,
+        "prompt": given,
         "text": "".join(written),
         "seed": options.seed,
-        "temperature": options.temperature,
+        "temperature": temperature,
         "characters_per_second": rate,
     }
     return Outcome(facts)
-
-
-SAMPLE = Command(
-    name="sample",
-    summary="let a trained model of text write",
-    text="""Takes what a run reports, its newest checkpoint or the best where the experiment
-    chooses, or the one that --checkpoint names, lets it read the prompt, and writes what it draws
-    from there, each character as it comes. The model's state is carried from character to
-    character, on the device; the same command writes the same text.
-
-    --temperature divides the logits: 0 takes the likeliest character always, which soon repeats
-    itself; 1 draws as the model believes. --top-k and --top-p leave out what is unlikely. A prompt
-    with a character that the training text did not have is refused; where the model was trained on
-    lower case, the prompt is made so.""",
-    arguments=(RUN,),
-    options=SampleOptions,
-    examples=(
-        ('sample char_rnn_stateful --prompt "To be"', "500 characters that go on from there"),
-        ("sample char_rnn_stateful --temperature 0", "the likeliest character each time"),
-        ("sample 3f2a-s0 --length 5000 --top-p 0.9 --seed 7", "another text, and a longer one"),
-    ),
-    exits=(Exit.DAMAGED,),
-    execute=execute_sample,
-)
 
 
 @dataclass(frozen=True)

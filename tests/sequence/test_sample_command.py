@@ -74,4 +74,4 @@ def test_what_cannot_be_written_is_told(sampled, runs, capsys, options, says):
 def test_an_experiment_without_text_writes_none(runs, capsys):
     assert call(capsys, "run", "vision/digits_cnn", "--smoke", "--runs-dir", runs)[0] == 0
     assert main(["sample", "digits_cnn", "--runs-dir", runs]) == Exit.MISTAKE
-    assert "vision/digits_cnn writes no text" in capsys.readouterr().err
+    assert "vision/digits_cnn draws nothing" in capsys.readouterr().err

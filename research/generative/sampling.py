@@ -1,0 +1,116 @@
+"""What commands take of models of images: a `Sampler` draws new ones, a `Reconstructor` given ones.
+
+Both are `Experiment.offers`, "sampler" and "reconstructor".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from research.engine.experiment import Key, State
+from research.prediction import Own
+
+BLOCK = 250
+"""Images that are drawn, or measured, at once."""
+
+
+class Way(NamedTuple):
+    """How a diffusion goes from noise to an image; None as its config says.
+
+    Attributes:
+        guidance: how far beyond the prediction without a class.
+        steps: on the way.
+    """
+
+    guidance: float | None = None
+    steps: int | None = None
+
+
+Draw = Callable[[State, jax.Array, Key], jax.Array]
+"""(state, classes int32 `[images]`, key) -> images float32 in [0, 1]."""
+
+
+class Sampler(NamedTuple):
+    """Images of a model that no image is given for.
+
+    Attributes:
+        draw: how they are drawn on that way.
+        classes: the names of classes; of a model that is not given them, empty.
+        steps: whether a way has steps.
+    """
+
+    draw: Callable[[Way], Draw]
+    classes: Callable[[], tuple[str, ...]]
+    steps: bool = False
+
+
+class Reconstructor(NamedTuple):
+    """What an autoencoder makes of images.
+
+    Attributes:
+        apply: (state, images float32 in [0, 1]) -> images alike.
+        read: a picture file -> `image`, uint8 `[1, height, width, channels]`.
+        white: the pixel value that becomes 1.
+    """
+
+    apply: Callable[[State, jax.Array], jax.Array]
+    read: Callable[[str], Own]
+    white: int
+
+
+def draw_all(draw: Draw, state: State, label: np.ndarray, key: Key) -> np.ndarray:
+    """Images of any number, drawn a block at a time; the first are the same however many there are.
+
+    Args:
+        draw: the model.
+        state: of it.
+        label: int `[images]`, their classes.
+        key: of them all.
+
+    Returns:
+        float32 `[images, height, width, channels]`.
+    """
+    one, blocks = jax.jit(draw), []
+    for at in range(0, len(label), BLOCK):
+        part = label[at : at + BLOCK]
+        padded = np.resize(part, min(BLOCK, len(label)))
+        made = one(state, jnp.asarray(padded, jnp.int32), jax.random.fold_in(key, at))
+        blocks.append(np.asarray(made)[: len(part)])
+    return np.concatenate(blocks)
+
+
+def in_blocks(function: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """A function of a batch, called with `BLOCK` rows at a time; the last are filled up."""
+
+    def apply(rows: np.ndarray) -> np.ndarray:
+        found = []
+        for at in range(0, len(rows), BLOCK):
+            part = rows[at : at + BLOCK]
+            filled = np.concatenate([part, np.repeat(part[:1], BLOCK - len(part), axis=0)])
+            found.append(np.asarray(function(filled))[: len(part)])
+        return np.concatenate(found)
+
+    return apply
+
+
+def errors_of(offer: Reconstructor, state: State, images: np.ndarray) -> np.ndarray:
+    """The squared error of each image's reconstruction, a mean over its pixels.
+
+    Args:
+        offer: the autoencoder.
+        state: of it.
+        images: uint8 `[images, height, width, channels]`.
+    """
+    apply = jax.jit(partial(offer.apply, state))
+
+    def errors(image: np.ndarray) -> jax.Array:
+        scaled = jnp.asarray(image, jnp.float32) / offer.white
+        return jnp.mean((apply(scaled) - scaled) ** 2, (1, 2, 3))
+
+    return in_blocks(errors)(images)
