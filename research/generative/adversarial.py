@@ -24,7 +24,7 @@ from research.generative.adversarial_losses import LOSSES, AdversarialLoss, grad
 from research.generative.adversarial_nets import DenseDiscriminator, DenseGenerator, with_classes
 from research.generative.judging import make_measures
 from research.generative.options import Generator
-from research.generative.sampling import Sampler
+from research.generative.sampling import Sampler, offer_sampler
 from research.optimization.descent import (
     Trained,
     WeightedLoss,
@@ -237,6 +237,7 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
         del key, given
         return draw(state, jnp.arange(DRAWN) % CLASSES, jax.random.key(0))
 
+    sampler = Sampler(lambda _: draw, images.classes if config.conditional else tuple)
     measures = make_measures(draw, images, config.measured, source)
     return Experiment(
         init=init,
@@ -251,7 +252,5 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
         glimpse=Glimpse(show),
         judge=measures.judge if source else None,
         artifacts=measures.artifacts,
-        offers={
-            "sampler": Sampler(lambda _: draw, images.classes if config.conditional else tuple)
-        },
+        offers=offer_sampler(sampler, source),
     )

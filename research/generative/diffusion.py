@@ -29,7 +29,7 @@ from research.generative.noising import (
     target_of,
 )
 from research.generative.options import Generator
-from research.generative.sampling import Sampler, Way
+from research.generative.sampling import Sampler, Way, offer_sampler
 from research.optimization.descent import WeightedLoss
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
 from research.options.ranges import (
@@ -195,6 +195,8 @@ def make_diffusion(config: Diffusion, source: Source | None) -> Experiment:
         del key, given
         return draw_as_measured(state, jnp.arange(DRAWN) % CLASSES, jax.random.key(0))
 
+    classes = images.classes if config.conditional else tuple
+    sampler = Sampler(lambda way: partial(draw, way), classes, steps=True)
     measures = make_measures(draw_as_measured, images, config.measured, source)
     return Experiment(
         init=init,
@@ -209,11 +211,5 @@ def make_diffusion(config: Diffusion, source: Source | None) -> Experiment:
         glimpse=Glimpse(show),
         judge=measures.judge if source else None,
         artifacts=measures.artifacts,
-        offers={
-            "sampler": Sampler(
-                lambda way: partial(draw, way),
-                images.classes if config.conditional else tuple,
-                steps=True,
-            )
-        },
+        offers=offer_sampler(sampler, source),
     )

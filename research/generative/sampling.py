@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.engine.experiment import Key, State
+from research.engine.inputs import Source
 from research.prediction import Own
 
 BLOCK = 250
@@ -48,6 +49,11 @@ class Sampler(NamedTuple):
     draw: Callable[[Way], Draw]
     classes: Callable[[], tuple[str, ...]]
     steps: bool = False
+
+
+def offer_sampler(sampler: Sampler, source: Source | None) -> dict[str, Any]:
+    """`Experiment.offers` of a generator; one that is measured takes the states of other runs."""
+    return {"sampler": sampler if source is None else lambda _: sampler}
 
 
 class Reconstructor(NamedTuple):
