@@ -20,11 +20,17 @@ from research.engine import metrics
 from research.engine.experiment import Batch, Experiment, Glimpse, Hyperparameters, Inputs, Key
 from research.engine.inputs import Source
 from research.engine.metrics import Metrics
-from research.generative.adversarial_losses import LOSSES, AdversarialLoss, gradient_penalty
+from research.generative.adversarial_losses import (
+    LOSSES,
+    AdversarialLoss,
+    gradient_penalty,
+    squared_slopes,
+)
 from research.generative.adversarial_nets import DenseDiscriminator, DenseGenerator, with_classes
 from research.generative.judging import make_measures
 from research.generative.options import Generator
 from research.generative.sampling import Sampler, offer_sampler
+from research.layers.spectral_norm import normalise_spectrally
 from research.optimization.descent import (
     Trained,
     WeightedLoss,
@@ -33,7 +39,7 @@ from research.optimization.descent import (
     make_gradient,
     update_average,
 )
-from research.options.ranges import AMOUNT, COUNT, FIXED, FRACTION, POSITIVE
+from research.options.ranges import AMOUNT, COUNT, FIXED, FRACTION, POSITIVE, Since
 
 DRAWN = 64
 """Images that are kept as training goes on."""
@@ -73,7 +79,15 @@ class Adversarial(Generator):
     generator_rate: Annotated[float, "the generator's step size", POSITIVE] = 2e-4
     discriminator_rate: Annotated[float, "the discriminator's step size", POSITIVE] = 2e-4
     first_moment_decay: Annotated[float, "of Adam, in both", FRACTION] = 0.5
-    penalty: Annotated[float, "weight of the gradient penalty of a wasserstein loss", AMOUNT] = 10.0
+    penalty: Annotated[
+        float, "weight of the gradient penalty of a wasserstein loss, or of --real-penalty", AMOUNT
+    ] = 10.0
+    real_penalty: Annotated[
+        bool, "penalise the discriminator's gradient at true images (R1)", Since(False)
+    ] = False
+    spectral: Annotated[
+        bool, "divide each kernel of the discriminator by its largest singular value", Since(False)
+    ] = False
     average_decay: Annotated[float, "of the generator's moving average", FRACTION] = 0.999
 
     conditional: Annotated[bool, "whether both are given the class of an image"] = False
@@ -84,12 +98,17 @@ class Adversarial(Generator):
         return "test/frechet_distance" if self.features else "test/accuracy"
 
     def problems(self) -> list[str]:
-        """More images than there are; too few for a step."""
+        """More images than there are; too few for a step; two penalties of one weight."""
         found, rows = super().problems(), self.batch_size * self.discriminator_steps
         if rows > self.examples:
             found.append(
                 f"--batch-size times --discriminator-steps must be at most {self.examples:,} "
                 f"(--examples), not {rows:,}"
+            )
+        if self.real_penalty and self.loss == "wasserstein":
+            found.append(
+                "--real-penalty cannot be with --loss wasserstein, which has a gradient penalty "
+                "of its own"
             )
         return found
 
@@ -130,6 +149,7 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
 
     def discriminate(params: Any, image: jax.Array, label: jax.Array) -> jax.Array:
         image = with_classes(image, label, CLASSES) if config.conditional else image
+        params = normalise_spectrally(params) if config.spectral else params
         logits: jax.Array = discriminator.apply({"params": params}, image)
         return logits
 
@@ -174,6 +194,9 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
                     lambda it: discriminate(params, it, label), image, made, between_key
                 )
                 each = each + values["penalty"] * slope
+            if config.real_penalty:
+                squares = squared_slopes(lambda it: discriminate(params, it, label), image)
+                each = each + 0.5 * values["penalty"] * squares
             found = metrics.mean(each, rows["weight"])
             right = 0.5 * ((true_logits > 0).astype(jnp.float32) + (made_logits <= 0))
             return WeightedLoss(

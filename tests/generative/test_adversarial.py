@@ -13,13 +13,13 @@ from sklearn.metrics import hinge_loss, log_loss
 
 from research.engine.experiment import Experiment, traced
 from research.generative.adversarial import Adversarial
-from research.generative.adversarial_losses import LOSSES, gradient_penalty
+from research.generative.adversarial_losses import LOSSES, gradient_penalty, squared_slopes
 from research.generative.adversarial_nets import (
     ConvolutionalDiscriminator,
     ConvolutionalGenerator,
     with_classes,
 )
-from research.options.config import make_experiment, problems_of
+from research.options.config import config_fields, make_experiment, problems_of
 from tests.generative.test_autoencoder import batch
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
@@ -85,6 +85,30 @@ def test_the_penalty_of_a_linear_critic_in_closed_form() -> None:
     assert not np.array_equal(bent[0], bent[1])
 
 
+def test_the_squared_slopes_of_a_square_in_closed_form() -> None:
+    image = jax.random.normal(jax.random.key(0), (5, 4, 4, 1))
+    found = squared_slopes(lambda x: jnp.sum(x**2, (1, 2, 3)), image)
+    np.testing.assert_allclose(found, 4 * np.sum(np.square(image), (1, 2, 3)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("change", [{"real_penalty": True}, {"spectral": True}])
+def test_what_is_asked_of_the_discriminator_changes_it_and_nothing_where_it_is_not(
+    change: dict[str, bool],
+) -> None:
+    asked = replace(SMALL, **change)
+    assert config_fields(asked).keys() - config_fields(SMALL).keys() == change.keys()
+    after = []
+    for config in (SMALL, asked):
+        experiment, state = begun(config)
+        after.append(jax.jit(experiment.update)(state, batch(), jax.random.key(1))[0])
+    assert not same(after[0].discriminator.params, after[1].discriminator.params)
+    # With no weight the penalty is none.
+    experiment, state = begun(replace(asked, penalty=0.0))
+    free, _ = jax.jit(experiment.update)(state, batch(), jax.random.key(1))
+    same_as = same(free.discriminator.params, after[0].discriminator.params)
+    assert same_as == ("real_penalty" in change)
+
+
 @pytest.mark.parametrize("config", [SMALL, CONVOLUTIONAL], ids=["dense", "convolutional"])
 def test_each_side_changes_only_itself(config: Adversarial) -> None:
     """What one learns in a step does not depend on how far the other goes in it."""
@@ -133,6 +157,7 @@ def test_a_generator_of_classes_and_its_judge_are_given_them() -> None:
         (replace(SMALL, examples=1281), "must be at most 1,280"),
         (replace(SMALL, discriminator_steps=5), "must be at most 64 (--examples), not 80"),
         (replace(SMALL, groups=3), "must divide"),
+        (replace(SMALL, loss="wasserstein", real_penalty=True), "a gradient penalty of its own"),
     ],
 )
 def test_what_cannot_be_is_said(config: Adversarial, words: str) -> None:
