@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from research.data.images import CLASSES, images_of
+from research.data.images import CLASSES, Images, images_of
 from research.data.order import steps_per_epoch
 from research.data.own_pictures import read_picture
 from research.engine import metrics
@@ -101,6 +101,10 @@ class Autoencoder(ImageModel):
             )
         return found
 
+    def images(self) -> Images:
+        """The images that it is trained and measured on."""
+        return images_of(self.data_set, self.batch_size, self.examples)
+
     @property
     def all_epochs(self) -> int:
         """Passes over the training images in the whole run."""
@@ -160,6 +164,11 @@ class Autoencoder(ImageModel):
         del key
         code = self.bottleneck(codec.encode(rows["image"]), values, None)
         return figures_of(measure(rows["image"], codec.decode(code)), rows["weight"])
+
+    def final_figures(self, codec: Codec, image: jax.Array, key: Key) -> dict[str, jax.Array]:
+        """What is measured of the test split alone, once: name -> a number of each image."""
+        del codec, image, key
+        return {}
 
     def draw(self, codec: Codec, label: jax.Array, key: Key) -> jax.Array:
         """Logits of images `[images, height, width, channels]` that no image was given for.
@@ -225,7 +234,7 @@ def figures_of(errors: Reconstruction, weight: jax.Array) -> Metrics:
 
 def make_autoencoder(config: Autoencoder) -> Experiment:
     """An experiment that trains an autoencoder by the gradient of its objective."""
-    images = images_of(config.data_set, config.batch_size, config.examples)
+    images = config.images()
     epoch = steps_per_epoch(images.examples, config.batch_size)
     steps = config.all_epochs * epoch
     model: Codec = config.net(images.shape, config.layers, config.outputs, config.code_size)
@@ -255,10 +264,24 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
     def components(evaluation: Evaluation) -> Components:
         return fit_components(evaluation("train"), config.code_size, images.white)
 
+    @jax.jit
+    def final_figures(state: SupervisedState, image: jax.Array, key: Key) -> dict[str, jax.Array]:
+        return config.final_figures(model.bind(fitted.reported(state)), images.scaled(image), key)
+
     def judge(state: SupervisedState, evaluation: Evaluation, key: Key) -> dict[str, float]:
-        del state, key
+        batches = [*evaluation("test")]
+        found = [
+            final_figures(state, batch["image"], jax.random.fold_in(key, at))
+            for at, batch in enumerate(batches)
+        ]
+        weight = np.concatenate([batch["weight"] for batch in batches], dtype=np.float64)
+        figures = {
+            f"test/{name}": float(weight @ np.concatenate([one[name] for one in found]))
+            / float(weight.sum())
+            for name in found[0]
+        }
         plane = components(evaluation)
-        return {
+        return figures | {
             f"{split}/pca_mse": mean_over(
                 evaluation(split),
                 lambda image: np.mean((plane.project(image) - image) ** 2, axis=(1, 2, 3)),

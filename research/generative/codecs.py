@@ -57,16 +57,18 @@ class Codec(nn.Module):
 
 
 class DenseCodec(Codec):
-    """Dense layers with SELU, and their mirror image.
+    """Dense layers, with SELU between them, and their mirror image.
 
     Source: Géron, 3rd edition, chapter 17; SELU: Klambauer et al. 2017 (arXiv 1706.02515).
 
     Attributes:
         tied: whether the decoder's kernels are those of the encoder, transposed; biases are its
             own. Then `outputs` is `units`.
+        activation: what is between layers.
     """
 
     tied: bool = False
+    activation: Callable[[jax.Array], jax.Array] = nn.selu
 
     def setup(self) -> None:
         """Kernels and biases of both halves, from the image inwards."""
@@ -94,7 +96,7 @@ class DenseCodec(Codec):
         """As `Codec.encode`."""
         x = image.reshape(len(image), -1)
         for layer in range(len(self.kernels)):
-            x = self.encode_layer(nn.selu(x) if layer else x, layer)
+            x = self.encode_layer(self.activation(x) if layer else x, layer)
         return x
 
     def encode_layer(self, x: jax.Array, layer: int) -> jax.Array:
@@ -106,7 +108,7 @@ class DenseCodec(Codec):
         x = code
         for layer in reversed(range(len(self.kernels))):
             x = self.decode_layer(x, layer)
-            x = nn.selu(x) if layer else x
+            x = self.activation(x) if layer else x
         return x.reshape(len(code), *self.shape)
 
     def decode_layer(self, x: jax.Array, layer: int) -> jax.Array:

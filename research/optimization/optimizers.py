@@ -7,10 +7,11 @@ from typing import Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 Schedule: TypeAlias = Callable[[jax.Array], jax.Array]
-ScheduleName = Literal["constant", "cosine", "warmup_cosine", "one_cycle"]
+ScheduleName = Literal["constant", "cosine", "warmup_cosine", "one_cycle", "staircase"]
 OptimizerName = Literal["sgd", "momentum", "adam", "adamw", "nadam", "rmsprop"]
 
 DEFAULTS: Mapping[str, float] = {
@@ -95,15 +96,19 @@ def make_schedule(
             `cosine`, from the peak to 0 at `total_steps`;
             `warmup_cosine`, linearly from 0 to the peak, then by cosine to 0;
             `one_cycle`, linearly from peak / 25 to the peak, down to peak / 25 and on to
-            peak / 250,000 over the last 15 %.
+            peak / 250,000 over the last 15 %;
+            `staircase`, from the peak to a tenth of it in eight values, each kept for three times
+            as many steps as the one before.
         peak: the largest learning rate, scalar.
         total_steps: updates in the run.
-        warmup_steps: updates before the peak; must be 0 for `cosine`, positive for `one_cycle`.
+        warmup_steps: updates before the peak; must be 0 for `cosine` and `staircase`, positive for
+            `one_cycle`.
 
     Raises:
         ValueError: for an unknown name or steps that do not fit.
 
-    Source: Loshchilov and Hutter 2017 (cosine); Smith and Topin 2018 (one cycle).
+    Source: Loshchilov and Hutter 2017 (cosine); Smith and Topin 2018 (one cycle); Burda et al. 2015
+    (arXiv 1509.00519), section 5 (staircase).
     """
     if not 0 <= warmup_steps <= total_steps:
         raise ValueError(f"warm-up of {warmup_steps} steps in a run of {total_steps}")
@@ -122,6 +127,11 @@ def _shape(name: ScheduleName, total_steps: int, warmup_steps: int) -> Schedule:
             if warmup_steps:
                 raise ValueError("cosine has no warm-up; warmup_cosine has")
             return optax.cosine_decay_schedule(1.0, max(total_steps, 1))
+        case "staircase":
+            if warmup_steps:
+                raise ValueError("staircase has no warm-up")
+            ends = np.ceil([total_steps * (3**n - 1) / (3**8 - 1) for n in range(1, 8)])
+            return lambda step: 10.0 ** (-jnp.sum(step >= ends.astype(np.int32)) / 7.0)
         case "warmup_cosine":
             return optax.warmup_cosine_decay_schedule(
                 0.0, 1.0, warmup_steps, max(total_steps, warmup_steps + 1)

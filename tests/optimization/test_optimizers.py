@@ -168,6 +168,11 @@ SCHEDULES = {
     ("one_cycle", WARMUP): lambda peak: optax.linear_onecycle_schedule(
         TOTAL, peak, pct_start=0.2, pct_final=0.85
     ),
+    # Steps 0 to 0.03, 0.12, 0.4, 1.2, 3.7, 11.1 and 33.3.
+    ("staircase", 0): lambda peak: optax.join_schedules(
+        [optax.constant_schedule(peak * 10 ** (-n / 7)) for n in (0, 3, 4, 5, 6, 7)],
+        [1, 2, 4, 12, 34],
+    ),
 }
 
 
@@ -190,7 +195,13 @@ def test_the_peak_is_reached_and_the_end_is_near_nothing():
 
 @pytest.mark.parametrize(
     "name, total, warmup",
-    [("linear", 10, 0), ("cosine", 10, 2), ("one_cycle", 10, 0), ("constant", 10, 11)],
+    [
+        ("linear", 10, 0),
+        ("cosine", 10, 2),
+        ("staircase", 10, 2),
+        ("one_cycle", 10, 0),
+        ("constant", 10, 11),
+    ],
 )
 def test_what_does_not_fit_is_refused(name, total, warmup):
     with pytest.raises(ValueError):
