@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 import jax
@@ -27,6 +28,7 @@ from research.generative.adversarial_losses import (
     squared_slopes,
 )
 from research.generative.adversarial_nets import DenseDiscriminator, DenseGenerator, with_classes
+from research.generative.growth import Growth, Stage
 from research.generative.judging import make_measures
 from research.generative.options import Generator
 from research.generative.sampling import Sampler, offer_sampler
@@ -97,6 +99,16 @@ class Adversarial(Generator):
         """In the features of that classifier; without one, how often the discriminator is right."""
         return "test/frechet_distance" if self.features else "test/accuracy"
 
+    @property
+    def all_epochs(self) -> int:
+        """Passes over the training images in a run."""
+        return self.epochs
+
+    def grow(self, epoch: int) -> Growth:
+        """When the nets grow, in steps, of which an epoch has so many; these do not."""
+        del epoch
+        return Growth()
+
     def problems(self) -> list[str]:
         """More images than there are; too few for a step; two penalties of one weight."""
         found, rows = super().problems(), self.batch_size * self.discriminator_steps
@@ -128,7 +140,8 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
     rows = config.batch_size * config.discriminator_steps
     images = images_of(config.data_set, rows, config.examples)
     epoch = steps_per_epoch(images.examples, rows)
-    steps = config.epochs * epoch
+    steps = config.all_epochs * epoch
+    growth = config.grow(epoch)
     generator = config.generator(images.shape)
     discriminator = config.discriminator()
     losses = LOSSES[config.loss]
@@ -142,15 +155,19 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
             return code
         return jnp.concatenate([code, jax.nn.one_hot(label, CLASSES)], axis=1)
 
-    def generate(params: Any, statistics: Any, code: jax.Array) -> tuple[jax.Array, Any]:
+    def generate(
+        params: Any, statistics: Any, code: jax.Array, stage: Stage
+    ) -> tuple[jax.Array, Any]:
         variables = {"params": params, **({"batch_stats": statistics} if statistics else {})}
-        made, changed = generator.apply(variables, code, training=True, mutable=["batch_stats"])
+        made, changed = generator.apply(
+            variables, code, training=True, mutable=["batch_stats"], **stage
+        )
         return made, changed.get("batch_stats", ())
 
-    def discriminate(params: Any, image: jax.Array, label: jax.Array) -> jax.Array:
+    def discriminate(params: Any, image: jax.Array, label: jax.Array, stage: Stage) -> jax.Array:
         image = with_classes(image, label, CLASSES) if config.conditional else image
         params = normalise_spectrally(params) if config.spectral else params
-        logits: jax.Array = discriminator.apply({"params": params}, image)
+        logits: jax.Array = discriminator.apply({"params": params}, image, **stage)
         return logits
 
     def init(key: Key, values: Hyperparameters, *given: Inputs) -> AdversarialState:
@@ -178,25 +195,38 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
         state: AdversarialState, batch: Batch, key: Key, *given: Inputs
     ) -> tuple[AdversarialState, Metrics]:
         del given
+        return growth.at(state.step, partial(train, state, batch, key))
+
+    def train(
+        state: AdversarialState, batch: Batch, key: Key, stage: Stage
+    ) -> tuple[AdversarialState, Metrics]:
         values = state.hyperparameters
+
+        def begin_level(trained: Trained, rate: str) -> Trained:
+            if not growth.starts:
+                return trained
+            anew = begin_training(trained.params, optimizer(values, rate))
+            begins = growth.begins(state.step)
+            return jax.tree.map(lambda new, old: jnp.where(begins, new, old), anew, trained)
 
         def discriminator_loss(params: Any, rows: Batch, key: Key) -> WeightedLoss:
             code_key, between_key = jax.random.split(key)
-            image, label = images.scaled(rows["image"]), rows["label"]
+            image, label = growth.blur(images.scaled(rows["image"]), stage), rows["label"]
             code = make_code(label, code_key)
             made = jax.lax.stop_gradient(
-                generate(state.generator.params, state.statistics, code)[0]
+                generate(state.generator.params, state.statistics, code, stage)[0]
             )
-            true_logits, made_logits = (discriminate(params, it, label) for it in (image, made))
+
+            def logits_of(image: jax.Array) -> jax.Array:
+                return discriminate(params, image, label, stage)
+
+            true_logits, made_logits = logits_of(image), logits_of(made)
             each = losses.true(true_logits) + losses.made(made_logits)
             if config.loss == "wasserstein":
-                slope = gradient_penalty(
-                    lambda it: discriminate(params, it, label), image, made, between_key
-                )
+                slope = gradient_penalty(logits_of, image, made, between_key)
                 each = each + values["penalty"] * slope
             if config.real_penalty:
-                squares = squared_slopes(lambda it: discriminate(params, it, label), image)
-                each = each + 0.5 * values["penalty"] * squares
+                each = each + 0.5 * values["penalty"] * squared_slopes(logits_of, image)
             found = metrics.mean(each, rows["weight"])
             right = 0.5 * ((true_logits > 0).astype(jnp.float32) + (made_logits <= 0))
             return WeightedLoss(
@@ -206,8 +236,9 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
             )
 
         def generator_loss(params: Any, rows: Batch, key: Key) -> WeightedLoss:
-            made, statistics = generate(params, state.statistics, make_code(rows["label"], key))
-            logits = discriminate(trained.params, made, rows["label"])
+            code = make_code(rows["label"], key)
+            made, statistics = generate(params, state.statistics, code, stage)
+            logits = discriminate(trained.params, made, rows["label"], stage)
             found = metrics.mean(losses.generator(logits), rows["weight"])
             return WeightedLoss(found.total, found.weight, {"generator_loss": found}, statistics)
 
@@ -226,29 +257,38 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
             return apply_gradient(trained, found.gradient, transformation), found.metrics
 
         keys = jax.random.key_data(jnp.stack(discriminator_keys))
-        trained, measured = jax.lax.scan(turn, state.discriminator, (parts, keys))
+        trained = begin_level(state.discriminator, "discriminator_rate")
+        trained, measured = jax.lax.scan(turn, trained, (parts, keys))
         last = jax.tree.map(lambda leaf: leaf[-1], parts)
         found = make_gradient(generator_loss, config.groups)(
             state.generator.params, last, generator_key
         )
-        made = apply_gradient(state.generator, found.gradient, optimizer(values, "generator_rate"))
+        made = begin_level(state.generator, "generator_rate")
+        made = apply_gradient(made, found.gradient, optimizer(values, "generator_rate"))
         average = update_average(state.average, made.params, values["average_decay"], state.step)
         after = AdversarialState(made, trained, found.statistics, average, state.step + 1, values)
         return after, metrics.merge_all(measured) | found.metrics
 
-    def draw(state: AdversarialState, label: jax.Array, key: Key) -> jax.Array:
+    def draw_at(state: AdversarialState, label: jax.Array, key: Key, stage: Stage) -> jax.Array:
         kept = {"batch_stats": state.statistics} if state.statistics else {}
         made: jax.Array = generator.apply(
-            {"params": state.average, **kept}, make_code(label, key), training=False
+            {"params": state.average, **kept}, make_code(label, key), training=False, **stage
         )
+        return made
+
+    def draw(state: AdversarialState, label: jax.Array, key: Key) -> jax.Array:
+        made: jax.Array = growth.at(state.step, partial(draw_at, state, label, key))
         return made
 
     def evaluate(state: AdversarialState, batch: Batch, key: Key, *given: Inputs) -> Metrics:
         del given
-        image, label = images.scaled(batch["image"]), batch["label"]
+        return growth.at(state.step, partial(evaluate_at, state, batch, key))
+
+    def evaluate_at(state: AdversarialState, batch: Batch, key: Key, stage: Stage) -> Metrics:
+        image, label = growth.blur(images.scaled(batch["image"]), stage), batch["label"]
         params = state.discriminator.params
-        true = discriminate(params, image, label) > 0
-        made = discriminate(params, draw(state, label, key), label) <= 0
+        true = discriminate(params, image, label, stage) > 0
+        made = discriminate(params, draw_at(state, label, key, stage), label, stage) <= 0
         weight = batch["weight"]
         return {
             "accuracy": metrics.mean(0.5 * (true.astype(jnp.float32) + made), weight),
@@ -271,7 +311,7 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
         items="images",
         data=images.data,
         groups=config.groups,
-        evaluate_every=epoch * max(1, config.epochs // EVALUATIONS),
+        evaluate_every=epoch * max(1, config.all_epochs // EVALUATIONS),
         glimpse=Glimpse(show),
         judge=measures.judge if source else None,
         artifacts=measures.artifacts,

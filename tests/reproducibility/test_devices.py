@@ -38,6 +38,14 @@ MECHANISMS = [
     pytest.param("vision/digits_batch_norm", {}, ALL, id="batch norm, all", marks=pytest.mark.slow),
     pytest.param("rl/cartpole_ppo", {"groups": 8}, ALL, id="rl, all", marks=pytest.mark.slow),
     pytest.param("vision/digits_cnn", {}, ALL, id="dropout, all", marks=pytest.mark.slow),
+    # Of three steps at each size; the deviation of images is of some within a group.
+    pytest.param(
+        "generative/digits_progressive",
+        {"groups": 8, "examples": 96, "features": ""},
+        ALL,
+        id="growing, all",
+        marks=pytest.mark.slow,
+    ),
     *(
         pytest.param(f"rl/{name}", {"groups": 8} | more, (1, 2, 8), id=name, marks=pytest.mark.slow)
         for name, more in GROUPED.items()
