@@ -1,16 +1,12 @@
-"""The builder of the ridership series, fed by a server in this process."""
+"""The builder of the ridership series."""
 
 from __future__ import annotations
 
-import hashlib
-import http.server
 import io
-import threading
 
 import numpy as np
 import pytest
 from rich.console import Console
-from tensorflow_datasets.core.download.checksums import UrlInfo
 
 from research.data.builders.cta_ridership import CtaRidership, read_days
 from research.data.download import prepare_dataset
@@ -26,37 +22,8 @@ LINES = b"""service_date,day_type,bus,rail_boardings,total_rides
 """
 
 
-@pytest.fixture
-def served(folders, monkeypatch):
-    """Serves the lines in place of the city's file."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_HEAD(self):
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(LINES)))
-            self.end_headers()
-
-        def do_GET(self):
-            self.do_HEAD()
-            self.wfile.write(LINES)
-
-        def log_message(self, *arguments):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        yield f"http://127.0.0.1:{server.server_port}/days.csv"
-        server.shutdown()
-
-
-def _offer(monkeypatch, url, checksum):
-    info = UrlInfo(size=len(LINES), checksum=checksum, filename="days.csv")
-    monkeypatch.setattr(CtaRidership, "url_infos", {url: info})
-
-
-def test_days_are_in_order_and_each_is_there_once(served, monkeypatch):
-    _offer(monkeypatch, served, hashlib.sha256(LINES).hexdigest())
+def test_days_are_in_order_and_each_is_there_once(serve_download):
+    serve_download(CtaRidership, LINES)
     prepare_dataset("cta_ridership", Console(file=io.StringIO()))
     days = TfdsSplit("cta_ridership", "train").load()
     assert days["service_date"].tolist() == [b"2001-01-01", b"2001-01-02", b"2001-01-06"]
@@ -65,9 +32,8 @@ def test_days_are_in_order_and_each_is_there_once(served, monkeypatch):
     np.testing.assert_array_equal(days["total_rides"], days["bus"] + days["rail_boardings"])
 
 
-def test_another_file_is_refused(served, monkeypatch):
-    (known,) = CtaRidership.url_infos.values()
-    _offer(monkeypatch, served, known.checksum)
+def test_another_file_is_refused(serve_download):
+    serve_download(CtaRidership, LINES, is_known=False)
     with pytest.raises(Damaged, match="SHA-256 differs"):
         prepare_dataset("cta_ridership", Console(file=io.StringIO()))
     assert find("cta_ridership") is None

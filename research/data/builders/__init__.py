@@ -17,7 +17,10 @@ EMBEDDED = {
 }
 """Name -> builder, of data sets that come with an installed package and need no network."""
 
-DOWNLOADED = {"cta_ridership": "research.data.builders.cta_ridership:CtaRidership"}
+DOWNLOADED = {
+    "cta_ridership": "research.data.builders.cta_ridership:CtaRidership",
+    "jsb_chorales": "research.data.builders.jsb_chorales:JsbChorales",
+}
 """Name -> builder, of data sets that `prepare` downloads, their checksums in the builder."""
 
 
