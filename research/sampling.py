@@ -21,18 +21,31 @@ from research.runs.reported import DrawOptions, Reported
 class SampleOptions(DrawOptions):
     """Options of `sample`."""
 
-    to: Annotated[str, "images: file to write, a PNG [samples.png in the run's folder]", PATH] = ""
-    prompt: Annotated[str | None, "text: its beginning [a new line]"] = None
-    length: Annotated[int | None, "text: characters to write [500]", COUNT] = None
+    to: Annotated[
+        str,
+        "images, music: file to write, FILE.png, FILE.mid [samples.png, chorale.mid in the run's "
+        "folder]",
+        PATH,
+    ] = ""
+    prompt: Annotated[
+        str | None,
+        'text, music: its beginning; chords are "C5 G4 E4 C3; D5 A4 F4 D3", or FILE.csv [a new '
+        "line, a chord that a chorale begins with]",
+    ] = None
+    length: Annotated[
+        int | None, "text, music: characters, or sixteenths, to write [500, 64]", COUNT
+    ] = None
     temperature: Annotated[
-        float | None, "text: below 1 surer, above 1 bolder, 0 always the likeliest [0.8]", AMOUNT
+        float | None,
+        "text, music: below 1 surer, above 1 bolder, 0 always the likeliest [0.8, 0.9]",
+        AMOUNT,
     ] = None
     top_k: Annotated[
-        int | None, "text: draw from so many of the likeliest characters [0, all]", AMOUNT
+        int | None, "text, music: draw from so many of the likeliest [0, all]", AMOUNT
     ] = None
     top_p: Annotated[
         float | None,
-        "text: draw from the likeliest that together have this probability [1]",
+        "text, music: draw from the likeliest that together have this probability [1]",
         Range(0, 1, above=True),
     ] = None
     grid: Annotated[str | None, "images: COLUMNSxROWS, such as 8x4 [8x8, 10x10 by class]"] = None
@@ -50,7 +63,7 @@ class SampleOptions(DrawOptions):
         """What is wrong with the options, a message each."""
         problems = super().validate()
         if self.prompt == "":
-            problems.append("--prompt is empty: a text begins with one character at least")
+            problems.append("--prompt is empty: it is one character or chord at least")
         return problems
 
 
@@ -80,6 +93,11 @@ KINDS = {
         "a model of text",
         frozenset({"prompt", "length", "temperature", "top_k", "top_p"}),
         "research.sequence.commands:write_text",
+    ),
+    "composer": Kind(
+        "a model of chorales",
+        frozenset({"to", "prompt", "length", "temperature", "top_k", "top_p"}),
+        "research.sequence.chorales.sampling:write_chorale",
     ),
     "sampler": Kind(
         "a model of images",

@@ -1,4 +1,4 @@
-"""Artifacts: the pictures, tables, curves, films and texts that a report shows of a run.
+"""Artifacts: the pictures, tables, curves, films, sounds and texts that a report shows of a run.
 
 Written once, at the end of a complete run, below its `artifacts/`; no part of the run's identity
 or of its bits. Each has a `title`, and a `note`, a sentence under it, or "". Nothing here needs
@@ -126,6 +126,20 @@ class Passages(NamedTuple):
     note: str = ""
 
 
+class Sound(NamedTuple):
+    """A sound of one channel.
+
+    Attributes:
+        samples: int16 `[samples]`.
+        rate: samples a second.
+    """
+
+    title: str
+    samples: np.ndarray
+    rate: int
+    note: str = ""
+
+
 def as_images(values: np.ndarray, title: str) -> Images:
     """One picture, or several of one size, from bare pixels.
 
@@ -175,9 +189,10 @@ def check(artifact: Images) -> Images:
     return artifact
 
 
-Artifact: TypeAlias = Images | Confusion | Lines | Histogram | Animation | Passages
+Artifact: TypeAlias = Images | Confusion | Lines | Histogram | Animation | Passages | Sound
 KINDS: dict[str, Any] = {
-    kind.__name__: kind for kind in (Images, Confusion, Lines, Histogram, Animation, Passages)
+    kind.__name__: kind
+    for kind in (Images, Confusion, Lines, Histogram, Animation, Passages, Sound)
 }
 _NAME = re.compile(r"[a-z0-9_]+")
 _WORDS = "words"

@@ -156,8 +156,9 @@ class Experiment(NamedTuple):
         glimpse: a text, a picture or a table of a state at each evaluation, for the report.
         offers: name -> what commands take of a state of it. The engine never looks into them:
             `predict`, which `predict` takes, is a `research.prediction.Predictor`; `agent`, which
-            `play` and `evaluate` take, a `research.rl.policy.Agent`; `writer`, which `sample`
-            takes, a `research.sequence.characters.writing.Writer`; `translator`, which `translate`
+            `play` and `evaluate` take, a `research.rl.policy.Agent`; `writer` and
+            `composer`, which `sample` takes, a `research.sequence.characters.writing.Writer` and a
+            `research.sequence.chorales.composition.Composer`; `translator`, which `translate`
             takes, a `research.sequence.translations.translator.Translator`. `features`, which runs
             that are given a state of it take, is (state, images as in the data) ->
             `[batch, features]`.

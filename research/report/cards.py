@@ -14,10 +14,12 @@ from research.engine.artifacts import (
     Images,
     Lines,
     Passages,
+    Sound,
 )
 from research.report import pictures, plots
 from research.report.group_plots import Key
 from research.report.plots import Line
+from research.report.sounds import spell_wav
 from research.runs.run import Frames
 from research.runs.spelling import spell_figure
 
@@ -68,6 +70,7 @@ def draw(artifact: Artifact | Frames, salt: str) -> Card:
         Histogram: _histogram,
         Animation: _animation,
         Passages: _passages,
+        Sound: _sound,
     }
     try:
         content = makers[type(artifact)](artifact, salt)
@@ -171,3 +174,7 @@ def _animation(artifact: Animation, _: str) -> dict[str, Any]:
         "picture": pictures.draw_animation(artifact),
         "alt": f"{artifact.title}, an animation of {seconds:.1f} seconds. {artifact.note}",
     }
+
+
+def _sound(artifact: Sound, _: str) -> dict[str, Any]:
+    return {"uri": pictures.data_uri("audio/wav", spell_wav(artifact))}

@@ -121,7 +121,10 @@ def draw_animation(artifact: Animation) -> Picture:
     _with_palette(artifact.frames[-1], artifact.palette).save(still, format="PNG", optimize=True)
     height, width = artifact.frames.shape[1:]
     return Picture(
-        _uri("gif", spell_gif(artifact)), int(width), int(height), _uri("png", still.getvalue())
+        data_uri("image/gif", spell_gif(artifact)),
+        int(width),
+        int(height),
+        data_uri("image/png", still.getvalue()),
     )
 
 
@@ -158,11 +161,12 @@ def _lossless(pixels: np.ndarray) -> Picture:
     # Of grey noise, which generators begin with, a third of a PNG.
     Image.fromarray(pixels).save(file, format="WEBP", lossless=True, exact=True)
     height, width = pixels.shape[:2]
-    return Picture(_uri("webp", file.getvalue()), int(width), int(height))
+    return Picture(data_uri("image/webp", file.getvalue()), int(width), int(height))
 
 
-def _uri(kind: str, content: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+def data_uri(kind: str, content: bytes) -> str:
+    """Content of a kind, `image/webp`, as an address that holds it."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def shades(counts: Sequence[Sequence[int]]) -> list[list[int]]:

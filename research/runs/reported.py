@@ -30,6 +30,7 @@ TAKERS = {
     "predict": "`predict` takes",
     "agent": "`play` and `evaluate` take",
     "writer": "`sample` takes",
+    "composer": "`sample` takes",
     "sampler": "`sample` takes",
     "reconstructor": "`reconstruct` takes",
     "translator": "`translate` takes",

@@ -19,6 +19,7 @@ from research.engine.artifacts import (
     Images,
     Lines,
     Passages,
+    Sound,
     parse,
     read,
     spell,
@@ -35,6 +36,7 @@ EXAMPLES = {
     "histogram": Histogram("h", np.float32([[1, -0.0, np.inf]]), ("g",), "v"),
     "animation": Animation("m", np.zeros((2, 3, 4), np.uint8), np.zeros((1, 3), np.uint8), 0.04),
     "passages": Passages("t", ("  a\n<b>", "ü"), ("step 1", "step 2"), "n"),
+    "sound": Sound("s", np.int16([0, -32768, 32767]), 11_025, "n"),
 }
 
 

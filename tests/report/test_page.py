@@ -18,6 +18,7 @@ from research.engine.artifacts import (
     Images,
     Lines,
     Passages,
+    Sound,
     write,
 )
 from research.engine.directory import GLIMPSES
@@ -76,6 +77,7 @@ def artifacts():
         "histogram": Histogram("h", np.ones((1, 4)), (EVIL,), EVIL),
         "animation": Animation(EVIL, np.zeros((2, 3, 3), np.uint8), np.uint8([[1, 2, 3]]), 0.1),
         "passages": Passages(EVIL, (EVIL, "  two\n lines"), ("a", EVIL), EVIL),
+        "sound": Sound(EVIL, np.int16([0, 1, -1]), 8_000, EVIL),
     }
 
 
@@ -252,7 +254,8 @@ def test_an_artifact_that_cannot_be_drawn_makes_a_poorer_page(make, tmp_path):
     assert "It cannot be drawn" in text and "wrong" in text
     (section,) = make_page([read_run(directory)], {}).sections
     assert [card.kind for card in section.cards] == [
-        "images", "images", "confusion", "lines", "histogram", "animation", "passages", "problem",
+        "images", "images", "confusion", "lines", "histogram", "animation", "passages", "sound",
+        "problem",
     ]  # fmt: skip
 
 

@@ -66,5 +66,6 @@ class JsbChorales(tfds.core.GeneratorBasedBuilder):
             chorales = sorted(name for name in files if name.parent.name == folder)
             for number, name in enumerate(chorales):
                 rows = archive.extractfile(files[name])
+                assert rows is not None, "a file of the archive has content"
                 notes = np.loadtxt(rows, np.int32, delimiter=",", skiprows=1, ndmin=2)
                 yield number, {"name": name.stem, "notes": notes}

@@ -1,10 +1,10 @@
-"""Sampling texts from a language model: each character drawn is the next one read."""
+"""Sampling texts, or music, from a language model: each token drawn is the next one read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,11 @@ GLIMPSE = 300
 """Characters of the sample that a run displays at each evaluation."""
 
 
-class Writer(NamedTuple):
+V = TypeVar("V")
+"""What tokens stand for: of texts an `Alphabet`."""
+
+
+class Writer(NamedTuple, Generic[V]):
     """Generation of texts by the state of an experiment.
 
     Attributes:
@@ -30,7 +34,7 @@ class Writer(NamedTuple):
             follows the last character, float32 `[texts, vocabulary]`.
     """
 
-    vocabulary: Alphabet
+    vocabulary: V
     resting: Callable[[int], Any]
     read: Callable[[Any, Any, jax.Array], tuple[Any, jax.Array]]
 
@@ -149,7 +153,7 @@ def go_on_with(
     return memory, chosen.T
 
 
-def make_glimpse(writer: Writer) -> Glimpse:
+def make_glimpse(writer: Writer[Alphabet]) -> Glimpse:
     """A short text that begins anew."""
     opening = "\n" if "\n" in writer.vocabulary.symbols else writer.vocabulary.symbols[0]
     prompt = writer.vocabulary.encode(opening).astype(np.int32)[None]
