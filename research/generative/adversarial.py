@@ -150,7 +150,7 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
         return optax.adam(values[rate], b1=values["first_moment_decay"])
 
     def make_code(label: jax.Array, key: Key) -> jax.Array:
-        code = jax.random.normal(key, (len(label), config.code_size))
+        code = jax.random.normal(key, (len(label), generator.noise_size + config.code_size))
         if not config.conditional:
             return code
         return jnp.concatenate([code, jax.nn.one_hot(label, CLASSES)], axis=1)

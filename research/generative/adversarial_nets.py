@@ -17,15 +17,28 @@ SLOPE = 0.2
 """Of a leaky ReLU below 0."""
 
 
-class DenseGenerator(nn.Module):
-    """Dense layers with SELU.
+class GeneratorNet(nn.Module):
+    """What every generator is.
 
     Attributes:
         shape: of an image.
-        layers: widths of the hidden layers.
     """
 
     shape: Shape
+
+    @property
+    def noise_size(self) -> int:
+        """Normal numbers that it is given of each image before its code."""
+        return 0
+
+
+class DenseGenerator(GeneratorNet):
+    """Dense layers with SELU.
+
+    Attributes:
+        layers: widths of the hidden layers.
+    """
+
     layers: tuple[int, ...] = (100, 150)
 
     @nn.compact
@@ -55,17 +68,15 @@ class DenseDiscriminator(nn.Module):
         return nn.Dense(1)(x)[:, 0]
 
 
-class ConvolutionalGenerator(nn.Module):
+class ConvolutionalGenerator(GeneratorNet):
     """Transposed convolutions of 5 x 5 with batch normalisation, each of which doubles an image.
 
     Source: Radford et al. 2016, "DCGAN" (arXiv 1511.06434), section 3.
 
     Attributes:
-        shape: of an image.
         layers: channels of the smallest image, and of those before the last layer.
     """
 
-    shape: Shape
     layers: tuple[int, ...] = (128, 64)
 
     @nn.compact

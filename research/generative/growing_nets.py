@@ -24,7 +24,7 @@ from research.generative.adversarial_layers import (
     pixel_norm,
     with_deviation,
 )
-from research.generative.adversarial_nets import SLOPE
+from research.generative.adversarial_nets import SLOPE, GeneratorNet
 from research.generative.codecs import Shape
 
 LAYERS = (64, 32, 16)
@@ -48,15 +48,13 @@ def smallest(shape: Shape, levels: int) -> tuple[int, int]:
     return shape[0] // halved, shape[1] // halved
 
 
-class GrowingGenerator(nn.Module):
+class GrowingGenerator(GeneratorNet):
     """Two convolutions of 3 x 3 at each level, each with pixel norm.
 
     Attributes:
-        shape: of an image.
         layers: channels at each level.
     """
 
-    shape: Shape
     layers: tuple[int, ...] = LAYERS
 
     def setup(self) -> None:
