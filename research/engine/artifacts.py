@@ -96,6 +96,24 @@ class Histogram(NamedTuple):
     note: str = ""
 
 
+class Points(NamedTuple):
+    """Maps of points, each of a class.
+
+    Attributes:
+        places: float `[maps, points, 2]`.
+        label: int `[points]`.
+        classes: their names.
+        panels: a title for each map.
+    """
+
+    title: str
+    places: np.ndarray
+    label: np.ndarray
+    classes: tuple[str, ...]
+    panels: tuple[str, ...]
+    note: str = ""
+
+
 class Animation(NamedTuple):
     """Frames of few colours.
 
@@ -189,10 +207,10 @@ def check(artifact: Images) -> Images:
     return artifact
 
 
-Artifact: TypeAlias = Images | Confusion | Lines | Histogram | Animation | Passages | Sound
+Artifact: TypeAlias = Images | Confusion | Lines | Histogram | Points | Animation | Passages | Sound
 KINDS: dict[str, Any] = {
     kind.__name__: kind
-    for kind in (Images, Confusion, Lines, Histogram, Animation, Passages, Sound)
+    for kind in (Images, Confusion, Lines, Histogram, Points, Animation, Passages, Sound)
 }
 _NAME = re.compile(r"[a-z0-9_]+")
 _WORDS = "words"

@@ -31,7 +31,7 @@ from research.generative.adversarial_nets import DenseDiscriminator, DenseGenera
 from research.generative.growth import Growth, Stage
 from research.generative.judging import make_measures
 from research.generative.options import Generator
-from research.generative.sampling import Sampler, offer_sampler
+from research.generative.sampling import BY_CLASS, Sampler, offer_sampler
 from research.layers.spectral_norm import normalise_spectrally
 from research.optimization.descent import (
     Trained,
@@ -43,8 +43,6 @@ from research.optimization.descent import (
 )
 from research.options.ranges import AMOUNT, COUNT, FIXED, FRACTION, POSITIVE, Since
 
-DRAWN = 64
-"""Images that are kept as training goes on."""
 EVALUATIONS = 25
 """In a long run, about."""
 
@@ -298,10 +296,10 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
 
     def show(state: AdversarialState, key: Key, *given: Inputs) -> jax.Array:
         del key, given
-        return draw(state, jnp.arange(DRAWN) % CLASSES, jax.random.key(0))
+        return draw(state, jnp.asarray(BY_CLASS), jax.random.key(0))
 
     sampler = Sampler(lambda _: draw, images.classes if config.conditional else tuple)
-    measures = make_measures(draw, images, config.measured, source)
+    measures = make_measures(sampler, images, config.measured, source)
     return Experiment(
         init=init,
         update=update,

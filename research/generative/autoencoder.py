@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from research.data.images import CLASSES, Images, images_of
+from research.data.images import Images, images_of
 from research.data.order import steps_per_epoch
 from research.data.own_pictures import read_picture
 from research.engine import metrics
@@ -29,8 +29,17 @@ from research.engine.metrics import Metrics
 from research.generative.codecs import Codec, DenseCodec, MakeCodec
 from research.generative.components import Components, fit_components
 from research.generative.options import ImageModel
-from research.generative.pictures import Samples, View, show_paths, show_reconstructions
-from research.generative.sampling import Reconstructor, Sampler
+from research.generative.pictures import (
+    EXAMPLES,
+    MAPPED,
+    Samples,
+    View,
+    first_images,
+    show_map,
+    show_paths,
+    show_reconstructions,
+)
+from research.generative.sampling import BY_CLASS, Reconstructor, Sampler
 from research.optimization.descent import WeightedLoss
 from research.optimization.optimizers import OptimizerName, ScheduleName
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
@@ -38,8 +47,6 @@ from research.options.ranges import COUNT, FIXED, POSITIVE
 
 EVALUATIONS = 25
 """In a long run, about."""
-KEPT = 64
-"""Images that are drawn and kept as training goes on."""
 LossName = Literal["bce", "mse"]
 
 
@@ -184,7 +191,8 @@ class Autoencoder(ImageModel):
 
     def pictures(self, samples: Samples, view: View) -> dict[str, Artifact]:
         """What a report shows beside reconstructions."""
-        return {"paths": show_paths(samples, view)}
+        paths = show_paths(samples, view, spherical=self.draws)
+        return {"paths": paths, "codes": show_map(samples, view)}
 
     def make(self) -> Experiment:
         """An autoencoder of these images."""
@@ -292,9 +300,8 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
 
     def artifacts(state: SupervisedState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
         split = config.final[0]
-        first = next(iter(evaluation(split)))
-        label = np.asarray(first["label"])
-        samples = Samples(np.asarray(scaled(first)["image"]), label, images.classes())
+        stored, label = first_images(evaluation(split), MAPPED)
+        samples = Samples(np.asarray(images.scaled(jnp.asarray(stored))), label, images.classes())
         values = state.hyperparameters
         codec = model.bind(fitted.reported(state))
         view = View(
@@ -302,7 +309,7 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
             jax.jit(lambda code: jax.nn.sigmoid(codec.decode(code))),
             jax.jit(lambda image: config.corrupt(image, values, key)),
         )
-        image = samples.image
+        image = samples.image[:EXAMPLES]
         rows = [("image", image)]
         if config.corrupts:
             rows.append(("what the encoder is given", view.corrupt(image)))
@@ -318,7 +325,7 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
 
     def show(state: SupervisedState, key: Key) -> jax.Array:
         del key
-        return draw(state, jnp.arange(KEPT) % CLASSES, jax.random.key(0))
+        return draw(state, jnp.asarray(BY_CLASS), jax.random.key(0))
 
     def reconstruct(state: SupervisedState, image: jax.Array) -> jax.Array:
         codec = model.bind(fitted.reported(state))

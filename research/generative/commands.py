@@ -41,9 +41,9 @@ def draw_images(found: Reported, options: SampleOptions, context: Context) -> Ou
 
     sampler: Sampler = found.offer
     names = sampler.classes()
-    if options.steps is not None and not sampler.steps:
+    if options.steps is not None and sampler.course is None:
         raise Mistake(f"sample: --steps is for diffusions and flows: {found.name} takes no steps")
-    if options.guidance is not None and not (names and sampler.steps):
+    if options.guidance is not None and not (names and sampler.course):
         raise Mistake(
             f"sample: --guidance is for a diffusion that is given classes: {found.name} is not"
         )

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from research.data.images import CLASSES, images_of
 from research.data.order import steps_per_epoch
@@ -29,7 +30,7 @@ from research.generative.noising import (
     target_of,
 )
 from research.generative.options import Generator
-from research.generative.sampling import Sampler, Way, offer_sampler
+from research.generative.sampling import BY_CLASS, Sampler, Way, offer_sampler
 from research.optimization.descent import WeightedLoss
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
 from research.options.ranges import (
@@ -41,8 +42,10 @@ from research.options.ranges import (
 )
 
 SamplerName = Literal["ddim", "ddpm", "euler", "heun"]
-DRAWN, EVALUATIONS = 64, 10
-"""Images that are kept at each evaluation; evaluations in a long run, about."""
+EVALUATIONS = 10
+"""In a long run, about."""
+STATIONS = 9
+"""Of an image on its way from noise, for a report."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,9 @@ def make_diffusion(config: Diffusion, source: Source | None) -> Experiment:
         found = errors(fitted.reported(state), batch, batch["label"], key)
         return {"loss": metrics.mean(found, batch["weight"])}
 
-    def draw(way: Way, state: SupervisedState, label: jax.Array, key: Key) -> jax.Array:
+    def go_back(
+        way: Way, state: SupervisedState, label: jax.Array, key: Key, *, keep: bool = False
+    ) -> tuple[jax.Array, jax.Array | None]:
         variables, trained = fitted.reported(state), state.hyperparameters["guidance"]
         guidance = trained if way.guidance is None else jnp.float32(way.guidance)
         sampling_steps = way.steps or config.sampling_steps
@@ -167,8 +172,7 @@ def make_diffusion(config: Diffusion, source: Source | None) -> Experiment:
             place = place_at(config.path, time)
             return clipped(parts_of(config.target, predicted, mixed, place), mixed, place)
 
-        def step(turn: jax.Array, carry: tuple[jax.Array, Key]) -> tuple[jax.Array, Key]:
-            mixed, key = carry
+        def step(mixed: jax.Array, turn: jax.Array) -> tuple[jax.Array, jax.Array | None]:
             now = 1.0 - turn / sampling_steps
             then = 1.0 - (turn + 1) / sampling_steps
             places = place_at(config.path, now), place_at(config.path, then)
@@ -182,22 +186,29 @@ def make_diffusion(config: Diffusion, source: Source | None) -> Experiment:
                 slopes = parts.noise - parts.image, later.noise - later.image
                 mean = mixed + (then - now) * 0.5 * (slopes[0] + slopes[1])
                 after = jnp.where(then > 0.0, mean, after)
-            return after, key
+            return after, after if keep else None
 
         noise_key, key = jax.random.split(key)
         noise = jax.random.normal(noise_key, (len(label), *images.shape))
-        made, _ = jax.lax.fori_loop(0, sampling_steps, step, (noise, key))
-        return jnp.clip(0.5 * (made + 1.0), 0.0, 1.0)
+        made, course = jax.lax.scan(step, noise, jnp.arange(sampling_steps))
+        return made, course
 
-    draw_as_measured = partial(draw, Way())
+    def draw(way: Way, state: SupervisedState, label: jax.Array, key: Key) -> jax.Array:
+        return jnp.clip(0.5 * (go_back(way, state, label, key)[0] + 1.0), 0.0, 1.0)
+
+    def show_course(state: SupervisedState, label: jax.Array, key: Key) -> jax.Array:
+        _, course = go_back(Way(), state, label, key, keep=True)
+        assert course is not None
+        turns = np.linspace(0, config.sampling_steps - 1, min(STATIONS, config.sampling_steps))
+        return jnp.clip(0.5 * (course[np.rint(turns).astype(int)] + 1.0), 0.0, 1.0)
 
     def show(state: SupervisedState, key: Key, *given: Inputs) -> jax.Array:
         del key, given
-        return draw_as_measured(state, jnp.arange(DRAWN) % CLASSES, jax.random.key(0))
+        return draw(Way(), state, jnp.asarray(BY_CLASS), jax.random.key(0))
 
     classes = images.classes if config.conditional else tuple
-    sampler = Sampler(lambda way: partial(draw, way), classes, steps=True)
-    measures = make_measures(draw_as_measured, images, config.measured, source)
+    sampler = Sampler(lambda way: partial(draw, way), classes, show_course)
+    measures = make_measures(sampler, images, config.measured, source)
     return Experiment(
         init=init,
         update=update,

@@ -1,13 +1,15 @@
 """What is measured and drawn of any generator of images at the end of a run.
 
-A generator is a function `draw`, as `research.generative.sampling` has them.
+A generator is a `research.generative.sampling.Sampler`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from research.data.images import CLASSES
@@ -23,13 +25,13 @@ from research.generative.distances import (
     nearest_neighbours,
     radii,
 )
-from research.generative.pictures import beside
-from research.generative.sampling import Draw, draw_all, in_blocks
+from research.generative.pictures import beside, first_images
+from research.generative.sampling import BY_CLASS, Sampler, Way, draw_all, in_blocks
 
 BLOCKS = 10
 """That a kernel distance is the mean of, which gives its error."""
-SHOWN = 8
-"""Samples whose neighbours are drawn, and samples of each class."""
+NEIGHBOURS = 8
+"""Samples beside which the nearest training images are drawn."""
 SOME = 5000
 """Training images among which it is measured how near they usually are."""
 
@@ -41,7 +43,9 @@ class Measures(NamedTuple):
     artifacts: Artifacts
 
 
-def make_measures(draw: Draw, images: ImageData, count: int, source: Source | None) -> Measures:
+def make_measures(
+    sampler: Sampler, images: ImageData, count: int, source: Source | None
+) -> Measures:
     """Figures and pictures of a generator.
 
     Figures are those of `research.generative.distances`, in the features of another run, between
@@ -53,7 +57,7 @@ def make_measures(draw: Draw, images: ImageData, count: int, source: Source | No
     and `test/classes`, of how many classes at least one image in a hundred is drawn.
 
     Args:
-        draw: the generator.
+        sampler: the generator.
         images: that it learned from.
         count: images that are measured.
         source: the run of a classifier, or None.
@@ -67,18 +71,17 @@ def make_measures(draw: Draw, images: ImageData, count: int, source: Source | No
             f"{source.run} gives no features"
         )
 
-    def drawn(state: State, number: int, key: Key) -> np.ndarray:
-        return draw_all(draw, state, np.arange(number) % CLASSES, key)
+    draw = sampler.draw(Way())
 
     def judge(state: State, evaluation: Evaluation, key: Key, *given: Inputs) -> dict[str, float]:
         assert source is not None
         offers, theirs = source.experiment.offers, given[0]["features"]
         features = in_blocks(jax.jit(lambda image: offers["features"](theirs, image)))
         predict = offers["predict"].apply
-        made = as_pixels(drawn(state, count, key), images.white)
-        true = first_images(evaluation, "test", count)
+        made = as_pixels(draw_all(draw, state, np.arange(count) % CLASSES, key), images.white)
+        true = first_images(evaluation("test"), count)[0]
         of_true, of_made = features(true), features(made)
-        of_train = features(first_images(evaluation, "train", count))
+        of_train = features(first_images(evaluation("train"), count)[0])
         kernel = kernel_distance(of_true, of_made, block=max(2, len(of_true) // BLOCKS))
         manifolds = compare_manifolds(of_true, of_made)
         usual = float(np.median(radii(of_true, 1)))
@@ -100,12 +103,14 @@ def make_measures(draw: Draw, images: ImageData, count: int, source: Source | No
         state: State, evaluation: Evaluation, key: Key, *given: Inputs
     ) -> dict[str, Artifact]:
         del given
-        made = drawn(state, SHOWN * CLASSES, key)
-        true = first_images(evaluation, "train", images.examples) / images.white
-        return {
-            "samples": show_samples(made),
-            "neighbours": show_neighbours(made[:SHOWN], true),
-        }
+        made = draw_all(draw, state, BY_CLASS, key)
+        true = first_images(evaluation("train"), images.examples)[0] / images.white
+        pictures: dict[str, Artifact] = {"samples": show_samples(made, sampler.classes())}
+        if sampler.course is not None:
+            one_each = jnp.arange(CLASSES)
+            pictures["course"] = show_course(jax.jit(sampler.course)(state, one_each, key))
+        spread = made[:: len(made) // NEIGHBOURS]
+        return pictures | {"neighbours": show_neighbours(spread, true)}
 
     return Measures(judge, artifacts)
 
@@ -115,22 +120,24 @@ def as_pixels(made: np.ndarray, white: int) -> np.ndarray:
     return np.rint(np.clip(made, 0.0, 1.0) * white).astype(np.uint8)
 
 
-def first_images(evaluation: Evaluation, split: str, count: int) -> np.ndarray:
-    """The first images of a split, uint8, or all where there are no more."""
-    found, held = [], 0
-    for batch in evaluation(split):
-        image = np.asarray(batch["image"])[np.asarray(batch["weight"]) > 0]
-        found.append(image)
-        held += len(image)
-        if held >= count:
-            break
-    return np.concatenate(found)[:count]
-
-
-def show_samples(made: np.ndarray) -> Images:
-    """A grid of samples."""
+def show_samples(made: np.ndarray, classes: Sequence[str]) -> Images:
+    """A sheet of samples, of classes a row of each."""
     flat = made[..., 0] if made.shape[-1] == 1 else made
-    return Images("Samples", flat, 0.0, 1.0)
+    note = f"Rows from the top: {', '.join(classes)}." if classes else ""
+    return Images("Samples", flat, 0.0, 1.0, note=note)
+
+
+def show_course(images: np.ndarray) -> Images:
+    """Images on their way from noise, each in a row of stations.
+
+    Args:
+        images: `[stations, images, height, width, channels]` in [0, 1].
+    """
+    rows = [beside(np.asarray(images)[:, at]) for at in range(images.shape[1])]
+    note = "Each row is one image on its way, from noise on the left."
+    # With captions each stands by itself, as wide as it needs.
+    captions = ("",) * len(rows)
+    return Images("From noise to an image", np.stack(rows), 0.0, 1.0, captions, note=note)
 
 
 def show_neighbours(made: np.ndarray, true: np.ndarray) -> Images:

@@ -118,4 +118,6 @@ class Hashing(Autoencoder):
 
     def pictures(self, samples: Samples, view: View) -> dict[str, Artifact]:
         """Search by bits."""
-        return {"search": show_bits(samples, np.asarray(view.encode(samples.image)))}
+        return super().pictures(samples, view) | {
+            "search": show_bits(samples, np.asarray(view.encode(samples.image)))
+        }

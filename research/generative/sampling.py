@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from research.data.images import CLASSES
 from research.engine.experiment import Key, State
 from research.engine.inputs import Source
 from research.prediction import Own
@@ -33,6 +34,8 @@ class Way(NamedTuple):
     steps: int | None = None
 
 
+BY_CLASS = np.repeat(np.arange(CLASSES), 8)
+"""Classes of the images that are kept as training goes on: a row of a sheet of each."""
 Draw = Callable[[State, jax.Array, Key], jax.Array]
 """(state, classes int32 `[images]`, key) -> images float32 in [0, 1]."""
 
@@ -43,12 +46,13 @@ class Sampler(NamedTuple):
     Attributes:
         draw: how they are drawn on that way.
         classes: the names of classes; of a model that is not given them, empty.
-        steps: whether a way has steps.
+        course: where a way has steps: (state, classes, key) -> the same images at stations of it,
+            `[stations, images, height, width, channels]`.
     """
 
     draw: Callable[[Way], Draw]
     classes: Callable[[], tuple[str, ...]]
-    steps: bool = False
+    course: Draw | None = None
 
 
 def offer_sampler(sampler: Sampler, source: Source | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from research.engine.artifacts import (
     Images,
     Lines,
     Passages,
+    Points,
     Sound,
 )
 from research.report import pictures, plots
@@ -22,6 +23,9 @@ from research.report.plots import Line
 from research.report.sounds import spell_wav
 from research.runs.run import Frames
 from research.runs.spelling import spell_figure
+
+WIDE = 3
+"""Images so many times as wide as high stand in two columns, not in eight."""
 
 
 class Cell(NamedTuple):
@@ -68,6 +72,7 @@ def draw(artifact: Artifact | Frames, salt: str) -> Card:
         Confusion: _confusion,
         Lines: _lines,
         Histogram: _histogram,
+        Points: _points,
         Animation: _animation,
         Passages: _passages,
         Sound: _sound,
@@ -99,8 +104,8 @@ def _film(course: Frames, salt: str) -> Card:
 
 
 def _images(artifact: Images, _: str) -> dict[str, Any]:
+    height, width = artifact.images.shape[1:3]
     if not artifact.captions:
-        height, width = artifact.images.shape[1:3]
         return {
             "sheet": pictures.draw_sheet(artifact),
             "alt": f"{artifact.title}: {len(artifact.images)} images of {height} × {width} pixels",
@@ -108,7 +113,8 @@ def _images(artifact: Images, _: str) -> dict[str, Any]:
         }
     drawn = pictures.draw_images(artifact)
     wrong = artifact.wrong or (False,) * len(drawn)
-    return {"sheet": None, "images": list(zip(drawn, artifact.captions, wrong, strict=True))}
+    each = list(zip(drawn, artifact.captions, wrong, strict=True))
+    return {"sheet": None, "images": each, "wide": width >= WIDE * height}
 
 
 def _confusion(artifact: Confusion, _: str) -> dict[str, Any]:
@@ -161,6 +167,17 @@ def _histogram(artifact: Histogram, salt: str) -> dict[str, Any]:
             )
     svg = plots.plot_histogram(artifact.values, name=salt, x_label=artifact.x_label)
     return {"legend": legend, "svg": svg, "alt": "; ".join(words), "words": words}
+
+
+def _points(artifact: Points, salt: str) -> dict[str, Any]:
+    panels = []
+    for number, (title, places) in enumerate(zip(artifact.panels, artifact.places, strict=True)):
+        svg = plots.plot_points(
+            places, artifact.label, artifact.classes, name=f"{salt}-{number}", title=title
+        )
+        words = f"{title}: {len(places)} points of {len(artifact.classes)} classes"
+        panels.append((svg, words))
+    return {"legend": [], "panels": panels}
 
 
 def _passages(artifact: Passages, _: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ COLOURS = 8
 DASHES = ("solid", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 """Line styles: a second cycle of colours is dashed."""
 # Colours that no page has: each is replaced by a variable of the style sheet.
-_TEXT, _GRID = "#010203", "#010204"
+_TEXT, _GRID, _CARD = "#010203", "#010204", "#010205"
 _LOG_FROM = 30.0
 
 
@@ -203,6 +203,45 @@ def plot_histogram(
         return _svg(figure)
 
 
+def plot_points(
+    places: np.ndarray,
+    label: np.ndarray,
+    classes: Sequence[str],
+    *,
+    name: str,
+    title: str,
+    size: tuple[float, float] = (4.4, 3.8),
+) -> str:
+    """A map of points in the colours of their classes, whose names stand in the midst of them.
+
+    Args:
+        places: float `[points, 2]`; what is not finite is left out.
+        label: int `[points]`.
+        classes: names; a second cycle of colours is of rings.
+        name: as in `plot_lines`.
+        title: above it.
+        size: inches.
+    """
+    with _style(name):
+        figure, axes = _figure(size)
+        axes.grid(visible=False)
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(title, fontsize=10, loc="left")
+        for number, word in enumerate(classes):
+            own = places[label == number]
+            own = own[np.isfinite(own).all(axis=1)]
+            colour, ring = _line_colour(number), number >= COLOURS
+            axes.plot(
+                *own.T, "o", color=colour, markersize=3, markeredgewidth=0.7 * ring,
+                markerfacecolor="none" if ring else colour, alpha=0.8,
+            )  # fmt: skip
+            if len(own):
+                behind = {"facecolor": _CARD, "edgecolor": "none", "alpha": 0.75, "pad": 1}
+                axes.text(*np.median(own, axis=0), word, bbox=behind, fontsize=9, ha="center",
+                          va="center", zorder=4)  # fmt: skip
+        return _svg(figure)
+
+
 def _figure(size: tuple[float, float]) -> tuple[Any, Any]:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -233,6 +272,7 @@ def _svg(figure: Any) -> str:
     # The page's own fonts; their size stays the plot's.
     text = re.sub(r"; font-family: [^;\"]*", "", text)
     text = text.replace(_TEXT, "currentColor").replace(_GRID, "var(--grid)")
+    text = text.replace(_CARD, "var(--card)")
     for number in range(COLOURS):
         text = text.replace(_line_colour(number), f"var(--line-{number})")
     return re.sub(r"\n\s*", "\n", text)

@@ -13,8 +13,9 @@ import pytest
 from research.data.images import images_of
 from research.engine.inputs import Source
 from research.errors import Mistake
-from research.generative.judging import in_blocks, make_measures
+from research.generative.judging import make_measures
 from research.generative.pictures import Samples, show_bits, show_reconstructions
+from research.generative.sampling import Sampler, in_blocks
 from research.options.config import make_experiment
 from research.prediction import Classes, Predictor
 from tests.generative.test_adversarial import SMALL
@@ -22,11 +23,13 @@ from tests.generative.test_adversarial import SMALL
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
 IMAGES = images_of("digits", 16, 64)
+STATE_ITSELF = Sampler(lambda way: lambda state, label, key: state, tuple)
 TRUE = np.random.default_rng(0).integers(0, 17, (250, 8, 8, 1)).astype(np.uint8)
 
 
 def evaluation(split: str) -> Iterator[dict[str, np.ndarray]]:
-    yield {"image": TRUE if split == "test" else TRUE[::-1], "weight": np.ones(len(TRUE))}
+    ones = np.ones(len(TRUE))
+    yield {"image": TRUE if split == "test" else TRUE[::-1], "label": ones, "weight": ones}
 
 
 def classifier() -> Source:
@@ -55,7 +58,7 @@ def classifier() -> Source:
 
 
 def judged(made: np.ndarray, scale: float = 1.0) -> dict[str, float]:
-    measures = make_measures(lambda state, label, key: state, IMAGES, 250, classifier())
+    measures = make_measures(STATE_ITSELF, IMAGES, 250, classifier())
     state = jnp.asarray(made, jnp.float32) / 16
     given = {"features": {"scale": jnp.float32(scale)}}
     return dict(measures.judge(state, evaluation, jax.random.key(0), given))  # type: ignore[call-arg]
@@ -84,7 +87,7 @@ def test_a_run_without_features_is_refused() -> None:
     source = classifier()
     source = source._replace(experiment=source.experiment._replace(offers={}))
     with pytest.raises(Mistake, match="vision/pixels gives no features"):
-        make_measures(lambda state, label, key: state, IMAGES, 250, source)
+        make_measures(STATE_ITSELF, IMAGES, 250, source)
 
 
 @pytest.mark.parametrize("rows", [3, 250, 501])

@@ -18,6 +18,7 @@ from research.engine.artifacts import (
     Images,
     Lines,
     Passages,
+    Points,
     Sound,
     write,
 )
@@ -75,6 +76,7 @@ def artifacts():
         "confusion": Confusion("c", np.int64([[3, 1], [0, 2]]), (EVIL, "b")),
         "lines": Lines("l", np.arange(3.0), np.ones((1, 2, 3)), (EVIL, "q"), EVIL, (EVIL,)),
         "histogram": Histogram("h", np.ones((1, 4)), (EVIL,), EVIL),
+        "points": Points("p", np.ones((1, 2, 2)), np.int64([0, 9]), (EVIL,) * 10, (EVIL,)),
         "animation": Animation(EVIL, np.zeros((2, 3, 3), np.uint8), np.uint8([[1, 2, 3]]), 0.1),
         "passages": Passages(EVIL, (EVIL, "  two\n lines"), ("a", EVIL), EVIL),
         "sound": Sound(EVIL, np.int16([0, 1, -1]), 8_000, EVIL),
@@ -146,7 +148,7 @@ def test_every_picture_has_words_beside_it(evil):
     assert pictures == len(words) == 4 and all(words)
     plots = [tag for tag, name, value in seen.attributes if (name, value) == ("class", "plot")]
     labels = [value for tag, name, value in seen.attributes if name == "aria-label"]
-    assert len(plots) == 3 and len(labels) >= 3 and all(labels)
+    assert len(plots) == 4 and len(labels) >= 4 and all(labels)
 
 
 def keep(directory, glimpses):
@@ -254,8 +256,8 @@ def test_an_artifact_that_cannot_be_drawn_makes_a_poorer_page(make, tmp_path):
     assert "It cannot be drawn" in text and "wrong" in text
     (section,) = make_page([read_run(directory)], {}).sections
     assert [card.kind for card in section.cards] == [
-        "images", "images", "confusion", "lines", "histogram", "animation", "passages", "sound",
-        "problem",
+        "images", "images", "confusion", "lines", "histogram", "points", "animation", "passages",
+        "sound", "problem",
     ]  # fmt: skip
 
 
