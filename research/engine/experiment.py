@@ -6,7 +6,7 @@ implements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
@@ -34,6 +34,8 @@ Artifacts = Callable[[State, Evaluation, Key], Mapping[str, Artifact]]
 """(state on the host, evaluation, key) -> what a report shows, by name."""
 Judge = Callable[[State, Evaluation, Key], Mapping[str, float]]
 """(state on the host, evaluation, key) -> figures by their full name, `test/average_precision`."""
+Remarks = Callable[[Mapping[str, float]], Sequence[str]]
+"""(finite figures by their full name) -> sentences on those that say that something went wrong."""
 Needs = Mapping[str, Any]
 """What using a model needs beside its state, such as a vocabulary, as JSON values."""
 
@@ -151,6 +153,9 @@ class Experiment(NamedTuple):
             whole split at once (average precision, the distance of two distributions), or of the
             state alone. Computed once, of the reported state at the end of a complete run, which
             may take long, and by `verify`, to the last digits that follow the host's libraries.
+        remarks: finite figures of the end of a run, each member's -> sentences for a person who may
+            not know what to make of them, such as that a generator has collapsed. The terminal and
+            the report have them.
         artifacts: (host state, evaluation, key) -> name -> what a report shows, made once at the
             end of a complete run; `evaluation` gives the batches of a split, as `Feed.evaluation`.
         glimpse: a text, a picture or a table of a state at each evaluation, for the report.
@@ -186,6 +191,7 @@ class Experiment(NamedTuple):
     selection: Selection | None = None
     headline: str = ""
     judge: Judge | None = None
+    remarks: Remarks | None = None
     artifacts: Artifacts | None = None
     glimpse: Glimpse | None = None
     offers: Mapping[str, Any] = MappingProxyType({})

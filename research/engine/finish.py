@@ -6,7 +6,7 @@ import json
 import re
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ import numpy as np
 
 from research.engine import artifacts, checkpoint, keys, ledger
 from research.engine.durable import write_file
+from research.engine.experiment import Experiment
 from research.engine.identity import Identity
 from research.engine.leaves import Reader
 from research.engine.loop import Evaluated, Position, Session, Trained, evaluate
@@ -51,11 +52,15 @@ def finish(session: Session, identity: Identity, trained: Trained) -> dict[str, 
         judged = judge(program, carry, steps, reader)
         figures = evaluated.figures | judged
         sums = spell_sums(evaluated.sums)
+        metrics |= spell_figures(figures)
+        remarks = remarks_on(program.experiment, identity, metrics)
         if program.experiment.artifacts is not None:
-            keep_artifacts(session, carry, steps[0])
+            keep_artifacts(session, carry, steps[0], remarks[0])
         if figures:
             observer.evaluated(position.step, figures)
-        metrics |= spell_figures(figures)
+        for member, sentences in zip(identity.members, remarks, strict=True):
+            for sentence in sentences:
+                observer.note(f"seed {member.seed}: {sentence}" if len(remarks) > 1 else sentence)
         lost = nonfinite_figures(metrics)
         # With --nan keep a note has been written already.
         if lost and not any(name.startswith("train/") for name in lost):
@@ -208,10 +213,22 @@ def judge(program: Program, carry: Carry, steps: list[int], reader: Reader) -> d
     return dict(judged[0])
 
 
-def keep_artifacts(session: Session, carry: Carry, step: int) -> None:
+def remarks_on(
+    experiment: Experiment, identity: Identity, metrics: Mapping[str, Any]
+) -> list[Sequence[str]]:
+    """What the experiment has to say of each member's figures."""
+    found: list[Sequence[str]] = []
+    for k in range(len(identity.members)):
+        figures = {name: each_member(value)[k] for name, value in metrics.items()}
+        finite = {name: value for name, value in figures.items() if not isinstance(value, str)}
+        found.append(() if experiment.remarks is None else experiment.remarks(finite))
+    return found
+
+
+def keep_artifacts(session: Session, carry: Carry, step: int, remarks: Sequence[str]) -> None:
     """Write what a report shows of the state of `step`; what cannot be made is only noted.
 
-    Of a population, that is its first member.
+    Of a population, that is its first member. What is remarked of it stands under the first.
     """
     program = session.program
     make = program.experiment.artifacts
@@ -221,6 +238,10 @@ def keep_artifacts(session: Session, carry: Carry, step: int) -> None:
         seed, state = program.each(host)[0]
         key = keys.at_step(keys.stream(seed, "artifacts"), step)
         made = make(state, program.feed.evaluation, key)
+        if remarks and made:
+            first = next(iter(made))
+            note = " ".join(filter(None, (*remarks, made[first].note)))
+            made = {**made, first: made[first]._replace(note=note)}
         artifacts.write(session.places.run / artifacts.DIRECTORY, made)
     except Exception as error:
         # A picture that cannot be drawn is no reason to lose a run that is whole.

@@ -6,7 +6,7 @@ generator once. A moving average of the generator is what is measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, NamedTuple
@@ -29,7 +29,7 @@ from research.generative.adversarial_losses import (
 )
 from research.generative.adversarial_nets import DenseDiscriminator, DenseGenerator, with_classes
 from research.generative.growth import Growth, Stage
-from research.generative.judging import make_measures
+from research.generative.judging import make_measures, remark_on
 from research.generative.options import Generator
 from research.generative.sampling import BY_CLASS, Sampler, offer_sampler
 from research.layers.spectral_norm import normalise_spectrally
@@ -45,6 +45,8 @@ from research.options.ranges import AMOUNT, COUNT, FIXED, FRACTION, POSITIVE, Si
 
 EVALUATIONS = 25
 """In a long run, about."""
+HOPELESS = 0.98
+"""Share of images about which the discriminator is right when the game is over."""
 
 
 class AdversarialState(NamedTuple):
@@ -298,6 +300,16 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
         del key, given
         return draw(state, jnp.asarray(BY_CLASS), jax.random.key(0))
 
+    def remark(figures: Mapping[str, float]) -> list[str]:
+        accuracy, found = figures.get("test/accuracy", 0.0), remark_on(figures)
+        # A critic's logits have no zero that would tell true from made.
+        if accuracy > HOPELESS and config.loss != "wasserstein":
+            found.append(
+                f"The discriminator is right about {accuracy:.1%} of images: the generator cannot "
+                "deceive it, and learns little from it."
+            )
+        return found
+
     sampler = Sampler(lambda _: draw, images.classes if config.conditional else tuple)
     measures = make_measures(sampler, images, config.measured, source)
     return Experiment(
@@ -312,6 +324,7 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
         evaluate_every=epoch * max(1, config.all_epochs // EVALUATIONS),
         glimpse=Glimpse(show),
         judge=measures.judge if source else None,
+        remarks=remark,
         artifacts=measures.artifacts,
         offers=offer_sampler(sampler, source),
     )

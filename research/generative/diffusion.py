@@ -18,7 +18,7 @@ from research.engine.experiment import Batch, Experiment, Glimpse, Hyperparamete
 from research.engine.inputs import Source
 from research.engine.metrics import Metrics
 from research.generative.denoisers import UNet
-from research.generative.judging import make_measures
+from research.generative.judging import make_measures, remark_on
 from research.generative.noising import (
     Parts,
     PathName,
@@ -221,6 +221,7 @@ def make_diffusion(config: Diffusion, source: Source | None) -> Experiment:
         evaluate_every=epoch * max(1, config.epochs // EVALUATIONS),
         glimpse=Glimpse(show),
         judge=measures.judge if source else None,
+        remarks=remark_on,
         artifacts=measures.artifacts,
         offers=offer_sampler(sampler, source),
     )

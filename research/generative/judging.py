@@ -5,7 +5,7 @@ A generator is a `research.generative.sampling.Sampler`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -32,6 +32,8 @@ BLOCKS = 10
 """That a kernel distance is the mean of, which gives its error."""
 NEIGHBOURS = 8
 """Samples beside which the nearest training images are drawn."""
+MANY = 0.05
+"""Share of duplicates above which a generator is said to have collapsed; true images have none."""
 SOME = 5000
 """Training images among which it is measured how near they usually are."""
 
@@ -113,6 +115,23 @@ def make_measures(
         return pictures | {"neighbours": show_neighbours(spread, true)}
 
     return Measures(judge, artifacts)
+
+
+def remark_on(figures: Mapping[str, float]) -> list[str]:
+    """What `make_measures` has measured, in words, where a generator has collapsed."""
+    found = []
+    classes, duplicates = (figures.get(f"test/{name}") for name in ("classes", "duplicates"))
+    if classes is not None and classes < CLASSES:
+        found.append(
+            f"Images of {classes:.0f} of {CLASSES} classes are made: the generator has collapsed, "
+            "or learned too little."
+        )
+    if duplicates is not None and duplicates > MANY:
+        found.append(
+            f"Of its images {duplicates:.0%} are nearly the same as another one: the generator has "
+            "collapsed."
+        )
+    return found
 
 
 def as_pixels(made: np.ndarray, white: int) -> np.ndarray:

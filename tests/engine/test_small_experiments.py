@@ -168,6 +168,24 @@ def test_pictures_that_cannot_be_made_lose_no_run(tmp_path):
     assert ledger.read(tmp_path / "ledger.jsonl").result() is not None
 
 
+def test_what_is_remarked_of_figures_is_said_and_stands_under_the_first_picture(tmp_path):
+    def remark(figures: Any) -> list[str]:
+        return [f"It is {figures['figure/total']:.1f}."] if figures["figure/total"] > 1 else []
+
+    for total, words in ((2.0, "It is 2.0."), (0.5, "")):
+        heard, directory = Notes(), tmp_path / str(total)
+        figures = {"figure/total": total, "figure/lost": np.nan}
+        experiment = make_small(
+            judge=lambda state, evaluation, key, figures=figures: figures,
+            remarks=remark,
+            artifacts=show_total,
+        )
+        run_toy(directory, Program(experiment, NoData()), cadence=CADENCE, observer=heard)
+        assert [note for note in heard.notes if note.startswith("It is")] == [words] * bool(words)
+        shown, _ = artifacts.read(directory / artifacts.DIRECTORY)
+        assert [shown[name].note for name in ("total", "draw")] == [words, ""]
+
+
 def test_an_unfinished_run_neither_measures_nor_keeps(tmp_path):
     experiment = make_small(artifacts=refuse, judge=lambda state, evaluation, key: refuse())
     with pytest.raises(StoppedRun):

@@ -152,6 +152,17 @@ def test_a_generator_of_classes_and_its_judge_are_given_them() -> None:
 
 
 @pytest.mark.parametrize(
+    "loss, accuracy, remarks", [("hinge", 0.99, 1), ("hinge", 0.9, 0), ("wasserstein", 0.99, 0)]
+)
+def test_a_discriminator_that_is_never_deceived_is_remarked(
+    loss: Any, accuracy: float, remarks: int
+) -> None:
+    experiment = make_experiment(replace(SMALL, loss=loss))
+    assert experiment.remarks is not None
+    assert len(experiment.remarks({"test/accuracy": accuracy})) == remarks
+
+
+@pytest.mark.parametrize(
     "config, words",
     [
         (replace(SMALL, examples=1281), "must be at most 1,280"),

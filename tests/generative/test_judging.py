@@ -13,7 +13,7 @@ import pytest
 from research.data.images import images_of
 from research.engine.inputs import Source
 from research.errors import Mistake
-from research.generative.judging import make_measures
+from research.generative.judging import make_measures, remark_on
 from research.generative.pictures import Samples, show_bits, show_reconstructions
 from research.generative.sampling import Sampler, in_blocks
 from research.options.config import make_experiment
@@ -70,12 +70,16 @@ def test_a_generator_of_the_true_images_is_perfect() -> None:
     for name in ("precision", "recall", "coverage"):
         assert found[f"test/{name}"] == 1
     assert found["test/duplicates"] == 0 and found["test/classes"] == 10
+    assert not remark_on(found)
 
 
 def test_one_that_makes_a_single_image_is_found_out() -> None:
     found = judged(np.repeat(TRUE[:1], 250, axis=0))
     assert found["test/duplicates"] == 1 and found["test/classes"] == 1
     assert found["test/frechet_distance"] > 100 and found["test/coverage"] < 0.2
+    classes, duplicates = remark_on(found)
+    assert classes.startswith("Images of 1 of 10 classes are made: the generator has collapsed")
+    assert duplicates.startswith("Of its images 100% are nearly the same as another one")
 
 
 def test_the_features_are_those_of_the_state_that_is_given() -> None:
