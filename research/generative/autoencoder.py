@@ -26,7 +26,7 @@ from research.engine import metrics
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Glimpse, Hyperparameters, Key
 from research.engine.metrics import Metrics
-from research.generative.codecs import Codec, DenseCodec, MakeCodec
+from research.generative.codecs import Codec, DenseCodec, MakeCodec, Shape
 from research.generative.components import Components, fit_components
 from research.generative.options import ImageModel
 from research.generative.pictures import (
@@ -121,6 +121,21 @@ class Autoencoder(ImageModel):
     def outputs(self) -> int:
         """Linear outputs of the encoder."""
         return self.code_size
+
+    @property
+    def units(self) -> int:
+        """Numbers that the decoder is given of an image."""
+        return self.code_size
+
+    @property
+    def components(self) -> int:
+        """Principal components of an image that its reconstruction is held against."""
+        return self.code_size
+
+    def codec(self, shape: Shape) -> Codec:
+        """The net, for images of a shape."""
+        codec: Codec = self.net(shape, self.layers, self.outputs, self.units)
+        return codec
 
     def corrupt(self, image: jax.Array, values: Hyperparameters, key: Key) -> jax.Array:
         """What the encoder is given of images in training."""
@@ -245,13 +260,13 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
     images = config.images()
     epoch = steps_per_epoch(images.examples, config.batch_size)
     steps = config.all_epochs * epoch
-    model: Codec = config.net(images.shape, config.layers, config.outputs, config.code_size)
+    model = config.codec(images.shape)
 
     def scaled(batch: Batch) -> Batch:
         return {**batch, "image": images.scaled(batch["image"])}
 
     def init_model(key: Key) -> Variables:
-        image, code = jnp.zeros((1, *images.shape)), jnp.zeros((1, config.code_size))
+        image, code = jnp.zeros((1, *images.shape)), jnp.zeros((1, config.units))
         return model.init(key, image, code)
 
     def loss(variables: Variables, rows: Batch, key: Key, values: Hyperparameters) -> WeightedLoss:
@@ -270,7 +285,7 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         return config.figures(codec, scaled(batch), key, state.hyperparameters)
 
     def components(evaluation: Evaluation) -> Components:
-        return fit_components(evaluation("train"), config.code_size, images.white)
+        return fit_components(evaluation("train"), config.components, images.white)
 
     @jax.jit
     def final_figures(state: SupervisedState, image: jax.Array, key: Key) -> dict[str, jax.Array]:
@@ -315,7 +330,7 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
             rows.append(("what the encoder is given", view.corrupt(image)))
         rows.append(("reconstruction", view.decode(view.encode(rows[-1][1]))))
         plane = components(evaluation)
-        rows.append((f"{config.code_size} principal components", plane.project(image)))
+        rows.append((f"{config.components} principal components", plane.project(image)))
         title = f"Reconstructions of the {split} split"
         reconstructions = show_reconstructions(title, samples, rows)
         return {"reconstructions": reconstructions, **config.pictures(samples, view)}

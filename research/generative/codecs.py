@@ -137,8 +137,7 @@ class ConvolutionalCodec(Codec):
 
     @property
     def _smallest(self) -> Shape:
-        halved = 2 ** len(self.layers)
-        return -(-self.shape[0] // halved), -(-self.shape[1] // halved), self.layers[-1]
+        return *halved(self.shape, len(self.layers))[:2], self.layers[-1]
 
     def encode(self, image: jax.Array) -> jax.Array:
         """As `Codec.encode`."""
@@ -153,9 +152,19 @@ class ConvolutionalCodec(Codec):
         for layer in reversed(range(len(self.layers))):
             x = self.transposed[layer](x)
             x = nn.relu(x) if layer else x
-        height, width, _ = self.shape
-        above, left = (x.shape[1] - height) // 2, (x.shape[2] - width) // 2
-        return x[:, above : above + height, left : left + width]
+        return cut(x, self.shape)
+
+
+def cut(x: jax.Array, shape: Shape) -> jax.Array:
+    """The middle of images, of the height and width of `shape`."""
+    height, width, _ = shape
+    above, left = (x.shape[1] - height) // 2, (x.shape[2] - width) // 2
+    return x[:, above : above + height, left : left + width]
+
+
+def halved(shape: Shape, times: int) -> Shape:
+    """Height and width of an image that was halved so often, rounded up, and channels."""
+    return -(-shape[0] // 2**times), -(-shape[1] // 2**times), shape[2]
 
 
 class RecurrentCodec(Codec):
