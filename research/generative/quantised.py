@@ -155,11 +155,13 @@ class Quantised(Autoencoder):
     def bottleneck(self, outputs: jax.Array, values: Hyperparameters, key: Key | None) -> jax.Array:
         """The vectors of the book."""
         del values, key
-        return straight_through(*jnp.split(outputs, 2, axis=1))
+        made, nearest = jnp.split(outputs, 2, axis=1)
+        return straight_through(made, nearest)
 
     def penalty(self, encoded: Encoded, values: Hyperparameters) -> jax.Array:
         """What brings the book and the encoder together."""
-        return book_errors(*jnp.split(encoded.outputs, 2, axis=1), values["commitment"])
+        made, nearest = jnp.split(encoded.outputs, 2, axis=1)
+        return book_errors(made, nearest, values["commitment"])
 
     def figures(self, codec: Codec, rows: Batch, key: Key, values: Hyperparameters) -> Metrics:
         """With the perplexity of the use of the book, among the images of a batch."""
