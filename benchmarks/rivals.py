@@ -1,14 +1,16 @@
-"""Who is measured at reinforcement learning, and the table of who is how fast."""
+"""Who is measured against whom, and the table of who is how fast."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import sys
 from collections.abc import Mapping, Sequence
 
 from benchmarks.spread import median_and_range, ratios, verdict
-from benchmarks.worker import ROOT, Worker
+from benchmarks.table import table
+from benchmarks.worker import ROOT, Worker, interleave
 
 PEERS = ROOT / "benchmarks" / "peers"
 
@@ -65,6 +67,26 @@ def rows(workers: Sequence[Worker], against: Worker, goals: Mapping[str, float])
         rate, ratio = median_and_range(worker.rates), median_and_range(compared)
         lines.append([worker.name, worker.what, rate, ratio, judged, f"{worker.first_seconds:.1f}"])
     return lines
+
+
+def show_against_best(
+    title: str, workers: list[Worker], goal: float, items: str, rounds: int
+) -> None:
+    """Measure, and print a table of how Encore stands to each."""
+    interleave(workers, rounds)
+    ours, others = workers[0], [worker for worker in workers[1:] if worker.rates]
+    best = max(others, key=lambda worker: statistics.median(worker.rates), default=None)
+    head = ["who", "version", f"{items}/s", "Encore is × as fast", "goal", "first step, s"]
+    lines = []
+    for worker in workers:
+        if not worker.rates or not ours.rates:
+            lines += rows([worker], worker, {})
+            continue
+        # Encore over the peer, where `rows` has a worker over another: so both are exchanged.
+        (line,) = rows([ours], worker, {ours.name: goal} if worker is best else {})
+        (own,) = rows([worker], worker, {})
+        lines.append([worker.name, worker.what, own[2], line[3], line[4], own[5]])
+    print(f"\n{title}, {rounds} rounds in turn\n\n{table(head, lines)}", flush=True)
 
 
 def arguments(description: str | None, questions: Sequence[str]) -> argparse.Namespace:

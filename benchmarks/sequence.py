@@ -17,11 +17,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import sys
 from collections.abc import Mapping
 
-from benchmarks.rivals import encore, peer, rows
+from benchmarks.rivals import encore, peer, rows, show_against_best
 from benchmarks.table import machine, table
 from benchmarks.worker import Worker, interleave
 
@@ -55,24 +54,6 @@ def peers(net: str, options: argparse.Namespace) -> list[Worker]:
     return [*found, peer("flax", sys.executable, "flax_sequence.py", *sizes)]
 
 
-def show(title: str, workers: list[Worker], goal: float, items: str, rounds: int) -> None:
-    """Measure, and print a table of how Encore stands to each."""
-    interleave(workers, rounds)
-    ours, others = workers[0], [worker for worker in workers[1:] if worker.rates]
-    best = max(others, key=lambda worker: statistics.median(worker.rates), default=None)
-    head = ["who", "version", f"{items}/s", "Encore is × as fast", "goal", "first step, s"]
-    lines = []
-    for worker in workers:
-        if not worker.rates or not ours.rates:
-            lines += rows([worker], worker, {})
-            continue
-        # Encore over the peer, where `rows` has a worker over another: so both are exchanged.
-        (line,) = rows([ours], worker, {ours.name: goal} if worker is best else {})
-        (own,) = rows([worker], worker, {})
-        lines.append([worker.name, worker.what, own[2], line[3], line[4], own[5]])
-    print(f"\n{title}, {rounds} rounds in turn\n\n{table(head, lines)}", flush=True)
-
-
 def main() -> None:
     """Measure and print a table a question."""
     questions = (*TRAINING, *WRITING, "length")
@@ -101,12 +82,12 @@ def main() -> None:
             command = ["-m", "benchmarks.peers.encore_writing", TRAINING[net][0]]
             ours = Worker("Encore", sys.executable, [*command, "--seconds", str(options.seconds)])
             others = [peer("PyTorch", options.pytorch, "pytorch_sequence.py", *words)]
-            show(question, [ours, *others], 5.0, "characters", options.rounds)
+            show_against_best(question, [ours, *others], 5.0, "characters", options.rounds)
         else:
             name, settings, goal = TRAINING[question]
             workers = [encore("Encore", name, settings, options.seconds), *peers(question, options)]
             items = "series" if question in ("rnn", "lstm") else "characters"
-            show(question, workers, goal, items, options.rounds)
+            show_against_best(question, workers, goal, items, options.rounds)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,13 @@ def image_arguments(description: str) -> argparse.ArgumentParser:
     return parser
 
 
+def generative_arguments(description: str) -> argparse.ArgumentParser:
+    """As `image_arguments`, and which net."""
+    parser = image_arguments(description)
+    parser.add_argument("--net", choices=("stacked", "vae", "dcgan", "ddpm", "sampling"))
+    return parser
+
+
 def sequence_arguments(description: str) -> argparse.ArgumentParser:
     """What the sequence nets are told: which net, whether it writes, and `--seconds` of a round."""
     parser = argparse.ArgumentParser(description=description)

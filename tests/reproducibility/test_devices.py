@@ -38,6 +38,22 @@ MECHANISMS = [
     pytest.param("vision/digits_batch_norm", {}, ALL, id="batch norm, all", marks=pytest.mark.slow),
     pytest.param("rl/cartpole_ppo", {"groups": 8}, ALL, id="rl, all", marks=pytest.mark.slow),
     pytest.param("vision/digits_cnn", {}, ALL, id="dropout, all", marks=pytest.mark.slow),
+    pytest.param("generative/digits_vae", {}, ALL, id="vae, all", marks=pytest.mark.slow),
+    # Two optimisers, batch normalisation in the generator.
+    pytest.param(
+        "generative/dcgan",
+        {"groups": 8, "features": ""},
+        ALL,
+        id="gan, all",
+        marks=pytest.mark.slow,
+    ),
+    pytest.param(
+        "generative/digits_diffusion",
+        {"features": ""},
+        ALL,
+        id="diffusion, all",
+        marks=pytest.mark.slow,
+    ),
     # Of three steps at each size; the deviation of images is of some within a group.
     pytest.param(
         "generative/digits_progressive",
