@@ -64,7 +64,7 @@ def test_the_notes_of_a_source_are_the_chords_padded_at_the_end():
 
 
 def test_a_note_does_not_know_of_those_after_it_and_knows_those_before():
-    net = ChoraleNet(47, "gru", 8, 5)
+    net = ChoraleNet(47, "gru", 8, 5, True)
     notes = jax.random.randint(jax.random.key(1), (2, 40), 0, 47)
     variables = jax.jit(net.init)(jax.random.key(0), notes[:, :1])
     apply = jax.jit(lambda notes: net.apply(variables, notes)[0])
@@ -76,7 +76,7 @@ def test_a_note_does_not_know_of_those_after_it_and_knows_those_before():
 
 @pytest.mark.parametrize(("cell", "pieces"), [("gru", 40 * [1]), ("lstm", [7, 1, 20, 12])])
 def test_notes_in_pieces_are_notes_all_at_once(cell, pieces):
-    net = ChoraleNet(47, cell, 8, 5)
+    net = ChoraleNet(47, cell, 8, 5, True)
     notes = jax.random.randint(jax.random.key(1), (2, 40), 0, 47)
     variables = jax.jit(net.init)(jax.random.key(0), notes[:, :1])
     apply = jax.jit(net.apply)
@@ -154,7 +154,7 @@ def test_greedy_writing_takes_the_likeliest_note_after_all_before_each_time(trai
     parts = write(writer, state, np.array([opening]), 12, Sampling(0.0), jax.random.key(0))
     notes = opening + np.concatenate([*parts], axis=1)[0].tolist()
     small = config.smoke()
-    net = ChoraleNet(len(writer.vocabulary), small.cell, small.units, small.embedding)
+    net = ChoraleNet(len(writer.vocabulary), small.cell, small.units, small.embedding, True)
     variables = {"params": state.params, "batch_stats": state.statistics}
     logits, _ = jax.jit(net.apply)(variables, jnp.array([notes[:-1]]))
     likeliest = np.argmax(logits[0], axis=-1).tolist()

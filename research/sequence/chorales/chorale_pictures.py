@@ -19,7 +19,7 @@ RATE = 11_025
 """Samples a second of the sound: a page holds all of it."""
 
 
-def draw_piano_roll(chords: np.ndarray, known: Notes) -> Images:
+def draw_piano_roll(chords: np.ndarray, known: Notes, title: str) -> Images:
     """A picture of chords, int `[chords, 4]`: time to the right, pitch upwards, a colour a voice.
 
     It is as high as all notes that are `known`.
@@ -38,10 +38,12 @@ def draw_piano_roll(chords: np.ndarray, known: Notes) -> Images:
         "Soprano blue, alto orange, tenor green, bass purple. To the right sixteenths, a line a "
         f"bar; upwards semitones from {spell_note(low)} to {spell_note(high)}, a line below each C."
     )
-    return Images("What it composes", picture, 0.0, 255.0, note=words)
+    return Images(title, picture, 0.0, 255.0, note=words)
 
 
 def show_chorale(chords: np.ndarray, known: Notes) -> dict[str, Artifact]:
     """The artifacts of a chorale, int `[chords, 4]`."""
-    sound = synthesise(chords, RATE, "How that sounds")
-    return {"piano_roll": draw_piano_roll(chords, known), "sound": sound}
+    return {
+        "piano_roll": draw_piano_roll(chords, known, "What it composes"),
+        "sound": synthesise(chords, RATE, "How that sounds"),
+    }

@@ -33,7 +33,7 @@ from research.errors import Mistake
 from research.optimization.descent import WeightedLoss, loss_and_accuracy
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
 from research.options.config import Config
-from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides
+from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Divides
 from research.sequence.characters.writing import Sampling, Writer, begin_text, go_on_with
 from research.sequence.chorales.chorale_net import ChoraleNet
 from research.sequence.chorales.chorale_pictures import draw_piano_roll, show_chorale
@@ -73,7 +73,12 @@ class ChoraleModel(Config):
     cell: Annotated[CellName, "kind of recurrent neuron"] = "gru"
     units: Annotated[int, "units of the recurrent layer", COUNT] = 256
     embedding: Annotated[int, "width of a note's embedding", COUNT] = 5
-    learning_rate: Annotated[float, "Nadam's step size", POSITIVE] = 1e-3
+    places: Annotated[bool, "tell each note's voice, and its sixteenth in a quarter note"] = True
+    schedule: Annotated[Literal["constant", "cosine"], "of the step size"] = "cosine"
+    learning_rate: Annotated[float, "Nadam's largest step size", POSITIVE] = 1e-3
+    dropout_rate: Annotated[
+        float, "share dropped of the recurrent layer's inputs and outputs", FRACTION
+    ] = 0.3
 
     @property
     def headline(self) -> str:
@@ -171,20 +176,24 @@ def make_composition(
         data: batches; None for a model that is only used.
         epoch: updates in a pass over the training windows.
     """
-    net = ChoraleNet(len(vocabulary), config.cell, config.units, config.embedding)
+    net = ChoraleNet(len(vocabulary), config.cell, config.units, config.embedding, config.places)
 
     def init_model(key: Key) -> Variables:
         return net.init(key, jnp.zeros((1, 1), jnp.int32))
 
     def loss(variables: Variables, rows: Batch, key: Key, values: Hyperparameters) -> WeightedLoss:
-        del key, values
         (logits, _), changed = net.apply(
-            variables, rows["note"][:, :-1], training=True, mutable=["batch_stats"]
+            variables,
+            rows["note"][:, :-1],
+            training=True,
+            dropout_rate=values["dropout_rate"],
+            rngs={"dropout": key},
+            mutable=["batch_stats"],
         )
         made = loss_and_accuracy(*errors_of(logits, rows))
         return made._replace(statistics=changed["batch_stats"])
 
-    fitting = Fitting(config.epochs * epoch, "nadam", groups=config.groups)
+    fitting = Fitting(config.epochs * epoch, "nadam", config.schedule, groups=config.groups)
     fitted = make_supervised(init_model, loss, fitting)
 
     def evaluate(state: SupervisedState, batch: Batch, key: Key) -> Metrics:
@@ -222,7 +231,8 @@ def make_composition(
         return show_chorale(chords, vocabulary)
 
     def draw(tokens: np.ndarray) -> Images:
-        return draw_piano_roll(vocabulary.decode(tokens), vocabulary)
+        title = "What it composes as training goes on"
+        return draw_piano_roll(vocabulary.decode(tokens), vocabulary, title)
 
     return Experiment(
         init=fitted.init,
