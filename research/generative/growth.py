@@ -26,7 +26,10 @@ class Growth(NamedTuple):
     fade_steps: int = 1
 
     def at(self, step: jax.Array, function: Callable[[Stage], Any]) -> Any:
-        """What the function of a stage gives at that of a step: only this is computed."""
+        """What the function of a stage gives at that of a step.
+
+        Only this is computed, but in a population of which several are trained side by side.
+        """
         if not self.starts:
             return function({})
         level = jnp.sum(step >= jnp.asarray(self.starts, jnp.int32))
