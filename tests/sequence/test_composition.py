@@ -15,7 +15,7 @@ from experiments.sequence.bach_chorales import config
 from research.data.feed import open_feed
 from research.engine.experiment import traced
 from research.errors import Mistake
-from research.options.config import make_experiment
+from research.options.config import make_experiment, problems_of
 from research.sequence.characters.writing import Sampling, write
 from research.sequence.chorales import composition
 from research.sequence.chorales.chorale_net import ChoraleNet
@@ -166,3 +166,9 @@ def test_fewer_windows_than_a_batch_has_are_refused(monkeypatch):
     monkeypatch.setattr(composition, "read_chorales", made_up)
     with pytest.raises(Mistake, match=r"have \d+ windows of 57 chords, fewer than --batch-size 32"):
         make_experiment(replace(config, window=56))
+
+
+def test_windows_that_begin_off_the_beat_have_no_places():
+    (problem,) = problems_of(replace(config, shift=6))
+    assert "--shift 6" in problem and "multiple of 4" in problem
+    assert not problems_of(config) and not problems_of(replace(config, shift=6, places=False))

@@ -37,14 +37,17 @@ from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Divides
 from research.sequence.characters.writing import Sampling, Writer, begin_text, go_on_with
 from research.sequence.chorales.chorale_net import ChoraleNet
 from research.sequence.chorales.chorale_pictures import draw_piano_roll, show_chorale
-from research.sequence.chorales.chords import SILENCE, VOICES, Notes
-from research.sequence.chorales.sampling import LENGTH, TEMPERATURE
+from research.sequence.chorales.chords import QUARTER, SILENCE, VOICES, Notes
 
 DATASET = "jsb_chorales"
 CellName: TypeAlias = Literal["gru", "lstm"]
 
 WHOLE = "whole"
 """The split of the test chorales from their first chord to their last."""
+LENGTH = 64
+"""Chords that are composed where no number is given: four bars."""
+TEMPERATURE = 0.9
+"""By which they are drawn: it has Bach's share of chords that change."""
 
 
 class Composer(NamedTuple):
@@ -84,6 +87,16 @@ class ChoraleModel(Config):
     def headline(self) -> str:
         """The figure that the book reports."""
         return "test/accuracy"
+
+    def problems(self) -> list[str]:
+        """Places are counted from a window's start, which must then be on a beat."""
+        problems = super().problems()
+        if self.places and self.shift % QUARTER:
+            problems.append(
+                f"--shift {self.shift} lets windows begin off the beat, so that no place in a "
+                f"quarter can be told: take a multiple of {QUARTER}, or --places false"
+            )
+        return problems
 
     def smoke(self) -> Self:
         """Few updates of a narrow net."""

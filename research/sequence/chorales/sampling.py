@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 MIDI, WAV = ".mid", ".wav"
-LENGTH = 64
-"""Chords that are written where no number is given: four bars."""
-TEMPERATURE = 0.9
 RATE = 44_100
 """Samples a second of the WAV file."""
 
@@ -34,6 +31,7 @@ def write_chorale(found: Reported, options: SampleOptions, context: Context) -> 
     from research.report.sounds import spell_wav
     from research.sequence.characters.writing import Sampling, write
     from research.sequence.chorales.chords import VOICES, read_prompt
+    from research.sequence.chorales.composition import LENGTH, TEMPERATURE
     from research.sequence.chorales.sound import spell_midi, synthesise
 
     writer, openings = found.offer
