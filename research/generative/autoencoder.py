@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import jax
@@ -88,6 +89,7 @@ class Autoencoder(ImageModel):
     corrupts: ClassVar[bool] = False
     draws: ClassVar[bool] = False
     conditional: ClassVar[bool] = False
+    reconstructs: ClassVar[bool] = True
 
     @property
     def headline(self) -> str:
@@ -137,10 +139,20 @@ class Autoencoder(ImageModel):
         codec: Codec = self.net(shape, self.layers, self.outputs, self.units)
         return codec
 
+    def of_class(self, codec: Codec, label: jax.Array) -> Any:
+        """The codec for images of classes int `[batch]`, for a model that is given them."""
+        del label
+        return codec
+
     def corrupt(self, image: jax.Array, values: Hyperparameters, key: Key) -> jax.Array:
         """What the encoder is given of images in training."""
         del values, key
         return image
+
+    def counted(self, given: jax.Array) -> jax.Array | None:
+        """Which pixels count in an error, bool, like what the encoder is given; None for all."""
+        del given
+        return None
 
     def bottleneck(self, outputs: jax.Array, values: Hyperparameters, key: Key | None) -> jax.Array:
         """The code that the decoder is given.
@@ -175,7 +187,7 @@ class Autoencoder(ImageModel):
         given = self.corrupt(image, values, corrupt_key)
         outputs = codec.encode(given)
         code = self.bottleneck(outputs, values, code_key)
-        errors = measure(image, codec.decode(code))
+        errors = measure(image, codec.decode(code), self.counted(given))
         penalty = self.penalty(Encoded(codec.encode, given, outputs, code, weight), values)
         found = metrics.mean(getattr(errors, self.loss) + penalty, weight)
         figures = {"loss": found, **figures_of(errors, weight)}
@@ -228,21 +240,24 @@ class Reconstruction(NamedTuple):
     rounded: jax.Array
 
 
-def measure(image: jax.Array, logits: jax.Array) -> Reconstruction:
+def measure(
+    image: jax.Array, logits: jax.Array, counted: jax.Array | None = None
+) -> Reconstruction:
     """How near reconstructions are to images.
 
     Args:
         image: float32 `[batch, height, width, channels]` in [0, 1].
         logits: of its pixels, likewise.
+        counted: bool likewise, which pixels count; None for all.
 
     Source: Géron, 2nd edition, chapter 17, for the last.
     """
-    pixels = tuple(range(1, image.ndim))
-    made = jax.nn.sigmoid(logits)
+    made, pixels = jax.nn.sigmoid(logits), tuple(range(1, image.ndim))
+    mean = partial(jnp.mean, axis=pixels, where=counted)
     return Reconstruction(
-        jnp.mean(optax.sigmoid_binary_cross_entropy(logits, image), pixels),
-        jnp.mean((made - image) ** 2, pixels),
-        jnp.mean(jnp.round(made) == jnp.round(image), pixels),
+        mean(optax.sigmoid_binary_cross_entropy(logits, image)),
+        mean((made - image) ** 2),
+        mean(jnp.round(made) == jnp.round(image)),
     )
 
 
@@ -270,7 +285,8 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         return model.init(key, image, code)
 
     def loss(variables: Variables, rows: Batch, key: Key, values: Hyperparameters) -> WeightedLoss:
-        return config.objective(model.bind(variables), scaled(rows), key, values)
+        codec = config.of_class(model.bind(variables), rows["label"])
+        return config.objective(codec, scaled(rows), key, values)
 
     fitting = Fitting(steps, config.optimizer, config.schedule, groups=config.groups)
     fitted = make_supervised(init_model, loss, fitting)
@@ -281,7 +297,7 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         return fitted.update(state, rows, key)
 
     def evaluate(state: SupervisedState, batch: Batch, key: Key) -> Metrics:
-        codec = model.bind(fitted.reported(state))
+        codec = config.of_class(model.bind(fitted.reported(state)), batch["label"])
         return config.figures(codec, scaled(batch), key, state.hyperparameters)
 
     def components(evaluation: Evaluation) -> Components:
@@ -319,8 +335,15 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         samples = Samples(np.asarray(images.scaled(jnp.asarray(stored))), label, images.classes())
         values = state.hyperparameters
         codec = model.bind(fitted.reported(state))
+
+        @jax.jit
+        def encode(image: jax.Array) -> jax.Array:
+            """Codes of the first samples."""
+            outputs = config.of_class(codec, jnp.asarray(label[: len(image)])).encode(image)
+            return config.bottleneck(outputs, values, None)
+
         view = View(
-            jax.jit(lambda image: config.bottleneck(codec.encode(image), values, None)),
+            encode,
             jax.jit(lambda code: jax.nn.sigmoid(codec.decode(code))),
             jax.jit(lambda image: config.corrupt(image, values, key)),
         )
@@ -347,11 +370,11 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         code = config.bottleneck(codec.encode(image), state.hyperparameters, None)
         return jax.nn.sigmoid(codec.decode(code))
 
-    offers: dict[str, Any] = {
-        "reconstructor": Reconstructor(
+    offers: dict[str, Any] = {}
+    if config.reconstructs:
+        offers["reconstructor"] = Reconstructor(
             reconstruct, lambda file: read_picture(file, images.shape, images.white), images.white
         )
-    }
     if config.draws:
         offers["sampler"] = Sampler(lambda _: draw, images.classes if config.conditional else tuple)
     return Experiment(

@@ -65,15 +65,18 @@ class DenseCodec(Codec):
         tied: whether the decoder's kernels are those of the encoder, transposed; biases are its
             own. Then `outputs` is `units`.
         activation: what is between layers.
+        beside: numbers that the encoder is given behind the pixels.
     """
 
     tied: bool = False
     activation: Callable[[jax.Array], jax.Array] = nn.selu
+    beside: int = 0
 
     def setup(self) -> None:
         """Kernels and biases of both halves, from the image inwards."""
         pixels = math.prod(self.shape)
-        into, back = (pixels, *self.layers, self.outputs), (pixels, *self.layers, self.units)
+        into = pixels + self.beside, *self.layers, self.outputs
+        back = pixels, *self.layers, self.units
         zeros = nn.initializers.zeros_init()
         self.kernels = [
             self.param(f"kernel_{layer}", _LECUN, pair)

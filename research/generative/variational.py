@@ -42,16 +42,20 @@ class Variational(Autoencoder):
         """A mean and a log variance for each number of the code."""
         return 2 * self.code_size
 
+    def moments(self, outputs: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Means and log variances of codes, `[batch, code_size]` each."""
+        return split(outputs)
+
     def bottleneck(self, outputs: jax.Array, values: Hyperparameters, key: Key | None) -> jax.Array:
         """A draw in training, the mean in evaluation."""
         del values
-        mean, log_variance = split(outputs)
+        mean, log_variance = self.moments(outputs)
         return mean if key is None else draw(mean, log_variance, key)
 
     def penalty(self, encoded: Encoded, values: Hyperparameters) -> jax.Array:
         """The divergence, for each pixel."""
         pixels = math.prod(encoded.image.shape[1:])
-        return values["beta"] * normal_divergence(*split(encoded.outputs)) / pixels
+        return values["beta"] * normal_divergence(*self.moments(encoded.outputs)) / pixels
 
     def draw(self, codec: Codec, label: jax.Array, key: Key) -> jax.Array:
         """From codes of the prior."""
@@ -60,10 +64,10 @@ class Variational(Autoencoder):
     def figures(self, codec: Codec, rows: Batch, key: Key, values: Hyperparameters) -> Metrics:
         """With the evidence lower bound of one draw and its divergence, in nats an image."""
         image, weight = rows["image"], rows["weight"]
-        mean, log_variance = split(codec.encode(image))
-        logits = codec.decode(draw(mean, log_variance, key))
+        outputs = codec.encode(image)
+        logits = codec.decode(self.bottleneck(outputs, values, key))
         error = optax.sigmoid_binary_cross_entropy(logits, image).sum((1, 2, 3))
-        divergence = normal_divergence(mean, log_variance)
+        divergence = normal_divergence(*self.moments(outputs))
         return super().figures(codec, rows, key, values) | {
             "elbo": metrics.mean(-error - divergence, weight),
             "divergence": metrics.mean(divergence, weight),

@@ -16,6 +16,7 @@ from sklearn.metrics import log_loss
 from research.engine.experiment import Experiment, traced
 from research.generative.autoencoder import Autoencoder, Encoded, measure
 from research.generative.codecs import ConvolutionalCodec, DenseCodec, RecurrentCodec
+from research.generative.conditional import Conditional
 from research.generative.kinds import Contractive, Denoising, Hashing, Sparse
 from research.generative.layer_by_layer import LayerByLayer
 from research.generative.variational import Variational, draw, normal_divergence
@@ -173,6 +174,30 @@ def test_the_loss_of_a_variational_autoencoder_is_its_bound_for_each_pixel() -> 
     assert divergence > 0 and bounds[0][0] - bounds[1][0] == pytest.approx(
         divergence / 64, rel=1e-3
     )
+
+
+def test_a_conditional_autoencoder_is_given_the_class_on_both_sides_and_its_codes_hold_it() -> None:
+    config = Conditional(**DIGITS)
+    experiment, state = begun(config)
+    codec = config.codec((8, 8, 1)).bind({"params": state.params})
+    image = jnp.asarray(batch()["image"] / 16, jnp.float32)
+    ones, twos = (config.of_class(codec, jnp.full(16, label)) for label in (1, 2))
+    outputs = [each.encode(image) for each in (ones, twos)]
+    assert not np.allclose(config.moments(outputs[0]), config.moments(outputs[1]))
+    code = config.bottleneck(outputs[0], {}, None)
+    np.testing.assert_array_equal(code[:, 3:], np.eye(10)[np.full(16, 1)])
+    np.testing.assert_array_equal(code[:, :3], config.moments(outputs[0])[0])
+    # The same code of the prior, and another class: another image.
+    drawn = [config.draw(codec, jnp.full(4, label), jax.random.key(0)) for label in (1, 1, 2)]
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert not np.allclose(drawn[0], drawn[2])
+    # The class reaches the loss, and only through the codec.
+    updates = [
+        jax.jit(experiment.update)(state, batch() | {"label": jnp.full(16, at)}, jax.random.key(0))
+        for at in (1, 2)
+    ]
+    assert updates[0][1]["loss"].total != updates[1][1]["loss"].total
+    assert experiment.offers.keys() == {"sampler"}
 
 
 @pytest.mark.parametrize(
