@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from research.layers.attention import MultiHeadAttention
 from research.layers.convolution_block import Convolution
+from research.layers.patches import from_patches, to_patches
 from research.layers.transposed_convolution import TransposedConvolution
 
 _ZEROS = nn.initializers.zeros_init()
@@ -135,12 +136,9 @@ class DiT(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, time: jax.Array, label: jax.Array) -> jax.Array:
         """Like `x`, `[batch, height, width, channels]`."""
-        batch, height, width, channels = x.shape
-        rows, columns, side = height // self.patch, width // self.patch, self.patch
-        tokens = x.reshape(batch, rows, side, columns, side, channels).transpose(0, 1, 3, 2, 4, 5)
-        tokens = tokens.reshape(batch, rows * columns, side * side * channels)
-        tokens = nn.Dense(self.width)(tokens) + self.param(
-            "position", nn.initializers.normal(0.02), (rows * columns, self.width)
+        patches = to_patches(x, self.patch)
+        tokens = nn.Dense(self.width)(patches) + self.param(
+            "position", nn.initializers.normal(0.02), (patches.shape[1], self.width)
         )
         conditions = Conditions(self.width, self.classes)(time, label)
         for _ in range(self.layers):
@@ -152,9 +150,8 @@ class DiT(nn.Module):
             tokens = tokens + gate2 * nn.Dense(self.width)(hidden)
         changes = nn.Dense(2 * self.width, kernel_init=_ZEROS)(conditions)[:, None]
         tokens = _changed(tokens, *jnp.split(changes, 2, axis=-1))
-        tokens = nn.Dense(side * side * channels, kernel_init=_ZEROS)(tokens)
-        tokens = tokens.reshape(batch, rows, columns, side, side, channels)
-        return tokens.transpose(0, 1, 3, 2, 4, 5).reshape(x.shape)
+        tokens = nn.Dense(patches.shape[2], kernel_init=_ZEROS)(tokens)
+        return from_patches(tokens, x.shape[1:])
 
 
 def _changed(tokens: jax.Array, shift: jax.Array, scale: jax.Array) -> jax.Array:

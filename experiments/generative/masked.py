@@ -1,0 +1,14 @@
+"""A masked autoencoder of clothing: 12 of 49 patches are given, the other 37 are made up.
+
+A transformer of three blocks over the patches to be seen, and one block over all.
+
+Run: python launch.py run generative/masked
+Expected: not yet recorded
+Time: not yet measured
+"""
+
+from research.generative.masked import Masked
+
+config = Masked(
+    epochs=20, batch_size=128, groups=8, optimizer="adamw", schedule="cosine", learning_rate=2e-3
+)
