@@ -40,7 +40,8 @@ from research.generative.pictures import (
     show_paths,
     show_reconstructions,
 )
-from research.generative.sampling import BY_CLASS, Reconstructor, Sampler
+from research.generative.probing import PROBED, probe_accuracy
+from research.generative.sampling import BY_CLASS, Reconstructor, Sampler, in_blocks
 from research.optimization.descent import WeightedLoss
 from research.optimization.optimizers import OptimizerName, ScheduleName
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
@@ -164,6 +165,10 @@ class Autoencoder(ImageModel):
         """
         del values, key
         return jax.nn.selu(outputs)
+
+    def describe(self, codec: Codec, image: jax.Array) -> jax.Array:
+        """Codes of images, `[batch, numbers]`, for whatever learns from them."""
+        return self.bottleneck(codec.encode(image), {}, None)
 
     def penalty(self, encoded: Encoded, values: Hyperparameters) -> jax.Array:
         """What is added to the loss: of each image `[batch]`, or a scalar for them all."""
@@ -307,6 +312,15 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
     def final_figures(state: SupervisedState, image: jax.Array, key: Key) -> dict[str, jax.Array]:
         return config.final_figures(model.bind(fitted.reported(state)), images.scaled(image), key)
 
+    def described(
+        state: SupervisedState, batches: Iterable[Batch], count: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Codes of the first images of a split, and their classes."""
+        codec = model.bind(fitted.reported(state))
+        describe = jax.jit(lambda image: config.describe(codec, images.scaled(image)))
+        image, label = first_images(batches, count)
+        return in_blocks(describe)(image), label
+
     def judge(state: SupervisedState, evaluation: Evaluation, key: Key) -> dict[str, float]:
         batches = [*evaluation("test")]
         found = [
@@ -319,6 +333,11 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
             / float(weight.sum())
             for name in found[0]
         }
+        if not config.conditional:
+            figures["test/probe_accuracy"] = probe_accuracy(
+                *described(state, evaluation("train"), PROBED),
+                *described(state, evaluation("test"), images.examples),
+            )
         plane = components(evaluation)
         return figures | {
             f"{split}/pca_mse": mean_over(
@@ -336,16 +355,15 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         values = state.hyperparameters
         codec = model.bind(fitted.reported(state))
 
-        @jax.jit
         def encode(image: jax.Array) -> jax.Array:
             """Codes of the first samples."""
             outputs = config.of_class(codec, jnp.asarray(label[: len(image)])).encode(image)
             return config.bottleneck(outputs, values, None)
 
         view = View(
-            encode,
-            jax.jit(lambda code: jax.nn.sigmoid(codec.decode(code))),
-            jax.jit(lambda image: config.corrupt(image, values, key)),
+            on_host(encode),
+            on_host(lambda code: jax.nn.sigmoid(codec.decode(code))),
+            on_host(lambda image: config.corrupt(image, values, key)),
         )
         image = samples.image[:EXAMPLES]
         rows = [("image", image)]
@@ -393,6 +411,12 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         glimpse=Glimpse(show) if config.draws else None,
         offers=offers,
     )
+
+
+def on_host(function: Callable[[jax.Array], jax.Array]) -> Callable[[np.ndarray], np.ndarray]:
+    """The function, compiled, whose result is on the host."""
+    compiled = jax.jit(function)
+    return lambda array: np.asarray(compiled(array))
 
 
 def mean_over(

@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Hyperparameters, Key
@@ -119,5 +118,5 @@ class Hashing(Autoencoder):
     def pictures(self, samples: Samples, view: View) -> dict[str, Artifact]:
         """Search by bits."""
         return super().pictures(samples, view) | {
-            "search": show_bits(samples, np.asarray(view.encode(samples.image)))
+            "search": show_bits(samples, view.encode(samples.image))
         }

@@ -199,6 +199,10 @@ class Masked(Autoencoder):
         del values, key
         return outputs
 
+    def describe(self, codec: Codec, image: jax.Array) -> jax.Array:
+        """The mean token of an image of which nothing is hidden."""
+        return codec.describe(image)
+
     def figures(self, codec: Codec, rows: Batch, key: Key, values: Hyperparameters) -> Metrics:
         """With patches hidden, as in training."""
         given = self.corrupt(rows["image"], values, key)
@@ -208,9 +212,9 @@ class Masked(Autoencoder):
     def pictures(self, samples: Samples, view: View) -> dict[str, Artifact]:
         """What is to be seen, and what is made of it, in place of all that is hidden."""
         image, label = samples.image[:EXAMPLES], samples.label[:EXAMPLES]
-        given = np.asarray(view.corrupt(samples.image))[:EXAMPLES]
+        given = view.corrupt(samples.image)[:EXAMPLES]
         hidden = given == HIDDEN
-        made = np.where(hidden, np.asarray(view.decode(view.encode(given))), image)
+        made = np.where(hidden, view.decode(view.encode(given)), image)
         errors = np.sum((made - image) ** 2, axis=(1, 2, 3)) / hidden.sum(axis=(1, 2, 3))
         captions = [
             f"{samples.classes[int(label[at])]}: {errors[at]:.3f}" for at in range(len(image))

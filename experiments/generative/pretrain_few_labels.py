@@ -1,0 +1,14 @@
+"""A classifier of clothing by 500 labels, which begins with the encoder of `convolutional`.
+
+The encoder, trained without labels on all images, stays as it is for 30 passes; then all layers are
+trained. `--encoder ""` is the same net without it.
+
+Run: python launch.py run generative/pretrain_few_labels
+Expected: not yet recorded (validation accuracy .781 in Géron, 2nd edition, chapter 17)
+Time: not yet measured
+"""
+
+from experiments.generative.convolutional import config as convolutional
+from research.generative.few_labels import FewLabels
+
+config = FewLabels(autoencoder=convolutional)
