@@ -139,7 +139,7 @@ def execute_reconstruct(tokens: Sequence[str], context: Context) -> Outcome:
         raise Mistake(
             f"reconstruct: --count is of test images where no FILE is given; {files[0]} is one"
         )
-    lack = "reconstructs nothing: it is no autoencoder"
+    lack = "reconstructs no image from that image alone"
     found = open_reported(run, options, context, "reconstructor", lack, with_data=True)
     to = Path(options.to) if options.to else found.run / "reconstructions.png"
     problem = png_problem(to)

@@ -67,6 +67,12 @@ class ImportanceWeighted(Variational):
         """Black and white, but for those that are drawn in training."""
         return binarised(super().images(), self.binarisation)
 
+    def describe(self, codec: Codec, image: jax.Array) -> jax.Array:
+        """Of pixels that are black or white where the net has learned from such."""
+        if self.binarisation != "none":
+            image = draw_pixels(image, jax.random.key(0))
+        return super().describe(codec, image)
+
     def objective(
         self, codec: Codec, rows: Batch, key: Key, values: Hyperparameters
     ) -> WeightedLoss:

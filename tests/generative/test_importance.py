@@ -126,6 +126,19 @@ def test_static_pixels_are_the_same_alone_and_together_and_as_bright_on_average(
     np.testing.assert_allclose(np.mean(anew[:, :, 1:], (0, 2, 3)), np.arange(17) / 16, atol=0.03)
 
 
+def test_what_learns_from_codes_is_given_those_of_black_and_white_images() -> None:
+    config = ImportanceWeighted(**SMALL)
+    codec: Any = config.codec((8, 8, 1))
+    drawn = jnp.round(jax.random.uniform(jax.random.key(0), (3, 8, 8, 1)))
+    codec = codec.bind(codec.init(jax.random.key(1), drawn, jnp.zeros((1, 3))))
+    np.testing.assert_array_equal(
+        config.describe(codec, drawn), config.bottleneck(codec.encode(drawn), {}, None)
+    )
+    grey = jnp.full((3, 8, 8, 1), 0.5)
+    as_it_is = config.bottleneck(codec.encode(grey), {}, None)
+    assert not np.allclose(config.describe(codec, grey), as_it_is)
+
+
 @pytest.mark.parametrize("how, grey", [("none", 4), ("static", 0), ("dynamic", 1)])
 def test_training_images_alone_stay_grey_where_they_are_drawn_anew(how: Any, grey: int) -> None:
     images = binarised(Variational(**SMALL).images(), how)
