@@ -5,7 +5,7 @@ pixels. What is drawn as training goes on has a row for each class.
 
 Run: python launch.py run generative/conditional
 Expected: not yet recorded
-Time: 6 min on busy cores
+Time: 6 min
 """
 
 from research.generative.conditional import Conditional

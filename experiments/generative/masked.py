@@ -4,7 +4,7 @@ A transformer of three blocks over the patches to be seen, and one block over al
 
 Run: python launch.py run generative/masked
 Expected: not yet recorded
-Time: 15 min on busy cores
+Time: 15 min
 """
 
 from research.generative.masked import Masked

@@ -4,7 +4,7 @@ The net and the data of `mnist_vae`.
 
 Run: python launch.py run generative/mnist_iwae
 Expected: not yet recorded (test nll 84.78 in Burda et al. 2015, arXiv 1509.00519)
-Time: 10 h on busy cores
+Time: 10 h
 """
 
 from dataclasses import replace

@@ -6,7 +6,7 @@ and batches of 20 are those of Burda et al. 2015 (arXiv 1509.00519), section 5. 
 
 Run: python launch.py run generative/mnist_vae
 Expected: not yet recorded (test nll 86.76 in the paper)
-Time: 2 h on busy cores
+Time: 2 h
 """
 
 from functools import partial

@@ -5,7 +5,7 @@ trained. `--encoder ""` is the same net without it.
 
 Run: python launch.py run generative/pretrain_few_labels
 Expected: not yet recorded (validation accuracy .781 in Géron, 2nd edition, chapter 17)
-Time: 20 s, after `convolutional`
+Time: 20 s
 """
 
 from experiments.generative.convolutional import config as convolutional

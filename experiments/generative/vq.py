@@ -4,7 +4,7 @@ An image is 49 numbers from 0 to 255, which is 392 bits; its pixels are 6,272.
 
 Run: python launch.py run generative/vq
 Expected: not yet recorded
-Time: 10 min on busy cores
+Time: 10 min
 """
 
 from research.generative.quantised import Quantised

@@ -111,6 +111,30 @@ def test_of_one_code_it_is_the_variational_autoencoder_to_the_bit() -> None:
         jax.tree.map(np.testing.assert_array_equal, states[0], states[2])
 
 
+def test_the_likelihood_of_a_split_is_a_mean_over_its_images_without_padding() -> None:
+    config = ImportanceWeighted(**SMALL, likelihood_samples=3)
+    experiment = make_experiment(config)
+    state = jax.jit(experiment.init)(jax.random.key(0), traced(experiment.hyperparameters))
+    drawn = np.random.default_rng(0)
+
+    def batch(weight: list[float]) -> dict[str, np.ndarray]:
+        image = 16 * drawn.integers(0, 2, (12, 8, 8, 1)).astype(np.uint8)
+        return {"image": image, "label": np.arange(12) % 10, "weight": np.asarray(weight)}
+
+    batches = [batch([1.0] * 12), batch([1.0] * 5 + [0.0] * 7)]
+    assert experiment.judge is not None
+    found = experiment.judge(state, lambda split: iter(batches), jax.random.key(1))
+    codec = config.codec((8, 8, 1)).bind({"params": state.params})
+    keys = [jax.random.fold_in(jax.random.key(1), at) for at in range(2)]
+    each = [
+        log_likelihood(codec, jnp.asarray(one["image"] / 16, jnp.float32), 3, keys[at])
+        for at, one in enumerate(batches)
+    ]
+    true = np.concatenate([each[0], each[1][:5]])
+    assert found["test/nll"] == pytest.approx(-true.mean(), rel=1e-5)
+    assert found["test/nll"] != pytest.approx(-np.concatenate(each).mean(), rel=1e-5)
+
+
 def test_static_pixels_are_the_same_alone_and_together_and_as_bright_on_average() -> None:
     grey = np.tile(np.arange(17, dtype=np.uint8).reshape(1, 17, 1, 1), (3000, 1, 4, 1))
     grey[:, :, 0, 0] = np.random.default_rng(0).integers(0, 17, (3000, 17))
