@@ -14,9 +14,10 @@ from research.data.images import images_of
 from research.engine.artifacts import Artifact, Images
 from research.engine.experiment import Batch, Hyperparameters, Key
 from research.engine.metrics import Metrics
-from research.generative.autoencoder import Autoencoder, figures_of, measure
+from research.generative.autoencoder import Autoencoder
 from research.generative.codecs import Codec, MakeCodec, Shape
 from research.generative.pictures import EXAMPLES, Samples, View, stack
+from research.generative.reconstruction import figures_of, measure
 from research.layers.patches import from_patches, to_patches
 from research.layers.transformer import Block
 from research.options.ranges import COUNT, FIXED, FRACTION, STATIC

@@ -14,11 +14,12 @@ from scipy import stats
 from sklearn.metrics import log_loss
 
 from research.engine.experiment import Experiment, traced
-from research.generative.autoencoder import Autoencoder, Encoded, measure
+from research.generative.autoencoder import Autoencoder, Encoded
 from research.generative.codecs import ConvolutionalCodec, DenseCodec, RecurrentCodec
 from research.generative.conditional import Conditional
 from research.generative.kinds import Contractive, Denoising, Hashing, Sparse
 from research.generative.layer_by_layer import LayerByLayer
+from research.generative.reconstruction import measure
 from research.generative.variational import Variational, draw, normal_divergence
 from research.options.config import make_experiment, problems_of
 
