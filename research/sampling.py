@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 
 from research.errors import Mistake
 from research.options.command import Context, Outcome
-from research.options.ranges import AMOUNT, COUNT, PATH, Range, flag
+from research.options.ranges import AMOUNT, COUNT, PATH, STEPS, Range, flag
 from research.runs.reported import DrawOptions, Reported
 
 
@@ -56,7 +56,7 @@ class SampleOptions(DrawOptions):
         float | None, "images: of a diffusion, how strongly the class guides [as trained]", AMOUNT
     ] = None
     steps: Annotated[
-        int | None, "images: of a diffusion, on the way from noise [as trained]", COUNT
+        int | None, "images: of a diffusion, on the way from noise [as trained]", STEPS
     ] = None
 
     def validate(self) -> list[str]:

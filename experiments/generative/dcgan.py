@@ -17,7 +17,7 @@ config = Adversarial(
     generator=ConvolutionalGenerator,
     discriminator=ConvolutionalDiscriminator,
     batch_size=64,
-    groups=8,
+    groups=2,
     code_size=100,
     epochs=10,
 )

@@ -9,4 +9,4 @@ Time: 2 h
 
 from research.generative.diffusion import Diffusion
 
-config = Diffusion(batch_size=64, groups=8)
+config = Diffusion(batch_size=64, groups=2)

@@ -10,5 +10,5 @@ Time: 2 h
 from research.generative.diffusion import Diffusion
 
 config = Diffusion(
-    batch_size=64, groups=8, path="straight", target="velocity", sampler="heun", sampling_steps=20
+    batch_size=64, groups=2, path="straight", target="velocity", sampler="heun", sampling_steps=20
 )

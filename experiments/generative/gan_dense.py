@@ -9,4 +9,4 @@ Time: 2 min
 
 from research.generative.adversarial import Adversarial
 
-config = Adversarial(epochs=30, batch_size=64, groups=8)
+config = Adversarial(epochs=30, batch_size=64, groups=2)

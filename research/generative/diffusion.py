@@ -39,6 +39,7 @@ from research.options.ranges import (
     FIXED,
     FRACTION,
     POSITIVE,
+    STEPS,
 )
 
 SamplerName = Literal["ddim", "ddpm", "euler", "heun"]
@@ -59,7 +60,7 @@ class Diffusion(Generator):
     path: Annotated[PathName, "from an image to noise"] = "cosine"
     target: Annotated[Target, "what the net predicts"] = "v"
     sampler: Annotated[SamplerName, "how one goes back: ddpm draws at each step"] = "ddim"
-    sampling_steps: Annotated[int, "on the way from noise to an image", COUNT] = 50
+    sampling_steps: Annotated[int, "on the way from noise to an image", STEPS] = 50
     conditional: Annotated[bool, "whether the net is given the class of an image"] = False
     guidance: Annotated[
         float, "how far beyond the prediction without a class one goes; 1 is just with it", AMOUNT

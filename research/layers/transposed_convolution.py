@@ -1,20 +1,21 @@
-"""2-D transposed convolutions by the fast form of a convolution, inside a compiled loop too.
+"""2-D transposed convolutions as one matrix product, whose gradients are fast inside a loop, too.
 
 Between its inputs a transposed convolution has zeros, and most of its multiplications are by them.
 Here each of the `strides` phases of the output is a small convolution of its own; all phases are
-one convolution of more channels, whose pixels are then interleaved.
+one convolution of more channels, whose pixels are then interleaved. It is computed by patches: with
+zeros all around, the gradient of a convolution's kernel takes ten times as long.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Inexact
 
-from research.layers.convolution import Pads, Pair, convolve
+from research.layers.convolution import Pads, Pair, convolve_patches
 
 
 def convolve_transposed(
@@ -46,21 +47,57 @@ def convolve_transposed(
     if min(size[0] - strides[0], size[1] - strides[1]) < 0:
         raise ValueError(f"the kernel, {size}, must be at least as large as the strides, {strides}")
     whole = [(n - 1) * s + k for n, s, k in zip(x.shape[1:3], strides, size, strict=True)]
+    cuts = _cut_off(size, strides, padding)
+    made = [n - above - below for n, (above, below) in zip(whole, cuts, strict=True)]
+    axes = [
+        _plan(n, k, s, above, rows)
+        for n, k, s, (above, _), rows in zip(x.shape[1:3], size, strides, cuts, made, strict=True)
+    ]
+    rows, columns = axes
     # In each phase a kernel has as many taps: it is filled up with zeros.
-    taps = [-(-k // s) for k, s in zip(size, strides, strict=True)]
-    more = [(0, t * s - k) for t, s, k in zip(taps, strides, size, strict=True)]
+    more = [(one.front, one.taps * s - one.front - k)
+            for one, s, k in zip(axes, strides, size, strict=True)]  # fmt: skip
     filled = jnp.pad(kernel, (*more, (0, 0), (0, 0)))
     inputs, outputs = kernel.shape[2:]
-    phases = filled.reshape(taps[0], strides[0], taps[1], strides[1], inputs, outputs)
+    phases = filled.reshape(rows.taps, strides[0], columns.taps, strides[1], inputs, outputs)
     phases = phases[::-1, :, ::-1].transpose(0, 2, 4, 1, 3, 5)
-    phases = phases.reshape(*taps, inputs, strides[0] * strides[1] * outputs)
-    rows, columns = ((t - 1, t - 1) for t in taps)
-    y = convolve(x, phases, (1, 1), (rows, columns))
+    phases = phases.reshape(rows.taps, columns.taps, inputs, strides[0] * strides[1] * outputs)
+    # Negative where pixels of the input are in no window.
+    around = ((0, 0, 0), (*rows.pads, 0), (*columns.pads, 0), (0, 0, 0))
+    y = convolve_patches(jax.lax.pad(x, jnp.zeros((), x.dtype), around), phases)
     batch, height, width, _ = y.shape
     y = y.reshape(batch, height, width, *strides, outputs).transpose(0, 1, 3, 2, 4, 5)
     y = y.reshape(batch, height * strides[0], width * strides[1], outputs)
-    (above, below), (left, right) = _cut_off(size, strides, padding)
-    return y[:, above : whole[0] - below, left : whole[1] - right]
+    return y[:, rows.skip : rows.skip + made[0], columns.skip : columns.skip + made[1]]
+
+
+class _Plan(NamedTuple):
+    """One axis: where windows lie.
+
+    Attributes:
+        taps: pixels of the input that a window has.
+        front: zeros in front of the kernel, by which phases begin where the output does.
+        pads: zeros before and after the input.
+        skip: pixels that are calculated before the output begins, fewer than a stride.
+    """
+
+    taps: int
+    front: int
+    pads: Pair
+    skip: int
+
+
+def _plan(inputs: int, size: int, stride: int, above: int, rows: int) -> _Plan:
+    """The least work: windows times taps."""
+
+    def plan(front: int) -> tuple[int, _Plan]:
+        taps, (first, skip) = -(-(size + front) // stride), divmod(above + front, stride)
+        windows = -(-(skip + rows) // stride)
+        before = taps - 1 - first
+        after = windows + taps - 1 - inputs - before
+        return windows * taps, _Plan(taps, front, (before, after), skip)
+
+    return min(plan(0), plan(-above % stride))[1]
 
 
 def _cut_off(size: tuple[int, ...], strides: Pair, padding: str | Pads) -> Pads:

@@ -126,6 +126,8 @@ AMOUNT = Range(0)
 """Nothing, or more."""
 DEPTH = Range(1, 1000)
 """Layers, each of which is traced and compiled by itself."""
+STEPS = Range(1, 10_000)
+"""Calls of a net for one batch of images, which the device makes in one go."""
 FRACTION = Range(0, 1, below=True)
 """From 0 to less than 1."""
 SEED = Range(0, 2**32 - 1)

@@ -112,11 +112,14 @@ def test_what_is_asked_of_the_discriminator_changes_it_and_nothing_where_it_is_n
 def test_each_side_changes_only_itself(config: Adversarial) -> None:
     """What one learns in a step does not depend on how far the other goes in it."""
     after = {}
+    experiment, state = begun(config)
+    update = jax.jit(experiment.update)
     for rates in ((1e-3, 1e-3), (1e-3, 5e-3), (5e-3, 1e-3)):
-        experiment, state = begun(
-            replace(config, generator_rate=rates[0], discriminator_rate=rates[1])
+        both = dict(
+            zip(("generator_rate", "discriminator_rate"), map(jnp.float32, rates), strict=True)
         )
-        after[rates], _ = jax.jit(experiment.update)(state, batch(), jax.random.key(1))
+        values = {**state.hyperparameters, **both}
+        after[rates], _ = update(state._replace(hyperparameters=values), batch(), jax.random.key(1))
         assert not same(after[rates].generator.params, state.generator.params)
         assert not same(after[rates].discriminator.params, state.discriminator.params)
     plain, discriminating, generating = after.values()
