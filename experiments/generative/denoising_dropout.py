@@ -7,4 +7,4 @@ Time: 20 s
 
 from research.generative.kinds import Denoising
 
-config = Denoising(dropped=0.5, epochs=10)
+config = Denoising(dropped=0.5, epochs=10, optimizer="nadam", learning_rate=1e-3)

@@ -7,4 +7,4 @@ Time: 20 s
 
 from research.generative.kinds import Denoising
 
-config = Denoising(noise=0.2, epochs=10)
+config = Denoising(noise=0.2, epochs=10, optimizer="nadam", learning_rate=1e-3)

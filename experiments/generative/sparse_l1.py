@@ -7,4 +7,4 @@ Time: 20 s
 
 from research.generative.kinds import Sparse
 
-config = Sparse(l1=1e-5, code_size=300, epochs=10)
+config = Sparse(l1=1e-4, code_size=300, epochs=10, optimizer="nadam", learning_rate=1e-3)

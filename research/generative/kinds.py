@@ -8,9 +8,12 @@ from typing import Annotated, ClassVar
 import jax
 import jax.numpy as jnp
 
+from research.engine import metrics
 from research.engine.artifacts import Artifact
-from research.engine.experiment import Hyperparameters, Key
+from research.engine.experiment import Batch, Hyperparameters, Key
+from research.engine.metrics import Metrics
 from research.generative.autoencoder import Autoencoder, Encoded
+from research.generative.codecs import Codec
 from research.generative.pictures import Samples, View, show_bits
 from research.layers.dropout import dropout
 from research.options.ranges import AMOUNT, FRACTION, POSITIVE, Range
@@ -64,6 +67,12 @@ class Sparse(Autoencoder):
         active = share @ encoded.code
         divergence = jnp.sum(bernoulli_divergence(values["target"], active))
         return values["l1"] * jnp.sum(encoded.code, axis=1) + values["divergence"] * divergence
+
+    def figures(self, codec: Codec, rows: Batch, key: Key, values: Hyperparameters) -> Metrics:
+        """With the mean of a code's numbers, `activity`."""
+        code = self.bottleneck(codec.encode(rows["image"]), values, None)
+        activity = metrics.mean(jnp.mean(code, axis=1), rows["weight"])
+        return super().figures(codec, rows, key, values) | {"activity": activity}
 
 
 def bernoulli_divergence(p: jax.Array, q: jax.Array) -> jax.Array:
