@@ -5,7 +5,7 @@ pixel.
 
 Run: python launch.py run generative/stacked
 Expected: validation bce .281 (.2842, rounded accuracy .9366, in Géron, 2nd edition, chapter 17)
-Time: 20 s
+Time: 55 s
 """
 
 from research.generative.autoencoder import Autoencoder
