@@ -15,11 +15,10 @@ two options.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from typing import NamedTuple
 
-from benchmarks.rivals import encore, peer, rows, show_against_best
+from benchmarks.rivals import encore, library_arguments, peer, rows, show_against_best
 from benchmarks.table import machine, table
 from benchmarks.worker import Worker, interleave
 
@@ -85,15 +84,7 @@ def measure_population(options: argparse.Namespace) -> None:
 def main() -> None:
     """Measure and print a table a question."""
     questions = (*QUESTIONS, "population")
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--pytorch", default=os.environ.get("PYTORCH_PYTHON"), metavar="PYTHON")
-    parser.add_argument("--keras", default=os.environ.get("KERAS_PYTHON"), metavar="PYTHON")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=2.0, help="about the length of a round")
-    parser.add_argument("--only", choices=questions, nargs="+", default=list(questions))
-    options = parser.parse_args()
+    options = library_arguments(__doc__, questions)
     print(machine())
     for name in options.only:
         if name == "population":

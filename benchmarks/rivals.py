@@ -107,3 +107,16 @@ def arguments(description: str | None, questions: Sequence[str]) -> argparse.Nam
     parser.add_argument("--seconds", type=float, default=2.0, help="about the length of a round")
     parser.add_argument("--only", choices=questions, nargs="+", default=list(questions))
     return parser.parse_args()
+
+
+def library_arguments(description: str | None, questions: Sequence[str]) -> argparse.Namespace:
+    """What benchmarks against PyTorch and Keras are given: interpreters, rounds, questions."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--pytorch", default=os.environ.get("PYTORCH_PYTHON"), metavar="PYTHON")
+    parser.add_argument("--keras", default=os.environ.get("KERAS_PYTHON"), metavar="PYTHON")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=2.0, help="about the length of a round")
+    parser.add_argument("--only", choices=questions, nargs="+", default=list(questions))
+    return parser.parse_args()

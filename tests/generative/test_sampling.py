@@ -91,7 +91,7 @@ def test_a_class_guidance_and_steps_change_what_is_drawn(called: Called, tmp_pat
     ],
 )
 def test_what_does_not_fit_a_model_is_refused(
-    called: Called, words: tuple[str, ...], says: str, capsys: Any
+    called: Called, words: tuple[str, ...], says: str
 ) -> None:
     code, result, _ = called("sample", *words)
     assert code == 2 and says in result["error"]
@@ -136,8 +136,9 @@ def test_a_map_keeps_classes_apart_that_codes_keep_apart() -> None:
     )
     for places in show_map(samples, view).places:
         apart = np.linalg.norm(places[:, None] - places[None], axis=-1)
-        same = label[:, None] == label[None]
-        assert apart[~same].min() > apart[same].max() or apart[~same].min() > np.median(apart[same])
+        # t-SNE stretches a group; images of one class are nearer to each other all the same.
+        np.fill_diagonal(apart, np.inf)
+        assert (label[apart.argmin(axis=1)] == label).all()
     straight = show_paths(samples, view)
     assert len(straight.captions) == 4 and straight.captions[0] == "a to b"
     both = show_paths(samples, view, spherical=True)

@@ -76,7 +76,9 @@ class ChoraleModel(Config):
     cell: Annotated[CellName, "kind of recurrent neuron"] = "gru"
     units: Annotated[int, "units of the recurrent layer", COUNT] = 256
     embedding: Annotated[int, "width of a note's embedding", COUNT] = 5
-    places: Annotated[bool, "tell each note's voice, and its sixteenth in a quarter note"] = True
+    places: Annotated[
+        bool, "give the net each note's voice, and its sixteenth in a quarter note"
+    ] = True
     schedule: Annotated[Literal["constant", "cosine"], "of the step size"] = "cosine"
     learning_rate: Annotated[float, "Nadam's largest step size", POSITIVE] = 1e-3
     dropout_rate: Annotated[
@@ -94,7 +96,7 @@ class ChoraleModel(Config):
         if self.places and self.shift % QUARTER:
             problems.append(
                 f"--shift {self.shift} lets windows begin off the beat, so that no place in a "
-                f"quarter can be told: take a multiple of {QUARTER}, or --places false"
+                f"quarter is known: take a multiple of {QUARTER}, or --places false"
             )
         return problems
 
