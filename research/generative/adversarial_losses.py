@@ -54,8 +54,7 @@ def gradient_penalty(
     """(|∇ critic| - 1)² of an image drawn between each true and made one, `[batch]`.
 
     Args:
-        critic: images `[batch, height, width, channels]` -> logits `[batch]`, each of its own
-            image alone.
+        critic: images `[batch, height, width, channels]` -> logits `[batch]`.
         true: images.
         made: as many.
         key: for where between the two.

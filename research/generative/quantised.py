@@ -24,8 +24,7 @@ class QuantisedCodec(Codec):
     """Convolutions to a small grid of vectors, and the vectors of a book that are nearest to them.
 
     Each layer of the encoder halves height and width, rounded up. In the decoder windows overlap in
-    the first layer and in the last: between many channels a transposed convolution of overlapping
-    windows is slow on CPU.
+    the first layer and in the last.
 
     Attributes:
         book_size: vectors in the book.
