@@ -8,7 +8,6 @@ from typing import Annotated, Self
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from research.data.images import Images
 from research.engine import metrics
@@ -16,6 +15,7 @@ from research.engine.experiment import Batch, Hyperparameters, Key
 from research.engine.metrics import Metrics
 from research.generative.binarisation import Binarisation, binarised, draw_pixels
 from research.generative.codecs import Codec
+from research.generative.reconstruction import pixel_cross_entropy
 from research.generative.variational import Variational, split
 from research.optimization.descent import WeightedLoss
 from research.options.ranges import COUNT
@@ -124,7 +124,7 @@ def log_weights(
     code = mean + jnp.exp(0.5 * log_variance) * noise
     logits = codec.decode(code.reshape(-1, code.shape[-1])).reshape(*code.shape[:2], -1)
     pixels = image.reshape(len(image), -1)
-    likelihood = -jnp.sum(optax.sigmoid_binary_cross_entropy(logits, pixels), axis=-1)
+    likelihood = -jnp.sum(pixel_cross_entropy(logits, pixels), axis=-1)
     return likelihood + 0.5 * jnp.sum(noise**2 + log_variance - code**2, axis=-1)
 
 

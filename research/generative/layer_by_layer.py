@@ -9,13 +9,13 @@ from typing import Annotated, Self
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from research.data.order import steps_per_epoch
 from research.engine import metrics
 from research.engine.experiment import Batch, Hyperparameters, Key
 from research.generative.autoencoder import Autoencoder
 from research.generative.codecs import Codec, DenseCodec
+from research.generative.reconstruction import pixel_cross_entropy
 from research.optimization.descent import WeightedLoss
 from research.options.ranges import COUNT, POSITIVE
 
@@ -110,4 +110,4 @@ def layer_errors(codec: DenseCodec, image: jax.Array, layer: int) -> jax.Array:
     made = codec.decode_layer(jax.nn.selu(codec.encode_layer(x, layer)), layer)
     if layer:
         return jnp.mean((jax.nn.selu(made) - x) ** 2, axis=1)
-    return jnp.mean(optax.sigmoid_binary_cross_entropy(made, x), axis=1)
+    return jnp.mean(pixel_cross_entropy(made, x), axis=1)

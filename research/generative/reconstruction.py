@@ -9,7 +9,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from research.engine import metrics
 from research.engine.experiment import Batch
@@ -30,6 +29,25 @@ class Reconstruction(NamedTuple):
     rounded: jax.Array
 
 
+@jax.custom_jvp
+def pixel_cross_entropy(logits: jax.Array, image: jax.Array) -> jax.Array:
+    """-x log y - (1 - x) log(1 - y) of each pixel x and its y = sigmoid(logit), in nats.
+
+    As `optax.sigmoid_binary_cross_entropy`, by one logarithm in place of two and without its tests
+    for NaN, in less than half of the time on CPU.
+    """
+    return jnp.maximum(logits, 0) - logits * image + jnp.log1p(jnp.exp(-jnp.abs(logits)))
+
+
+@pixel_cross_entropy.defjvp
+def _differentiate_cross_entropy(
+    primals: tuple[jax.Array, jax.Array], tangents: tuple[jax.Array, jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    (logits, image), (of_logits, of_image) = primals, tangents
+    change = (jax.nn.sigmoid(logits) - image) * of_logits - logits * of_image
+    return pixel_cross_entropy(logits, image), change
+
+
 def measure(
     image: jax.Array, logits: jax.Array, counted: jax.Array | None = None
 ) -> Reconstruction:
@@ -42,10 +60,13 @@ def measure(
 
     Source: Géron, 2nd edition, chapter 17, for the last.
     """
-    made, pixels = jax.nn.sigmoid(logits), tuple(range(1, image.ndim))
-    mean = partial(jnp.mean, axis=pixels, where=counted)
+    # In rows of pixels: where channels are an axis of one number, XLA's loops over pixels are not
+    # vectorised on CPU and take five to ten times as long.
+    image, logits = image.reshape(len(image), -1), logits.reshape(len(logits), -1)
+    where = None if counted is None else counted.reshape(image.shape)
+    made, mean = jax.nn.sigmoid(logits), partial(jnp.mean, axis=1, where=where)
     return Reconstruction(
-        mean(optax.sigmoid_binary_cross_entropy(logits, image)),
+        mean(pixel_cross_entropy(logits, image)),
         mean((made - image) ** 2),
         mean(jnp.round(made) == jnp.round(image)),
     )

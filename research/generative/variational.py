@@ -8,13 +8,13 @@ from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from research.engine import metrics
 from research.engine.experiment import Batch, Hyperparameters, Key
 from research.engine.metrics import Metrics
 from research.generative.autoencoder import Autoencoder, Encoded
 from research.generative.codecs import Codec
+from research.generative.reconstruction import measure
 from research.options.ranges import AMOUNT
 
 
@@ -65,8 +65,8 @@ class Variational(Autoencoder):
         """With the evidence lower bound of one draw and its divergence, in nats an image."""
         image, weight = rows["image"], rows["weight"]
         outputs = codec.encode(image)
-        logits = codec.decode(self.bottleneck(outputs, values, key))
-        error = optax.sigmoid_binary_cross_entropy(logits, image).sum((1, 2, 3))
+        drawn = measure(image, codec.decode(self.bottleneck(outputs, values, key)))
+        error = math.prod(image.shape[1:]) * drawn.bce
         divergence = normal_divergence(*self.moments(outputs))
         return super().figures(codec, rows, key, values) | {
             "elbo": metrics.mean(-error - divergence, weight),

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from scipy import stats
 from sklearn.metrics import log_loss
@@ -19,7 +20,7 @@ from research.generative.codecs import ConvolutionalCodec, DenseCodec, Recurrent
 from research.generative.conditional import Conditional
 from research.generative.kinds import Contractive, Denoising, Hashing, Sparse
 from research.generative.layer_by_layer import LayerByLayer
-from research.generative.reconstruction import measure
+from research.generative.reconstruction import measure, pixel_cross_entropy
 from research.generative.variational import Variational, draw, normal_divergence
 from research.options.config import make_experiment, problems_of
 
@@ -54,6 +55,21 @@ def test_errors_of_an_image_are_those_of_scikit_learn() -> None:
         right = np.mean((made[at] > 0.5) == (image[at] > 0.5))
         assert found.rounded[at] == pytest.approx(right)
     np.testing.assert_allclose(found.mse, np.mean((made - image) ** 2, (1, 2, 3)), rtol=1e-5)
+
+
+def test_the_error_of_a_pixel_is_that_of_optax_with_its_derivatives() -> None:
+    logits = jnp.asarray([-200.0, -30.0, -3.0, -1e-4, 0.0, 1e-4, 0.7, 30.0, 200.0])
+    image = jnp.asarray([0.0, 0.3, 1.0, 0.5, 0.2, 1.0, 0.0, 0.9, 1.0])
+    assert_close = partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-7)
+    ours, theirs = pixel_cross_entropy, optax.sigmoid_binary_cross_entropy
+    assert_close(ours(logits, image), theirs(logits, image))
+    for argument in (0, 1):
+        slope = [jax.vmap(jax.grad(f, argument))(logits, image) for f in (ours, theirs)]
+        assert_close(*slope)
+        curve = [jax.vmap(jax.grad(jax.grad(f), argument))(logits, image) for f in (ours, theirs)]
+        assert_close(*curve)
+    # A net that is no longer finite is found by its loss.
+    assert jnp.isnan(ours(jnp.float32(jnp.nan), jnp.float32(0.5)))
 
 
 @pytest.mark.parametrize("net", [DenseCodec, ConvolutionalCodec, RecurrentCodec])
