@@ -191,6 +191,12 @@ DRIVERS = (
 FINISHERS = ("research.engine.finish", "research.engine.loop", "research.engine.selection")
 """Modules behind every run whose own imports only save, show and check."""
 _OURS = ("research", "experiments")
+_STRING_OR_END = re.compile(
+    r"""(?P<string>""\"(\\.|[^\\])*?""\"|'''(\\.|[^\\])*?'''|"(\\.|[^"\\])*"|'(\\.|[^'\\])*')"""
+    r"""|([ \t]*(\#[^\n]*)?\n)+""",
+    re.DOTALL,
+)
+"""A string of a source; or the end of a line with its comment, and the empty lines after it."""
 DIGITS = 16
 """Hex digits of a file's SHA-256 that are kept: they name a change, and nothing rests on them."""
 
@@ -202,8 +208,8 @@ def code_digest(experiment_file: Path, root: Path = ROOT) -> dict[str, str]:
     counts and one through `importlib` does not.
 
     Returns:
-        Path relative to `root` (with `/`) -> SHA-256 of the source, whatever its line ends: the
-        first `DIGITS` hex digits.
+        Path relative to `root` (with `/`) -> SHA-256 of what is executed of the source, without
+        comments, docstrings and blank lines: the first `DIGITS` hex digits.
     """
     root = root.resolve()
     waiting = [experiment_file.resolve()]
@@ -218,9 +224,9 @@ def code_digest(experiment_file: Path, root: Path = ROOT) -> dict[str, str]:
         name = file.relative_to(root).as_posix()
         if name in found:
             continue
-        source = file.read_bytes().replace(b"\r\n", b"\n")
-        found[name] = hashlib.sha256(source).hexdigest()[:DIGITS]
-        for module in _imports(source, name) - met if follow else ():
+        executed, imports = _parse(file.read_text(encoding="utf-8"), name)
+        found[name] = hashlib.sha256(executed.encode()).hexdigest()[:DIGITS]
+        for module in imports - met if follow else ():
             waiting.extend(_files(module, root))
             met.add(module)
     return dict(sorted(found.items()))
@@ -253,16 +259,30 @@ def _always() -> frozenset[str]:
 
 
 @functools.cache
-def _imports(source: bytes, name: str) -> frozenset[str]:
+def _parse(source: str, name: str) -> tuple[str, frozenset[str]]:
+    """What is executed of a file, as text, and the names that its imports could load as modules."""
+    tree = ast.parse(source, name)
+    return _executed(source, tree), _imports(tree, name)
+
+
+def _executed(source: str, tree: ast.Module) -> str:
+    """A file without comments, blank lines, and strings that nothing reads."""
+    unread = [node for node in _statements(tree, False) if isinstance(node, ast.Expr)]
+    lines = f"{source}\n".encode().splitlines(keepends=True)
+    # From the end, so that places before stay where they are.
+    for node in sorted(unread, key=lambda node: (node.lineno, node.col_offset), reverse=True):
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+            start, end = lines[first][: node.col_offset], lines[last][node.end_col_offset :]
+            lines[first : last + 1] = [start + b"pass" + end]
+    text = b"".join(lines).decode()
+    return _STRING_OR_END.sub(lambda found: found["string"] or "\n", text).strip()
+
+
+def _imports(tree: ast.Module, name: str) -> frozenset[str]:
     """Names that the imports of a file could load as modules; not those for the type checker."""
     found = set()
-    waiting: list[ast.AST] = [ast.parse(source, name)]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            waiting.extend(node.orelse)
-        else:
-            waiting.extend(ast.iter_child_nodes(node))
+    for node in _statements(tree, True):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -273,6 +293,19 @@ def _imports(source: bytes, name: str) -> frozenset[str]:
                 base = f"{start}.{base}" if base else start
             found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
     return frozenset(found)
+
+
+def _statements(tree: ast.Module, run: bool) -> Iterator[ast.AST]:
+    """Every statement, and what holds some; with `run` without those for the type checker alone."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        alone = run and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for field in ("orelse",) if alone else ("body", "orelse", "finalbody", "handlers", "cases"):
+            # The branches of a conditional expression are no lists.
+            held = getattr(node, field, None)
+            waiting.extend(held if isinstance(held, list) else ())
 
 
 def _files(module: str, root: Path) -> Iterator[Path]:

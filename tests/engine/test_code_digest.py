@@ -1,5 +1,6 @@
 """The code digest covers what an experiment imports from the project, and nothing else."""
 
+import ast
 import hashlib
 import json
 import subprocess
@@ -7,7 +8,7 @@ import sys
 
 import pytest
 
-from research.engine.fingerprint import DIGITS, ROOT, changed, code_digest
+from research.engine.fingerprint import DIGITS, ROOT, _executed, changed, code_digest
 
 FILES = {
     "research/__init__.py": "",
@@ -72,8 +73,10 @@ def test_the_closure_of_imports(tree):
     found = digest(tree)
     assert set(found) == EXPECTED
     assert list(found) == sorted(found)
-    for name, value in found.items():
-        assert value == hashlib.sha256((tree / name).read_bytes()).hexdigest()[:DIGITS]
+    # By hand: files of one import and an end of line.
+    for name in ("research/engine/program.py", "research/engine/keys.py"):
+        executed = FILES[name].removesuffix("\n").encode()
+        assert found[name] == hashlib.sha256(executed).hexdigest()[:DIGITS]
 
 
 def test_an_experiment_that_imports_another(tree):
@@ -109,6 +112,108 @@ def test_line_ends_do_not_count(tree):
     path = tree / "research/engine/keys.py"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert digest(tree) == before
+
+
+SAID = '''\
+"""What the module is."""
+
+import zlib  # for sums
+
+KEPT = "# no comment" + 'nor "this" # one'
+"""What is kept."""
+TEXT = """one
+
+two # three
+"""
+
+
+class Note(Exception):
+    """Nothing but a sentence,
+
+    and another with a "quote".
+    """
+
+
+def add(x: int) -> int: "Sum."; return x + 1  # one more
+
+
+def echo(x: int) -> int:
+    # As it is.
+    """The same."""
+
+    return x
+'''
+UNSAID = '''\
+"""Another sentence,
+of two lines."""
+import zlib
+
+
+KEPT = "# no comment" + 'nor "this" # one'   # kept
+"é"
+TEXT = """one
+
+two # three
+"""
+class Note(Exception):
+    "Other words."
+def add(x: int) -> int: "é"; return x + 1
+def echo(x: int) -> int:
+    "x"  # again
+    return x
+# The end.'''
+
+
+def test_what_is_only_said_does_not_count(tree):
+    path = tree / "research/engine/keys.py"
+    path.write_text(SAID)
+    before = digest(tree)
+    path.write_text(UNSAID)
+    assert digest(tree) == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("x + 1", "x + 2"),
+        ("# no comment", "# a comment"),
+        ('"this" # one', '"this" # two'),
+        ("one\n\ntwo", "one\ntwo"),
+        ("# three", "# four"),
+        ("    return x\n", "    return -x\n"),
+        ('"Sum."; return', "return"),
+        ("(Exception)", "(ValueError)"),
+    ],
+)
+def test_whatever_is_executed_counts(tree, old, new):
+    path = tree / "research/engine/keys.py"
+    path.write_text(SAID)
+    before = digest(tree)
+    assert SAID.count(old) == 1
+    path.write_text(SAID.replace(old, new))
+    assert changed(before, digest(tree)) == ["research/engine/keys.py changed"]
+
+
+def test_what_counts_of_each_file_of_encore_is_its_syntax_tree():
+    """Oracle: Python's own parser, of which comments are no part."""
+    for file in (ROOT / "research").rglob("*.py"):
+        source = file.read_text()
+        tree = ast.parse(source)
+        executed = ast.parse(_executed(source, tree))
+        for whole in (tree, executed):
+            for node in ast.walk(whole):
+                for name, old in ast.iter_fields(node):
+                    if isinstance(old, list):
+                        setattr(node, name, ["pass" if is_unread(one) else one for one in old])
+        assert ast.dump(tree) == ast.dump(executed), file
+
+
+def is_unread(node):
+    return isinstance(node, ast.Pass) or (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def test_a_cycle_of_imports_ends(tree):
