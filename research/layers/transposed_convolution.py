@@ -1,13 +1,17 @@
-"""2-D transposed convolutions as one matrix product, whose gradients are fast inside a loop, too.
+"""2-D transposed convolutions whose gradients are fast inside a loop, too.
 
 Between its inputs a transposed convolution has zeros, and most of its multiplications are by them.
 Here each of the `strides` phases of the output is a small convolution of its own; all phases are
-one convolution of more channels, whose pixels are then interleaved. It is computed by patches: with
-zeros all around, the gradient of a convolution's kernel takes ten times as long.
+one convolution of more channels, whose pixels are then interleaved. It is computed by Winograd's
+algorithm where that pays, else as one matrix product: with zeros all around, the gradient of a
+convolution's kernel takes ten times as long.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -16,6 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Inexact
 
 from research.layers.convolution import Pads, Pair, convolve_patches
+from research.layers.convolution_block import convolution_block, winograd_pays
 
 
 def convolve_transposed(
@@ -23,6 +28,8 @@ def convolve_transposed(
     kernel: Inexact[Array, "size1 size2 inputs outputs"],
     strides: Pair = (2, 2),
     padding: str | Pads = "SAME",
+    *,
+    images: float = math.inf,
 ) -> Inexact[Array, "batch rows columns outputs"]:
     """The gradient of a strided convolution with respect to its input, applied to `x`.
 
@@ -35,6 +42,7 @@ def convolve_transposed(
         strides: rows and columns of the output from one pixel of the input to the next.
         padding: "SAME" (the output is `strides` times as large as the input), "VALID" (nothing is
             cut off), or what is cut off, ((above, below), (left, right)).
+        images: as `winograd_pays` takes it.
 
     Raises:
         ValueError: for a padding by another name, a kernel smaller than its strides, or channels
@@ -62,13 +70,33 @@ def convolve_transposed(
     phases = filled.reshape(rows.taps, strides[0], columns.taps, strides[1], inputs, outputs)
     phases = phases[::-1, :, ::-1].transpose(0, 2, 4, 1, 3, 5)
     phases = phases.reshape(rows.taps, columns.taps, inputs, strides[0] * strides[1] * outputs)
-    # Negative where pixels of the input are in no window.
-    around = ((0, 0, 0), (*rows.pads, 0), (*columns.pads, 0), (0, 0, 0))
-    y = convolve_patches(jax.lax.pad(x, jnp.zeros((), x.dtype), around), phases)
+    y = _convolve(x, phases, (rows.pads, columns.pads), images)
     batch, height, width, _ = y.shape
     y = y.reshape(batch, height, width, *strides, outputs).transpose(0, 1, 3, 2, 4, 5)
     y = y.reshape(batch, height * strides[0], width * strides[1], outputs)
     return y[:, rows.skip : rows.skip + made[0], columns.skip : columns.skip + made[1]]
+
+
+def _convolve(x: jax.Array, kernel: jax.Array, pads: Pads, images: float) -> jax.Array:
+    """In steps of one, the way that is fastest. Pads may be negative."""
+    taps, (inputs, outputs) = kernel.shape[:2], kernel.shape[2:]
+    if winograd_pays(x, kernel, (1, 1), pads, images):
+        none = jnp.zeros(outputs, x.dtype)
+        return convolution_block(x, kernel, none, (1, 1), pads, relu=False, images=images)
+    around = ((0, 0, 0), *((*pad, 0) for pad in pads), (0, 0, 0))
+    fill = jnp.zeros((), x.dtype)
+    if inputs <= outputs:
+        return convolve_patches(jax.lax.pad(x, fill, around), kernel)
+    # What each pixel adds to the outputs around it has fewer numbers than the patches.
+    added = jax.lax.pad(x @ kernel.transpose(2, 0, 1, 3).reshape(inputs, -1), fill, around)
+    rows, columns = (added.shape[1 + axis] - taps[axis] + 1 for axis in (0, 1))
+    parts = [
+        part[:, row : row + rows, column : column + columns]
+        for (row, column), part in zip(
+            itertools.product(*map(range, taps)), jnp.split(added, math.prod(taps), 3), strict=True
+        )
+    ]
+    return functools.reduce(jnp.add, parts)
 
 
 class _Plan(NamedTuple):
@@ -121,6 +149,7 @@ class TransposedConvolution(nn.Module):
         strides: pixels of the output from one of the input to the next.
         padding: as `convolve_transposed` has it.
         use_bias: whether a bias is added.
+        images: that it is trained on in the run; see `winograd_pays`.
         kernel_init: initialiser of the kernel, `[height, width, inputs, outputs]` float32.
     """
 
@@ -129,6 +158,7 @@ class TransposedConvolution(nn.Module):
     strides: Pair = (2, 2)
     padding: Any = "SAME"
     use_bias: bool = True
+    images: float = math.inf
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
 
     @nn.compact
@@ -136,7 +166,9 @@ class TransposedConvolution(nn.Module):
         """`[batch, height, width, inputs]` -> `[batch, rows, columns, features]`."""
         shape = (*self.kernel_size, x.shape[3], self.features)
         kernel = self.param("kernel", self.kernel_init, shape)
-        y = convolve_transposed(x, kernel.astype(x.dtype), self.strides, self.padding)
+        y = convolve_transposed(
+            x, kernel.astype(x.dtype), self.strides, self.padding, images=self.images
+        )
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros_init(), (self.features,))
             y = y + bias.astype(y.dtype)

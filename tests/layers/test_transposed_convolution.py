@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
+from research.layers.convolution_block import winograd_pays
 from research.layers.transposed_convolution import TransposedConvolution, convolve_transposed
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
@@ -25,7 +26,7 @@ def random(shape: tuple[int, ...], seed: int, dtype: type = np.float32) -> np.nd
     size=st.tuples(st.integers(1, 6), st.integers(1, 6)),
     strides=st.tuples(st.integers(1, 3), st.integers(1, 3)),
     more=st.tuples(st.integers(0, 3), st.integers(0, 3)),
-    channels=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    channels=st.tuples(st.integers(1, 9), st.integers(1, 3)),
     padding=st.sampled_from(["SAME", "VALID"]),
 )
 def test_it_is_the_gradient_of_a_convolution_and_so_are_its_own(
@@ -78,6 +79,26 @@ def test_pytorch_agrees(size: int, side: int, stride: int, pad: int) -> None:
         padding=pad,
     )
     np.testing.assert_allclose(ours, theirs.numpy().transpose(0, 2, 3, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [(32, 16), (40, 1)], ids=["winograd", "few outputs"])
+def test_in_float32_it_is_as_near_as_rounding_lets_it(channels: tuple[int, int]) -> None:
+    """Of the layers of a DCGAN's generator."""
+    x, kernel = random((3, 7, 7, channels[0]), 0), random((5, 5, *channels), 1)
+    phases = jax.ShapeDtypeStruct((3, 3, channels[0], 4 * channels[1]), x.dtype)
+    assert winograd_pays(x, phases, (1, 1), ((1, 1), (1, 1))) == (channels[1] > 1)
+
+    def made_and_gradients(x: jax.Array, kernel: jax.Array) -> list[jax.Array]:
+        made, back = jax.vjp(convolve_transposed, x, kernel)
+        return [made, *back(made)]
+
+    found = made_and_gradients(x, kernel)
+    with jax.enable_x64(True):
+        exact = made_and_gradients(x.astype(np.float64), kernel.astype(np.float64))
+    for one, other in zip(found, exact, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.max(np.abs(other)))
+    never = convolve_transposed(x, kernel, images=0)
+    np.testing.assert_allclose(never, exact[0], rtol=0, atol=2e-6 * np.max(np.abs(exact[0])))
 
 
 def test_a_layer_doubles_an_image_and_has_a_bias_of_its_own() -> None:
