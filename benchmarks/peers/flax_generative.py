@@ -177,7 +177,7 @@ class UNet(nn.Module):
         wide = Residual(32)(nn.Conv(32, (3, 3))(x), conditions)
         deep = Residual(64)(nn.Conv(64, (3, 3), (2, 2))(wide), conditions)
         tokens = nn.GroupNorm(8)(deep).reshape(len(x), -1, 64)
-        x = deep + nn.MultiHeadDotProductAttention(4)(tokens).reshape(deep.shape)
+        x = deep + nn.MultiHeadDotProductAttention(1)(tokens).reshape(deep.shape)
         x = Residual(64)(x, conditions)
         x = Residual(64)(jnp.concatenate([x, deep], -1), conditions)
         x = nn.ConvTranspose(32, (4, 4), (2, 2))(x)

@@ -132,7 +132,7 @@ class UNet(nn.Module):
             [Residual(32, 32), Residual(64, 64), Residual(64, 64), Residual(128, 64),
              Residual(64, 32)]
         )  # fmt: skip
-        self.norm, self.attention = nn.GroupNorm(8, 64), nn.MultiheadAttention(64, 4)
+        self.norm, self.attention = nn.GroupNorm(8, 64), nn.MultiheadAttention(64, 1)
         self.up = nn.ConvTranspose2d(64, 32, 4, 2, 1)
         self.end, self.last = nn.GroupNorm(8, 32), nn.Conv2d(32, 1, 3, padding=1)
 

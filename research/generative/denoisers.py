@@ -95,7 +95,7 @@ class UNet(nn.Module):
         block, outputs = partial(ResidualBlock, images=self.images), x.shape[-1]
         channels = self.width, 2 * self.width
         conditions = Conditions(4 * self.width, self.classes)(time, label)
-        x = Convolution(self.width, images=self.images)(x)
+        x = Convolution(self.width, few=True)(x)
         beside: list[jax.Array] = []
         for depth, features in enumerate(channels):
             if depth:
@@ -103,7 +103,7 @@ class UNet(nn.Module):
             x = block(features)(x, conditions)
             beside.append(x)
         tokens = nn.GroupNorm(_groups(x.shape[-1]))(x).reshape(len(x), -1, x.shape[-1])
-        read, _, _ = MultiHeadAttention(heads=4)(tokens)
+        read, _, _ = MultiHeadAttention(heads=1)(tokens)
         x = x + read.reshape(x.shape)
         x = block(channels[-1])(x, conditions)
         for depth in reversed(range(len(channels))):
@@ -111,7 +111,7 @@ class UNet(nn.Module):
             if depth:
                 x = TransposedConvolution(channels[depth - 1], (4, 4))(x)
         x = nn.silu(nn.GroupNorm(_groups(x.shape[-1]))(x))
-        return Convolution(outputs, kernel_init=_ZEROS)(x)
+        return Convolution(outputs, few=True, kernel_init=_ZEROS)(x)
 
 
 class DiT(nn.Module):

@@ -12,6 +12,9 @@ population, each with a kernel of its own, are one batched product instead of a 
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -168,6 +171,43 @@ def convolve_patches(
         for column in range(kernel.shape[1])
     ]
     return jnp.concatenate(patches, axis=-1) @ kernel.reshape(-1, kernel.shape[3])
+
+
+def convolve_product(
+    x: Inexact[Array, "batch height width inputs"],
+    kernel: Inexact[Array, "size1 size2 inputs outputs"],
+    pads: Pads = ((0, 0), (0, 0)),
+) -> Inexact[Array, "batch rows columns outputs"]:
+    """The 2-D cross-correlation of `x` with `kernel` as one matrix product, in steps of one.
+
+    The product is of patches, or, where that is fewer numbers, gives what each pixel adds to the
+    outputs around it: several times as fast as `convolve` where channels in or out are few.
+
+    Args:
+        x: images.
+        kernel: of the dtype of `x`.
+        pads: zeros (above, below), (left, right); negative ones cut pixels off.
+
+    Raises:
+        ValueError: for channels that do not match, or an `x` smaller than the kernel.
+    """
+    _check_shapes(x, kernel)
+    around = ((0, 0, 0), *((*pad, 0) for pad in pads), (0, 0, 0))
+    fill, (inputs, outputs) = jnp.zeros((), x.dtype), kernel.shape[2:]
+    if inputs <= outputs:
+        return convolve_patches(lax.pad(x, fill, around), kernel)
+    taps = kernel.shape[:2]
+    added = lax.pad(x @ kernel.transpose(2, 0, 1, 3).reshape(inputs, -1), fill, around)
+    rows, columns = (added.shape[1 + axis] - taps[axis] + 1 for axis in (0, 1))
+    parts = jnp.split(added, math.prod(taps), axis=3)
+    places = itertools.product(*map(range, taps))
+    return functools.reduce(
+        jnp.add,
+        (
+            part[:, row : row + rows, column : column + columns]
+            for (row, column), part in zip(places, parts, strict=True)
+        ),
+    )
 
 
 def valid_convolution(

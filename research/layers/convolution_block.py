@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Inexact
 
-from research.layers.convolution import Padding, Pads, Pair, convolve, pads_of
+from research.layers.convolution import Padding, Pads, Pair, convolve, convolve_product, pads_of
 from research.layers.winograd import TAPS, make_tiling
 from research.layers.winograd_block import winograd_block
 
@@ -174,6 +174,7 @@ class Convolution(nn.Module):
         use_bias: whether a bias is added.
         relu: whether negative values become 0.
         images: that it is trained on in the run; see `winograd_pays`.
+        few: whether it has few channels in or out, and steps of one: see `convolve_product`.
         dtype: of the computation; None means the promotion of input and parameters.
         kernel_init: initialiser of the kernel, `[height, width, inputs, outputs]` float32.
         bias_init: initialiser of the bias, `[outputs]` float32.
@@ -186,6 +187,7 @@ class Convolution(nn.Module):
     use_bias: bool = True
     relu: bool = False
     images: float = math.inf
+    few: bool = False
     dtype: Any = None
     kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
     bias_init: nn.initializers.Initializer = nn.initializers.zeros_init()
@@ -201,6 +203,10 @@ class Convolution(nn.Module):
         else:
             bias = jnp.zeros(self.features, kernel.dtype)
         x, kernel, bias = nn.dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
+        if self.few:
+            pads = pads_of(x.shape[1:3], self.kernel_size, (1, 1), self.padding)
+            y = convolve_product(x, kernel, pads) + bias.reshape(1, 1, 1, -1)
+            return nn.relu(y) if self.relu else y
         return convolution_block(
             x, kernel, bias, self.strides, self.padding, relu=self.relu, images=self.images
         )

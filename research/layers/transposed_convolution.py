@@ -9,8 +9,6 @@ convolution's kernel takes ten times as long.
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
 from typing import Any, NamedTuple
 
@@ -19,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Inexact
 
-from research.layers.convolution import Pads, Pair, convolve_patches
+from research.layers.convolution import Pads, Pair, convolve_product
 from research.layers.convolution_block import convolution_block, winograd_pays
 
 
@@ -79,24 +77,10 @@ def convolve_transposed(
 
 def _convolve(x: jax.Array, kernel: jax.Array, pads: Pads, images: float) -> jax.Array:
     """In steps of one, the way that is fastest. Pads may be negative."""
-    taps, (inputs, outputs) = kernel.shape[:2], kernel.shape[2:]
     if winograd_pays(x, kernel, (1, 1), pads, images):
-        none = jnp.zeros(outputs, x.dtype)
+        none = jnp.zeros(kernel.shape[3], x.dtype)
         return convolution_block(x, kernel, none, (1, 1), pads, relu=False, images=images)
-    around = ((0, 0, 0), *((*pad, 0) for pad in pads), (0, 0, 0))
-    fill = jnp.zeros((), x.dtype)
-    if inputs <= outputs:
-        return convolve_patches(jax.lax.pad(x, fill, around), kernel)
-    # What each pixel adds to the outputs around it has fewer numbers than the patches.
-    added = jax.lax.pad(x @ kernel.transpose(2, 0, 1, 3).reshape(inputs, -1), fill, around)
-    rows, columns = (added.shape[1 + axis] - taps[axis] + 1 for axis in (0, 1))
-    parts = [
-        part[:, row : row + rows, column : column + columns]
-        for (row, column), part in zip(
-            itertools.product(*map(range, taps)), jnp.split(added, math.prod(taps), 3), strict=True
-        )
-    ]
-    return functools.reduce(jnp.add, parts)
+    return convolve_product(x, kernel, pads)
 
 
 class _Plan(NamedTuple):

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.layers.convolution import convolve_patches
+from research.layers.convolution_block import Convolution
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 
@@ -38,6 +39,21 @@ def test_it_is_the_convolution(batch, height, width, inputs, outputs, rows, colu
     if rows * columns > 1:  # control: the kernel turned around is another one
         turned = convolve_patches(x, kernel[::-1, ::-1])
         assert np.abs(turned - found).max() > 1e-3
+
+
+@pytest.mark.parametrize("inputs, outputs", [(1, 6), (6, 1), (6, 2)])
+def test_a_layer_of_few_channels_is_the_layer(inputs: int, outputs: int) -> None:
+    """By patches or by what each pixel adds: the same values and gradients."""
+    x = jax.random.normal(jax.random.key(0), (2, 7, 6, inputs))
+    few, whole = (Convolution(outputs, few=few, relu=True) for few in (True, False))
+    variables = whole.init(jax.random.key(1), x)
+
+    def made_and_gradients(layer: Convolution) -> list[jax.Array]:
+        made, back = jax.vjp(layer.apply, variables, x)
+        return [made, *jax.tree.leaves(back(jnp.cos(made)))]
+
+    for one, other in zip(made_and_gradients(few), made_and_gradients(whole), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
 def test_its_gradients_are_those_of_the_convolution():
