@@ -4,7 +4,7 @@ The net of `fashion_mnist_small` with a dense layer of 128 before the logits. Ot
 figures in the features of different runs cannot be compared.
 
 Run: python launch.py run vision/fashion_mnist_features
-Expected: not yet recorded
+Expected: test accuracy .927
 Time: 6 min
 """
 
