@@ -227,6 +227,7 @@ def plot_points(
         axes.grid(visible=False)
         axes.set(xticks=[], yticks=[])
         axes.set_title(title, fontsize=10, loc="left")
+        words, middles = [], []
         for number, word in enumerate(classes):
             own = places[label == number]
             own = own[np.isfinite(own).all(axis=1)]
@@ -236,10 +237,39 @@ def plot_points(
                 markerfacecolor="none" if ring else colour, alpha=0.8,
             )  # fmt: skip
             if len(own):
-                behind = {"facecolor": _CARD, "edgecolor": "none", "alpha": 0.75, "pad": 1}
-                axes.text(*np.median(own, axis=0), word, bbox=behind, fontsize=9, ha="center",
-                          va="center", zorder=4)  # fmt: skip
+                words.append(word)
+                middles.append(np.median(own, axis=0))
+        if words:
+            behind = {"facecolor": _CARD, "edgecolor": "none", "alpha": 0.75, "pad": 1}
+            inches = figure.dpi_scale_trans.inverted().transform
+            to_inches = axes.transData.transform(np.array(middles))
+            spread = move_apart(inches(to_inches), np.array([0.08 * len(word) for word in words]))
+            back = axes.transData.inverted().transform(figure.dpi_scale_trans.transform(spread))
+            for place, word in zip(back, words, strict=True):
+                axes.text(*place, word, bbox=behind, fontsize=9, ha="center", va="center",
+                          zorder=4)  # fmt: skip
         return _svg(figure)
+
+
+def move_apart(places: np.ndarray, widths: np.ndarray, height: float = 0.17) -> np.ndarray:
+    """The middles of words `[words, 2]`, moved up or down until hardly any covers another.
+
+    Args:
+        places: in any unit, upwards.
+        widths: of the words, in the same unit.
+        height: of each.
+    """
+    places = places.astype(float)
+    order = np.sign(np.arange(len(places))[:, None] - np.arange(len(places)))
+    beside = 0.5 * (widths[:, None] + widths)
+    for _ in range(100):
+        across, up = np.moveaxis(places[:, None] - places, 2, 0)
+        lack = np.where((np.abs(across) < beside) & (order != 0), height - np.abs(up), 0.0)
+        if np.max(lack, initial=0.0) < 1e-3 * height:
+            break
+        direction = np.where(up == 0, order, np.sign(up))
+        places[:, 1] += 0.4 * np.sum(direction * np.maximum(lack, 0.0), axis=1)
+    return places
 
 
 def _figure(size: tuple[float, float]) -> tuple[Any, Any]:

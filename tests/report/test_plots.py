@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from research.report.plots import Line, plot_histogram, plot_lines
+from research.report.plots import Line, move_apart, plot_histogram, plot_lines
 
 STEPS = np.arange(5.0)
 
@@ -66,3 +66,21 @@ def test_any_values_make_a_histogram(values):
 
 def test_a_line_of_nothing_is_no_error():
     assert "<svg" in plot_lines([Line("a", STEPS, np.full(5, np.nan))], name="n", x_label="step")
+
+
+def test_names_are_moved_until_none_covers_another():
+    apart = np.array([[0.0, 0.0], [5.0, 0.0], [0.0, 3.0]])
+    np.testing.assert_array_equal(move_apart(apart, np.ones(3)), apart)
+    drawn = np.random.default_rng(0)
+    places, widths = drawn.normal(scale=0.3, size=(10, 2)), drawn.uniform(0.3, 0.8, 10)
+    places[1] = places[0]
+
+    def covered(places):
+        across, up = np.moveaxis(np.abs(places[:, None] - places), 2, 0)
+        beside = 0.5 * (widths[:, None] + widths)
+        return np.triu((across < beside) & (up < 0.17 * 0.99), 1).sum()
+
+    assert covered(places) > 5, "the control: names as they lie"
+    moved = move_apart(places, widths)
+    assert covered(moved) == 0
+    np.testing.assert_array_equal(moved[:, 0], places[:, 0])
