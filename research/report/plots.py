@@ -241,11 +241,11 @@ def plot_points(
                 middles.append(np.median(own, axis=0))
         if words:
             behind = {"facecolor": _CARD, "edgecolor": "none", "alpha": 0.75, "pad": 1}
-            inches = figure.dpi_scale_trans.inverted().transform
-            to_inches = axes.transData.transform(np.array(middles))
-            spread = move_apart(inches(to_inches), np.array([0.08 * len(word) for word in words]))
-            back = axes.transData.inverted().transform(figure.dpi_scale_trans.transform(spread))
-            for place, word in zip(back, words, strict=True):
+            axes.autoscale_view()  # else the transform is that of empty axes
+            to_inches = axes.transData - figure.dpi_scale_trans
+            widths = np.array([0.07 * len(word) for word in words])
+            spread = move_apart(to_inches.transform(np.array(middles)), widths)
+            for place, word in zip(to_inches.inverted().transform(spread), words, strict=True):
                 axes.text(*place, word, bbox=behind, fontsize=9, ha="center", va="center",
                           zorder=4)  # fmt: skip
         return _svg(figure)
