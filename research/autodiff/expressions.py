@@ -52,6 +52,8 @@ def parse(text: str) -> Expression:
     for place, character in enumerate(line, 1):
         if not character.isprintable():
             raise ValueError(f"an expression may not have {character!r} in it (character {place})")
+    if "^" in line:
+        raise ValueError(_sentence(line, line.index("^") + 1, "a power is written x**2, not x^2"))
     try:
         with warnings.catch_warnings():
             # What Python warns of here (`1if`) is refused below.
@@ -60,7 +62,8 @@ def parse(text: str) -> Expression:
     except SyntaxError as error:
         product = re.search(r"\d\s*[^\W\d]", line)
         advice = " (2 times x is written 2*x)" if product else ""
-        place = min(max(error.offset or 1, 1), len(line))
+        # Where the text ends too early, Python gives no place.
+        place = min(error.offset or len(line), len(line))
         raise ValueError(_sentence(line, place, f"{error.msg}{advice}")) from None
     except (RecursionError, MemoryError):
         raise ValueError(_too_deep(line)) from None
@@ -107,8 +110,6 @@ class _Reader(NamedTuple):
                 if isinstance(operator, ast.Pow):
                     self.check_exponent(right, b)
                 return apply(_SIGNS[type(operator)], a, b)
-            case ast.BinOp(left=left, op=ast.BitXor()):
-                self.refuse(node, "a power is written x**2, not x^2")
             case ast.Compare(left=left, ops=[sign], comparators=[right]):
                 return self.comparison(
                     node, sign, self.read(left, depth + 1), self.read(right, depth + 1)

@@ -75,7 +75,8 @@ def _spell_node(node: Expression, texts: dict[Expression, str]) -> str:
     # a - (b - c), but (a - b) - c; powers the other way about, and their exponent may be negative.
     least = 3 if power or not before else tightness + 1
     # 2 (x y) is written as 2*x*y: a number in front belongs to no factor more than to another.
-    if node.operation == "multiply" and before[0].operation == "constant":
+    numbered = node.operation == "multiply" and before[0].operation == "constant"
+    if numbered and last.operation == "multiply" and "/" not in texts[last]:
         least = tightness
     lasts = _enclosed(last, texts, least)
     if not before:

@@ -23,13 +23,10 @@ def _power(
     return exponent if da == ZERO else base + exponent
 
 
-def _greatest(a: Expression, b: Expression, da: Expression, db: Expression) -> Expression:
-    """Of max(a, b): where both are equal, the mean of the two derivatives."""
-    return _where_less(b, a, da, _where_less(a, b, db, (da + db) / 2))
-
-
-def _where_less(a: Expression, b: Expression, yes: Expression, no: Expression) -> Expression:
-    return apply("where", apply("less", a, b), yes, no)
+def _of_the_smaller(a: Expression, b: Expression, da: Expression, db: Expression) -> Expression:
+    """`da` where a < b, `db` where b < a, and where both are equal the mean of the two."""
+    otherwise = apply("where", apply("less", b, a), db, (da + db) / 2)
+    return apply("where", apply("less", a, b), da, otherwise)
 
 
 RULES: Mapping[str, Rule] = {
@@ -49,8 +46,8 @@ RULES: Mapping[str, Rule] = {
     "tanh": lambda y, a, da: (1 - y**2) * da,
     "abs": lambda y, a, da: apply("sign", a) * da,
     "sign": lambda y, a, da: ZERO,
-    "max": lambda y, a, b, da, db: _greatest(a, b, da, db),
-    "min": lambda y, a, b, da, db: _greatest(b, a, db, da),
+    "max": lambda y, a, b, da, db: _of_the_smaller(b, a, da, db),
+    "min": lambda y, a, b, da, db: _of_the_smaller(a, b, da, db),
     "less": lambda y, a, b, da, db: ZERO,
     "where": lambda y, c, a, b, dc, da, db: apply("where", c, da, db),
 }
@@ -63,8 +60,8 @@ def differentiate(expression: Expression, name: str) -> Expression:
     has the derivative 0. Each node of the graph is differentiated once, so that the derivative has
     a constant times as many nodes, whereas written out it can be exponentially longer.
 
-    At 0, |x| and sign have the derivative 0; max and min of equal arguments the mean of both;
-    sqrt's is infinite; a**b has none where a is 0 and b varies (NaN).
+    At 0, |x| and sign have the derivative 0, and sqrt's is infinite; max and min of equal arguments
+    have the mean of both; a**b has none where a is 0 and b varies (NaN).
 
     Source: Baydin et al. 2018 (arXiv 1502.05767), section 2.2.
     """
