@@ -8,9 +8,16 @@ import warnings
 from collections.abc import Mapping
 from typing import NamedTuple, NoReturn
 
-from research.autodiff.simplification import simplify
 from research.autodiff.spelling import NUMBERS
-from research.autodiff.symbolic import OPERATIONS, Expression, apply, constant, variable
+from research.autodiff.symbolic import (
+    OPERATIONS,
+    Expression,
+    apply,
+    constant,
+    evaluate,
+    sort_nodes,
+    variable,
+)
 from research.options.convert import did_you_mean
 
 LONGEST_TEXT = 2_000
@@ -59,6 +66,7 @@ def parse(text: str) -> Expression:
             # What Python warns of here (`1if`) is refused below.
             warnings.simplefilter("ignore")
             tree = ast.parse(line, mode="eval")
+        return _Reader(line).read(tree.body, 0)
     except SyntaxError as error:
         product = re.search(r"\d\s*[^\W\d]", line)
         advice = " (2 times x is written 2*x)" if product else ""
@@ -67,7 +75,6 @@ def parse(text: str) -> Expression:
         raise ValueError(_sentence(line, place, f"{error.msg}{advice}")) from None
     except (RecursionError, MemoryError):
         raise ValueError(_too_deep(line)) from None
-    return _Reader(line).read(tree.body, 0)
 
 
 def _sentence(line: str, place: int, problem: str) -> str:
@@ -99,10 +106,12 @@ class _Reader(NamedTuple):
                 if name in FUNCTIONS:
                     self.refuse(node, f"the function {name} is given nothing: write {name}(...)")
                 return constant(NUMBERS[name]) if name in NUMBERS else variable(name)
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
-                return self.number(node, -number)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -self.read(operand, depth + 1)
+                inner = self.read(operand, depth + 1)
+                # To Python -2 is the negative of a number, to us a number.
+                if isinstance(operand, ast.Constant) and isinstance(inner.value, int | float):
+                    return constant(-inner.value)
+                return -inner
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self.read(operand, depth + 1)
             case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _SIGNS:
@@ -131,8 +140,8 @@ class _Reader(NamedTuple):
             self.refuse(node, "the number is too large for a float64")
 
     def check_exponent(self, node: ast.expr, exponent: Expression) -> None:
-        number = simplify(exponent).value
-        if isinstance(number, int | float) and abs(number) > LARGEST_EXPONENT:
+        varies = any(each.operation == "variable" for each in sort_nodes(exponent))
+        if not varies and abs(evaluate(exponent, {})) > LARGEST_EXPONENT:
             self.refuse(node, f"an exponent may be {LARGEST_EXPONENT} at most")
 
     def comparison(

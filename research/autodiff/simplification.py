@@ -31,12 +31,9 @@ def simplify(expression: Expression) -> Expression:
     """
     simpler: dict[Expression, Expression] = {}
     for node in sort_nodes(expression):
-        simpler[node] = _rebuild(node, [simpler[each] for each in node.arguments])
+        arguments = [simpler[each] for each in node.arguments]
+        simpler[node] = _make(node.operation, *arguments) if arguments else node
     return simpler[expression]
-
-
-def _rebuild(node: Expression, arguments: list[Expression]) -> Expression:
-    return _make(node.operation, *arguments) if arguments else node
 
 
 def _make(name: str, *arguments: Expression) -> Expression:
@@ -57,15 +54,15 @@ def _fold(name: str, *arguments: Expression) -> Expression | None:
     Whole numbers stay exact: 1/3 and sqrt(2) are left as they are, and so are pi and e.
     """
     numbers = [_number(argument) for argument in arguments]
-    if any(number in NUMBERS.values() for number in numbers):
+    if name != "negative" and any(abs(number) in NUMBERS.values() for number in numbers):
         return None
     with np.errstate(all="ignore"):
         result = float(OPERATIONS[name].compute(*map(np.float64, numbers)))
     if not math.isfinite(result):
         return None
     if all(number.is_integer() for number in numbers):
-        # Of other whole numbers exp and tanh are whole only because they are rounded.
-        rounded = name in ("exp", "tanh") and any(numbers)
+        # Of other whole numbers than 0 these are whole only because they are rounded.
+        rounded = name in ("exp", "sin", "cos", "tanh") and any(numbers)
         exact = result.is_integer() and abs(result) < LARGEST_WHOLE and not rounded
         return constant(result) if exact else None
     # A product or power that has become 0 is one that is too small for a float.
@@ -188,6 +185,12 @@ def _negative(a: Expression) -> Expression | None:
     return None if number == ONE else _make("multiply", _make("negative", number), part)
 
 
+def _where(chosen: Expression, a: Expression, b: Expression) -> Expression | None:
+    if a == b or not _is_constant(chosen):
+        return a if a == b else None
+    return b if chosen == ZERO else a
+
+
 def _inverse(name: str) -> Callable[[Expression], Expression | None]:
     return lambda a: a.arguments[0] if a.operation == name else None
 
@@ -217,8 +220,6 @@ _RULES: Mapping[str, Callable[..., Expression | None]] = {
     "max": lambda a, b: a if a == b else None,
     "min": lambda a, b: a if a == b else None,
     "less": lambda a, b: ZERO if a == b else None,
-    "where": lambda c, a, b: (
-        a if a == b else (None if not _is_constant(c) else a if c.value else b)
-    ),
+    "where": _where,
 }
 """By operation: a simpler expression, or None where there is none."""

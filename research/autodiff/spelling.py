@@ -9,10 +9,12 @@ from itertools import count
 from research.autodiff.symbolic import Expression, count_tree_nodes, sort_nodes
 
 NUMBERS = {"pi": math.pi, "e": math.e}
+_NAMES: dict[object, str] = {number: name for name, number in NUMBERS.items()}
+_NAMES |= {-number: f"-{name}" for name, number in NUMBERS.items()}
 LONGEST = 10_000
 """Nodes of an expression that is written out."""
 
-# How tightly an operation binds, as in Python; (its sign, left to right).
+# (sign, how tightly it binds), as in Python's grammar.
 _SIGNS = {
     "less": (" < ", 0),
     "add": (" + ", 1),
@@ -63,8 +65,7 @@ def spell_steps(expression: Expression) -> list[str]:
 
 def _spell_node(node: Expression, texts: dict[Expression, str]) -> str:
     if node.operation == "constant":
-        named = [name for name, number in NUMBERS.items() if number == node.value]
-        return named[0] if named else repr(node.value)
+        return _NAMES.get(node.value) or repr(node.value)
     if node.operation == "variable":
         return str(node.value)
     if node.operation not in _SIGNS:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from hypothesis import strategies as st
 
 from research.autodiff.symbolic import OPERATIONS, Expression, apply, constant, variable
 
-_NUMBERS = st.sampled_from([-2, -1, 0, 1, 2, 3, 0.5, 1.25])
+_NUMBERS = st.sampled_from([-2, -1, 0, 1, 2, 3, 0.5, 1.25, math.pi, -math.e])
 
 
 @st.composite

@@ -66,6 +66,8 @@ def test_values_stay_and_the_text_does_not_grow(
         ("max(x, x) + where(y < y, x, 2)", "x + 2"),
         ("where(1, x, y) + where(x, y, y)", "x + y"),
         ("0.5*x*0.25 + 0.1 + 0.2", "0.125*x + 0.30000000000000004"),
+        ("x - pi - -e - 0*pi", "x - pi + e"),
+        ("-pi*x - y*pi*-2", "2*pi*y - pi*x"),
         ("where(pi + e < 9, x, y)", "where(pi + e < 9, x, y)"),
     ],
 )
