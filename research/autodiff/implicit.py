@@ -50,7 +50,7 @@ def iterate(
     for count in range(1, limit + 1):
         with np.errstate(all="ignore"):
             new = np.asarray(function(x))
-            step, length = np.linalg.norm(new - x), np.linalg.norm(new)
+            step, length = float(np.linalg.norm(new - x)), float(np.linalg.norm(new))
         if not np.isfinite(length):
             raise ValueError(f"the iteration diverges: step {count} is not finite")
         x = new

@@ -92,7 +92,7 @@ def _evaluate_sinc(x: np.ndarray, order: int) -> np.ndarray:
     return np.where(near, series, found).astype(x.dtype)
 
 
-_SINC = Primitive(
+_SINC: Primitive = Primitive(
     "sinc",
     _evaluate_sinc,
     lambda x, order: x,
