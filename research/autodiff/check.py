@@ -12,11 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.autodiff.check_inputs import like, read_gradient, read_loss, read_params
-from research.autodiff.trees import leaves, rebuild
-
-TOLERANCES = {np.dtype(np.float64): 1e-6, np.dtype(np.float32): 1e-2}
-"""How far a derivative may be off, relative to itself, by the dtype of loss or gradient."""
+from research.autodiff.check_inputs import Inputs, read_inputs
+from research.autodiff.probes import Probe, probe, probe_entry, worst_entry
 
 
 class Check(NamedTuple):
@@ -30,7 +27,7 @@ class Check(NamedTuple):
         estimated: what differences of the loss say.
         error: how far these are apart.
         resolution: how exact the estimate is, by the step's length and the loss's rounding.
-        undecided: arrays whose derivative is smaller than the differences can show.
+        undecided: arrays whose derivatives are smaller than the differences can show.
         message: all this in one sentence.
     """
 
@@ -45,39 +42,6 @@ class Check(NamedTuple):
     message: str
 
 
-class _Probe(NamedTuple):
-    """A derivative along one direction in one array, claimed and estimated."""
-
-    leaf: int
-    claimed: float
-    estimated: float
-    resolution: float
-    rounding: float
-    tolerance: float
-
-    @property
-    def error(self) -> float:
-        apart = abs(self.claimed - self.estimated)
-        return apart if np.isfinite(apart) else np.inf
-
-    @property
-    def size(self) -> float:
-        return max(abs(self.claimed), abs(self.estimated))
-
-    @property
-    def excess(self) -> float:
-        """The error, where 1 is as much as may be."""
-        if self.error in (0, np.inf):
-            return self.error
-        return self.error / (self.tolerance * self.size + self.resolution)
-
-    @property
-    def decides(self) -> bool:
-        """The derivative stands out, or else is 0 as exactly as float64 can say."""
-        exact = self.tolerance == TOLERANCES[np.dtype(np.float64)]
-        return self.resolution < 0.1 * self.size or (exact and self.size <= self.rounding)
-
-
 def check(
     loss: Callable[[Any], Any],
     params: Any,
@@ -89,144 +53,65 @@ def check(
 ) -> Check:
     """Whether `gradient` is the gradient of `loss` at `params`.
 
-    Differences are central ones of two steps, h = ε^¼ and half of it, from which the error in h² is
-    taken away; how far the two are apart is counted as the estimate's uncertainty. The loss is
-    called with float64, and in float64 if that is what it returns (JAX: inside
-    `jax.enable_x64(True)`).
+    The loss is called with float64. It is judged by the tolerance of float64 if it computes in it
+    (a loss in JAX: inside `jax.enable_x64(True)`), otherwise by that of float32, in which a mistake
+    in one entry of many can be less than rounding and stay unseen.
 
     Args:
         loss: params -> one number.
         params: a tree (dicts, lists, tuples, named tuples) of arrays of floats.
         gradient: a tree of the same shapes, or params -> such a tree, as `jax.grad(loss)`.
         directions: random directions for each array.
-        entries: how many entries of each array are looked at alone, the largest among them.
+        entries: how many entries of each array are looked at alone, beside the largest.
         seed: of directions and entries.
 
     Raises:
-        ValueError: loss, params or gradient are not of this kind; the loss is not finite; or its
-            rounding is too coarse to tell anything.
-
-    Source: Griewank and Walther 2008, *Evaluating Derivatives*, chapter 1 for differences; Press et
-        al. 2007, *Numerical Recipes*, section 5.7 for the extrapolation.
+        ValueError: loss, params or gradient are not of this kind; the loss is not finite; or it is
+            too coarse to tell anything.
     """
-    names, arrays = read_params(params)
-
-    def value(new: list[np.ndarray]) -> np.ndarray:
-        given = [like(old, x) for (_, old), x in zip(leaves(params), new, strict=True)]
-        return read_loss(loss, rebuild(params, given))
-
-    at = value(arrays)
-    if not np.isfinite(at):
-        raise ValueError(f"the loss is {at} at these params, and has no gradient there")
     generator = np.random.default_rng(seed)
-    step = float(np.finfo(np.float32).eps) ** 0.25
-    aside = value([x + step * generator.standard_normal(x.shape) for x in arrays])
-    dtype = at.dtype
-    # What is computed in float32 and returned as float64 has no digits beyond those of float32.
-    if at != aside and all(x == x.astype(np.float32) for x in (at, aside)):
-        dtype = np.dtype(np.float32)
-    claims = read_gradient(gradient, params, names, arrays)
-    coarsest = min([dtype, *(g.dtype for g in claims)], key=lambda each: each.itemsize)
-    if dtype not in TOLERANCES or coarsest not in TOLERANCES:
-        raise ValueError(f"{coarsest} is too coarse for differences: evaluate the loss in float64")
-    epsilon, tolerance = float(np.finfo(dtype).eps), TOLERANCES[coarsest]
-
-    def probe(leaf: int, direction: np.ndarray) -> _Probe:
-        x, length = arrays[leaf], float(np.linalg.norm(direction))
-        unit = direction / length
-        step = epsilon**0.25 * max(1.0, float(np.linalg.norm(x * unit)))
-        values = [
-            float(value([*arrays[:leaf], x + h * unit, *arrays[leaf + 1 :]]))
-            for h in (step, -step, step / 2, -step / 2)
-        ]
-        if not np.all(np.isfinite(values)):
-            raise ValueError(
-                f"the loss is not finite a step of {step:.0e} away in {names[leaf]}: "
-                "choose params further from where it ends"
-            )
-        whole, half = (values[0] - values[1]) / (2 * step), (values[2] - values[3]) / step
-        rounding = 4 * epsilon * max(map(abs, values)) / step
-        claimed = float(np.sum(claims[leaf].astype(np.float64) * unit))
-        apart = abs(whole - half)
-        return _Probe(leaf, claimed, (4 * half - whole) / 3, apart + rounding, rounding, tolerance)
-
-    probes: list[_Probe] = []
-    singles: dict[tuple[int, int], _Probe] = {}
-    for leaf, (x, claim) in enumerate(zip(arrays, claims, strict=True)):
-        along = [generator.choice([-1.0, 1.0], x.shape) for _ in range(directions)]
-        found = [probe(leaf, direction) for direction in along]
-        few = generator.choice(x.size, min(entries, x.size), replace=False)
-        # The largest of a claim that is nan somewhere is where it is.
-        for place in dict.fromkeys([int(np.argmax(np.abs(claim))), *few.tolist()]):
-            singles[leaf, place] = probe(leaf, _entry(x, place))
-        if all(each.excess <= 1 for (at_leaf, _), each in singles.items() if at_leaf == leaf):
-            for direction, each in zip(along, found, strict=True):
-                if each.excess > 1:
-                    place = _halve(probe, leaf, direction)
-                    singles[leaf, place] = probe(leaf, _entry(x, place))
-        probes += found
-    probes += singles.values()
-    decided = {each.leaf for each in probes if each.decides or each.excess > 1}
+    inputs = read_inputs(loss, params, gradient, generator)
+    whole: list[Probe] = []
+    single: dict[tuple[int, int], Probe] = {}
+    for leaf, (x, claim) in enumerate(zip(inputs.arrays, inputs.claims, strict=True)):
+        few = generator.choice(x.size, min(entries, x.size), replace=False).tolist()
+        # Where a claim is nan, that is its largest.
+        places = {int(np.argmax(np.abs(claim))), *few}
+        for _ in range(directions):
+            direction = generator.choice([-1.0, 1.0], x.shape)
+            whole.append(probe(inputs, leaf, direction))
+            if whole[-1].excess > 1:
+                places.add(worst_entry(inputs, leaf, direction))
+        single |= {(leaf, place): probe_entry(inputs, leaf, place) for place in sorted(places)}
+    probes = [*whole, *single.values()]
+    decided = {each.leaf for each in probes if each.decides}
     if not decided:
-        clearest = min(probes, key=lambda each: each.resolution)
-        raise ValueError(
-            f"{dtype} cannot tell: differences of a loss near {float(at):.3g} are exact to "
-            f"{clearest.resolution:.0e}, and the gradient is no larger; evaluate the loss in "
-            "float64 (in JAX inside `jax.enable_x64(True)`), or at other params"
-        )
+        raise ValueError(_cannot_tell(inputs, probes))
     wrong = {each.leaf for each in probes if each.excess > 1}
-    shown = [key for key in singles if not wrong or key[0] in wrong]
-    leaf, place = max(shown, key=lambda key: singles[key].excess)
-    worst = singles[leaf, place]
-    index = tuple(map(int, np.unravel_index(place, arrays[leaf].shape)))
-    undecided = tuple(name for i, name in enumerate(names) if i not in decided)
-    message = _sentence(not wrong, names[leaf], index, worst, dtype, undecided)
-    return Check(
-        not wrong,
-        names[leaf],
-        index,
-        worst.claimed,
-        worst.estimated,
-        worst.error,
-        worst.resolution,
-        undecided,
-        message,
+    shown = [key for key in single if not wrong or key[0] in wrong]
+    leaf, place = max(shown, key=lambda key: single[key].excess)
+    worst, name = single[leaf, place], inputs.names[leaf]
+    entry = tuple(map(int, np.unravel_index(place, inputs.arrays[leaf].shape)))
+    undecided = tuple(each for i, each in enumerate(inputs.names) if i not in decided)
+    message = (
+        f"the gradient {'is wrong' if wrong else 'agrees with the loss'}: worst is "
+        f"{name}{list(entry) or ''}, {worst.claimed:.6g} where {inputs.dtype} differences give "
+        f"{worst.estimated:.6g} ± {worst.resolution:.0e}, off by {worst.error:.1e}"
     )
+    if undecided:
+        message += f"; too small to tell: {', '.join(undecided)}"
+    figures = worst.claimed, worst.estimated, worst.error, worst.resolution
+    return Check(not wrong, name, entry, *figures, undecided, message)
 
 
-def _halve(probe: Callable[[int, np.ndarray], _Probe], leaf: int, direction: np.ndarray) -> int:
-    """The entry at which a direction is worst, by going on with the half that is worse."""
-    places = np.arange(direction.size)
-    while places.size > 1:
-        halves = np.array_split(places, 2)
-        errors = []
-        for half in halves:
-            part = np.zeros(direction.size)
-            part[half] = direction.flat[half]
-            # Along a unit vector a mistake is divided by the root of the number of entries.
-            errors.append(probe(leaf, part.reshape(direction.shape)).error * half.size**0.5)
-        places = halves[int(np.argmax(errors))]
-    return int(places[0])
-
-
-def _sentence(
-    agrees: bool,
-    leaf: str,
-    index: tuple[int, ...],
-    worst: _Probe,
-    dtype: np.dtype,
-    undecided: tuple[str, ...],
-) -> str:
-    entry = leaf + (f"[{', '.join(map(str, index))}]" if index else "")
-    verdict = "agrees with the loss" if agrees else "is wrong"
-    hidden = f"; too small to tell: {', '.join(undecided)}" if undecided else ""
+def _cannot_tell(inputs: Inputs, probes: list[Probe]) -> str:
+    best = min(each.resolution for each in probes)
+    advice = (
+        "compute the loss in float64 (in JAX inside `jax.enable_x64(True)`)"
+        if inputs.dtype == np.float32
+        else "the loss has a kink here, or noise: choose other params"
+    )
     return (
-        f"the gradient {verdict}: worst is {entry}, {worst.claimed:.6g} where {dtype} differences "
-        f"give {worst.estimated:.6g} ± {worst.resolution:.0e}, off by {worst.error:.1e}{hidden}"
+        f"{inputs.dtype} cannot tell: differences of a loss near {inputs.at:.3g} are exact to "
+        f"{best:.0e}, and its derivatives are hardly larger; {advice}"
     )
-
-
-def _entry(x: np.ndarray, place: int) -> np.ndarray:
-    direction = np.zeros(x.shape)
-    direction.flat[place] = 1.0
-    return direction

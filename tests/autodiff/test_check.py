@@ -103,6 +103,25 @@ def test_float32_is_told_by_its_own_tolerance() -> None:
     assert not check(loss, net(), gradient).agrees
 
 
+def test_kinks_are_no_mistakes() -> None:
+    """A net of relus in float32, some of which lie within a step of 0; a mistake is still one."""
+
+    def relus(params: Any) -> Any:
+        return jnp.mean((jax.nn.relu(IMAGES @ params["w"] + params["b"]) @ params["v"] - 1) ** 2)
+
+    jitted, slopes = jax.jit(relus), jax.jit(jax.grad(relus))
+    for seed in range(8):
+        drawn = {"w": random(5, 40, seed=seed), "b": random(40, seed=seed), "v": random(40) / 6}
+        assert check(jitted, drawn, slopes, entries=2).agrees
+        gradient = map_leaves(np.array, slopes(drawn))
+        place = np.argmax(np.abs(gradient["w"]))
+        gradient["w"].flat[place] *= 2
+        found = check(jitted, drawn, gradient, entries=2)
+        assert (found.agrees, found.leaf) == (False, "params['w']")
+    with pytest.raises(ValueError, match="a kink here, or noise"):
+        check(np.abs, np.array(0.0), np.array(1.0))
+
+
 def test_losses_of_numpy_alone_and_one_bare_array() -> None:
     x = random(4, 3)
     assert check(lambda x: np.sum(np.sin(x)), x, np.cos).agrees
@@ -120,7 +139,7 @@ def test_what_rounding_hides_is_said() -> None:
 
     params = {"a": np.ones(2)}
     claims = {"a": np.array([1e-4, 0])}
-    with pytest.raises(ValueError, match=r"float32 cannot tell.*evaluate the loss in float64"):
+    with pytest.raises(ValueError, match=r"float32 cannot tell.*compute the loss in float64"):
         check(large(np.float32), params, claims)
     found = check(large(np.float64), params, claims)
     assert found.agrees and not found.undecided
