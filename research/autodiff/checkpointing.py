@@ -5,7 +5,7 @@ schedule says which are kept and which are computed again: a sequence of actions
 of the number of steps. With s states at a time and each step computed at most r times before it is
 reversed, `binomial` reverses C(s + r, s) steps, and no schedule reverses more.
 
-Source: Griewank and Walther 2000, "Algorithm 799: revolve" (ACM TOMS 26), sections 2 and 3.
+Source: Griewank and Walther 2000, "Algorithm 799: revolve" (ACM TOMS 26, 19-45).
 """
 
 from __future__ import annotations
@@ -44,8 +44,7 @@ def every_root(steps: int) -> Iterator[Action]:
 
     A step is computed at most twice before it is reversed.
 
-    Source: Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost" (arXiv 1604.06174),
-        section 3.
+    Source: Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost" (arXiv 1604.06174).
     """
     return every(max(1, math.isqrt(steps)), steps)
 
@@ -71,10 +70,7 @@ def every(stretch: int, steps: int) -> Iterator[Action]:
 
 
 def binomial(snapshots: int, steps: int) -> Iterator[Action]:
-    """As few steps as can be with at most `snapshots` states kept, the first one included.
-
-    Source: Griewank and Walther 2000, section 2.
-    """
+    """As few steps as can be with at most `snapshots` states kept, the first one included."""
     _checked("snapshots", snapshots)
     yield Action("keep", 0)
     yield from _reverse(0, _checked("steps", steps), snapshots)
@@ -121,10 +117,7 @@ def repeats_needed(steps: int, snapshots: int) -> int:
 
 
 def fewest_advances(steps: int, snapshots: int) -> int:
-    """How many steps `binomial` computes beside those that `reverse` does: r n - C(s + r, s + 1).
-
-    Source: Griewank and Walther 2000, eq. 3.
-    """
+    """How many steps `binomial` computes beside those reversed: r n - C(s + r, s + 1)."""
     repeats = repeats_needed(steps, snapshots)
     return repeats * steps - math.comb(snapshots + repeats, snapshots + 1)
 

@@ -7,7 +7,7 @@ not matter, and no iteration is kept. A linear system A x = b is the same: A ẋ
 The products with A, B and their transposes are given as functions, as any way of differentiating
 makes them: those of `jax.jvp` and `jax.vjp`, or of the miniature.
 
-Source: Griewank and Walther 2008, *Evaluating Derivatives*, section 15.2 to 15.4; Blondel et al.
+Source: Griewank and Walther 2008, *Evaluating Derivatives*, chapter 15; Blondel et al.
 2022, "Efficient and Modular Implicit Differentiation" (arXiv 2105.15183), section 2.1.
 """
 
@@ -77,8 +77,6 @@ def fixed_point_jvp(along_x: Product, drift: np.ndarray, solve: Solve = iterated
         along_x: ẋ -> A ẋ, the jvp of f with respect to x at the fixed point.
         drift: B θ̇, the jvp of f with respect to θ there, of the shape of x.
         solve: how the equation is solved: by the series, unless f is no contraction.
-
-    Source: Griewank and Walther 2008, section 15.2; Blondel et al. 2022, eq. 2.
     """
     return solve(along_x, drift)
 
@@ -96,8 +94,6 @@ def fixed_point_vjp(
         back_theta: w -> Bᵀ w, the vjp of f with respect to θ there; θ may be any pytree.
         cotangent: x̄, of the shape of x.
         solve: as for `fixed_point_jvp`.
-
-    Source: Blondel et al. 2022, section 2.1 (integration of vjps).
     """
     return back_theta(solve(back_x, cotangent))
 
@@ -133,7 +129,7 @@ def linear_solve_vjp(
         Cotangents of what A is made of, and of b.
 
     Source: Giles 2008, "Collected Matrix Derivative Results for Forward and Reverse Mode
-        Algorithmic Differentiation", section 2.3.1.
+        Algorithmic Differentiation", for the dense matrix.
     """
     w = solve_transposed(cotangent)
     return back_matrix(-w), w

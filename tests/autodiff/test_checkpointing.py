@@ -59,6 +59,20 @@ def count(schedule: Iterable[Action], steps: int) -> tuple[Counter[int], int]:
     return advanced, most
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [("keep", 0), ("reverse", 0), ("drop", 0)],
+        [("keep", 0), ("advance", 1), ("reverse", 1), ("reverse", 0), ("drop", 0)],
+        [("keep", 0), ("advance", 1), ("reverse", 1), ("restore", 0), ("reverse", 0)],
+    ],
+    ids=["one step short", "not restored", "not dropped"],
+)
+def test_the_count_refuses_schedules_that_are_wrong(wrong: list[tuple[Any, int]]) -> None:
+    with pytest.raises(AssertionError):
+        count([Action(*each) for each in wrong], 2)
+
+
 @settings(max_examples=30)
 @given(st.integers(1, 300), st.integers(1, 12))
 def test_binomial_schedules_are_valid_and_cost_what_the_formula_says(
@@ -83,7 +97,7 @@ def test_so_many_steps_are_reversed_with_these_snapshots_and_repeats(
 
 
 def test_no_schedule_is_cheaper() -> None:
-    """Against the recursion over all places for the next snapshot (Griewank and Walther, eq. 2)."""
+    """Against a search over all places for the next snapshot."""
 
     @functools.cache
     def least(steps: int, snapshots: int) -> int:

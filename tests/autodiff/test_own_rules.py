@@ -12,7 +12,7 @@ import pytest
 
 from research.autodiff.miniature.arithmetic import div, exp, log, matmul, sin, sqrt
 from research.autodiff.miniature.axes import reduce_sum
-from research.autodiff.miniature.batching import vmap
+from research.autodiff.miniature.batching import custom_jvp, vmap
 from research.autodiff.miniature.differentiation import grad, jvp, linearize
 from research.autodiff.miniature.own_rules import norm, sigmoid, sinc, softplus
 from research.autodiff.miniature.tracing import trace
@@ -106,3 +106,17 @@ def test_a_batch_of_it_keeps_its_rule() -> None:
     np.testing.assert_array_equal(grad(lambda x: reduce_sum(vmap(softplus)(x)))(x), [0, 0.5, 1])
     np.testing.assert_array_equal(vmap(vmap(sigmoid))(x[None]), [[0, 0.5, 1]])
     np.testing.assert_allclose(vmap(grad(grad(sinc)))(np.zeros(2)), [-1 / 3, -1 / 3])
+
+
+def test_a_rule_of_two_inputs_is_used_whichever_of_them_moves_or_is_mapped() -> None:
+    """A planted rule, twice the true one, shows that it and no other is used."""
+    product = custom_jvp(
+        lambda x, y: x * y, lambda z, inputs, t: 2.0 * (inputs[1] * t[0] + inputs[0] * t[1]), "mine"
+    )
+    assert (grad(product)(3.0, 5.0), grad(product, 1)(3.0, 5.0)) == (10.0, 6.0)
+    assert grad(lambda x: product(x, x))(3.0) == 12.0
+    x = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(vmap(product, (True, False))(x, 5.0), 5 * x)
+    np.testing.assert_array_equal(vmap(grad(product, 1), (True, False))(x, 5.0), 2 * x)
+    mapped = vmap(product, (False, True))
+    np.testing.assert_array_equal(grad(lambda y: reduce_sum(mapped(3.0, y)))(x), [6, 6])

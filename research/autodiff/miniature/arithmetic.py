@@ -142,6 +142,8 @@ def sub(x: Any, y: Any) -> Value:
 
 def power(x: Any, exponent: float) -> Value:
     """X to the power of a number that is no input. The 0th is the constant 1, also at x = 0."""
+    if not isinstance(exponent, int | float):
+        raise ValueError("an exponent is a number; of an input write exp(exponent * log(x))")
     if exponent == 0:
         return np.ones_like(zeros(type_of(x)))
     return as_value(x) if exponent == 1 else _power(x, exponent=exponent)

@@ -45,7 +45,7 @@ class Primitive:
 
     Attributes:
         evaluate: (*arrays, **params) -> array.
-        type: (*types, **params) -> the result's type; raises ValueError where none fits.
+        type: (*types, **params) -> the result's type.
         jvp: (output, inputs, tangents, **params) -> the output's tangent. A tangent that is None
             is zero, here and below.
         batch: (size, inputs, batched, **params) -> output, whose axis 0 has `size` entries, one for
@@ -142,6 +142,8 @@ def partial_evaluate(program: Program, known: int, wanted: int) -> tuple[Program
         if depends:
             unknown.add(equation.output)
     outputs, rest = program.outputs[:wanted], program.outputs[wanted:]
+    if any(isinstance(atom, Variable) and atom in unknown for atom in outputs):
+        raise ValueError(f"an output among the first {wanted} depends on an unknown input")
     read = [atom for equation in parts[1] for atom in equation.inputs] + list(rest)
     # A dict keeps the order and each once.
     residuals = tuple(
