@@ -24,14 +24,15 @@ import numpy as np
 from research.autodiff.operations import Value, apply, elementwise, strip
 
 
-def _divide(x: Any, y: Any) -> Any:
+# What these two are given may be traced: then Python's operator sees to it.
+def _divide(x: Value, y: Value) -> Value:
     try:
         return x / y
     except ZeroDivisionError:
         return np.divide(np.float64(x), y)
 
 
-def _power(x: Any, y: Any) -> Any:
+def _power(x: Value, y: Value) -> Value:
     try:
         z = x**y
     except (ZeroDivisionError, OverflowError):
@@ -70,13 +71,13 @@ def _tanh(x: Any) -> Any:
 
 
 def _maximum(x: Any, y: Any) -> Any:
-    if type(x) is float and type(y) is float and not math.isnan(y):
-        return y if y > x else x
+    if isinstance(x, (int, float)) and isinstance(y, (int, float)) and not math.isnan(y):
+        return float(y if y > x else x)
     return np.maximum(x, y)
 
 
 def _where(condition: Any, x: Any, y: Any) -> Any:
-    if np.ndim(condition) == np.ndim(x) == np.ndim(y) == 0:
+    if all(isinstance(part, (int, float, np.bool_)) for part in (condition, x, y)):
         return x if condition else y
     return np.where(condition, x, y)
 
@@ -90,8 +91,8 @@ def _share(x: Value, y: Value) -> Any:
 
 def _power_of_base(t: Value, _: Value, x: Value, y: Value) -> Value:
     # Of x ** 0 it is 0 at x = 0, too, where y * x ** (y - 1) would be 0 times infinity.
-    less = where(strip(y) == 0, 1.0, y - 1)
-    return t * (y * power(x, less))
+    less = y - 1 if isinstance(y, (int, float)) and y else where(strip(y) == 0, 1.0, y - 1)
+    return t * (y * _power(x, less))
 
 
 def _power_of_exponent(t: Value, out: Value, x: Value, y: Value) -> Value:
@@ -108,14 +109,14 @@ MULTIPLY = elementwise(
 DIVIDE = elementwise(
     "divide",
     _divide,
-    lambda t, _, x, y: divide(t, y),
-    lambda t, out, x, y: divide(-t * out, y),
+    lambda t, _, x, y: _divide(t, y),
+    lambda t, out, x, y: _divide(-t * out, y),
 )
 NEGATIVE = elementwise("negative", operator.neg, lambda t, *_: -t, linear=True)
 POWER = elementwise("power", _power, _power_of_base, _power_of_exponent)
 EXP = elementwise("exp", _exp, lambda t, out, x: t * out)
-LOG = elementwise("log", _log, lambda t, _, x: divide(t, x))
-SQRT = elementwise("sqrt", _sqrt, lambda t, out, x: t * divide(0.5, out))
+LOG = elementwise("log", _log, lambda t, _, x: _divide(t, x))
+SQRT = elementwise("sqrt", _sqrt, lambda t, out, x: t * _divide(0.5, out))
 SIN = elementwise("sin", _sin, lambda t, _, x: t * cos(x))
 COS = elementwise("cos", _cos, lambda t, _, x: t * -sin(x))
 TANH = elementwise("tanh", _tanh, lambda t, out, x: t * (1 - out * out))

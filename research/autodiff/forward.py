@@ -45,7 +45,9 @@ class Dual(Box):
             if rule is not None and self.holds(arg):
                 share = rule(arg.tangent, primal, *values)
                 tangent = share if tangent is None else tangent + share
-        if operation.elementwise and np.shape(tangent) != np.shape(primal):
+        # A float has no shape to be compared, which would be most of its time.
+        spread = operation.elementwise and type(primal) is not float
+        if spread and np.shape(tangent) != np.shape(primal):
             tangent = broadcast_to(tangent, np.shape(primal))
         return Dual(self.level, primal, tangent)
 

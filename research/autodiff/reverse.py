@@ -97,6 +97,7 @@ class Node(Box):
     __truediv__, __rtruediv__ = _operator(each.DIVIDE)
     __pow__, __rpow__ = _operator(each.POWER)
     __matmul__, __rmatmul__ = _operator(arrays.MATMUL)
+    __getitem__, _ = _operator(arrays.GETITEM)
 
     @property
     def level(self) -> int:  # type: ignore[override]
@@ -106,6 +107,11 @@ class Node(Box):
     def run(self, operation: Operation, args: tuple[Value, ...]) -> Node:
         """The result, as a new line."""
         tape = self.tape
+        if len(args) == 1 and not isinstance(self.primal, Traced):
+            # The loop below in half the time.
+            out = operation.compute(self.primal)
+            tape.entries.append((operation, out, (self.primal,), (self.index,)))
+            return Node(tape, len(tape.entries) - 1, out)
         values, parents = [], []
         for arg in args:
             mine = type(arg) is Node and arg.tape is tape
