@@ -59,6 +59,11 @@ class HyperDual(Box):
             return exp(y * log(x))
         if operation is each.MAXIMUM:
             return where(x == y, 0.5 * (x + y), where(x > y, x, y))
+        if operation not in DERIVATIVES:
+            raise ValueError(
+                f"hyper-dual numbers know no second derivative of `{operation.name}`: "
+                f"nest `jvp` or `grad` instead"
+            )
         value, slope, curvature = DERIVATIVES[operation](self.primal, *args[1:])
         return self._with(
             value,

@@ -68,10 +68,15 @@ def color_columns(pattern: np.ndarray) -> np.ndarray:
     Returns:
         int `[n]`, colours from 0 on.
 
+    Raises:
+        ValueError: where the pattern is no matrix.
+
     Source: Curtis, Powell and Reid 1974, On the estimation of sparse Jacobian matrices; as
     colouring: Coleman and Moré 1983.
     """
     pattern = np.asarray(pattern, bool)
+    if pattern.ndim != 2:
+        raise ValueError(f"a pattern is a matrix, [m, n]; this has the shape {pattern.shape}")
     colors = np.full(pattern.shape[1], -1)
     # Rows in which a colour has an entry already.
     taken: list[np.ndarray] = []
@@ -163,6 +168,11 @@ def differences_of_gradients(f: Function, x: Value, v: Value, step: float = 6e-6
         x: where.
         v: of the shape of `x`.
         step: the cube root of float64's precision is best for functions of about one's size.
+
+    Raises:
+        ValueError: for a step of 0.
     """
+    if step == 0:
+        raise ValueError("a difference needs a step other than 0")
     x, v = as_real(x), as_real(v)
     return (grad(f)(x + step * v) - grad(f)(x - step * v)) / (2 * step)

@@ -68,6 +68,10 @@ class Series(Box):
             made = power_series(self.coefficients, args[1])
         elif operation is each.DIVIDE:
             made = divide_series(*(self._lift(arg, True) for arg in args))
+        elif operation not in RECURRENCES:
+            raise ValueError(
+                f"series have no recurrence for `{operation.name}`: nest `jvp` or `grad` instead"
+            )
         else:
             made = RECURRENCES[operation](self.coefficients)
         return Series(self.level, made)

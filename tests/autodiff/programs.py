@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 MATRIX = np.array([[0.3, -0.7, 0.2], [0.5, 0.1, -0.4], [-0.6, 0.8, 0.9]])
 Line = Callable[[Any, Any, Any], Any]
 
-# Every value has a shape that can be broadcast to (2, 3), and stays within about one's size.
+# Every value has a shape that can be broadcast to (2, 3), and stays within about one's size. None
+# jumps: two values that are equal but for rounding must not decide what the derivative is.
 LINES: dict[str, Line] = {
     "add": lambda lib, a, b: a + b,
     "subtract": lambda lib, a, b: 1.5 - a - b,
@@ -24,7 +25,7 @@ LINES: dict[str, Line] = {
     "sqrt": lambda lib, a, b: lib.sqrt(1.0 + a * a),
     "abs": lambda lib, a, b: lib.abs(a) - abs(b),
     "maximum": lambda lib, a, b: lib.maximum(a, b),
-    "where": lambda lib, a, b: lib.where(a > b, a + 0 * b, 0 * a - b),
+    "where": lambda lib, a, b: lib.where(a > b, a + 0 * b, 0 * a + b),
     "sum": lambda lib, a, b: lib.sum(a, axis=None) / 6 + b,
     "mean": lambda lib, a, b: lib.mean(lib.stack([a + b, b - a]), axis=0),
     "matmul": lambda lib, a, b: lib.matmul(a + np.zeros(3), MATRIX) - b,

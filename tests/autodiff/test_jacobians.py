@@ -130,3 +130,7 @@ def test_shapes_that_do_not_fit_are_named() -> None:
         sparse_jacobian(lambda x: x, np.eye(2))(np.ones(3))
     with pytest.raises(ValueError, match=r"pattern is \(3, 2\), and the Jacobian has 2 rows"):
         sparse_jacobian(lambda x: x, np.ones((3, 2)))(np.ones(2))
+    with pytest.raises(ValueError, match=r"a matrix, \[m, n\]; this has the shape \(3,\)"):
+        color_columns(np.ones(3))
+    with pytest.raises(ValueError, match="step other than 0"):
+        jacobians.differences_of_gradients(book, np.ones(2), np.ones(2), step=0)

@@ -17,6 +17,7 @@ from research.autodiff import functions as fn
 from research.autodiff import hyper_dual, recurrences
 from research.autodiff.forward import derivative, jvp
 from research.autodiff.hyper_dual import HyperDual, second_derivatives
+from research.autodiff.operations import apply, elementwise
 from research.autodiff.reverse import grad
 from research.autodiff.taylor import derivatives, expand
 from tests.autodiff.programs import inputs, programs, whole_program
@@ -49,12 +50,12 @@ def test_jax_agrees_with_hyper_duals_on_all_functions() -> None:
     u, v = point(1), point(2)
     found = second_derivatives(lambda x: f(fn, x), x, u, v)
 
-    def along(x: Any, direction: Any) -> Any:
-        return jax.jvp(lambda x: f(jnp, x), (x,), (direction,))
+    def along(x: Any) -> Any:
+        return jax.jvp(lambda x: f(jnp, x), (x,), (v,))
 
     def expect(x: Any) -> Any:
-        second, both = jax.jvp(lambda x: along(x, v)[1], (x,), (u,))
-        return *along(x, u), second, both
+        (value, second), (first, both) = jax.jvp(along, (x,), (u,))
+        return value, first, second, both
 
     with jax.enable_x64(True), jax.numpy_rank_promotion("allow"):
         np.testing.assert_allclose(found, jax.jit(expect)(x), rtol=1e-10)
@@ -151,6 +152,18 @@ def test_a_recurrence_that_is_wrong_is_noticed(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(hyper_dual.DERIVATIVES, each.SIN, lambda x: (fn.sin(x), 1.0, 0.0))
     assert derivatives(fn.sin, 2)(0.3)[1] != pytest.approx(math.cos(0.3), rel=1e-3)
     assert second_derivatives(fn.sin, 0.3, 1.0, 1.0)[3] != pytest.approx(-math.sin(0.3), rel=1e-3)
+
+
+def test_a_function_of_ones_own_has_what_its_rule_gives() -> None:
+    """By one rule, all orders of the modes that nest; the other two say that they lack theirs."""
+    own = elementwise("sinh", np.sinh, lambda t, out, x: t * fn.sqrt(1 + out * out))
+    sinh = lambda x: apply(own, x)  # noqa: E731
+    assert grad(grad(sinh))(0.7) == pytest.approx(math.sinh(0.7), rel=1e-14)
+    assert derivative(grad(derivative(sinh)))(0.7) == pytest.approx(math.cosh(0.7), rel=1e-14)
+    with pytest.raises(ValueError, match="second derivative of `sinh`"):
+        second_derivatives(sinh, 0.7, 1.0, 1.0)
+    with pytest.raises(ValueError, match="recurrence for `sinh`"):
+        derivatives(sinh, 2)(0.7)
 
 
 def test_curves_that_do_not_fit_are_named() -> None:
