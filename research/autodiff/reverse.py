@@ -97,7 +97,7 @@ class Node(Box):
     __truediv__, __rtruediv__ = _operator(each.DIVIDE)
     __pow__, __rpow__ = _operator(each.POWER)
     __matmul__, __rmatmul__ = _operator(arrays.MATMUL)
-    __getitem__, _ = _operator(arrays.GETITEM)
+    __getitem__ = _operator(arrays.GETITEM)[0]
 
     @property
     def level(self) -> int:  # type: ignore[override]
