@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import resource
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,10 +22,20 @@ from research.engine.leaves import Reader
 from research.engine.loop import Evaluated, Position, Session, Trained, evaluate
 from research.engine.population import Population
 from research.engine.program import Carry, Program
-from research.engine.record import HOST_TOLERANCE, Figure, spell_figures, spell_sums, unlike
+from research.engine.record import (
+    HOST_TOLERANCE,
+    Figure,
+    Observer,
+    spell_figures,
+    spell_sums,
+    unlike,
+)
 from research.engine.result import figures_of, make_result, vouched
 from research.engine.selection import each_member, has_sums, reported_steps
 from research.errors import Damaged, Difference
+
+SLOW_SECONDS = 10.0
+"""Without a word, after which a person would think that the run hangs."""
 
 
 def finish(session: Session, identity: Identity, trained: Trained) -> dict[str, Any]:
@@ -49,7 +61,8 @@ def finish(session: Session, identity: Identity, trained: Trained) -> dict[str, 
             or has_sums(program.experiment, program.feed, split)
         )
         evaluated = evaluate_reported(program, carry, steps, splits, reader)
-        judged = judge(program, carry, steps, reader)
+        with saying_when_slow(observer):
+            judged = judge(program, carry, steps, reader)
         figures = evaluated.figures | judged
         sums = spell_sums(evaluated.sums)
         metrics |= spell_figures(figures)
@@ -191,6 +204,19 @@ def evaluate_reported(
             for name in first.sums
         },
     )
+
+
+@contextlib.contextmanager
+def saying_when_slow(observer: Observer) -> Iterator[None]:
+    """A note where what is done within takes long."""
+    text = "all steps are done; figures of whole splits are being made, which can take minutes"
+    timer = threading.Timer(SLOW_SECONDS, observer.note, (text,))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def judge(program: Program, carry: Carry, steps: list[int], reader: Reader) -> dict[str, Figure]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, confusion_matrix
 
-from research.engine import ledger, metrics
+from research.engine import finish, ledger, metrics
 from research.engine.experiment import Experiment
 from research.engine.identity import Identity, Many
 from research.engine.population import Population, Seeded
@@ -221,3 +223,25 @@ def test_each_member_has_its_own(tmp_path, width):
     forge(tmp_path, move)
     findings = verify(population, *arguments).findings
     assert any("test/confusion[1][0]" in one for one in findings)
+
+
+@pytest.mark.parametrize("slow", [True, False])
+def test_figures_that_take_long_are_announced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
+    """A diffusion draws ten thousand images after its last step, a quarter of an hour."""
+    notes: list[str] = []
+
+    class Noting(Observer):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    def judge_slowly(*arguments: Any) -> dict[str, float]:
+        time.sleep(0.3 if slow else 0.0)
+        return judge(*arguments)
+
+    monkeypatch.setattr(finish, "SLOW_SECONDS", 0.05 if slow else 30.0)
+    run_toy(
+        tmp_path, Program(make(judge=judge_slowly), Labelled()), cadence=CADENCE, observer=Noting()
+    )
+    assert [note for note in notes if "whole splits" in note] == notes[: int(slow)]
