@@ -3,8 +3,8 @@
 Distances are in the features of `vision/fashion_mnist_features`, to be run first.
 
 Run: python launch.py run generative/ddpm
-Expected: not yet recorded
-Time: 2 h
+Expected: test frechet distance 176 after 2 passes (seed 0)
+Time: 1.5 h, a quarter of an hour of it to draw what is measured
 """
 
 from research.generative.diffusion import Diffusion

@@ -28,8 +28,6 @@ KINDS = {
     "f1": True,
     "precision": True,
     "recall": True,
-    "density": True,
-    "coverage": True,
     "auc": True,
     "r2": True,
     "evidence_lower_bound": True,

@@ -25,10 +25,13 @@ def recorded_names():
 EXPECTED = {
     "vision": ("test/accuracy", True),
     "generative": ("validation/bce", False),
+    "generative/dcgan": ("test/frechet_distance", False),
+    "generative/ddpm": ("test/frechet_distance", False),
     "generative/digits_stacked": ("validation/mse", False),
     "generative/digits_vae": ("validation/elbo", True),
     "generative/linear": ("points/mse", False),
     "generative/variational": ("validation/elbo", True),
+    "generative/wasserstein_gp": ("test/frechet_distance", False),
     "rl": ("evaluation/episode_return", True),
     # No episode is played in planning, and what a table should hold is known.
     "rl/three": ("q_s0_a0", None),
