@@ -1,0 +1,117 @@
+"""Experiments without updates: what differentiation gives, computed on the host when a run ends."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import jax.numpy as jnp
+
+from research.engine.artifacts import Artifact
+from research.engine.experiment import Batch, Data, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.metrics import Metrics
+from research.options.config import Config
+
+
+class Findings(NamedTuple):
+    """What a study has found.
+
+    Attributes:
+        figures: by their full name, all finite, and no times: a run has to be repeated to the bit.
+        shown: what a report shows, by name.
+    """
+
+    figures: Mapping[str, float]
+    shown: Mapping[str, Artifact]
+
+
+@dataclass(frozen=True)
+class Study(Config):
+    """A question on differentiation that is answered in NumPy and float64, without training.
+
+    The engine's part is the rest: names, options, ledger, replay and report. The state, which never
+    changes, holds what is drawn from the seed; all else follows from it and from the options.
+    """
+
+    @abstractmethod
+    def find(self, drawn: Any, data: Mapping[str, Any]) -> Findings:
+        """The answer, a pure function.
+
+        Args:
+            drawn: what `draw` gave, as NumPy arrays.
+            data: name of each split of `data` -> its columns.
+        """
+
+    def draw(self, key: Key) -> Any:
+        """What the seed decides, a pytree of arrays."""
+        del key
+        return jnp.int32(0)
+
+    def data(self) -> Data | None:
+        """What it is about, if that is read."""
+        return None
+
+    def smoke(self) -> Self:
+        """The same: it takes a second or two."""
+        return self
+
+    def make(self) -> Experiment:
+        """No update; the figures are those of `find`."""
+        data = self.data()
+
+        def init(key: Key, hyperparameters: Hyperparameters) -> Any:
+            del hyperparameters
+            return self.draw(key)
+
+        def update(state: Any, batch: Batch, key: Key) -> tuple[Any, Metrics]:
+            del batch, key
+            return state, {}
+
+        def evaluate(state: Any, batch: Batch, key: Key) -> Metrics:
+            del state, batch, key
+            return {}
+
+        def find(state: Any) -> Findings:
+            splits = {} if data is None else data.splits
+            return self.find(state, {name: split.load() for name, split in splits.items()})
+
+        def judge(state: Any, evaluation: Evaluation, key: Key) -> Mapping[str, float]:
+            del evaluation, key
+            return find(state).figures
+
+        def artifacts(state: Any, evaluation: Evaluation, key: Key) -> Mapping[str, Artifact]:
+            del evaluation, key
+            return find(state).shown
+
+        return Experiment(
+            init=init,
+            update=update,
+            evaluate=evaluate,
+            steps=0,
+            items_per_step=1,
+            items="updates",
+            data=data,
+            watched=(),
+            final=(),
+            judge=judge,
+            artifacts=artifacts,
+        )
+
+
+def spell_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Rows of words and numbers in columns of equal width, the first to the left."""
+    texts = [[_spell(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in texts
+    )
+
+
+def _spell(cell: object) -> str:
+    return f"{cell:.10g}" if isinstance(cell, float) else str(cell)
