@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Annotated, Any, Self
 
 import jax
@@ -40,9 +39,11 @@ from research.autodiff.reverse import vjp
 from research.autodiff.trees import leaves
 from research.engine.artifacts import Lines
 from research.engine.experiment import Key
-from research.options.ranges import COUNT, Range
+from research.options.ranges import COUNT, STEPS
 
-SNAPSHOTS = (3, 4, 5, 7, 10, 15, 20, 30, 50, 100)
+SNAPSHOTS = (3, 4, 5, 7, 10, 15, 20, 30, 50, 100, 200)
+OTHERS = {"every_root": "every √n-th", "keep_all": "all"}
+"""Schedules that are not binomial, and what a report calls them."""
 Params = dict[str, Any]
 
 
@@ -50,7 +51,7 @@ Params = dict[str, Any]
 class Checkpointing(Study):
     """Options."""
 
-    steps: Annotated[int, "steps of the recurrence", Range(1, 100_000)] = 1000
+    steps: Annotated[int, "steps of the recurrence", STEPS] = 1000
     units: Annotated[int, "numbers in a state", COUNT] = 64
 
     @property
@@ -79,12 +80,10 @@ class Checkpointing(Study):
         def run(schedule: Iterator[Action]) -> Reversed:
             return differentiate(step, step_vjp, loss, params, np.zeros(self.units), schedule)
 
-        whole = run(keep_all(self.steps))
-        schedules: dict[str, Callable[[int], Iterator[Action]]] = {"every_root": every_root}
-        for count in SNAPSHOTS:
-            schedules[f"binomial_{count}"] = partial(binomial, count)
-        found = {name: run(schedule(self.steps)) for name, schedule in schedules.items()}
-        found["keep_all"] = whole
+        whole, rooted = run(keep_all(self.steps)), run(every_root(self.steps))
+        found = {"keep_all": whole, "every_root": rooted}
+        for count in sorted({*SNAPSHOTS, rooted.kept}):
+            found[f"binomial_{count}"] = run(binomial(count, self.steps))
         figures = {
             "different_numbers": float(sum(different(whole, each) for each in found.values())),
             "unlike_jax": float(self.unlike_jax(params, whole)),
@@ -121,19 +120,19 @@ class Checkpointing(Study):
     def show(self, found: Mapping[str, Reversed]) -> Lines:
         """Steps computed by states kept: of the binomial schedules and of the others."""
         kept = sorted({run.kept for run in found.values()})
-        y = np.full((1, 3, len(kept)), np.nan)
+        lines = {
+            name: np.full(len(kept), np.nan) for name in ("theory", "binomial", *OTHERS.values())
+        }
         for name, run in found.items():
             place = kept.index(run.kept)
-            if name.startswith("binomial"):
-                y[0, 0, place] = 1 + fewest_advances(self.steps, run.kept) / self.steps
-                y[0, 1, place] = self.computed(run)
-            else:
-                y[0, 2, place] = self.computed(run)
+            lines[OTHERS.get(name, "binomial")][place] = self.computed(run)
+            if name not in OTHERS:
+                lines["theory"][place] = 1 + fewest_advances(self.steps, run.kept) / self.steps
         return Lines(
             f"Computing again instead of keeping, {self.steps:,} steps",
             np.log10(kept),
-            y,
-            ("theory", "binomial", "every √n-th, and all"),
+            np.array(list(lines.values()))[None],
+            tuple(lines),
             "log₁₀ of the states kept",
             ("times each step is computed",),
             f"A state is {self.units} numbers.",

@@ -6,8 +6,10 @@ the operations of the function however many inputs there are (Griewank and Walth
 3.4; Kakade and Lee 2018): `ratio/...` for each of several functions, the function itself included.
 Forward mode takes a pass for each input and differences an evaluation; of a Jacobian reverse mode
 takes a pass for each output. So forward mode is for few inputs, reverse mode for few outputs.
-The bound is on operations on numbers: a product that takes its factors one by one out of an array
-breaks it (`indexed_product`), for each entry's cotangent becomes an array of them all.
+Two small programs break the bound here, and show what it rests on. A lone quotient takes 6
+(`lone_quotient`): each of its two rules divides for itself, where one division would do. A product
+whose factors are taken one by one out of an array (`indexed_product`): the cotangent of one entry
+becomes an array of them all.
 
 Run: python launch.py run autodiff/cost_of_gradients
 Expected: largest_ratio 3.52, of quotients; at 1,024 inputs differences take 1,025 times the
@@ -113,6 +115,7 @@ class CostOfGradients(Study):
         figures = {
             "largest_ratio": max(ratios.values()),
             **ratios,
+            "lone_quotient": ratio(lambda x, y: x / y, 3.0, 4.0),
             "indexed_product": ratio(lambda x: product(*x), vector(100)),
         }
         for panel, name in ((by_inputs, "inputs"), (by_outputs, "outputs")):

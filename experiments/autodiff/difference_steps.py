@@ -30,7 +30,7 @@ from research.options.ranges import Range
 
 METHODS: tuple[differences.Method, ...] = ("forward", "central", "richardson", "complex")
 DTYPES = ("float64", "float32")
-LONGEST, SHORTEST = -1, -60
+LONGEST, SHORTEST = -3, -60
 """Exponents of the steps."""
 
 

@@ -57,17 +57,17 @@ KINKS: Mapping[str, Kink] = {
     "max": Kink("max(x, 0)", lambda lib, x: lib.maximum(x, 0.0)),
     "square under root": Kink("sqrt(x*x)", lambda lib, x: lib.sqrt(x * x)),
     "sqrt": Kink("sqrt(x)", lambda lib, x: lib.sqrt(x)),
-    "where, a step": Kink("where(x > 0, x, 2*x)", lambda lib, x: lib.where(x > 0, x, 2 * x)),
+    "where, a step": Kink("where(x>0, x, 2*x)", lambda lib, x: lib.where(x > 0, x, 2 * x)),
     "where, a pole": Kink(
-        "where(x > 0, sqrt(x), 0)", lambda lib, x: lib.where(x > 0, lib.sqrt(x), 0.0 * x)
+        "where(x>0, sqrt(x), 0)", lambda lib, x: lib.where(x > 0, lib.sqrt(x), 0.0 * x)
     ),
     "where, inside too": Kink(
-        "where(x > 0, sqrt(where(x > 0, x, 1)), 0)",
+        "where(x>0, sqrt(where(x>0, x, 1)), 0)",
         lambda lib, x: lib.where(x > 0, lib.sqrt(lib.where(x > 0, x, 1.0)), 0.0 * x),
     ),
     "x to the 0": Kink("x**0", lambda lib, x: x**0.0),
 }
-WAYS = ("symbols", "forward difference", "central difference", "forward", "reverse", "hyper-dual")
+WAYS = ("symbols", "forward Δ", "central Δ", "duals", "tape", "hyper-dual")
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,14 @@ class Kinks(Study):
         """Derivatives at 0, and of the nested example."""
         del drawn, data
         said = {name: at_zero(kink) for name, kink in KINKS.items()}
-        unlike = [name for name, by in said.items() if not _equal(by["reverse"], by["JAX"])]
+        unlike = [name for name, by in said.items() if not _equal(by["tape"], by["JAX"])]
         figures = {
             "nested": nested_example(derivative),
             "one_epsilon": nested_example(derivative_of_one_epsilon),
             "unlike_jax": float(len(unlike)),
-            "abs/reverse": said["abs"]["reverse"],
+            "abs/reverse": said["abs"]["tape"],
             "abs/jax": said["abs"]["JAX"],
-            "max/reverse": said["max"]["reverse"],
+            "max/reverse": said["max"]["tape"],
             "max/jax": said["max"]["JAX"],
         }
         ways = (*WAYS, "JAX")
@@ -98,8 +98,8 @@ class Kinks(Study):
         table = Passages(
             "Derivatives at 0",
             (spell_table(("function", *ways), rows),),
-            note=f"JAX and reverse mode differ in: {', '.join(unlike)}. Differences "
-            "by a step of 2⁻²⁰.",
+            note=f"JAX and reverse mode differ in: {', '.join(unlike)}. Δ: "
+            "differences by a step of 2⁻²⁰.",
         )
         confusion = Passages(
             "d/dx (x · d/dy (x + y)) at x = y = 1",
@@ -123,10 +123,10 @@ def at_zero(kink: Kink) -> dict[str, float]:
 
         found = {
             "symbols": by_rules,
-            "forward difference": differences.gradient(in_numpy, 0.0, "forward", step),
-            "central difference": differences.gradient(in_numpy, 0.0, "central", step),
-            "forward": derivative(of)(0.0),
-            "reverse": grad(of)(0.0),
+            "forward Δ": differences.gradient(in_numpy, 0.0, "forward", step),
+            "central Δ": differences.gradient(in_numpy, 0.0, "central", step),
+            "duals": derivative(of)(0.0),
+            "tape": grad(of)(0.0),
             "hyper-dual": second_derivatives(of, 0.0, 1.0, 1.0)[1],
         }
     with jax.enable_x64(True):

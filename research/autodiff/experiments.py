@@ -27,6 +27,16 @@ class Findings(NamedTuple):
     shown: Mapping[str, Artifact]
 
 
+class Drawn(NamedTuple):
+    """The state of a study.
+
+    Attributes:
+        value: what `Study.draw` gave.
+    """
+
+    value: Any
+
+
 @dataclass(frozen=True)
 class Study(Config):
     """A question on differentiation that is answered in NumPy and float64, without training.
@@ -61,27 +71,27 @@ class Study(Config):
         """No update; the figures are those of `find`."""
         data = self.data()
 
-        def init(key: Key, hyperparameters: Hyperparameters) -> Any:
+        def init(key: Key, hyperparameters: Hyperparameters) -> Drawn:
             del hyperparameters
-            return self.draw(key)
+            return Drawn(self.draw(key))
 
-        def update(state: Any, batch: Batch, key: Key) -> tuple[Any, Metrics]:
+        def update(state: Drawn, batch: Batch, key: Key) -> tuple[Drawn, Metrics]:
             del batch, key
             return state, {}
 
-        def evaluate(state: Any, batch: Batch, key: Key) -> Metrics:
+        def evaluate(state: Drawn, batch: Batch, key: Key) -> Metrics:
             del state, batch, key
             return {}
 
-        def find(state: Any) -> Findings:
+        def find(state: Drawn) -> Findings:
             splits = {} if data is None else data.splits
-            return self.find(state, {name: split.load() for name, split in splits.items()})
+            return self.find(state.value, {name: split.load() for name, split in splits.items()})
 
-        def judge(state: Any, evaluation: Evaluation, key: Key) -> Mapping[str, float]:
+        def judge(state: Drawn, evaluation: Evaluation, key: Key) -> Mapping[str, float]:
             del evaluation, key
             return find(state).figures
 
-        def artifacts(state: Any, evaluation: Evaluation, key: Key) -> Mapping[str, Artifact]:
+        def artifacts(state: Drawn, evaluation: Evaluation, key: Key) -> Mapping[str, Artifact]:
             del evaluation, key
             return find(state).shown
 
@@ -100,18 +110,19 @@ class Study(Config):
         )
 
 
-def spell_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Rows of words and numbers in columns of equal width, the first to the left."""
+def spell_table(head: Sequence[str], rows: Sequence[Sequence[str | float]]) -> str:
+    """Rows in columns of equal width: words to the left, numbers (of ten digits) to the right."""
     texts = [[_spell(cell) for cell in row] for row in (head, *rows)]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    words = [isinstance(cell, str) for cell in rows[0]]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if word else cell.rjust(width)
+            for cell, width, word in zip(row, widths, words, strict=True)
         ).rstrip()
         for row in texts
     )
 
 
-def _spell(cell: object) -> str:
-    return f"{cell:.10g}" if isinstance(cell, float) else str(cell)
+def _spell(cell: str | float) -> str:
+    return cell if isinstance(cell, str) else f"{cell:.10g}"
