@@ -110,7 +110,7 @@ class Study(Config):
         )
 
 
-def spell_table(head: Sequence[str], rows: Sequence[Sequence[str | float]]) -> str:
+def spell_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Rows in columns of equal width: words to the left, numbers (of ten digits) to the right."""
     texts = [[_spell(cell) for cell in row] for row in (head, *rows)]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
@@ -124,5 +124,5 @@ def spell_table(head: Sequence[str], rows: Sequence[Sequence[str | float]]) -> s
     )
 
 
-def _spell(cell: str | float) -> str:
-    return cell if isinstance(cell, str) else f"{cell:.10g}"
+def _spell(cell: object) -> str:
+    return f"{cell:.10g}" if isinstance(cell, float) else str(cell)

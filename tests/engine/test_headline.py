@@ -23,6 +23,12 @@ def recorded_names():
 
 
 EXPECTED = {
+    "autodiff/chapter": ("largest_error", False),
+    "autodiff/checkpointing": ("different_numbers", None),
+    "autodiff/cost": ("largest_ratio", None),
+    "autodiff/difference": ("largest_factor", None),
+    "autodiff/digits": ("test/accuracy", True),
+    "autodiff/kinks": ("nested", None),
     "vision": ("test/accuracy", True),
     "generative": ("validation/bce", False),
     "generative/dcgan": ("test/frechet_distance", False),
