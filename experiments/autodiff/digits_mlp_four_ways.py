@@ -6,8 +6,8 @@ pass for each of the 1,210 parameters) and by reverse mode (one pass for all), a
 them. `.../different` is how many parameters are further from those by hand in the end than 1e-9,
 for differences, whose gradients are themselves off by about 1e-10, than 1e-6. How far each is away
 is in the report: last digits, which follow the CPU, so they are no figures of a run. Seen were
-1.1e-15 for forward, 5.6e-16 for reverse mode and 5.1e-10 for differences. `.../operations` is what one
-gradient takes over the operations of the loss, counted on a tape, the hand-written one as well.
+1.1e-15 for forward, 5.6e-16 for reverse mode and 5.1e-10 for differences. `.../operations` is what
+one gradient takes over the operations of the loss, counted on a tape, by hand as well.
 
 Run: python launch.py run autodiff/digits_mlp_four_ways
 Expected: test accuracy .83 to .86, different 0 by every way; operations by_hand 2.13, reverse 2.15,
