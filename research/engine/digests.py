@@ -62,11 +62,16 @@ METRICS = "metrics/"
 """The paths of the sums since the last report."""
 
 
+def is_part(name: str, part: str = STATE) -> bool:
+    """Whether a leaf lies under a path, or is all that lies there: a state of one array."""
+    return f"{name}/".startswith(part)
+
+
 def state_digest(records: Mapping[str, LeafRecord]) -> str:
     """SHA-256 over the records of the state's leaves, by path: the digest of a run at a step."""
     digest = hashlib.sha256()
     for name in sorted(records):
-        if name.startswith(STATE):
+        if is_part(name):
             digest.update(f"{records[name].sha256}\n".encode())
     return digest.hexdigest()
 
@@ -76,7 +81,7 @@ def member_digests(leaves: Leaves) -> list[str]:
 
     Leaves are `[members, ...]`.
     """
-    state = {name: leaf for name, leaf in leaves.items() if name.startswith(STATE)}
+    state = {name: leaf for name, leaf in leaves.items() if is_part(name)}
     members = len(next(iter(state.values()))) if state else 0
     return [
         state_digest(record_leaves({name: leaf[member] for name, leaf in state.items()}))
@@ -87,7 +92,7 @@ def member_digests(leaves: Leaves) -> list[str]:
 def differing_leaves(left: Mapping[str, LeafRecord], right: Mapping[str, LeafRecord]) -> list[str]:
     """The paths of the state's leaves that are not the same in both, in order."""
     left, right = shortened(left), shortened(right)
-    names = [name for name in {**left, **right} if name.startswith(STATE)]
+    names = [name for name in {**left, **right} if is_part(name)]
     return [name for name in names if left.get(name) != right.get(name)]
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from research.engine import checkpoint, ledger, needs
 from research.engine.checkpoint import Facts
-from research.engine.digests import STATE, Leaves, record_leaves, state_digest
+from research.engine.digests import STATE, Leaves, is_part, record_leaves, state_digest
 from research.engine.directory import LEDGER_FILE, Directories
 from research.engine.identity import Identity, from_fields, read_identity
 from research.engine.leaves import Reader, name_leaves
@@ -73,7 +73,7 @@ class Source(NamedTuple):
 
 def from_leaves(leaves: Mapping[str, np.ndarray], part: str = PARAMS) -> Input:
     """What is taken of a carry's leaves: `PARAMS`, or the whole `STATE`."""
-    taken = {name: leaf for name, leaf in leaves.items() if name.startswith(part)}
+    taken = {name: leaf for name, leaf in leaves.items() if is_part(name, part)}
     records = record_leaves(taken)
     if part == STATE:
         return Input(taken, state_digest(records))

@@ -25,7 +25,6 @@ import numpy as np
 from research.engine import digests
 from research.engine.digests import (
     SHORT,
-    STATE,
     LeafRecord,
     Leaves,
     member_digests,
@@ -285,7 +284,7 @@ def read_sketches(save: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def _sketched(names: Iterable[str]) -> list[str]:
-    return [name for name in names if name.startswith(STATE)]
+    return [name for name in names if digests.is_part(name)]
 
 
 def figure_names(names: Sequence[str], reports: Mapping[int, Mapping[str, Any]]) -> list[str]:

@@ -16,7 +16,7 @@ import numpy as np
 from research.engine import checkpoint, durable, metrics, record
 from research.engine.checkpoint import Facts
 from research.engine.cores import Cores
-from research.engine.digests import METRICS, STATE, Leaves
+from research.engine.digests import METRICS, Leaves, is_part
 from research.engine.directory import NONFINITE, Directories
 from research.engine.interrupts import StopRequest
 from research.engine.leaves import Reader
@@ -87,7 +87,7 @@ def nonfinite_leaves(leaves: Leaves) -> dict[str, str]:
     """Path -> what is wrong, of each leaf of the state that holds NaN or infinity."""
     found = {}
     for name, array in leaves.items():
-        if name.startswith(STATE) and array.dtype.kind not in "iub":
+        if is_part(name) and array.dtype.kind not in "iub":
             bad = ~np.isfinite(array.astype(np.float32))
             if bad.any():
                 first = tuple(int(i) for i in np.argwhere(bad)[0])

@@ -9,7 +9,7 @@ import numpy as np
 
 from research.engine import checkpoint, ledger
 from research.engine.checkpoint import Checkpoint
-from research.engine.digests import STATE, record_leaves
+from research.engine.digests import STATE, is_part, record_leaves
 from research.engine.directory import Directories
 from research.engine.experiment import Experiment, State, state_shapes
 from research.engine.leaves import rebuild
@@ -86,7 +86,7 @@ def read_state(
     if found is None:
         return None
     step, stored = found
-    leaves = {name: leaf for name, leaf in stored.leaves.items() if name.startswith(STATE)}
+    leaves = {name: leaf for name, leaf in stored.leaves.items() if is_part(name)}
     if member is not None:
         leaves = {name: leaf[member] for name, leaf in leaves.items()}
     path = checkpoint.path_of(Directories(directory).checkpoints, step)

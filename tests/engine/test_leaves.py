@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.engine.digests import record_leaf, record_leaves, state_digest
+from research.engine.digests import (
+    STATE,
+    differing_leaves,
+    is_part,
+    record_leaf,
+    record_leaves,
+    state_digest,
+)
+from research.engine.inputs import from_leaves
 from research.engine.leaves import Reader, name_leaves, rebuild
 
 DTYPES = ("float32", "bfloat16", "float16", "int32", "uint8", "bool")
@@ -108,6 +116,17 @@ def test_the_run_s_digest_covers_the_state_alone_and_all_of_it():
     assert state_digest(record_leaves({**leaves, "metrics/loss/total": np.zeros(1)})) == digest
     assert state_digest(record_leaves({**leaves, "state/b": np.ones(1)})) != digest
     assert state_digest(record_leaves({**leaves, "state/c": np.ones(1)})) != digest
+
+
+def test_a_state_of_one_array_has_a_digest_too():
+    """Its leaf is named as the state itself is."""
+    leaves = [{"state": np.float32([value]), "metrics/loss": np.ones(1)} for value in (1, 2)]
+    digests = [state_digest(record_leaves(each)) for each in leaves]
+    assert digests[0] != digests[1]
+    assert state_digest(record_leaves({**leaves[0], "metrics/loss": np.zeros(1)})) == digests[0]
+    assert differing_leaves(*map(record_leaves, leaves)) == ["state"]
+    assert from_leaves(leaves[0], STATE).digest == digests[0]
+    assert not is_part("statement/x") and not is_part("stat")
 
 
 def test_what_was_read_survives_the_donation_of_its_source():
