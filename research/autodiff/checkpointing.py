@@ -73,26 +73,36 @@ def binomial(snapshots: int, steps: int) -> Iterator[Action]:
     """As few steps as can be with at most `snapshots` states kept, the first one included."""
     _checked("snapshots", snapshots)
     yield Action("keep", 0)
-    yield from _reverse(0, _checked("steps", steps), snapshots)
+    # A stack of our own, of what is to be done and of stretches to be reversed: with many snapshots
+    # there are more within each other than Python's calls may be.
+    pending: list[Action | _Stretch] = [_Stretch(0, _checked("steps", steps), snapshots)]
+    while pending:
+        match pending.pop():
+            case Action() as action:
+                yield action
+            case _Stretch(begin, end, left) if end - begin > 1:
+                middle = begin + _first_part(end - begin, left)
+                yield Action("advance", middle)
+                pending += [_Stretch(begin, middle, left), Action("restore", begin)]
+                # The last step is reversed at once and never comes back to its state.
+                if end - middle > 1:
+                    yield Action("keep", middle)
+                    pending.append(Action("drop", middle))
+                pending.append(_Stretch(middle, end, left - 1))
+            case _Stretch(begin):
+                yield Action("reverse", begin)
     yield Action("drop", 0)
 
 
-def _reverse(begin: int, end: int, snapshots: int) -> Iterator[Action]:
-    """Of the steps from `begin`, whose state is current, and kept unless one step is left."""
-    while end - begin > 1:
-        middle = begin + _stretch(end - begin, snapshots)
-        yield Action("advance", middle)
-        # The last step is reversed at once and never comes back to its state.
-        lasts = end - middle > 1
-        yield from [Action("keep", middle)] if lasts else []
-        yield from _reverse(middle, end, snapshots - 1)
-        yield from [Action("drop", middle)] if lasts else []
-        yield Action("restore", begin)
-        end = middle
-    yield Action("reverse", begin)
+class _Stretch(NamedTuple):
+    """Steps to be reversed; the state of the first is current, and kept unless it is alone."""
+
+    begin: int
+    end: int
+    snapshots: int
 
 
-def _stretch(steps: int, snapshots: int) -> int:
+def _first_part(steps: int, snapshots: int) -> int:
     """How far to advance before the next state is kept.
 
     What follows is reversed with one snapshot fewer, and what was passed with one repeat fewer:

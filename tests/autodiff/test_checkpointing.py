@@ -73,6 +73,11 @@ def test_the_count_refuses_schedules_that_are_wrong(wrong: list[tuple[Any, int]]
         count([Action(*each) for each in wrong], 2)
 
 
+def test_as_many_snapshots_as_steps_need_no_deeper_calls() -> None:
+    advanced, kept = count(binomial(2_000, 2_000), 2_000)
+    assert set(advanced.values()) == {1} and kept < 2_000
+
+
 @settings(max_examples=30)
 @given(st.integers(1, 300), st.integers(1, 12))
 def test_binomial_schedules_are_valid_and_cost_what_the_formula_says(
