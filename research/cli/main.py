@@ -31,6 +31,7 @@ COMMANDS = {
     "predict": "research.cli.commands.predict:COMMAND",
     "sample": "research.cli.commands.sample:COMMAND",
     "reconstruct": "research.generative.commands:RECONSTRUCT",
+    "differentiate": "research.autodiff.commands:DIFFERENTIATE",
     "translate": "research.sequence.commands:TRANSLATE",
     "verify": "research.cli.commands.verify:COMMAND",
     "diff": "research.cli.commands.diff:COMMAND",

@@ -1,4 +1,4 @@
-"""Artifacts: the pictures, tables, curves, films, sounds and texts that a report shows of a run.
+"""Artifacts: what a report shows of a run: pictures, tables, curves, films, sounds, graphs, texts.
 
 Written once, at the end of a complete run, below its `artifacts/`; no part of the run's identity
 or of its bits. Each has a `title`, and a `note`, a sentence under it, or "". Nothing here needs
@@ -158,6 +158,20 @@ class Sound(NamedTuple):
     note: str = ""
 
 
+class Graph(NamedTuple):
+    """Steps and what each is made from, without cycles: 200 steps at most.
+
+    Attributes:
+        texts: of each node, lines of text: the first is what it computes, the others its figures.
+        edges: int `[edges, 2]`, numbers of nodes: from, to.
+    """
+
+    title: str
+    texts: tuple[str, ...]
+    edges: np.ndarray
+    note: str = ""
+
+
 def as_images(values: np.ndarray, title: str) -> Images:
     """One picture, or several of one size, from bare pixels.
 
@@ -207,10 +221,12 @@ def check(artifact: Images) -> Images:
     return artifact
 
 
-Artifact: TypeAlias = Images | Confusion | Lines | Histogram | Points | Animation | Passages | Sound
+Artifact: TypeAlias = (
+    Images | Confusion | Lines | Histogram | Points | Animation | Passages | Sound | Graph
+)
 KINDS: dict[str, Any] = {
     kind.__name__: kind
-    for kind in (Images, Confusion, Lines, Histogram, Points, Animation, Passages, Sound)
+    for kind in (Images, Confusion, Lines, Histogram, Points, Animation, Passages, Sound, Graph)
 }
 _NAME = re.compile(r"[a-z0-9_]+")
 _WORDS = "words"

@@ -10,6 +10,7 @@ from research.engine.artifacts import (
     Animation,
     Artifact,
     Confusion,
+    Graph,
     Histogram,
     Images,
     Lines,
@@ -18,6 +19,7 @@ from research.engine.artifacts import (
     Sound,
 )
 from research.report import pictures, plots
+from research.report.graphs import draw_graph
 from research.report.group_plots import Key
 from research.report.plots import Line
 from research.report.sounds import spell_wav
@@ -76,6 +78,7 @@ def draw(artifact: Artifact | Frames, salt: str) -> Card:
         Animation: _animation,
         Passages: _passages,
         Sound: _sound,
+        Graph: _graph,
     }
     try:
         content = makers[type(artifact)](artifact, salt)
@@ -195,3 +198,8 @@ def _animation(artifact: Animation, _: str) -> dict[str, Any]:
 
 def _sound(artifact: Sound, _: str) -> dict[str, Any]:
     return {"uri": pictures.data_uri("audio/wav", spell_wav(artifact))}
+
+
+def _graph(artifact: Graph, _: str) -> dict[str, Any]:
+    words = f"{artifact.title}: {len(artifact.texts)} steps, {len(artifact.edges)} arrows"
+    return {"svg": draw_graph(artifact), "alt": words}
