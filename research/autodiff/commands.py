@@ -140,7 +140,8 @@ def read_point(text: str, names: Sequence[str]) -> dict[str, float]:
     missing = [name for name in names if name not in found]
     # A name that is spelled wrong is not told of twice.
     if missing and not mistakes:
-        mistakes.append(f"--at: {' and '.join(missing)} has no value: --at {wanted}")
+        have = "has" if len(missing) == 1 else "have"
+        mistakes.append(f"--at: {' and '.join(missing)} {have} no value: --at {wanted}")
     _refuse(mistakes)
     return {name: found[name] for name in names}
 

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as arrays
 from research.engine.artifacts import (
     Animation,
     Confusion,
+    Graph,
     Histogram,
     Images,
     Lines,
@@ -39,6 +40,7 @@ EXAMPLES = {
     "animation": Animation("m", np.zeros((2, 3, 4), np.uint8), np.zeros((1, 3), np.uint8), 0.04),
     "passages": Passages("t", ("  a\n<b>", "ü"), ("step 1", "step 2"), "n"),
     "sound": Sound("s", np.int16([0, -32768, 32767]), 11_025, "n"),
+    "graph": Graph("g", ("x\nvalue 1", "v1 = <x>", "ü"), np.int64([[0, 1], [0, 2]]), "n"),
 }
 
 

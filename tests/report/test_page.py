@@ -14,6 +14,7 @@ import pytest
 from research.engine.artifacts import (
     Animation,
     Confusion,
+    Graph,
     Histogram,
     Images,
     Lines,
@@ -80,6 +81,7 @@ def artifacts():
         "animation": Animation(EVIL, np.zeros((2, 3, 3), np.uint8), np.uint8([[1, 2, 3]]), 0.1),
         "passages": Passages(EVIL, (EVIL, "  two\n lines"), ("a", EVIL), EVIL),
         "sound": Sound(EVIL, np.int16([0, 1, -1]), 8_000, EVIL),
+        "graph": Graph(EVIL, (EVIL, f"v1\n{EVIL}"), np.int64([[0, 1]]), EVIL),
     }
 
 
@@ -257,7 +259,7 @@ def test_an_artifact_that_cannot_be_drawn_makes_a_poorer_page(make, tmp_path):
     (section,) = make_page([read_run(directory)], {}).sections
     assert [card.kind for card in section.cards] == [
         "images", "images", "confusion", "lines", "histogram", "points", "animation", "passages",
-        "sound", "problem",
+        "sound", "graph", "problem",
     ]  # fmt: skip
 
 
