@@ -34,7 +34,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     (text,), options = parse(DIFFERENTIATE, _sheltered(tokens))
     import numpy as np
 
-    from research.autodiff.showing import Comparison, facts_of, print_comparison, print_steps
+    from research.autodiff.printing import Comparison, facts_of, print_comparison, print_steps
     from research.autodiff.ways import derive, gradients, hessians
 
     expression, names = _read_expression(text)
@@ -168,7 +168,7 @@ def _value(expression: Expression, point: dict[str, float]) -> float:
     """
     import numpy as np
 
-    from research.autodiff.showing import spell_short
+    from research.autodiff.printing import spell_short
     from research.autodiff.symbolic import evaluate_nodes, sort_nodes
 
     values = evaluate_nodes((expression,), point)

@@ -214,7 +214,7 @@ def test_the_graph_is_written_and_named(capsys: Any, tmp_path: Path) -> None:
 def test_help_and_the_ways_of_our_own_need_no_jax() -> None:
     code = (
         "import sys; from research.cli.main import main; main(['differentiate', '--help']);"
-        "import research.autodiff.showing, research.report.graphs;"
+        "import research.autodiff.printing, research.report.graphs;"
         "sys.exit('imported jax' if 'jax' in sys.modules else 0)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=30,

@@ -68,8 +68,9 @@ def print_comparison(found: Comparison, file: TextIO) -> None:
     )
     print("", file=file)
     for name, formula in zip(names, found.derivatives.gradient, strict=True):
-        for line in _lines(formula):
-            print(f"∂/∂{name}: {line}", file=file)
+        lines = _lines(formula)
+        before = " " if len(lines) == 1 else "\n    "
+        print(f"∂/∂{name}:{before}{before.join(lines)}", file=file)
     pairs = [(i, j) for i in range(len(names)) for j in range(i, len(names))]
     formulas = [found.derivatives.hessian[i][j] for i, j in pairs]
     print("\nsecond derivatives", file=file)
