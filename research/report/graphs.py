@@ -20,9 +20,9 @@ _FONT, _LETTER, _LINE, _PAD = 13, 7.9, 17, 9
 _ARROW = 7
 _FAMILY = "font-family: ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _OWN_STYLE = (
-    "svg{color:#1d2127;background:#fff;--line-0:#0072b2;--line-1:#d55e00}"
+    "svg{color:#1d2127;background:#fff;--line-0:#0072b2}"
     "@media(prefers-color-scheme:dark){"
-    "svg{color:#e6e8eb;background:#1d2127;--line-0:#5ab4ec;--line-1:#ff9549}}"
+    "svg{color:#e6e8eb;background:#1d2127;--line-0:#5ab4ec}}"
 )
 
 
@@ -106,4 +106,4 @@ def _box(box: Box, lines: list[str], text: str) -> str:
 def _look(line: int) -> str:
     if line == 0:
         return "font-weight: 650"
-    return "" if line == 1 else "fill: var(--line-1)"
+    return "" if line == 1 else "fill: var(--line-0)"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -258,3 +260,26 @@ def test_the_graph_of_steps_has_an_edge_for_each_operand_that_varies() -> None:
 def test_kinks_are_found_of_parts_that_vary_alone() -> None:
     kinks = find_kinks(parse("abs(x) + abs(0) + sqrt(y) + max(x, y)"), {"x": 0.0, "y": 1.0})
     assert [(spell(part), reason) for part, reason in kinks] == [("abs(x)", "has a kink")]
+
+
+def test_what_the_page_on_differentiation_types_works_as_written(
+    capsys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "autodiff.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    commands = re.findall(r"^python launch.py (.*)$", page, re.MULTILINE)
+    for command in commands:
+        assert main(shlex.split(command, comments=True)) == 0
+    printed = capsys.readouterr().out
+    assert len(commands) == 5 and "= 42.0" in printed and "24.000400" in printed
+    assert (tmp_path / "f.svg").is_file() and "has a kink here" in printed
+    _, code, message = page.split("```")[1::2]
+    exec(code.removeprefix("python\n"), {})
+    assert capsys.readouterr().out == message.removeprefix("\n")
+
+
+def test_the_rooms_that_the_page_names_are_there() -> None:
+    page = (ROOT / "docs" / "autodiff.md").read_text()
+    there = {path.name for path in (ROOT / "research" / "autodiff").rglob("*.py")}
+    named = set(re.findall(r"`(\w+\.py)`", page))
+    assert len(named) > 20 and named <= there
