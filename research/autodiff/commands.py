@@ -190,13 +190,16 @@ def _graph_problems(text: str) -> list[str]:
 
 
 def _draw(expression: Expression, point: dict[str, float]) -> str:
+    import numpy as np
+
     from research.autodiff.programs import as_program
     from research.autodiff.step_tables import as_graph
     from research.autodiff.steps import reverse_steps
     from research.report.graphs import draw_graph
 
     names = tuple(point)
-    steps = reverse_steps(as_program(expression, names), tuple(point.values()))
+    with np.errstate(all="ignore"):
+        steps = reverse_steps(as_program(expression, names), tuple(point.values()))
     try:
         return draw_graph(as_graph(steps, names, "steps, values and adjoints"), alone=True)
     except ValueError as error:

@@ -130,9 +130,9 @@ def make_way(name: str, gradient: Sequence[Value] | Array, took: str) -> Way:
     found = np.array([float(each) for each in gradient])
     notes = []
     if np.isinf(found).any():
-        notes.append("infinite: no derivative")
+        notes.append("infinite: no derivative this way")
     if np.isnan(found).any():
-        notes.append("not a number: no derivative")
+        notes.append("not a number: no derivative this way")
     return Way(name, found, took, "; ".join(notes))
 
 

@@ -149,8 +149,8 @@ def test_where_there_is_no_derivative_it_says_so(
 def test_a_way_says_what_it_cannot(capsys: Any) -> None:
     _, facts, human = differentiate(capsys, "sqrt(x) + abs(y)", "--at", "x=0,y=2")
     notes = {way["way"]: way["note"] for way in facts["ways"]}
-    assert notes["symbolic rules"] == "infinite: no derivative"
-    assert notes["central differences"] == "not a number: no derivative"
+    assert notes["symbolic rules"] == "infinite: no derivative this way"
+    assert notes["central differences"] == "not a number: no derivative this way"
     assert notes["complex step"] == "abs is not analytic" and "abs is not analytic" in human
     (complex_step,) = [way for way in facts["ways"] if way["way"] == "complex step"]
     assert complex_step["gradient"] is None
@@ -211,6 +211,9 @@ def test_the_graph_is_written_and_named(capsys: Any, tmp_path: Path) -> None:
     content = file.read_bytes()
     differentiate(capsys, *words)
     assert file.read_bytes() == content
+    # An infinite step within, of which nobody is warned.
+    code, facts, _ = differentiate(capsys, "1/log(x)", "--at", "x=0", "--graph", str(file))
+    assert code == 0 and facts["value"] == 0 and "value -inf" in file.read_text()
 
 
 def test_help_and_the_ways_of_our_own_need_no_jax() -> None:
