@@ -53,10 +53,10 @@ def print_comparison(found: Comparison, file: TextIO) -> None:
     where = ", ".join(f"{name} = {_digits(number)}" for name, number in found.point.items())
     print(f"{spell_short(found.expression)} = {_digits(found.value)} where {where}\n", file=file)
     gradients = [way.gradient for way in found.ways]
-    notes = [way.note for way in found.ways]
+    ways, notes = [way.name for way in found.ways], [way.note for way in found.ways]
     print_table(
         [
-            Column("way", [way.name for way in found.ways]),
+            Column("way", ways, shorter=[(0, [way.partition(" (")[0] for way in ways])]),
             *(
                 _figures(f"∂/∂{name}", [None if g is None else g[at] for g in gradients])
                 for at, name in enumerate(names)

@@ -39,7 +39,7 @@ class Way(NamedTuple):
 DIFFERENCES: dict[differences.Method, str] = {
     "forward": "forward differences",
     "central": "central differences",
-    "richardson": "Richardson's extrapolation",
+    "richardson": "Richardson",
     "complex": "complex step",
 }
 

@@ -36,7 +36,7 @@ way                                       ∂/∂x                ∂/∂y  took
 symbolic rules                            24.0                10.0  2 formulas
 forward differences          24.00000023841858                10.0  3 evaluations
 central differences                       24.0                10.0  4 evaluations
-Richardson's extrapolation                24.0                10.0  8 evaluations
+Richardson                                24.0                10.0  8 evaluations
 complex step                              24.0  10.000000000000002  2 evaluations
 forward mode (dual numbers)               24.0                10.0  2 passes
 reverse mode (a tape)                     24.0                10.0  1 pass and back
