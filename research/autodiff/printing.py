@@ -53,7 +53,7 @@ def print_comparison(found: Comparison, file: TextIO) -> None:
     where = ", ".join(f"{name} = {_digits(number)}" for name, number in found.point.items())
     print(f"{spell_short(found.expression)} = {_digits(found.value)} where {where}\n", file=file)
     gradients = [way.gradient for way in found.ways]
-    ways, notes = [way.name for way in found.ways], [way.note for way in found.ways]
+    ways = [way.name for way in found.ways]
     print_table(
         [
             Column("way", ways, shorter=[(0, [way.partition(" (")[0] for way in ways])]),
@@ -62,10 +62,15 @@ def print_comparison(found: Comparison, file: TextIO) -> None:
                 for at, name in enumerate(names)
             ),
             Column("took", [way.took for way in found.ways]),
-            *([Column("", notes)] if any(notes) else []),
         ],
         file,
     )
+    for note in found.notes():
+        print(f"note: {note}", file=file)
+    # Below the table, in which digits need the room.
+    for note in dict.fromkeys(way.note for way in found.ways if way.note):
+        these = ", ".join(way.name for way in found.ways if way.note == note)
+        print(f"note: {these}: {note}", file=file)
     print("", file=file)
     for name, formula in zip(names, found.derivatives.gradient, strict=True):
         lines = _lines(formula)
@@ -85,8 +90,6 @@ def print_comparison(found: Comparison, file: TextIO) -> None:
         ],
         file,
     )
-    for note in found.notes():
-        print(f"note: {note}", file=file)
 
 
 def spell_short(expression: Expression) -> str:
