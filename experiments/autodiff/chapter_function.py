@@ -4,8 +4,8 @@ By hand the value is 42, the gradient (24, 10) and the Hessian [[8, 6], [6, 0]],
 Géron's appendix on automatic differentiation (2nd edition, appendix D). Symbols, dual numbers,
 hyper-dual numbers, the tape and JAX give exactly that; a complex step does to rounding; differences
 are off by what their step leaves out (`--step`). `largest_error` is that of any way that is exact.
-The report has all ways in one table, and the steps of a forward and of a reverse pass with their
-tangents and adjoints.
+The report has all ways in one table, the steps of a forward and of a reverse pass with their
+tangents and adjoints, and these steps as a graph.
 
 Run: python launch.py run autodiff/chapter_function
 Expected: largest_error 0; forward_difference/x 24.0004, forward_difference/y 10.0000
@@ -29,6 +29,7 @@ from research.autodiff.operations import Value
 from research.autodiff.reverse import value_and_grad
 from research.autodiff.simplification import simplify
 from research.autodiff.spelling import spell
+from research.autodiff.step_tables import as_graph
 from research.autodiff.steps import Step, forward_steps, reverse_steps
 from research.autodiff.symbolic_rules import differentiate
 from research.engine.artifacts import Passages
@@ -84,7 +85,13 @@ class ChapterFunction(Study):
             ("every way", "as formulas"),
             f"Differences by a step of {self.step:g}; JAX in float64.",
         )
-        return Findings(figures, {"ways": ways, "steps": show_steps()})
+        graph = as_graph(
+            reverse_steps(f, AT),
+            tuple("xy"),
+            "The same as a graph",
+            "Adjoints go from below to above.",
+        )
+        return Findings(figures, {"ways": ways, "steps": show_steps(), "graph": graph})
 
 
 def by_each_way(step: float) -> dict[str, tuple[float, ...]]:
