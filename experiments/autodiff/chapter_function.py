@@ -29,7 +29,7 @@ from research.autodiff.operations import Value
 from research.autodiff.reverse import value_and_grad
 from research.autodiff.simplification import simplify
 from research.autodiff.spelling import spell
-from research.autodiff.step_tables import as_graph
+from research.autodiff.step_tables import as_graph, name_steps, spell_steps
 from research.autodiff.steps import Step, forward_steps, reverse_steps
 from research.autodiff.symbolic_rules import differentiate
 from research.engine.artifacts import Passages
@@ -155,15 +155,11 @@ def show_steps() -> Passages:
 
 
 def _spell_steps(steps: Sequence[Step], name: str) -> str:
-    inputs = iter("xy")
-    rows = []
-    for number, step in enumerate(steps, 1):
-        operands = [
-            f"{value:g}" if parent is None else f"v{parent + 1}"
-            for parent, value in zip(step.parents, step.operands, strict=True)
-        ]
-        what = " ".join((step.operation, *(operands or [next(inputs)])))
-        rows.append((f"v{number}", what, float(step.value), float(step.derivative)))
+    called = name_steps(steps, "xy")
+    rows = [
+        (each, text or "given", float(step.value), float(step.derivative))
+        for each, text, step in zip(called, spell_steps(steps, called), steps, strict=True)
+    ]
     return spell_table(("", "step", "value", name), rows)
 
 
