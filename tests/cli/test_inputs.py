@@ -193,6 +193,7 @@ def test_the_other_run_has_another_state_later(here, capsys):
     assert code == 0 and anew["digest"] == third["digest"] and not run.exists()
 
 
+@pytest.mark.slow
 def test_every_trial_of_a_sweep_is_given_the_same_state(here, capsys):
     run, given = the(here, "maker"), the(here, "classes")
     code, swept, err = call(capsys, *SWEEP)

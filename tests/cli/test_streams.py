@@ -42,12 +42,12 @@ def test_interrupted_in_a_pipeline_whose_reader_dies_first_a_run_saves(tiny, tmp
     "line",
     [
         "$LAUNCH 2>&1 | head -1; echo ${PIPESTATUS[0]}",
-        "$LAUNCH 2>&1 | true; echo ${PIPESTATUS[0]}",
-        "$LAUNCH >&-; echo $?",
-        "$LAUNCH 2>&-; echo $?",
+        pytest.param("$LAUNCH 2>&1 | true; echo ${PIPESTATUS[0]}", marks=pytest.mark.slow),
+        pytest.param("$LAUNCH >&-; echo $?", marks=pytest.mark.slow),
+        pytest.param("$LAUNCH 2>&-; echo $?", marks=pytest.mark.slow),
         "$LAUNCH >&- 2>&- <&-; echo $?",
         "$LAUNCH >/dev/full; echo $?",
-        "$LAUNCH 2>/dev/full; echo $?",
+        pytest.param("$LAUNCH 2>/dev/full; echo $?", marks=pytest.mark.slow),
     ],
 )
 def test_a_run_goes_on_when_nobody_reads(tiny, tmp_path, line):  # noqa: F811
@@ -99,7 +99,9 @@ def test_a_mistake_with_nobody_to_tell_keeps_its_code(tmp_path):
     [
         {"PYTHONIOENCODING": "ascii"},
         pytest.param({"PYTHONIOENCODING": "latin-1:strict"}, marks=pytest.mark.slow),
-        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        pytest.param(
+            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_letters_that_the_stream_cannot_spell(tiny, tmp_path, unspellable):  # noqa: F811

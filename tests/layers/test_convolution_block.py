@@ -139,21 +139,20 @@ def test_steps_over_pixels_are_steps_of_one_over_blocks(size, window, strides, p
     )
 
 
-@pytest.mark.parametrize("relu", [False, True])
-def test_a_convolution_in_steps_of_two_goes_by_blocks(relu):
-    """The second layer of a DCGAN's discriminator."""
+def test_a_convolution_in_steps_of_two_goes_by_blocks():
+    """As the second layer of a DCGAN's discriminator, on smaller images."""
     drawn = np.random.default_rng(0)
     x, kernel, bias = (
         drawn.standard_normal(shape).astype(np.float32)
-        for shape in ((3, 14, 14, 32), (5, 5, 32, 32), (32,))
+        for shape in ((3, 8, 8, 32), (5, 5, 32, 32), (32,))
     )
     assert winograd_pays(x, kernel, (2, 2), "SAME")
     assert not winograd_pays(x, kernel[:4, :4], (2, 2), "SAME"), "of two taps a block"
-    ours = partial(convolution_block, strides=(2, 2), relu=relu)
-    theirs = partial(_plain, strides=(2, 2), padding="SAME", relu=relu)
+    ours = partial(convolution_block, strides=(2, 2))
+    theirs = partial(_plain, strides=(2, 2), padding="SAME", relu=True)
     cotangent = cotangent_of(ours, (x, kernel, bias))
-    if relu:  # only where both agree that a value is above 0
-        cotangent = cotangent * (np.abs(theirs(x, kernel, bias)) > 1e-3)
+    # Only where both agree that a value is above 0.
+    cotangent = cotangent * (np.abs(theirs(x, kernel, bias)) > 1e-3)
     found = value_and_gradients(ours, (x, kernel, bias), cotangent)
     with jax.enable_x64(True):
         inputs = [a.astype(np.float64) for a in (x, kernel, bias)]
@@ -165,7 +164,12 @@ def test_a_convolution_in_steps_of_two_goes_by_blocks(relu):
         gradient = jax.grad(lambda x: jnp.sum(block(x, kernel, bias) ** 2))(x)
         return jnp.sum(gradient**2)
 
-    twice = [np.asarray(jax.grad(partial(slope, block=block))(x)) for block in (ours, theirs)]
+    # Without ReLU, whose second derivative jumps where the two round to different signs.
+    blocks = (
+        partial(convolution_block, strides=(2, 2), relu=False),
+        partial(_plain, strides=(2, 2), padding="SAME", relu=False),
+    )
+    twice = [np.asarray(jax.grad(partial(slope, block=block))(x)) for block in blocks]
     assert np.max(np.abs(twice[0] - twice[1])) < 1e-4 * np.max(np.abs(twice[1]))
 
 

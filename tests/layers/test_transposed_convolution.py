@@ -21,7 +21,7 @@ def random(shape: tuple[int, ...], seed: int, dtype: type = np.float32) -> np.nd
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     size=st.tuples(st.integers(1, 6), st.integers(1, 6)),
     strides=st.tuples(st.integers(1, 3), st.integers(1, 3)),

@@ -49,6 +49,7 @@ def cold_and_warm(
     return cold, warm
 
 
+@pytest.mark.slow
 def test_cold_warm_damaged_and_off_give_one_digest(
     kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
