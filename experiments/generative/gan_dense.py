@@ -3,8 +3,8 @@
 Distances are in the features of `vision/fashion_mnist_features`, to be run first.
 
 Run: python launch.py run generative/gan_dense
-Expected: not yet recorded
-Time: 2 min
+Expected: test frechet distance 286, five or six of ten classes
+Time: 80 s
 """
 
 from research.generative.adversarial import Adversarial

@@ -35,6 +35,7 @@ EXPECTED = {
     "generative/ddpm": ("test/frechet_distance", False),
     "generative/digits_stacked": ("validation/mse", False),
     "generative/digits_vae": ("validation/elbo", True),
+    "generative/gan_dense": ("test/frechet_distance", False),
     "generative/linear": ("points/mse", False),
     "generative/variational": ("validation/elbo", True),
     "generative/wasserstein_gp": ("test/frechet_distance", False),
