@@ -4,8 +4,8 @@ The encoder, trained without labels on all images, stays as it is for 30 passes;
 trained. `--encoder ""` is the same net without it.
 
 Run: python launch.py run generative/pretrain_few_labels
-Expected: not yet recorded (validation accuracy .781 in Géron, 2nd edition, chapter 17)
-Time: 20 s
+Expected: validation accuracy .83, .817 without the encoder (.781 in Géron, 2nd edition, chapter 17)
+Time: 12 s
 """
 
 from experiments.generative.convolutional import config as convolutional

@@ -37,6 +37,7 @@ EXPECTED = {
     "generative/digits_vae": ("validation/elbo", True),
     "generative/gan_dense": ("test/frechet_distance", False),
     "generative/linear": ("points/mse", False),
+    "generative/pretrain_few_labels": ("validation/accuracy", True),
     "generative/variational": ("validation/elbo", True),
     "generative/wasserstein_gp": ("test/frechet_distance", False),
     "rl": ("evaluation/episode_return", True),
