@@ -6,7 +6,7 @@ schedule (Griewank and Walther 2000, "revolve") computes as few steps as can be 
 r n - C(s + r, s + 1) beside those that are reversed, with the least r for which C(s + r, s) ≥ n,
 which is `theory` in the report. Whatever the schedule, the gradient is the same to the bit
 (`different_numbers`). The loss is that of the last state, in float64. `unlike_jax` is how many
-numbers are off from JAX's gradient by more than 1e-9 of the largest; 5.6e-16 was seen.
+numbers are off from JAX's gradient by more than 1e-9 of the largest; 5.6e-16 was measured.
 
 Run: python launch.py run autodiff/checkpointing
 Expected: different_numbers 0, unlike_jax 0; computed_per_step 2.00 with all 1,000 states kept, 2.96

@@ -82,19 +82,19 @@ class Kinks(Study):
     def find(self, drawn: Any, data: Mapping[str, Any]) -> Findings:
         """Derivatives at 0, and of the nested example."""
         del drawn, data
-        said = {name: at_zero(kink) for name, kink in KINKS.items()}
-        unlike = [name for name, by in said.items() if not _equal(by["tape"], by["JAX"])]
+        found = {name: at_zero(kink) for name, kink in KINKS.items()}
+        unlike = [name for name, by in found.items() if not _equal(by["tape"], by["JAX"])]
         figures = {
             "nested": nested_example(derivative),
             "one_epsilon": nested_example(derivative_of_one_epsilon),
             "unlike_jax": float(len(unlike)),
-            "abs/reverse": said["abs"]["tape"],
-            "abs/jax": said["abs"]["JAX"],
-            "max/reverse": said["max"]["tape"],
-            "max/jax": said["max"]["JAX"],
+            "abs/reverse": found["abs"]["tape"],
+            "abs/jax": found["abs"]["JAX"],
+            "max/reverse": found["max"]["tape"],
+            "max/jax": found["max"]["JAX"],
         }
         ways = (*WAYS, "JAX")
-        rows = [(KINKS[name].text, *(by[way] for way in ways)) for name, by in said.items()]
+        rows = [(KINKS[name].text, *(by[way] for way in ways)) for name, by in found.items()]
         table = Passages(
             "Derivatives at 0",
             (spell_table(("function", *ways), rows),),

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, Self
 import jax.numpy as jnp
 
 from research.engine.artifacts import Artifact
-from research.engine.experiment import Batch, Data, Evaluation, Experiment, Hyperparameters, Key
-from research.engine.metrics import Metrics
+from research.engine.experiment import Data, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.untrained import keep_state, measure_nothing
 from research.options.config import Config
 
 
@@ -75,14 +75,6 @@ class Study(Config):
             del hyperparameters
             return Drawn(self.draw(key))
 
-        def update(state: Drawn, batch: Batch, key: Key) -> tuple[Drawn, Metrics]:
-            del batch, key
-            return state, {}
-
-        def evaluate(state: Drawn, batch: Batch, key: Key) -> Metrics:
-            del state, batch, key
-            return {}
-
         def find(state: Drawn) -> Findings:
             splits = {} if data is None else data.splits
             return self.find(state.value, {name: split.load() for name, split in splits.items()})
@@ -97,8 +89,8 @@ class Study(Config):
 
         return Experiment(
             init=init,
-            update=update,
-            evaluate=evaluate,
+            update=keep_state,
+            evaluate=measure_nothing,
             steps=0,
             items_per_step=1,
             items="updates",

@@ -51,10 +51,7 @@ def power_series(u: Coefficients, r: Value) -> list[Value]:
         return _product(half, u) if r % 2 else half
     v = [power(u[0], r)]
     for k in range(1, len(u)):
-        known = r * _convolve(u, v, k)
-        for j in range(1, k):
-            known = known - j * v[j] * u[k - j] / k
-        v.append(divide(known, u[0]))
+        v.append(_next_quotient(u, v, r * _convolve(u, v, k)))
     return v
 
 
@@ -70,11 +67,16 @@ def _log(u: Coefficients) -> list[Value]:
     """From u v' = u'."""
     v = [log(u[0])]
     for k in range(1, len(u)):
-        known = u[k]
-        for j in range(1, k):
-            known = known - j * v[j] * u[k - j] / k
-        v.append(divide(known, u[0]))
+        v.append(_next_quotient(u, v, u[k]))
     return v
+
+
+def _next_quotient(u: Coefficients, v: list[Value], known: Value) -> Value:
+    """The next coefficient of v from u v' = w', of which `known` is the same coefficient of w."""
+    k = len(v)
+    for j in range(1, k):
+        known = known - j * v[j] * u[k - j] / k
+    return divide(known, u[0])
 
 
 def _sqrt(u: Coefficients) -> list[Value]:

@@ -12,10 +12,9 @@ population, each with a kernel of its own, are one batched product instead of a 
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
-from functools import partial
+from functools import partial, reduce
 from typing import Any, TypeAlias
 
 import jax
@@ -76,6 +75,15 @@ def pads_of(
         raise ValueError(f'padding is "SAME", "VALID" or two pairs, not {padding!r}')
     rows, columns = lax.padtype_to_pads(image, kernel, strides, padding)
     return (rows[0], rows[1]), (columns[0], columns[1])
+
+
+def outputs_of(image: tuple[int, ...], kernel: tuple[int, ...], strides: Pair, pads: Pads) -> Pair:
+    """Rows and columns of a convolution's output, of the sizes of an image and of a kernel."""
+    rows, columns = (
+        (n + sum(pad) - k) // s + 1
+        for n, k, s, pad in zip(image, kernel, strides, pads, strict=True)
+    )
+    return rows, columns
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4, 5))
@@ -201,7 +209,7 @@ def convolve_product(
     rows, columns = (added.shape[1 + axis] - taps[axis] + 1 for axis in (0, 1))
     parts = jnp.split(added, math.prod(taps), axis=3)
     places = itertools.product(*map(range, taps))
-    return functools.reduce(
+    return reduce(
         jnp.add,
         (
             part[:, row : row + rows, column : column + columns]

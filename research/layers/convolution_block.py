@@ -21,7 +21,15 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Inexact
 
-from research.layers.convolution import Padding, Pads, Pair, convolve, convolve_product, pads_of
+from research.layers.convolution import (
+    Padding,
+    Pads,
+    Pair,
+    convolve,
+    convolve_product,
+    outputs_of,
+    pads_of,
+)
 from research.layers.winograd import TAPS, make_tiling
 from research.layers.winograd_block import winograd_block
 
@@ -77,7 +85,7 @@ def unstrided(
     Returns:
         `[batch, rows, columns, blocks]` and `[taps1, taps2, blocks, outputs]`.
     """
-    outputs = _outputs(x, kernel, strides, pads)
+    outputs = outputs_of(x.shape[1:3], kernel.shape[:2], strides, pads)
     taps = [-(-size // stride) for size, stride in zip(kernel.shape[:2], strides, strict=True)]
     blocks = [count + tap - 1 for count, tap in zip(outputs, taps, strict=True)]
     # Negative behind where the last pixels are in no window.
@@ -96,20 +104,6 @@ def unstrided(
     kernel = jnp.pad(kernel, (*behind, (0, 0), (0, 0)))
     kernel = kernel.reshape(taps[0], strides[0], taps[1], strides[1], inputs, features)
     return x, kernel.transpose(0, 2, 1, 3, 4, 5).reshape(*taps, -1, features)
-
-
-def _outputs(
-    x: jax.Array | jax.ShapeDtypeStruct,
-    kernel: jax.Array | jax.ShapeDtypeStruct,
-    strides: Pair,
-    pads: Pads,
-) -> Pair:
-    """Rows and columns of the output."""
-    rows, columns = (
-        (x.shape[1 + axis] + sum(pads[axis]) - kernel.shape[axis]) // strides[axis] + 1
-        for axis in (0, 1)
-    )
-    return rows, columns
 
 
 def winograd_pays(
@@ -134,7 +128,7 @@ def winograd_pays(
     if isinstance(padding, str) and padding not in ("SAME", "VALID"):
         return False
     pads = pads_of(x.shape[1:3], kernel.shape[:2], strides, padding)
-    rows, columns = _outputs(x, kernel, strides, pads)
+    rows, columns = outputs_of(x.shape[1:3], kernel.shape[:2], strides, pads)
     if min(rows, columns) < 1 or min(low for pad in pads for low in pad) < 0:
         return False
     inputs, features = kernel.shape[2:]

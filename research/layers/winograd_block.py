@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from research.engine.groups import traced_once
-from research.layers.convolution import Pads, Pair
+from research.layers.convolution import Pads, outputs_of
 from research.layers.winograd import (
     ONES,
     TAPS,
@@ -85,12 +85,6 @@ def stage(make: Callable[[], Tree], predicate: jax.Array) -> Tree:
     return lax.cond(predicate, make, nothing)
 
 
-def outputs_of(x: jax.Array | jax.ShapeDtypeStruct, pads: Pads) -> Pair:
-    """Rows and columns of a 3x3 convolution's output."""
-    rows, columns = (x.shape[1 + a] + sum(pads[a]) - TAPS + 1 for a in (0, 1))
-    return rows, columns
-
-
 class _Kept(NamedTuple):
     """Residuals: transformed input and kernel, the output, the kernel's first value."""
 
@@ -117,7 +111,7 @@ def _forward(
     x: jax.Array, kernel: jax.Array, bias: jax.Array, pads: Pads, relu: bool
 ) -> tuple[jax.Array, _Kept]:
     batch, features = x.shape[0], kernel.shape[3]
-    rows, columns = outputs_of(x, pads)
+    rows, columns = outputs_of(x.shape[1:3], kernel.shape[:2], (1, 1), pads)
     tilings = make_tiling(rows), make_tiling(columns)
     probe = kernel[:1, 0, 0, 0]
     apart = partial(stage, predicate=opaque_true(probe))

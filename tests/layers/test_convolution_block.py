@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from functools import partial
 
 import flax.linen as nn
@@ -21,9 +20,7 @@ from research.layers import winograd_block as module
 from research.layers.convolution import convolve
 from research.layers.convolution_block import (
     Convolution,
-    _plain,
     convolution_block,
-    unstrided,
     winograd_pays,
 )
 from research.layers.winograd_block import winograd_block
@@ -115,62 +112,6 @@ def test_float32_is_near_float64(batch, size, channels, padding):
     actual = value_and_gradients(ours, inputs, cotangent)
     assert winograd_pays(*inputs[:2], strides=(1, 1), padding=padding)
     assert max(errors(actual, exact(inputs, cotangent, padding, False))) < 1e-5
-
-
-@settings(max_examples=15, deadline=None)
-@given(
-    size=st.tuples(st.integers(6, 9), st.integers(6, 9)),
-    window=st.tuples(st.integers(1, 6), st.integers(1, 6)),
-    strides=st.tuples(st.integers(1, 3), st.integers(1, 3)),
-    pads=st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2),
-    channels=st.tuples(st.integers(1, 3), st.integers(1, 3)),
-)
-def test_steps_over_pixels_are_steps_of_one_over_blocks(size, window, strides, pads, channels):
-    """Of whole numbers, whose sums are exact."""
-    drawn = np.random.default_rng(0)
-    x, kernel = (
-        jnp.asarray(drawn.integers(-3, 4, shape), jnp.float32)
-        for shape in ((2, *size, channels[0]), (*window, *channels))
-    )
-    along = partial(lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC"))
-    blocks, taps = unstrided(x, kernel, strides, pads)
-    np.testing.assert_array_equal(
-        along(blocks, taps, (1, 1), "VALID"), along(x, kernel, strides, pads)
-    )
-
-
-def test_a_convolution_in_steps_of_two_goes_by_blocks():
-    """As the second layer of a DCGAN's discriminator, on smaller images."""
-    drawn = np.random.default_rng(0)
-    x, kernel, bias = (
-        drawn.standard_normal(shape).astype(np.float32)
-        for shape in ((3, 8, 8, 32), (5, 5, 32, 32), (32,))
-    )
-    assert winograd_pays(x, kernel, (2, 2), "SAME")
-    assert not winograd_pays(x, kernel[:4, :4], (2, 2), "SAME"), "of two taps a block"
-    ours = partial(convolution_block, strides=(2, 2))
-    theirs = partial(_plain, strides=(2, 2), padding="SAME", relu=True)
-    cotangent = cotangent_of(ours, (x, kernel, bias))
-    # Only where both agree that a value is above 0.
-    cotangent = cotangent * (np.abs(theirs(x, kernel, bias)) > 1e-3)
-    found = value_and_gradients(ours, (x, kernel, bias), cotangent)
-    with jax.enable_x64(True):
-        inputs = [a.astype(np.float64) for a in (x, kernel, bias)]
-        expected = value_and_gradients(theirs, inputs, cotangent.astype(np.float64))
-    assert max(errors(found, expected)) < 1e-5
-
-    def slope(x: jax.Array, block: Callable[..., jax.Array]) -> jax.Array:
-        """As a gradient penalty has it: differentiated once more below."""
-        gradient = jax.grad(lambda x: jnp.sum(block(x, kernel, bias) ** 2))(x)
-        return jnp.sum(gradient**2)
-
-    # Without ReLU, whose second derivative jumps where the two round to different signs.
-    blocks = (
-        partial(convolution_block, strides=(2, 2), relu=False),
-        partial(_plain, strides=(2, 2), padding="SAME", relu=False),
-    )
-    twice = [np.asarray(jax.grad(partial(slope, block=block))(x)) for block in blocks]
-    assert np.max(np.abs(twice[0] - twice[1])) < 1e-4 * np.max(np.abs(twice[1]))
 
 
 @pytest.mark.slow

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.engine.artifacts import Artifact, Lines
-from research.engine.experiment import Batch, Data, Evaluation, Experiment, Hyperparameters, Key
-from research.engine.metrics import Metrics
+from research.engine.experiment import Data, Evaluation, Experiment, Hyperparameters, Key
+from research.engine.untrained import keep_state, measure_nothing
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, Range
 from research.sequence.forecasts.ridership import UNIT, WEEK, Cut, read_ridership, ridership_sources
@@ -168,14 +168,6 @@ class RidershipSarima(Config):
             del key, hyperparameters
             return Untrained(jnp.int32(0))
 
-        def update(state: Untrained, batch: Batch, key: Key) -> tuple[Untrained, Metrics]:
-            del batch, key
-            return state, {}
-
-        def evaluate(state: Untrained, batch: Batch, key: Key) -> Metrics:
-            del state, batch, key
-            return {}
-
         def judge(state: Untrained, evaluation: Evaluation, key: Key) -> dict[str, float]:
             del state, evaluation, key
             figures = {}
@@ -202,8 +194,8 @@ class RidershipSarima(Config):
 
         return Experiment(
             init=init,
-            update=update,
-            evaluate=evaluate,
+            update=keep_state,
+            evaluate=measure_nothing,
             steps=0,
             items_per_step=1,
             items="fits",
