@@ -25,6 +25,8 @@ from research.generative.adversarial_losses import (
     LOSSES,
     AdversarialLoss,
     gradient_penalty,
+    overall,
+    shares,
     squared_slopes,
 )
 from research.generative.adversarial_nets import DenseDiscriminator, DenseGenerator, with_classes
@@ -96,8 +98,10 @@ class Adversarial(Generator):
 
     @property
     def headline(self) -> str:
-        """In the features of that classifier; without one, how often the discriminator is right."""
-        return "test/frechet_distance" if self.features else "test/accuracy"
+        """In the features of that classifier; without one, how well the discriminator tells."""
+        if self.features:
+            return "test/frechet_distance"
+        return "test/wasserstein_estimate" if self.loss == "wasserstein" else "test/accuracy"
 
     @property
     def all_epochs(self) -> int:
@@ -228,12 +232,8 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
             if config.real_penalty:
                 each = each + 0.5 * values["penalty"] * squared_slopes(logits_of, image)
             found = metrics.mean(each, rows["weight"])
-            right = 0.5 * ((true_logits > 0).astype(jnp.float32) + (made_logits <= 0))
-            return WeightedLoss(
-                found.total,
-                found.weight,
-                {"discriminator_loss": found, "accuracy": metrics.mean(right, rows["weight"])},
-            )
+            figures = overall(losses, true_logits, made_logits, rows["weight"])
+            return WeightedLoss(found.total, found.weight, {"discriminator_loss": found, **figures})
 
         def generator_loss(params: Any, rows: Batch, key: Key) -> WeightedLoss:
             code = make_code(rows["label"], key)
@@ -287,14 +287,10 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
     def evaluate_at(state: AdversarialState, batch: Batch, key: Key, stage: Stage) -> Metrics:
         image, label = growth.blur(images.scaled(batch["image"]), stage), batch["label"]
         params = state.discriminator.params
-        true = discriminate(params, image, label, stage) > 0
-        made = discriminate(params, draw_at(state, label, key, stage), label, stage) <= 0
-        weight = batch["weight"]
-        return {
-            "accuracy": metrics.mean(0.5 * (true.astype(jnp.float32) + made), weight),
-            "true_found": metrics.mean(true, weight),
-            "made_found": metrics.mean(made, weight),
-        }
+        true = discriminate(params, image, label, stage)
+        made = discriminate(params, draw_at(state, label, key, stage), label, stage)
+        judged = (losses, true, made, batch["weight"])
+        return overall(*judged) | shares(*judged)
 
     def show(state: AdversarialState, key: Key, *given: Inputs) -> jax.Array:
         del key, given
@@ -302,8 +298,7 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
 
     def remark(figures: Mapping[str, float]) -> list[str]:
         accuracy, found = figures.get("test/accuracy", 0.0), remark_on(figures)
-        # A critic's logits have no zero that would tell true from made.
-        if accuracy > HOPELESS and config.loss != "wasserstein":
+        if accuracy > HOPELESS:
             found.append(
                 f"The discriminator is right about {accuracy:.1%} of images: the generator cannot "
                 "deceive it, and learns little from it."

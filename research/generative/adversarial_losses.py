@@ -8,7 +8,9 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from research.engine import metrics
 from research.engine.experiment import Key
+from research.engine.metrics import Metrics
 
 AdversarialLoss = Literal["non_saturating", "hinge", "least_squares", "wasserstein"]
 
@@ -20,11 +22,14 @@ class Losses(NamedTuple):
         true: logits of true images -> the discriminator's losses.
         made: logits of made images -> the discriminator's losses.
         generator: logits of made images -> the generator's losses.
+        boundary: the discriminator takes an image of a larger logit for true; None of a critic,
+            which does not tell which is which.
     """
 
     true: Callable[[jax.Array], jax.Array]
     made: Callable[[jax.Array], jax.Array]
     generator: Callable[[jax.Array], jax.Array]
+    boundary: float | None = 0.0
 
 
 LOSSES: dict[AdversarialLoss, Losses] = {
@@ -39,13 +44,51 @@ LOSSES: dict[AdversarialLoss, Losses] = {
         lambda logits: -logits,
     ),
     "least_squares": Losses(
-        lambda logits: (logits - 1) ** 2, jnp.square, lambda logits: (logits - 1) ** 2
+        lambda logits: (logits - 1) ** 2,
+        jnp.square,
+        lambda logits: (logits - 1) ** 2,
+        boundary=0.5,
     ),
-    "wasserstein": Losses(lambda logits: -logits, lambda logits: logits, lambda logits: -logits),
+    "wasserstein": Losses(
+        lambda logits: -logits, lambda logits: logits, lambda logits: -logits, boundary=None
+    ),
 }
 """Goodfellow et al. 2014 (arXiv 1406.2661), section 3: G maximises log D(G(z)); Lim and Ye 2017
 (arXiv 1705.02894); Mao et al. 2017 (arXiv 1611.04076), eq. 9 with b = c = 1 and a = 0; Arjovsky et
 al. 2017 (arXiv 1701.07875), eq. 2."""
+
+
+def overall(losses: Losses, true: jax.Array, made: jax.Array, weight: jax.Array) -> Metrics:
+    """How well a discriminator tells true images from made ones, in one figure.
+
+    Args:
+        losses: of both sides.
+        true: logits of true images, `[batch]`.
+        made: logits of made ones, `[batch]`.
+        weight: `[batch]`, 0 for padding.
+
+    Returns:
+        `accuracy`; of a critic, `wasserstein_estimate`, how much larger its logits of true images
+        are on average (Arjovsky et al. 2017, arXiv 1701.07875, figure 3).
+    """
+    if losses.boundary is None:
+        return {"wasserstein_estimate": metrics.mean(true - made, weight)}
+    right = 0.5 * ((true > losses.boundary).astype(jnp.float32) + (made <= losses.boundary))
+    return {"accuracy": metrics.mean(right, weight)}
+
+
+def shares(losses: Losses, true: jax.Array, made: jax.Array, weight: jax.Array) -> Metrics:
+    """Of true images, and of made ones, the share that is found; arguments as for `overall`.
+
+    Returns:
+        `true_found` and `made_found`; of a critic nothing.
+    """
+    if losses.boundary is None:
+        return {}
+    return {
+        "true_found": metrics.mean(true > losses.boundary, weight),
+        "made_found": metrics.mean(made <= losses.boundary, weight),
+    }
 
 
 def gradient_penalty(

@@ -338,18 +338,22 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         del key
         return draw(state, jnp.asarray(BY_CLASS), jax.random.key(0))
 
-    def reconstruct(state: SupervisedState, image: jax.Array) -> jax.Array:
-        codec = model.bind(fitted.reported(state))
+    def reconstruct(state: SupervisedState, image: jax.Array, label: jax.Array) -> jax.Array:
+        codec = config.of_class(model.bind(fitted.reported(state)), label)
         code = config.bottleneck(codec.encode(image), state.hyperparameters, None)
         return jax.nn.sigmoid(codec.decode(code))
 
     offers: dict[str, Any] = {}
+    classes = images.classes if config.conditional else tuple
     if config.reconstructs:
         offers["reconstructor"] = Reconstructor(
-            reconstruct, lambda file: read_picture(file, images.shape, images.white), images.white
+            reconstruct,
+            lambda file: read_picture(file, images.shape, images.white),
+            images.white,
+            classes,
         )
     if config.draws:
-        offers["sampler"] = Sampler(lambda _: draw, images.classes if config.conditional else tuple)
+        offers["sampler"] = Sampler(lambda _: draw, classes)
     return Experiment(
         init=fitted.init,
         update=update,

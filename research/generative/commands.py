@@ -51,7 +51,7 @@ def draw_images(found: Reported, options: SampleOptions, context: Context) -> Ou
     if options.class_ is None:
         label = np.repeat(np.arange(rows) % max(1, len(names)), columns)
     else:
-        label = np.full(rows * columns, _class(options.class_, names, found.name))
+        label = np.full(rows * columns, _class("sample", options.class_, names, found.name))
     to = Path(options.to) if options.to else found.run / "samples.png"
     problem = png_problem(to)
     if problem:
@@ -87,16 +87,16 @@ def _grid(text: str) -> tuple[int, int]:
     return columns, rows
 
 
-def _class(text: str, names: tuple[str, ...], model: str) -> int:
+def _class(command: str, text: str, names: tuple[str, ...], model: str) -> int:
     if not names:
-        raise Mistake(f"sample: --class: {model} was not given classes, and draws of all")
+        raise Mistake(f"{command}: --class is for a model that is given classes: {model} is not")
     if text.isdecimal() and int(text) < len(names):
         return int(text)
     lower = [name.lower() for name in names]
     if text.lower() in lower:
         return lower.index(text.lower())
     raise Mistake(
-        f"sample: --class: there is no class {text}{did_you_mean(text, names)}; there are "
+        f"{command}: --class: there is no class {text}{did_you_mean(text, names)}; there are "
         f"{', '.join(f'{number} {name}' for number, name in enumerate(names))}"
     )
 
@@ -115,6 +115,11 @@ class ReconstructOptions(StateOptions):
     """Options of `reconstruct`."""
 
     count: Annotated[int | None, f"test images, where no FILE is given [{EXAMPLES}]", COUNT] = None
+    class_: Annotated[
+        str | None,
+        "of a model that is given classes: what each picture is taken for, by name or number; "
+        "needed with a FILE [test images as what they are]",
+    ] = None
     to: Annotated[str, "file to write, a PNG [reconstructions.png in the run's folder]", PATH] = ""
 
 
@@ -139,7 +144,7 @@ def execute_reconstruct(tokens: Sequence[str], context: Context) -> Outcome:
         raise Mistake(
             f"reconstruct: --count is of test images where no FILE is given; {files[0]} is one"
         )
-    lack = "reconstructs no image from that image alone"
+    lack = "reconstructs no image from that image"
     found = open_reported(run, options, context, "reconstructor", lack, with_data=True)
     to = Path(options.to) if options.to else found.run / "reconstructions.png"
     problem = png_problem(to)
@@ -152,18 +157,28 @@ def execute_reconstruct(tokens: Sequence[str], context: Context) -> Outcome:
     from research.report.pictures import write_grid
 
     offer: Reconstructor = found.offer
+    names = offer.classes()
+    if files and names and options.class_ is None:
+        raise Mistake(
+            f"reconstruct: {found.name} is given the class of a picture: add --class, one of "
+            f"{', '.join(names)}"
+        )
     assert found.experiment.data is not None
-    images = np.asarray(found.experiment.data.splits["test"].load()["image"])
+    test = found.experiment.data.splits["test"].load()
+    images, truth = np.asarray(test["image"]), np.asarray(test["label"])
     if files:
         own = [offer.read(file) for file in files]
         given = [Given(one.name, one.inputs["image"][0], one.note) for one in own]
     else:
         count = min(len(images), options.count or EXAMPLES)
         given = [Given(f"test {number}", images[number]) for number in range(count)]
+    label = truth[: len(given)]
+    if options.class_ is not None:
+        label = np.full(len(given), _class("reconstruct", options.class_, names, found.name))
     pictures = np.stack([one.image for one in given])
     scaled = pictures.astype(np.float32) / offer.white
-    made = np.asarray(offer.apply(found.state, jnp.asarray(scaled)))
-    usual = np.sort(errors_of(offer, found.state, images))
+    made = np.asarray(offer.apply(found.state, jnp.asarray(scaled), jnp.asarray(label, jnp.int32)))
+    usual = np.sort(errors_of(offer, found.state, images, truth))
     errors: list[float] = np.mean((made - scaled) ** 2, (1, 2, 3)).tolist()
     shares = [int(np.searchsorted(usual, error)) / len(usual) for error in errors]
     write_grid(to, np.concatenate([scaled, made]), len(given))

@@ -61,7 +61,6 @@ class Conditional(Variational):
     """
 
     conditional: ClassVar[bool] = True
-    reconstructs: ClassVar[bool] = False
 
     net: Annotated[MakeCodec, FIXED] = ConditionalCodec
 

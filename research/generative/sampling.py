@@ -64,14 +64,16 @@ class Reconstructor(NamedTuple):
     """What an autoencoder makes of images.
 
     Attributes:
-        apply: (state, images float32 in [0, 1]) -> images alike.
+        apply: (state, images float32 in [0, 1], their classes int32 `[images]`) -> images alike.
         read: a picture file -> `image`, uint8 `[1, height, width, channels]`.
         white: the pixel value that becomes 1.
+        classes: the names of classes; of a model that is not given them, empty.
     """
 
-    apply: Callable[[State, jax.Array], jax.Array]
+    apply: Callable[[State, jax.Array, jax.Array], jax.Array]
     read: Callable[[str], Own]
     white: int
+    classes: Callable[[], tuple[str, ...]]
 
 
 def draw_all(draw: Draw, state: State, label: np.ndarray, key: Key) -> np.ndarray:
@@ -95,32 +97,35 @@ def draw_all(draw: Draw, state: State, label: np.ndarray, key: Key) -> np.ndarra
     return np.concatenate(blocks)
 
 
-def in_blocks(function: Callable[[Any], Any]) -> Callable[[np.ndarray], np.ndarray]:
+def in_blocks(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
     """A function of a batch, called with `BLOCK` rows at a time; the last are filled up."""
 
-    def apply(rows: np.ndarray) -> np.ndarray:
-        found = []
-        for at in range(0, len(rows), BLOCK):
-            part = rows[at : at + BLOCK]
-            filled = np.concatenate([part, np.repeat(part[:1], BLOCK - len(part), axis=0)])
-            found.append(np.asarray(function(filled))[: len(part)])
+    def apply(*columns: np.ndarray) -> np.ndarray:
+        found, count = [], len(columns[0])
+        for at in range(0, count, BLOCK):
+            rows = np.minimum(np.arange(at, at + BLOCK), count - 1)
+            made = np.asarray(function(*[column[rows] for column in columns]))
+            found.append(made[: count - at])
         return np.concatenate(found)
 
     return apply
 
 
-def errors_of(offer: Reconstructor, state: State, images: np.ndarray) -> np.ndarray:
+def errors_of(
+    offer: Reconstructor, state: State, images: np.ndarray, label: np.ndarray
+) -> np.ndarray:
     """The squared error of each image's reconstruction, a mean over its pixels.
 
     Args:
         offer: the autoencoder.
         state: of it.
         images: uint8 `[images, height, width, channels]`.
+        label: int `[images]`, their classes.
     """
     apply = jax.jit(partial(offer.apply, state))
 
-    def errors(image: np.ndarray) -> jax.Array:
+    def errors(image: np.ndarray, label: np.ndarray) -> jax.Array:
         scaled = jnp.asarray(image, jnp.float32) / offer.white
-        return jnp.mean((apply(scaled) - scaled) ** 2, (1, 2, 3))
+        return jnp.mean((apply(scaled, jnp.asarray(label, jnp.int32)) - scaled) ** 2, (1, 2, 3))
 
-    return in_blocks(errors)(images)
+    return in_blocks(errors)(images, label)

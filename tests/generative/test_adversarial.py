@@ -13,7 +13,13 @@ from sklearn.metrics import hinge_loss, log_loss
 
 from research.engine.experiment import Experiment, traced
 from research.generative.adversarial import Adversarial
-from research.generative.adversarial_losses import LOSSES, gradient_penalty, squared_slopes
+from research.generative.adversarial_losses import (
+    LOSSES,
+    gradient_penalty,
+    overall,
+    shares,
+    squared_slopes,
+)
 from research.generative.adversarial_nets import (
     ConvolutionalDiscriminator,
     ConvolutionalGenerator,
@@ -154,14 +160,35 @@ def test_a_generator_of_classes_and_its_judge_are_given_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "loss, accuracy, remarks", [("hinge", 0.99, 1), ("hinge", 0.9, 0), ("wasserstein", 0.99, 0)]
+    "figures, remarks",
+    [
+        ({"test/accuracy": 0.99}, 1),
+        ({"test/accuracy": 0.9}, 0),
+        ({"test/wasserstein_estimate": 9}, 0),
+    ],
 )
 def test_a_discriminator_that_is_never_deceived_is_remarked(
-    loss: Any, accuracy: float, remarks: int
+    figures: dict[str, float], remarks: int
 ) -> None:
-    experiment = make_experiment(replace(SMALL, loss=loss))
+    experiment = make_experiment(SMALL)
     assert experiment.remarks is not None
-    assert len(experiment.remarks({"test/accuracy": accuracy})) == remarks
+    assert len(experiment.remarks(figures)) == remarks
+
+
+def test_an_image_is_found_beyond_the_logit_that_lies_between_what_a_loss_asks_for() -> None:
+    true, made, weight = jnp.asarray([0.4, 0.8, 9.0]), jnp.asarray([0.2, 0.6, 9.0]), [1.0, 1.0, 0.0]
+
+    def found(loss: Any) -> dict[str, float]:
+        given = (LOSSES[loss], true, made, jnp.asarray(weight))
+        return {
+            name: float(one.total / one.weight)
+            for name, one in (overall(*given) | shares(*given)).items()
+        }
+
+    hinge = {"accuracy": 0.5, "true_found": 1.0, "made_found": 0.0}
+    assert found("hinge") == found("non_saturating") == hinge
+    assert found("least_squares") == {"accuracy": 0.5, "true_found": 0.5, "made_found": 0.5}
+    assert found("wasserstein") == {"wasserstein_estimate": pytest.approx(0.2)}
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_a_class_guidance_and_steps_change_what_is_drawn(called: Called, tmp_pat
     [
         (("digits_vae", "--steps", "3"), "takes no steps"),
         (("digits_vae", "--guidance", "3"), "--guidance is for a diffusion"),
-        (("digits_vae", "--class", "3"), "was not given classes"),
+        (("digits_vae", "--class", "3"), "given classes: generative/digits_vae, seed 0 is not"),
         (("digits_vae", "--temperature", "1"), "--temperature is not for"),
         (("digits_vae", "--grid", "3"), "COLUMNSxROWS"),
         (("digits_vae", "--grid", "101x100"), "at most 10,000"),
@@ -115,6 +115,30 @@ def test_a_picture_is_held_against_the_test_images(called: Called, tmp_path: Pat
     assert other["larger_than"] == 1.0
     code, result, _ = called("reconstruct", "digits_diffusion")
     assert code == 2 and "`sample` takes it" in result["error"]
+
+
+def test_a_model_of_classes_reconstructs_a_picture_as_one_of_a_class(
+    called: Called, runs: Path, capsys: Any, tmp_path: Path
+) -> None:
+    words = ("--smoke", "--data-set", "digits", "--no-report", "--runs-dir", str(runs))
+    assert call(capsys, "run", "generative/conditional", *words)[0] == 0
+    own = tmp_path / "own.png"
+    Image.fromarray(np.rint(load_digits().images[1437] * 255 / 16).astype(np.uint8)).save(own)
+    code, result, _ = called("reconstruct", "conditional", str(own))
+    assert code == 2 and "add --class, one of 0, 1" in result["error"]
+
+    def error(*words: str) -> float:
+        code, result, human = called("reconstruct", "conditional", *words)
+        assert code == 0, human
+        found: float = result["reconstructions"][0]["mse"]
+        return found
+
+    # The first test image is a 2, and is taken for one unless another class is asked for.
+    right = error("--count", "1")
+    assert error(str(own), "--class", "2") == pytest.approx(right, rel=1e-5)
+    assert error("--count", "1", "--class", "3") != pytest.approx(right, rel=1e-5)
+    code, result, _ = called("reconstruct", "digits_vae", "--class", "8")
+    assert code == 2 and "--class is for a model that is given classes" in result["error"]
 
 
 def test_a_great_circle_is_scipys() -> None:
