@@ -6,18 +6,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import jax
 import numpy as np
 
 from research.engine.experiment import Batch, State
 
+if TYPE_CHECKING:
+    from research.data.text import Vocabulary
+
 Inputs: TypeAlias = Mapping[str, Any]
 """Name -> array `[batch, ...]`, as a user has it: pixels, tokens, values in a unit."""
 Outputs: TypeAlias = dict[str, jax.Array]
-"""Name -> float32 array `[batch, ...]`."""
+"""Name -> array `[batch, ...]`."""
 
 
 class Classes(NamedTuple):
@@ -46,12 +50,61 @@ class Values(NamedTuple):
     horizon: int = 1
 
 
+class Actions(NamedTuple):
+    """How a policy's outputs read: `action`, the one that it takes when it does not draw one.
+
+    It is in the environment's own unit, int32 `[batch]` or float32 `[batch, size]`. Beside it
+    stands what else may be drawn: of discrete actions the `probability` `[batch, actions]`, of
+    vectors `low` and `high` `[batch, size]`, within which nine in ten lie, each number by itself.
+
+    Attributes:
+        environment: what it acts in, with any wrappers.
+        names: of discrete actions, in order, numbers where they have no names; () of vectors.
+        bounds: of vectors, the lowest and the highest of each number; () of discrete actions.
+    """
+
+    environment: str
+    names: tuple[str, ...] = ()
+    bounds: tuple[tuple[float, float], ...] = ()
+
+
+class Tokens(NamedTuple):
+    """How a language model's outputs read: `logits` `[batch, symbols]` of the token that follows.
+
+    Attributes:
+        symbols: what tokens stand for, each in the place that is its token.
+        unit: what a symbol is.
+        lower: whether a text is made lower-case before it is read.
+    """
+
+    symbols: tuple[str, ...]
+    unit: Literal["characters", "notes"] = "characters"
+    lower: bool = False
+
+
+class Translations(NamedTuple):
+    """How a translator's outputs read: `tokens` `[batch, target_length]`, each the likeliest.
+
+    A text is over at the first `END`; what follows is padding.
+
+    Attributes:
+        source: makes `source` `[batch, source_length]` of texts, as `Vocabulary.describe` says.
+        target: makes texts of `tokens`.
+    """
+
+    source: Vocabulary
+    target: Vocabulary
+
+
+Kind: TypeAlias = Classes | Values | Actions | Tokens | Translations
+
+
 class Own(NamedTuple):
     """An input of a user's own.
 
     Attributes:
         name: what a table calls it.
-        inputs: name -> array `[1, ...]`.
+        inputs: name -> array `[1, ...]`; `[1, time, ...]` for a predictor with `carried`.
         note: what was done to make it fit, or "".
     """
 
@@ -64,19 +117,87 @@ class Predictor(NamedTuple):
     """What predicts.
 
     Attributes:
-        apply: (state, inputs) -> outputs: pure, and jittable at any batch size. All preprocessing
-            is inside, and the parameters are those that `evaluate` uses.
-        examples: inputs of a batch of one, by shape and dtype.
+        apply: (state, inputs) -> outputs: pure, and traceable at any batch size, a symbolic one of
+            `jax.export` too. All preprocessing is inside, and the parameters are those that
+            `evaluate` uses.
+        examples: inputs of a batch of one, by shape and dtype; those `carried` among them.
         outputs: how they read.
         split: (batch of an evaluated split, on the host) -> its inputs, and what is true of them:
-            labels int `[batch]`, or values `[batch, places]`.
+            labels int `[batch]`, values `[batch, places]`, or tokens `[batch, time]`. None where
+            there are no data.
         read: (word of a command line: a file, or the input itself) -> an input. Raises `Mistake`.
         takes: what `read` takes, for people.
+        carried: inputs that are, at the next call, the outputs of the same name, and 0 at the
+            first: what is remembered of a text, or of an episode. By shape and dtype as
+            `examples`. What `split`, `read` and `meet` give has none of them, and in all else an
+            axis of time after that of the batch: `apply` is called for each step of it.
+        meet: (state, count) -> so many inputs that it comes upon in its environment: the first of
+            an episode, always the same one. None where there is no environment.
     """
 
     apply: Callable[[State, Inputs], Outputs]
     examples: Mapping[str, jax.ShapeDtypeStruct]
-    outputs: Classes | Values
-    split: Callable[[Batch], tuple[Inputs, np.ndarray]]
+    outputs: Kind
+    split: Callable[[Batch], tuple[Inputs, np.ndarray]] | None
     read: Callable[[str], Own]
     takes: str
+    carried: Mapping[str, jax.ShapeDtypeStruct] = MappingProxyType({})
+    meet: Callable[[State, int], Inputs] | None = None
+
+
+ROWS = 32
+"""Rows that are computed at once."""
+
+
+def by_blocks(predictor: Predictor) -> Callable[[State, Inputs], dict[str, np.ndarray]]:
+    """(state, inputs) -> outputs on the host: `apply` in blocks of `ROWS` rows, compiled once.
+
+    The last block is filled up. So a row's outputs have the same bits however many there are
+    beside it, in one call or in several: all that answers for a model goes this way.
+    """
+    compiled = jax.jit(predictor.apply)
+
+    def predict(state: State, inputs: Inputs) -> dict[str, np.ndarray]:
+        arrays = {
+            name: np.asarray(inputs[name], one.dtype) for name, one in predictor.examples.items()
+        }
+        count = len(next(iter(arrays.values())))
+        blocks = []
+        for at in range(0, count, ROWS):
+            part = {name: _filled(array[at : at + ROWS]) for name, array in arrays.items()}
+            blocks.append(jax.device_get(compiled(state, part)))
+        return {
+            name: np.concatenate([block[name] for block in blocks])[:count] for name in blocks[0]
+        }
+
+    return predict
+
+
+def _filled(rows: np.ndarray) -> np.ndarray:
+    """The rows, and the last of them again until there are `ROWS`."""
+    return np.concatenate([rows, np.repeat(rows[-1:], ROWS - len(rows), axis=0)])
+
+
+def at_first(predictor: Predictor, count: int) -> dict[str, np.ndarray]:
+    """The carried inputs of so many rows before their first step: 0."""
+    return {
+        name: np.zeros((count, *one.shape[1:]), one.dtype)
+        for name, one in predictor.carried.items()
+    }
+
+
+def over_time(
+    predictor: Predictor, predict: Callable[[State, Inputs], Mapping[str, np.ndarray]]
+) -> Callable[[State, Inputs], Iterator[Mapping[str, np.ndarray]]]:
+    """(state, inputs `[batch, time, ...]`) -> the outputs of each step, memory carried between."""
+
+    def each(state: State, inputs: Inputs) -> Iterator[Mapping[str, np.ndarray]]:
+        rows, length = next(iter(inputs.values())).shape[:2]
+        carried: Mapping[str, np.ndarray] = at_first(predictor, rows)
+        for place in range(length):
+            step = {name: array[:, place] for name, array in inputs.items()}
+            outputs = predict(state, {**step, **carried})
+            carried = {name: outputs[name] for name in predictor.carried}
+            yield outputs
+
+    return each

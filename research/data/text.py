@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -144,6 +144,9 @@ WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 """Letters and digits, with apostrophes between them: whatever else there is, punctuation and
 inverted marks, separates words and is left out."""
 
+PATTERN = r"[\p{L}\p{N}]+(?:['’][\p{L}\p{N}]+)*"
+"""`WORD` as other languages write it."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
@@ -173,6 +176,27 @@ class Vocabulary:
         if any("\0" in symbol for symbol in self.symbols):  # where does a symbol end?
             listed = f"\0{[*map(len, self.symbols)]}{listed}"
         return hashlib.sha256(listed.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """All that a program in any language needs to turn texts into tokens and back, as JSON.
+
+        A token is a place in `symbols`, the special ones among them. A text of words is made
+        lower-case and its words are the matches of `pattern`, which Python's `regex` and JavaScript
+        (with the flag `u`) read alike; one of characters has every character for itself. What is no
+        symbol is `unknown`; after the last token follows `padding`.
+        """
+        words = self.unit == "words"
+        return {
+            "unit": self.unit,
+            "lower": words,
+            "pattern": PATTERN if words else "",
+            "joint": " " if words else "",
+            "symbols": [*SIGNS, *self.symbols],
+            "padding": PADDING,
+            "start": START,
+            "end": END,
+            "unknown": UNKNOWN,
+        }
 
     def unknown(self, text: str) -> list[str]:
         """What a text has that is not in the vocabulary, in its order, each once."""
