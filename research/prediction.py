@@ -145,6 +145,47 @@ class Predictor(NamedTuple):
     meet: Callable[[State, int], Inputs] | None = None
 
 
+class Carried(NamedTuple):
+    """A memory, any pytree, as named inputs and outputs.
+
+    Attributes:
+        shapes: name -> shape and dtype, of a batch of one, in the order of the leaves.
+        tree: what they are leaves of.
+    """
+
+    shapes: dict[str, jax.ShapeDtypeStruct]
+    tree: jax.tree_util.PyTreeDef
+
+    @classmethod
+    def of(cls, name: str, memory: Any) -> Carried:
+        """The memory of one row, leaves without an axis of the batch; None for no memory.
+
+        A leaf is called by its place: `memory_policy`, `memory_0_1`.
+        """
+        leaves, tree = jax.tree_util.tree_flatten_with_path(memory)
+        return cls(
+            {
+                "_".join([name, *(_key(part) for part in path)]): jax.ShapeDtypeStruct(
+                    (1, *leaf.shape), leaf.dtype
+                )
+                for path, leaf in leaves
+            },
+            tree,
+        )
+
+    def join(self, inputs: Inputs) -> Any:
+        """The memory among some inputs."""
+        return jax.tree.unflatten(self.tree, [inputs[name] for name in self.shapes])
+
+    def split(self, memory: Any) -> Outputs:
+        """The memory as outputs."""
+        return dict(zip(self.shapes, jax.tree.leaves(memory), strict=True))
+
+
+def _key(part: Any) -> str:
+    return jax.tree_util.keystr((part,), simple=True)
+
+
 ROWS = 32
 """Rows that are computed at once."""
 

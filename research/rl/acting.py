@@ -20,7 +20,8 @@ from research.engine.experiment import (
 from research.engine.metrics import Metrics, merge_all
 from research.rl.evaluation import evaluate_policy
 from research.rl.playing import show_policy
-from research.rl.policy import Agent
+from research.rl.policy import Agent, Memory
+from research.rl.predicting import offer_agent
 
 Report: TypeAlias = Literal["last", "evaluation/episode_return"]
 """The checkpoint that is reported: the last, or the best by an evaluation's mean return."""
@@ -50,6 +51,7 @@ def make_acting(
     items: str = "environment steps",
     groups: int = 1,
     more: Callable[[State], Metrics] = lambda state: {},
+    initial: Memory = None,
 ) -> Experiment:
     """The experiment of an agent, evaluated eight times in a run by whole episodes.
 
@@ -62,6 +64,7 @@ def make_acting(
         items: the unit of `items_per_update`.
         groups: as `Experiment.groups`.
         more: state -> metrics of an evaluation beside returns.
+        initial: as `offer_agent` has it.
     """
     updates, evaluation_episodes = config.updates, config.evaluation_episodes
 
@@ -86,7 +89,7 @@ def make_acting(
         watched=("evaluation",),
         final=("evaluation",),
         artifacts=artifacts,
-        offers={"agent": agent},
+        offers=offer_agent(agent, initial),
     )
 
 

@@ -201,6 +201,10 @@ class EpsilonGreedy(NamedTuple):
         """As `Categorical.sample`."""
         return self.drawn.sample(noise)
 
+    def probability(self) -> jax.Array:
+        """As `Categorical.probability`."""
+        return self.drawn.probability()
+
     def log_probability(self, action: jax.Array) -> jax.Array:
         """As `Categorical.log_probability`."""
         return self.drawn.log_probability(action)

@@ -29,6 +29,13 @@ class Distribution(Protocol):
         """Of each, float32 `[...]`, nats."""
 
 
+class DiscreteDistribution(Distribution, Protocol):
+    """A distribution of discrete actions."""
+
+    def probability(self) -> jax.Array:
+        """Of each action, float32 `[..., actions]`."""
+
+
 def draw_noise(key: Key, space: ActionSpace, shape: tuple[int, ...]) -> jax.Array:
     """All that is random in drawing `[*shape]` actions of a space, for `Distribution.sample`.
 
@@ -60,6 +67,10 @@ class Categorical(NamedTuple):
     def sample(self, noise: jax.Array) -> jax.Array:
         """int32 `[...]`, by the largest of the logits and Gumbel's noise `[..., actions]`."""
         return jnp.argmax(self.logits + noise, axis=-1).astype(jnp.int32)
+
+    def probability(self) -> jax.Array:
+        """Of each action, float32 `[..., actions]`."""
+        return jax.nn.softmax(self.logits)
 
     def log_probability(self, action: jax.Array) -> jax.Array:
         """For actions int32 `[...]`."""

@@ -274,7 +274,8 @@ def make_actor_critic(
         return after, metrics | made.metrics
 
     agent, groups = Agent(environment, partial(policy_of, learner)), config.groups
-    return make_acting(config, agent, init, update, config.rollout_size, groups=groups)
+    size, initial = config.rollout_size, learner.initial
+    return make_acting(config, agent, init, update, size, groups=groups, initial=initial)
 
 
 def policy_of(learner: Learner, state: ActorCriticState) -> Policy:

@@ -47,6 +47,10 @@ class SearchResult(NamedTuple):
         """Of the improved policy."""
         return self.pi.sample(noise)
 
+    def probability(self) -> jax.Array:
+        """Of the improved policy."""
+        return self.pi.probability()
+
     def log_probability(self, action: jax.Array) -> jax.Array:
         """Of the improved policy."""
         return self.pi.log_probability(action)

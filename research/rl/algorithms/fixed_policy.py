@@ -15,6 +15,7 @@ from research.rl.environments.interface import Environment
 from research.rl.evaluation import run_episodes
 from research.rl.playing import show_policy
 from research.rl.policy import reactive
+from research.rl.predicting import offer_agent
 
 
 def make_fixed_policy(
@@ -62,5 +63,5 @@ def make_fixed_policy(
         watched=("evaluation",),
         final=("evaluation",),
         artifacts=artifacts,
-        offers={"agent": agent},
+        offers=offer_agent(agent),
     )

@@ -28,6 +28,7 @@ from research.rl.environments.registered import FINITE, make_environment, unfit
 from research.rl.evaluation import run_episodes
 from research.rl.playing import animate, first_episode, play_episode
 from research.rl.policy import Agent, reactive
+from research.rl.predicting import offer_agent
 
 Method = Literal["q_learning", "sarsa", "expected_sarsa"]
 Exploration = Literal["uniform", "epsilon_greedy", "softmax", "count_based"]
@@ -270,7 +271,7 @@ def make_tabular(
         final=("evaluation",),
         judge=judge,
         artifacts=artifacts,
-        offers={"agent": agent},
+        offers=offer_agent(agent),
     )
 
 

@@ -91,6 +91,9 @@ class Environment(NamedTuple):
         longest_episode: the steps after which every episode has ended.
         states: where an observation is the index of a state, int32: how many there are.
         renderer: draws it for people; None where nothing does.
+        action_names: of discrete actions, in order; () where they have none.
+        own_action: an action -> the one that the environment itself is given, within its own
+            bounds: wrappers may clip it or scale it.
     """
 
     name: str
@@ -101,6 +104,8 @@ class Environment(NamedTuple):
     longest_episode: int
     states: int | None = None
     renderer: Renderer | None = None
+    action_names: tuple[str, ...] = ()
+    own_action: Callable[[jax.Array], jax.Array] = lambda action: action
 
     @property
     def actions(self) -> int:

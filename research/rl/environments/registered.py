@@ -8,6 +8,7 @@ from functools import cache
 from typing import NamedTuple
 
 from research.rl.environments import channel_drawings, control_drawings
+from research.rl.environments.action_names import ACTION_NAMES
 from research.rl.environments.channel_drawings import channel_renderer
 from research.rl.environments.finite import LAKES, FiniteMDP, frozen_lake, three_states
 from research.rl.environments.finite_environment import make_finite_environment
@@ -190,7 +191,7 @@ def make_environment(name: str) -> Environment:
     if problems := unfit(name):
         raise ValueError(problems[0])
     bare, wrappers = parse_name(name)
-    environment = _make_bare(bare)
+    environment = _make_bare(bare)._replace(action_names=ACTION_NAMES.get(bare, ()))
     # The first of them is the innermost.
     for wrapper, value in wrappers.items():
         environment = WRAPPERS[wrapper].wrap(environment, value)

@@ -55,7 +55,9 @@ def _change_actions(
     ) -> tuple[EnvironmentState, TimeStep]:
         return environment.step(key, state, change(action))
 
-    return environment._replace(step=step)
+    return environment._replace(
+        step=step, own_action=lambda action: environment.own_action(change(action))
+    )
 
 
 class StackState(NamedTuple):
