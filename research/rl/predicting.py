@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from research.data.own_text import read_own
 from research.engine import keys
 from research.engine.experiment import State
 from research.errors import Mistake
@@ -127,15 +127,13 @@ def read_observation(word: str, environment: Environment, *, in_time: bool = Fal
 
 def _parse(word: str, environment: Environment) -> tuple[Any, str]:
     """Numbers, nested as they were given, and what the input is called."""
-    path, text, name = Path(word), word, word
+    text, name = read_own(word)
+    bare = text.strip()
     try:
-        if path.is_file():
-            text, name = path.read_text("utf-8-sig"), path.name
-        bare = text.strip()
         found = json.loads(bare if bare.startswith("[") else f"[{bare}]")
-    except (OSError, ValueError):
+    except ValueError:
         raise Mistake(
-            f"{word} is neither numbers nor a file of them; this model takes {takes(environment)}"
+            f"{name} is no list of numbers; this model takes {takes(environment)}"
         ) from None
     _check_numbers(found, name)
     try:

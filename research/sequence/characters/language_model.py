@@ -31,6 +31,7 @@ from research.optimization.supervised import Fitting, SupervisedState, Variables
 from research.options.ranges import AMOUNT, COUNT, DEPTH, FRACTION, POSITIVE, Divides
 from research.sequence.characters.character_net import CharacterNet, CharacterTransformer
 from research.sequence.characters.character_text import TextConfig, read_texts, text_sources
+from research.sequence.characters.next_token import next_character
 from research.sequence.characters.writing import Writer, make_glimpse
 
 CellName: TypeAlias = Literal["simple", "lstm", "gru", "normalised_lstm", "normalised_gru"]
@@ -300,7 +301,7 @@ def make_language_model(
         final=("validation", "test"),
         selection=Selection("validation/loss", larger_is_better=False),
         glimpse=make_glimpse(writer),
-        offers={"writer": writer},
+        offers={"writer": writer, "predict": next_character(writer)},
         needs={"vocabulary": vocabulary._asdict()},
     )
 

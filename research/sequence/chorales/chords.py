@@ -39,6 +39,11 @@ class Notes(NamedTuple):
         """How many tokens there are, silence among them."""
         return self.highest - self.lowest + 2
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """What each token stands for: silence, and MIDI numbers."""
+        return SILENCE, *range(self.lowest, self.highest + 1)
+
     def encode(self, chords: np.ndarray, whose: str) -> np.ndarray:
         """The tokens of chords, int `[chords, 4]`, note after note: uint8 `[4 * chords]`.
 
@@ -91,26 +96,26 @@ def parse_note(word: str) -> int:
     return number
 
 
-def read_prompt(text: str) -> np.ndarray:
+def read_prompt(text: str, whose: str = "--prompt: ") -> np.ndarray:
     """Chords as a person gives them, int32 `[sixteenths, 4]`.
 
     In words, chords with `;` between them, each a quarter note long: `C5 G4 E4 C3; D5 A4 F4 D3`.
     Or a file whose name ends in `.csv`, a row of four MIDI numbers for each sixteenth, with a row
-    of names first or none.
+    of names first or none. What is wrong with it begins with `whose`.
 
     Raises:
         Mistake: there is no chord, or one is not four notes; it is named.
     """
     if not text.endswith(".csv"):
         chords = [part.split() for part in text.strip().strip(";").split(";")]
-        return np.repeat(_as_chords(chords, "--prompt: chord"), QUARTER, axis=0)
+        return np.repeat(_as_chords(chords, f"{whose}chord"), QUARTER, axis=0)
     try:
         rows = read_bytes(str(Path(text).expanduser())).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise Mistake(f"--prompt: {text} is no text, but a row of four numbers a chord") from None
+        raise Mistake(f"{whose}{text} is no text, but a row of four numbers a chord") from None
     cells = [[cell.strip() for cell in row.split(",")] for row in rows if row.strip()]
     names = bool(cells) and not any(map(_is_note, cells[0]))
-    return _as_chords(cells[names:], f"--prompt: {text}, row")
+    return _as_chords(cells[names:], f"{whose}{text}, row")
 
 
 def _as_chords(chords: list[list[str]], whose: str) -> np.ndarray:

@@ -38,6 +38,7 @@ from research.sequence.characters.writing import Sampling, Writer, begin_text, g
 from research.sequence.chorales.chorale_net import ChoraleNet
 from research.sequence.chorales.chorale_pictures import draw_piano_roll, show_chorale
 from research.sequence.chorales.chords import QUARTER, SILENCE, VOICES, Notes
+from research.sequence.chorales.next_note import next_note
 
 DATASET = "jsb_chorales"
 CellName: TypeAlias = Literal["gru", "lstm"]
@@ -264,7 +265,7 @@ def make_composition(
         judge=judge,
         artifacts=artifacts,
         glimpse=Glimpse(compose, draw),
-        offers={"composer": composer},
+        offers={"composer": composer, "predict": next_note(composer.writer)},
         needs={"vocabulary": vocabulary._asdict(), "openings": openings.tolist()},
     )
 

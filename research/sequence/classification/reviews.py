@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from research.data.own_text import read_own
 from research.data.sources import ArraySource
 from research.data.text import UNKNOWN, Kept, Vocabulary, commonest, cut
 from research.data.tfds_split import TfdsSplit
@@ -119,11 +119,7 @@ def read_review(text: str, vocabulary: Vocabulary, length: int, kept: Kept, long
     Raises:
         Mistake: none of its words is known.
     """
-    path = Path(text)
-    try:
-        found, name = path.read_text(), path.name
-    except (OSError, ValueError):
-        found = name = text
+    found, name = read_own(text)
     parts = parts_of(found, length, kept, longest)
     unknown = vocabulary.unknown(found)
     rows = vocabulary.bags([parts]) if longest else vocabulary.rows([parts], length, kept)

@@ -177,4 +177,5 @@ def beam_search(
 
 
 def _rows(memory: Any) -> int:
-    return int(jax.tree.leaves(memory)[0].shape[0])
+    rows: int = jax.tree.leaves(memory)[0].shape[0]
+    return rows

@@ -21,7 +21,13 @@ from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides
 from research.sequence.translations.pairs import Pair, needs_of
 from research.sequence.translations.translation_pictures import make_pictures
-from research.sequence.translations.translator import Net, Translator, shift_right, write_targets
+from research.sequence.translations.translator import (
+    Net,
+    Translator,
+    make_predictor,
+    shift_right,
+    write_targets,
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,7 @@ def make_translation(
         final=final,
         judge=None if judge is None else lambda state, *_: judge(translator, state),
         artifacts=make_pictures(translator),
-        offers={"translator": translator},
+        offers={"translator": translator, "predict": make_predictor(translator)},
         needs=needs_of(pair),
     )
 

@@ -10,15 +10,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from research.data.own_text import read_own
 from research.data.text import PADDING, START, cut
-from research.engine.experiment import Key
+from research.engine.experiment import Batch, Key
 from research.errors import Mistake
+from research.prediction import Inputs, Outputs, Own, Predictor, Translations
 from research.sequence.translations.decoding import Decoded, beam_search, greedy, sample
 from research.sequence.translations.encoder_decoder import EncoderDecoder
 from research.sequence.translations.pairs import Pair
 from research.sequence.translations.transformer_translator import TransformerTranslator
 
 Net: TypeAlias = EncoderDecoder | TransformerTranslator
+
+TAKES = "a sentence in quotes, or a file that holds one"
 
 
 class Method(NamedTuple):
@@ -79,15 +83,12 @@ def write_targets(
     return greedy(read, encoded, memory, length)
 
 
-def translate(
-    translator: Translator, state: Any, texts: Sequence[str], method: Method, key: Key
-) -> list[list[tuple[str, float]]]:
-    """The translations of each text with their scores, the best first; a beam gives several.
+def sources_of(pair: Pair, texts: Sequence[str]) -> np.ndarray:
+    """Texts as a net reads them, as `Pair.sources` has it.
 
     Raises:
         Mistake: a text is empty or too long.
     """
-    pair = translator.pair
     for text in texts:
         parts = len(cut(text, pair.source.unit))
         if not parts:
@@ -97,7 +98,53 @@ def translate(
                 f"the text has {parts} {pair.source.unit}, and the model has learned from texts of "
                 f"up to {pair.source_length}: shorten it"
             )
-    source = pair.sources(texts)
+    return pair.sources(texts)
+
+
+def make_predictor(translator: Translator) -> Predictor:
+    """The predictor of translations, the likeliest token after each, as `translate` writes them."""
+    pair = translator.pair
+
+    def predict(state: Any, inputs: Inputs) -> Outputs:
+        variables = translator.reported(state)
+        return {
+            "tokens": write_targets(
+                translator.net, variables, inputs["source"], pair.target_length
+            ).tokens
+        }
+
+    def split(batch: Batch) -> tuple[Inputs, np.ndarray]:
+        source, target = (np.asarray(batch[name], np.int32) for name in ("source", "target"))
+        return {"source": source}, target
+
+    def read(word: str) -> Own:
+        text, name = read_own(word)
+        text = text.strip()
+        source = sources_of(pair, [text]).astype(np.int32)
+        unknown = pair.source.unknown(text)
+        note = f"not known to the model: {', '.join(unknown)}" if unknown else ""
+        return Own(name, {"source": source}, note)
+
+    return Predictor(
+        apply=predict,
+        examples={"source": jax.ShapeDtypeStruct((1, pair.source_length), jnp.int32)},
+        outputs=Translations(pair.source, pair.target),
+        split=split,
+        read=read,
+        takes=TAKES,
+    )
+
+
+def translate(
+    translator: Translator, state: Any, texts: Sequence[str], method: Method, key: Key
+) -> list[list[tuple[str, float]]]:
+    """The translations of each text with their scores, the best first; a beam gives several.
+
+    Raises:
+        Mistake: a text is empty or too long.
+    """
+    pair = translator.pair
+    source = sources_of(pair, texts)
     write = jax.jit(
         partial(write_targets, translator.net, length=pair.target_length, method=method)
     )
