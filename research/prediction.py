@@ -96,7 +96,19 @@ class Translations(NamedTuple):
     target: Vocabulary
 
 
-Kind: TypeAlias = Classes | Values | Actions | Tokens | Translations
+class Pictures(NamedTuple):
+    """How an autoencoder's outputs read: `image` `[batch, height, width, channels]` from 0 to 1.
+
+    It is what the net makes of the input `image`, of the same shape.
+
+    Attributes:
+        white: the value of an input's pixel that is 1 in the output.
+    """
+
+    white: int
+
+
+Kind: TypeAlias = Classes | Values | Actions | Tokens | Translations | Pictures
 
 
 class Own(NamedTuple):

@@ -20,7 +20,6 @@ import numpy as np
 
 from research.data.images import Images, images_of
 from research.data.order import steps_per_epoch
-from research.data.own_pictures import read_picture
 from research.engine import metrics
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Batch, Evaluation, Experiment, Glimpse, Hyperparameters, Key
@@ -40,7 +39,7 @@ from research.generative.pictures import (
 )
 from research.generative.probing import PROBED, probe_accuracy
 from research.generative.reconstruction import figures_of, mean_over, measure
-from research.generative.sampling import BY_CLASS, Reconstructor, Sampler, in_blocks
+from research.generative.sampling import BY_CLASS, Sampler, in_blocks, offer_reconstructor
 from research.optimization.descent import WeightedLoss
 from research.optimization.optimizers import OptimizerName, ScheduleName
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
@@ -344,16 +343,10 @@ def make_autoencoder(config: Autoencoder) -> Experiment:
         return jax.nn.sigmoid(codec.decode(code))
 
     offers: dict[str, Any] = {}
-    classes = images.classes if config.conditional else tuple
     if config.reconstructs:
-        offers["reconstructor"] = Reconstructor(
-            reconstruct,
-            lambda file: read_picture(file, images.shape, images.white),
-            images.white,
-            classes,
-        )
+        offers |= offer_reconstructor(reconstruct, images, conditional=config.conditional)
     if config.draws:
-        offers["sampler"] = Sampler(lambda _: draw, classes)
+        offers["sampler"] = Sampler(lambda _: draw, images.classes if config.conditional else tuple)
     return Experiment(
         init=fitted.init,
         update=update,

@@ -9,10 +9,12 @@ from typing import Annotated, Self
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from research.data.images import CLASSES, images_of
 from research.data.order import steps_per_epoch
+from research.data.own_pictures import TAKES, read_picture
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Inputs, Key
 from research.engine.inputs import Source
 from research.engine.metrics import Metrics
@@ -24,6 +26,8 @@ from research.optimization.descent import WeightedLoss, loss_and_accuracy
 from research.optimization.optimizers import OptimizerName, ScheduleName
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
 from research.options.ranges import COUNT, FIXED, POSITIVE, Range, RunOf
+from research.prediction import Classes, Outputs, Predictor
+from research.prediction import Inputs as PredictorInputs
 
 EVALUATIONS = 10
 """In a run, about."""
@@ -160,6 +164,18 @@ def make_few_labels(config: FewLabels, source: Source | None) -> Experiment:
         del key, given
         return loss_of(fitted.reported(state), batch, False).metrics
 
+    def predict(state: SupervisedState, inputs: PredictorInputs) -> Outputs:
+        logits = model.apply(fitted.reported(state), images.scaled(inputs["image"]), False)
+        return {"probability": jax.nn.softmax(logits)}
+
+    predictor = Predictor(
+        apply=predict,
+        examples={"image": jax.ShapeDtypeStruct((1, *images.shape), jnp.uint8)},
+        outputs=Classes(images.classes),
+        split=lambda batch: ({"image": batch["image"]}, np.asarray(batch["label"])),
+        read=lambda file: read_picture(file, images.shape, images.white),
+        takes=TAKES,
+    )
     return Experiment(
         init=init,
         update=update,
@@ -171,4 +187,5 @@ def make_few_labels(config: FewLabels, source: Source | None) -> Experiment:
         groups=config.groups,
         evaluate_every=epoch * max(1, config.epochs // EVALUATIONS),
         final=("validation", "test"),
+        offers={"predict": predictor if source is None else lambda _: predictor},
     )

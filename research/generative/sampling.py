@@ -13,10 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.images import CLASSES
+from research.data.images import CLASSES, Images
+from research.data.own_pictures import TAKES, read_picture
 from research.engine.experiment import Key, State
 from research.engine.inputs import Source
-from research.prediction import Own
+from research.prediction import Inputs, Outputs, Own, Pictures, Predictor
 
 BLOCK = 250
 """Images that are drawn, or measured, at once."""
@@ -74,6 +75,39 @@ class Reconstructor(NamedTuple):
     read: Callable[[str], Own]
     white: int
     classes: Callable[[], tuple[str, ...]]
+
+
+def offer_reconstructor(
+    apply: Callable[[State, jax.Array, jax.Array], jax.Array], images: Images, *, conditional: bool
+) -> dict[str, Any]:
+    """`Experiment.offers` of an autoencoder of such images.
+
+    Args:
+        apply: as `Reconstructor.apply`.
+        images: what it has learned from.
+        conditional: whether it is given the class of an image. Then it predicts nothing from the
+            image alone.
+    """
+
+    def read(file: str) -> Own:
+        return read_picture(file, images.shape, images.white)
+
+    if conditional:
+        return {"reconstructor": Reconstructor(apply, read, images.white, images.classes)}
+
+    def predict(state: State, inputs: Inputs) -> Outputs:
+        image = images.scaled(inputs["image"])
+        return {"image": apply(state, image, jnp.zeros(image.shape[:1], jnp.int32))}
+
+    predictor = Predictor(
+        apply=predict,
+        examples={"image": jax.ShapeDtypeStruct((1, *images.shape), jnp.uint8)},
+        outputs=Pictures(images.white),
+        split=lambda batch: ({"image": batch["image"]}, np.asarray(batch["image"])),
+        read=read,
+        takes=TAKES,
+    )
+    return {"reconstructor": Reconstructor(apply, read, images.white, tuple), "predict": predictor}
 
 
 def draw_all(draw: Draw, state: State, label: np.ndarray, key: Key) -> np.ndarray:

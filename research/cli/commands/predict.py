@@ -1,27 +1,25 @@
-"""`predict`: a trained model classifies or forecasts a picture, a text or a series."""
+"""`predict`: a trained model says what it makes of what it is given, whatever kind it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 from research.errors import Exit, Mistake
 from research.options.command import Argument, Command, Context, Outcome, parse
 from research.options.ranges import COUNT
-from research.options.terminal import Column, print_table
 from research.runs.names import RUN
-from research.runs.reported import StateOptions, open_reported
-from research.runs.spelling import spell_figure
+from research.runs.reported import Reported, StateOptions, open_reported
 
 if TYPE_CHECKING:
-    from research.engine.experiment import Experiment
-    from research.prediction import Classes, Inputs, Predictor, Values
+    from research.cli.predicted import Predicted
+    from research.prediction import Inputs, Predictor
 
-NEXT = 2
-"""Classes shown beside the most probable."""
 EXAMPLES = 8
-"""Examples of a split that a classifier shows; a forecaster shows one, the last window."""
+"""Examples of a split that are shown, or steps of an episode; of a series one, the last window."""
+READ = 100
+"""Tokens of an example that a language model reads before what is shown follows."""
 
 
 @dataclass(frozen=True)
@@ -30,28 +28,15 @@ class Options(StateOptions):
 
     split: Annotated[str, "whose examples, where no INPUT is given [test]"] = ""
     count: Annotated[
-        int | None, "so many of these: the first, of a series the last [8, of a series 1]", COUNT
+        int | None,
+        "so many of these: the first, of a series the last; of a policy, steps of an episode [8, "
+        "of a series 1]",
+        COUNT,
     ] = None
 
 
-class Predicted(NamedTuple):
-    """One input with what was made of it.
-
-    Attributes:
-        name: what a table calls it.
-        outputs: name -> array `[...]`, without the axis of the batch.
-        truth: the label, or the values that came; None of an input of a user's own.
-        note: what was done to it, or "".
-    """
-
-    name: str
-    outputs: dict[str, Any]
-    truth: Any = None
-    note: str = ""
-
-
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
-    """Predict, and show what is expected of each input."""
+    """Predict, and show what is made of each input."""
     (run, *words), options = parse(COMMAND, tokens)
     if words and (options.split or options.count is not None):
         raise Mistake(
@@ -60,40 +45,74 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         )
     lack = "predicts nothing from inputs of one's own"
     found = open_reported(run, options, context, "predict", lack, with_data=not words)
-    predictor: Predictor = found.offer
-    split = "" if words else options.split or "test"
-    if words:
-        own = [predictor.read(word) for word in words]
-        inputs: Iterator[tuple[Inputs, Any]] = ((one.inputs, None) for one in own)
-        made = [
-            one._replace(name=given.name, note=given.note)
-            for one, given in zip(_apply(predictor, found.state, inputs), own, strict=True)
-        ]
-    else:
-        made = [*_of_split(found.experiment, found.state, split, options.count)]
-    from research.prediction import Classes
+    from research.cli.predicted import show
 
-    print(f"{found.name}, step {found.step:,}", file=context.human)
-    if isinstance(predictor.outputs, Classes):
-        predictions = _show_classes(predictor.outputs, made, context.human)
+    predictor: Predictor = found.offer
+    split = ""
+    if words:
+        made = _of_words(predictor, found.state, words)
+    elif predictor.meet is not None:
+        made = _of_episode(predictor, found.state, options)
     else:
-        predictions = _show_values(predictor.outputs, made, context.human)
+        split = options.split or "test"
+        made = _of_split(found, split, options.count)
+    print(f"{found.name}, step {found.step:,}", file=context.human)
+    predictions = show(predictor.outputs, made, context.human)
     return Outcome({**found.facts, "split": split or None, "predictions": predictions})
 
 
-def _of_split(
-    experiment: Experiment, state: Any, split: str, count: int | None
-) -> Iterator[Predicted]:
-    """Examples of a split.
+def _of_words(predictor: Predictor, state: Any, words: Sequence[str]) -> list[Predicted]:
+    """What is made of a user's own inputs.
+
+    Raises:
+        Mistake: one of them is none.
+    """
+    import numpy as np
+
+    own = [predictor.read(word) for word in words]
+    if predictor.carried:  # each has a length of its own
+        parts = [_apply(predictor, state, one.inputs, [one.name]) for one in own]
+        return [
+            row._replace(note=one.note)
+            for one, part in zip(own, parts, strict=True)
+            for row in part
+        ]
+    inputs = {name: np.concatenate([one.inputs[name] for one in own]) for name in own[0].inputs}
+    made = _apply(predictor, state, inputs, [one.name for one in own])
+    return [row._replace(note=one.note) for one, row in zip(own, made, strict=True)]
+
+
+def _of_episode(predictor: Predictor, state: Any, options: Options) -> list[Predicted]:
+    """What is made of the first steps of an episode.
+
+    Raises:
+        Mistake: a split is asked for.
+    """
+    if options.split:
+        raise Mistake(
+            "predict: --split chooses examples of data, and this policy learned from none: leave "
+            "it out for the first steps of an episode"
+        )
+    assert predictor.meet is not None
+    inputs = predictor.meet(state, options.count or EXAMPLES)
+    if predictor.carried:
+        return _apply(predictor, state, inputs, [""])
+    count = len(next(iter(inputs.values())))
+    return _apply(predictor, state, inputs, [f"step {step}" for step in range(count)])
+
+
+def _of_split(found: Reported, split: str, count: int | None) -> list[Predicted]:
+    """What is made of examples of a split.
 
     Raises:
         Mistake: it is not one that is evaluated, or its data are not here.
     """
     import numpy as np
 
-    from research.prediction import Classes
+    from research.prediction import Values
 
-    data, predictor = experiment.data, experiment.offers["predict"]
+    experiment, predictor = found.experiment, found.offer
+    data = experiment.data
     assert data is not None
     evaluated = dict.fromkeys((*experiment.watched, *experiment.final))
     known = [name for name in evaluated if name in data.splits]
@@ -102,114 +121,49 @@ def _of_split(
             f"predict: --split is one of those evaluated, {', '.join(known)}, not {split}"
         )
     source = data.splits[split]
-    first = isinstance(predictor.outputs, Classes)
-    wanted = min(len(source), count or (EXAMPLES if first else 1))
-    start = 0 if first else len(source) - wanted
-    size = data.evaluation_batch_size
+    last = isinstance(predictor.outputs, Values)
+    wanted = min(len(source), count or (1 if last else EXAMPLES))
+    start = len(source) - wanted if last else 0
     numbers = np.arange(start, start + wanted)
-    batches = (
-        predictor.split(source.read(numbers[at : at + size])) for at in range(0, wanted, size)
-    )
-    for number, one in zip(numbers, _apply(predictor, state, batches), strict=True):
-        yield one._replace(name=f"{split} {number}")
+    inputs, truth = predictor.split(source.read(numbers))
+    if predictor.carried:
+        inputs = {name: array[:, :READ] for name, array in inputs.items()}
+        truth = truth[:, :READ][:, -1]
+    made = _apply(predictor, found.state, inputs, [f"{split} {number}" for number in numbers])
+    return [row._replace(truth=one) for row, one in zip(made, truth, strict=True)]
 
 
 def _apply(
-    predictor: Predictor, state: Any, batches: Iterator[tuple[Inputs, Any]]
-) -> Iterator[Predicted]:
-    """What is made of each input of some batches, in order."""
-    import jax
+    predictor: Predictor, state: Any, inputs: Inputs, names: Sequence[str]
+) -> list[Predicted]:
+    """What is made of each row of some inputs; of a policy with memory, of each of its steps."""
+    from research.cli.predicted import Predicted
+    from research.prediction import Actions, by_blocks, over_time
 
-    apply = jax.jit(predictor.apply)
-    for inputs, truth in batches:
-        outputs = jax.device_get(apply(state, inputs))
-        for row in range(len(next(iter(outputs.values())))):
-            yield Predicted(
-                "",
-                {name: leaf[row] for name, leaf in outputs.items()},
-                None if truth is None else truth[row],
+    predict = by_blocks(predictor)
+    if not predictor.carried:
+        outputs = predict(state, inputs)
+        return [
+            Predicted(name, _row(inputs, row), _row(outputs, row)) for row, name in enumerate(names)
+        ]
+    steps = [*over_time(predictor, predict)(state, inputs)]
+    if isinstance(predictor.outputs, Actions):
+        return [
+            Predicted(
+                f"{name} step {step}".strip(),
+                {key: array[row, step] for key, array in inputs.items()},
+                _row(outputs, row),
             )
-
-
-def _show_classes(
-    outputs: Classes, made: Sequence[Predicted], file: TextIO
-) -> list[dict[str, Any]]:
-    """Print a row for each input; the same as JSON values."""
-    names = outputs.names()
-    rows: list[dict[str, Any]] = []
-    for one in made:
-        probability = [float(value) for value in one.outputs["probability"]]
-        order = sorted(range(len(names)), key=probability.__getitem__, reverse=True)
-        rows.append(
-            {
-                "input": one.name,
-                **({} if one.truth is None else {"label": names[int(one.truth)]}),
-                "class": names[order[0]],
-                "probability": probability[order[0]],
-                "probabilities": {names[k]: probability[k] for k in order},
-                **({"note": one.note} if one.note else {}),
-            }
-        )
-    columns = [Column("input", [each["input"] for each in rows], flexible=True)]
-    wrong = [each.get("label", each["class"]) != each["class"] for each in rows]
-    if made[0].truth is not None:
-        columns.append(Column("label", [each["label"] for each in rows]))
-    columns += [
-        Column("class", [each["class"] for each in rows], styles=["red" * bad for bad in wrong]),
-        Column("probability", [_percent(each["probability"]) for each in rows], right=True),
-        Column("next", [_next(each["probabilities"]) for each in rows], style="dim", flexible=True),
+            for row, name in enumerate(names)
+            for step, outputs in enumerate(steps)
+        ]
+    return [
+        Predicted(name, _row(inputs, row), _row(steps[-1], row)) for row, name in enumerate(names)
     ]
-    print_table(columns, file)
-    if made[0].truth is not None:
-        print(f"{len(rows) - sum(wrong):,} of {len(rows):,} right", file=file)
-    _print_notes(made, file)
-    return rows
 
 
-def _next(probabilities: dict[str, float]) -> str:
-    rest = [*probabilities.items()][1 : 1 + NEXT]
-    return ", ".join(f"{name} {_percent(probability)}" for name, probability in rest)
-
-
-def _percent(probability: float) -> str:
-    return f"{100 * probability:.1f} %"
-
-
-def _show_values(outputs: Values, made: Sequence[Predicted], file: TextIO) -> list[dict[str, Any]]:
-    """Print a row for each step ahead of each input; the same as JSON values."""
-    rows: list[dict[str, Any]] = []
-    for one in made:
-        ahead = {
-            name: [float(value) for value in values[-outputs.horizon :]]
-            for name, values in one.outputs.items()
-        }
-        if one.truth is not None:
-            ahead["truth"] = [float(value) for value in one.truth[-outputs.horizon :]]
-        rows.append({"input": one.name, **ahead, **({"note": one.note} if one.note else {})})
-    steps = range(outputs.horizon)
-    titles = {"mean": outputs.name, "low": "from", "high": "to", "truth": "came"}
-    columns = [
-        Column("input", [each["input"] for each in rows for _ in steps], flexible=True),
-        Column("step", [f"+{1 + step}" for _ in rows for step in steps], right=True),
-    ]
-    columns += [
-        Column(title, [_value(each[name][step]) for each in rows for step in steps], right=True)
-        for name, title in titles.items()
-        if name in rows[0]
-    ]
-    print_table(columns, file)
-    _print_notes(made, file)
-    return rows
-
-
-def _value(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else spell_figure(value)
-
-
-def _print_notes(made: Sequence[Predicted], file: TextIO) -> None:
-    for one in made:
-        if one.note:
-            print(f"note: {one.name}: {one.note}", file=file)
+def _row(arrays: Any, row: int) -> dict[str, Any]:
+    return {name: array[row] for name, array in arrays.items()}
 
 
 COMMAND = Command(
