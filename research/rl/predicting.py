@@ -24,6 +24,10 @@ NINE_TENTHS = 1.6448536
 """The standard normal distribution's, about its mean, lie within so many deviations."""
 
 
+LARGEST = float(np.finfo(np.float32).max)
+"""Of the numbers that an observation can hold."""
+
+
 def offer_agent(agent: Agent, initial: Memory = None) -> dict[str, Any]:
     """`Experiment.offers` of a policy; `initial` is the memory that an episode begins with: 0."""
     return {"agent": agent, "predict": make_predictor(agent, initial)}
@@ -151,8 +155,8 @@ def _check_numbers(found: Any, name: str) -> None:
             _check_numbers(value, name)
         elif isinstance(value, bool) or not isinstance(value, int | float):
             raise Mistake(f"{name}: {json.dumps(value)} is no number")
-        elif not math.isfinite(value):
-            raise Mistake(f"{name}: {value} is not finite")
+        elif not abs(value) <= LARGEST:
+            raise Mistake(f"{name}: {json.dumps(value)[:20]} is not finite in float32")
 
 
 def _numbers(count: int) -> str:

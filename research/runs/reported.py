@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 
 TAKERS = {
-    "predict": "`predict` takes",
-    "agent": "`play` and `evaluate` take",
-    "writer": "`sample` takes",
-    "composer": "`sample` takes",
-    "sampler": "`sample` takes",
-    "reconstructor": "`reconstruct` takes",
-    "translator": "`translate` takes",
+    "predict": ("predict",),
+    "agent": ("play", "evaluate"),
+    "writer": ("sample",),
+    "composer": ("sample",),
+    "sampler": ("sample",),
+    "reconstructor": ("reconstruct",),
+    "translator": ("translate",),
 }
 """What an experiment may offer -> the commands that take it."""
 
@@ -124,8 +124,7 @@ def open_reported(
     wanted = (offer,) if isinstance(offer, str) else offer
     offered = next((name for name in wanted if name in experiment.offers), None)
     if offered is None:
-        others = [f"; {TAKERS[name]} it" for name in experiment.offers if name in TAKERS]
-        raise Mistake(f"{identity.experiment} {lack}{''.join(others)}")
+        raise Mistake(f"{identity.experiment} {lack}{_takers(experiment)}")
     found = read_state(run, experiment, number, options.checkpoint)
     if found is None:
         raise Mistake(
@@ -144,6 +143,14 @@ def open_reported(
     of = "" if number is None else f", member {number} of {len(identity.members)}"
     name = f"{identity.experiment}, seed {chosen.seed}{of}"
     return Reported(run, name, experiment, offered, experiment.offers[offered], state, step, facts)
+
+
+def _takers(experiment: Experiment) -> str:
+    """`; X and Y take it`, of the commands that an experiment is for; "" where there are none."""
+    offered = (f"`{one}`" for name in experiment.offers for one in TAKERS.get(name, ()))
+    *others, last = dict.fromkeys(offered) or [""]
+    several = f"{', '.join(others)} and {last} take" if others else f"{last} takes"
+    return f"; {several} it" if last else ""
 
 
 def experiment_of(

@@ -24,7 +24,7 @@ TRAINED = ("vision/digits_cnn", "sequence/reber_gru", "sequence/naive_ten_steps"
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     directory = str(tmp_path_factory.mktemp("runs"))
-    for name in (*TRAINED, "rl/cartpole_hard_coded"):
+    for name in (*TRAINED, "rl/cartpole_hard_coded", "autodiff/kinks"):
         assert main(["run", name, "--smoke", "--no-report", "--runs-dir", directory]) == 0
     return directory
 
@@ -110,6 +110,24 @@ def test_the_last_window_of_a_split_with_what_came(predict):
     assert one["input"] == "validation 1999" and len(one["truth"]) == 10 and "came" in human
 
 
+def test_a_policy_shows_its_first_steps_and_acts_on_observations_of_ones_own(predict, tmp_path):
+    told, human = predict("cartpole_hard", "--count", "3")
+    assert [one["input"] for one in told["predictions"]] == ["step 0", "step 1", "step 2"]
+    # The rule pushes to where the pole leans.
+    leans = [one["observation"][2] >= 0 for one in told["predictions"]]
+    assert [one["name"] == "right" for one in told["predictions"]] == leans
+    assert told["split"] is None and "probability" in human
+    (tmp_path / "leaning.json").write_text("[0, 0, -0.1, 0]")
+    own, human = predict("cartpole_hard", "0,0,0.1,0", str(tmp_path / "leaning.json"))
+    assert [one["name"] for one in own["predictions"]] == ["right", "left"]
+    assert own["predictions"][0]["probabilities"] == {"right": 1.0, "left": 0.0}
+    assert own["predictions"][1]["action"] == 0 and "leaning.json" in human
+    again = predict("cartpole_hard", json.dumps(told["predictions"][1]["observation"]))[0]
+    assert again["predictions"][0] == told["predictions"][1] | {
+        "input": json.dumps(told["predictions"][1]["observation"])
+    }
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -119,7 +137,9 @@ def test_the_last_window_of_a_split_with_what_came(predict):
         (("digits_cnn", "--split", "tset"), "--split is one of those evaluated"),
         (("digits_cnn", "--count", "0"), "--count must be at least 1, not 0"),
         (("digits_cnn", "--member", "0"), "--member: this is a run of one seed"),
-        (("cartpole_hard", "1"), "from inputs of one's own; `play` and `evaluate` take it"),
+        (("kinks", "1"), "autodiff/kinks predicts nothing from inputs of one's own"),
+        (("cartpole_hard", "[1, 2]"), "[1, 2] has 2 numbers; this model takes an observation of"),
+        (("cartpole_hard", "--split", "test"), "this policy learned from none"),
         ((), "RUN is missing"),
     ],
 )

@@ -11,6 +11,7 @@ from scipy.io import wavfile
 from research.cli.main import main
 from research.errors import Exit
 from research.sequence.chorales import composition
+from research.sequence.chorales.chords import spell_note
 from research.sequence.chorales.sound import SECONDS
 from tests.cli.test_run_commands import call
 from tests.sequence.chorales import made_up
@@ -92,3 +93,14 @@ def test_what_cannot_be_composed_is_told(runs, capsys, options, says):
     assert main(["sample", "bach_chorales", "--runs-dir", runs, *options]) == Exit.MISTAKE
     err = capsys.readouterr().err
     assert says in err and "Traceback" not in err
+
+
+def test_predict_says_which_note_comes_next(sampled, runs, capsys):
+    prompt = "C5 G4 E4 C3; D5 A4 F4 D3"
+    told, _ = sampled("--length", "1", "--temperature", "0", "--prompt", prompt)
+    _, made, _ = call(capsys, "predict", "bach_chorales", prompt, "--runs-dir", runs)
+    (one,) = made["predictions"]
+    assert one["next"] == spell_note(told["chords"][8][0])
+    assert one["text"] == " ".join(4 * ["C5 G4 E4 C3"] + 4 * ["D5 A4 F4 D3"])
+    assert main(["predict", "bach_chorales", "C5 G4", "--runs-dir", runs]) == Exit.MISTAKE
+    assert "chord 1, 'C5 G4': 2 notes" in capsys.readouterr().err

@@ -53,6 +53,23 @@ def test_at_temperature_0_no_seed_matters(sampled):
     assert greedy["text"] == narrow["text"] == one["text"]
 
 
+def test_what_predict_says_comes_next_is_what_a_greedy_text_goes_on_with(sampled, runs, capsys):
+    text = sampled("--prompt", "The if", "--temperature", "0", "--length", "4")[0]["text"]
+    words = [f"The if{text[:count]}" for count in range(3)]
+    _, told, human = call(capsys, "predict", "char_rnn", *words, "--runs-dir", runs)
+    assert [one["next"] for one in told["predictions"]] == [*text[:3]]
+    assert [one["text"] for one in told["predictions"]] == [word.lower() for word in words]
+    for one in told["predictions"]:
+        assert sum(one["probabilities"].values()) == pytest.approx(1)
+        assert max(one["probabilities"].values()) == one["probability"]
+    assert repr(text[0]) in human
+    _, told, human = call(capsys, "predict", "char_rnn", "--count", "3", "--runs-dir", runs)
+    right = sum(one["next"] == one["truth"] for one in told["predictions"])
+    assert f"{right} of 3 right" in human and len(told["predictions"][0]["text"]) == 100
+    assert main(["predict", "char_rnn", "na\u00efve", "--runs-dir", runs]) == Exit.MISTAKE
+    assert "never seen: '\u00ef'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

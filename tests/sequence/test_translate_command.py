@@ -42,6 +42,20 @@ def test_a_translation_is_that_of_its_options(translated):
     assert drawn[0]["translation"] == drawn[1]["translation"] != drawn[2]["translation"]
 
 
+def test_predict_writes_the_same(translated, runs, capsys):
+    _, told, human = call(capsys, "predict", "dates", DATE, "Zpril 22, 2019", "--runs-dir", runs)
+    made = [one["translation"] for one in told["predictions"]]
+    assert made == [translated(text)[0]["translation"] for text in (DATE, "Zpril 22, 2019")]
+    assert "note: Zpril 22, 2019: not known to the model: Z" in human
+    _, told, human = call(capsys, "predict", "dates", "--count", "5", "--runs-dir", runs)
+    for one in told["predictions"]:
+        assert one["translation"] == translated(one["text"])[0]["translation"]
+    right = sum(one["translation"] == one["truth"] for one in told["predictions"])
+    assert f"{right} of 5 as the true one" in human
+    assert main(["predict", "dates", "", "--runs-dir", runs]) == Exit.MISTAKE
+    assert "there is nothing to translate" in capsys.readouterr().err
+
+
 def test_the_data_is_not_opened(translated, monkeypatch):
     told, _ = translated(DATE)
     monkeypatch.setattr(dates, "make_dates", None)

@@ -168,11 +168,12 @@ def _row(arrays: Any, row: int) -> dict[str, Any]:
 
 COMMAND = Command(
     name="predict",
-    summary="let a trained model classify or forecast what you give it",
+    summary="let a trained model say what it makes of what you give it",
     text="""Takes what a run reports, its newest checkpoint or the best where the experiment
     chooses, or the one that --checkpoint names, and shows what it makes of each INPUT; without one,
-    of a few examples of the test split, beside what is true of them. It computes what the run was
-    evaluated by, from the input as you have it to the answer.
+    of a few examples of the test split, beside what is true of them, or of the first steps of an
+    episode. It computes what the run was evaluated by, from the input as you have it to the answer.
+    An answer has the same bits however many others are computed with it.
 
     A classifier of pictures takes PNG and JPEG files. The middle is cut out in the shape of its
     data and brought to their size. Where these are grey, as handwritten digits and Fashion-MNIST
@@ -184,11 +185,21 @@ COMMAND = Command(
     data, and says what follows the last row: where it learned an interval, nine values in ten lie
     within.
 
+    A policy takes an observation of its environment: numbers as a JSON list, or a file that holds
+    them. The action is the one that it takes when it draws none, in the environment's own unit.
+    Beside it stands what it may draw: probabilities of actions, or limits between which nine in ten
+    lie. A policy with memory takes a list of observations, those of an episode from its first step
+    on.
+
+    A model of text takes the beginning of a text, and one of chorales chords, as `sample` has it:
+    they say what comes next. A translator takes a sentence and writes what `translate` does. An
+    autoencoder takes pictures, and says how far from each what it makes of it is.
+
     Probabilities are the model's own: it can be just as sure of a picture unlike any that it
-    learned from.""",
+    learned from. --json has all of them, and all that a table has no room for.""",
     arguments=(
         RUN,
-        Argument("INPUT", "a file, or a text in quotes", required=False, many=True),
+        Argument("INPUT", "a file, a text in quotes, or numbers", required=False, many=True),
     ),
     options=Options,
     examples=(
@@ -197,6 +208,10 @@ COMMAND = Command(
         ('predict imdb_gru "A film to remember, for all the wrong reasons"', "a text of your own"),
         ("predict ridership_rnn boardings.csv:rail", "the day after a CSV file's last"),
         ("predict ridership_rnn --split validation --count 7", "the last week of a split"),
+        ("predict cartpole_ppo", "what the policy does in the first steps of an episode"),
+        ('predict cartpole_ppo "[0, 0, 0.05, 0.3]"', "what it does where the pole leans right"),
+        ('predict char_rnn_stateful "To be, or not to b"', "the next character, by likelihood"),
+        ('predict translate_luong "I like soccer"', "the likeliest word each time"),
     ),
     exits=(Exit.DAMAGED,),
     execute=execute,

@@ -19,8 +19,11 @@ from research.engine.experiment import Batch, Evaluation, Experiment, Hyperparam
 from research.engine.metrics import Metrics, maximum
 from research.options.config import Config
 from research.options.ranges import AMOUNT, COUNT, FRACTION
+from research.rl.distributions import Categorical
 from research.rl.environments.finite import FiniteMDP, exact_sum, exact_value, known_figures, solve
-from research.rl.environments.registered import FINITE, unfit
+from research.rl.environments.registered import FINITE, make_environment, unfit
+from research.rl.policy import reactive
+from research.rl.predicting import offer_agent
 
 IMPOSSIBLE = -jnp.inf
 """The value of an action that is not possible: no maximum is ever there."""
@@ -65,7 +68,9 @@ class Planning(Config):
             "policy_evaluation": (policy_evaluation, 1),
         }  # fmt: skip
         sweep, backups = sweeps[self.method]
-        return make_planner(FINITE[self.environment]().mdp, sweep, self.sweeps, backups)
+        planned = make_planner(FINITE[self.environment]().mdp, sweep, self.sweeps, backups)
+        agent = reactive(make_environment(self.environment), follow)
+        return planned._replace(offers=offer_agent(agent))
 
 
 class Model(NamedTuple):
@@ -95,6 +100,12 @@ class Plan(NamedTuple):
     q_value: jax.Array
     policy: jax.Array
     hyperparameters: Hyperparameters
+
+
+def follow(plan: Plan, observations: jax.Array) -> Categorical:
+    """The policy of a plan in states int32 `[...]`, which leaves nothing to chance."""
+    actions = plan.q_value.shape[-1]
+    return Categorical(jnp.log(jax.nn.one_hot(plan.policy[observations], actions)))
 
 
 Sweep = Callable[[Model, Plan, jax.Array], Plan]
