@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
@@ -32,6 +34,36 @@ SENTENCE = st.text(st.sampled_from("aAbcé 1'’._-\n¿")) | st.text(
     st.characters(exclude_categories=("Cs",)), max_size=40
 )
 TEXT = st.lists(st.sampled_from(["a", "b", "c", "d", "strange"]), max_size=12)
+
+
+def by_description(described, text, length):
+    """The tokens of a text as a program in another language makes them of the description alone."""
+    facts = json.loads(json.dumps(described))
+    text = text.lower() if facts["lower"] else text
+    parts = regex.findall(facts["pattern"], text) if facts["pattern"] else [*text]
+    place = {symbol: token for token, symbol in enumerate(facts["symbols"]) if token > 3}
+    tokens = [place.get(part, facts["unknown"]) for part in parts][:length]
+    return tokens + [facts["padding"]] * (length - len(tokens))
+
+
+# What Unicode has not yet given to anything, a later version may call a letter.
+ASSIGNED = st.text(st.sampled_from("aAbcé 1'’._-\n¿")) | st.text(
+    st.characters(exclude_categories=("Cs", "Cn", "Co")), max_size=40
+)
+
+
+@given(ASSIGNED, st.booleans())
+def test_a_description_is_enough_to_read_a_text(text, words):
+    unit = "words" if words else "characters"
+    vocabulary = Vocabulary(("me", "gusta", "a", "1", "b'a") if words else ("a", "b", "1"), unit)
+    rows = vocabulary.rows([cut(text, unit)], 12)
+    assert by_description(vocabulary.describe(), text, 12) == rows[0].tolist()
+
+
+def test_a_description_is_enough_to_spell_tokens():
+    described = WORDS.describe()
+    spelled = described["joint"].join(described["symbols"][token] for token in (4, 5, 3))
+    assert spelled == WORDS.decode([4, 5, 3, described["end"], 4]) == "me gusta [unknown]"
 
 
 @pytest.mark.parametrize(
