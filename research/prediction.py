@@ -205,14 +205,17 @@ ROWS = 32
 def by_blocks(predictor: Predictor) -> Callable[[State, Inputs], dict[str, np.ndarray]]:
     """(state, inputs) -> outputs on the host: `apply` in blocks of `ROWS` rows, compiled once.
 
-    The last block is filled up. So a row's outputs have the same bits however many there are
-    beside it, in one call or in several: all that answers for a model goes this way.
+    Inputs have one row at least, and dtypes that become those of `examples` without loss of kind
+    (TypeError otherwise). The last block is filled up. So a row's outputs have the same bits
+    however many there are beside it, in one call or in several: a program for another number of
+    rows may round otherwise, and all that answers for a model goes this way.
     """
     compiled = jax.jit(predictor.apply)
 
     def predict(state: State, inputs: Inputs) -> dict[str, np.ndarray]:
         arrays = {
-            name: np.asarray(inputs[name], one.dtype) for name, one in predictor.examples.items()
+            name: np.asarray(inputs[name]).astype(one.dtype, casting="same_kind", copy=False)
+            for name, one in predictor.examples.items()
         }
         count = len(next(iter(arrays.values())))
         blocks = []

@@ -92,6 +92,7 @@ def _show_values(outputs: Values, made: Sequence[Predicted], file: TextIO) -> Ro
 
 
 def _show_actions(outputs: Actions, made: Sequence[Predicted], file: TextIO) -> Rows:
+    print(f"{outputs.environment}, most probable actions", file=file)
     rows: Rows = []
     for one in made:
         row = {"input": one.name, "observation": one.inputs["observation"].tolist()}

@@ -67,10 +67,12 @@ def _of_words(predictor: Predictor, state: Any, words: Sequence[str]) -> list[Pr
     Raises:
         Mistake: one of them is none.
     """
+    import jax
     import numpy as np
 
     own = [predictor.read(word) for word in words]
-    if predictor.carried:  # each has a length of its own
+    if predictor.carried or len({str(jax.tree.map(np.shape, one.inputs)) for one in own}) > 1:
+        # Texts, series and episodes have lengths of their own.
         parts = [_apply(predictor, state, one.inputs, [one.name]) for one in own]
         return [
             row._replace(note=one.note)
