@@ -1,8 +1,8 @@
 """A Wasserstein generator of clothing, whose critic has a gradient penalty.
 
-Step sizes are larger than those of `dcgan`: after 5 passes, 860 steps of the generator, the distance
-is half of what theirs leave. Distances are in the features of `vision/fashion_mnist_features`, to be
-run first.
+Step sizes are larger than those of `dcgan`: after 5 passes, 860 steps of the generator, the
+distance is half of what theirs leave. Distances are in the features of
+`vision/fashion_mnist_features`, to be run first.
 
 Run: python launch.py run generative/wasserstein_gp
 Expected: test frechet distance 101 after 5 passes (seed 0)
