@@ -47,11 +47,11 @@ def test_predict_writes_the_same(translated, runs, capsys):
     made = [one["translation"] for one in told["predictions"]]
     assert made == [translated(text)[0]["translation"] for text in (DATE, "Zpril 22, 2019")]
     assert "note: Zpril 22, 2019: not known to the model: Z" in human
-    _, told, human = call(capsys, "predict", "dates", "--count", "5", "--runs-dir", runs)
+    _, told, human = call(capsys, "predict", "dates", "--count", "2", "--runs-dir", runs)
     for one in told["predictions"]:
         assert one["translation"] == translated(one["text"])[0]["translation"]
     right = sum(one["translation"] == one["truth"] for one in told["predictions"])
-    assert f"{right} of 5 as the true one" in human
+    assert f"{right} of 2 as the true one" in human
     assert main(["predict", "dates", "", "--runs-dir", runs]) == Exit.MISTAKE
     assert "there is nothing to translate" in capsys.readouterr().err
 
