@@ -1,4 +1,4 @@
-"""The manifest of an exported model, `manifest.json`: what it is, what it takes, how it was verified.
+"""The manifest of an exported model, `manifest.json`: what it is, takes and gives, and its proof.
 
 Whoever loads the model needs this file and no Encore.
 """
