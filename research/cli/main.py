@@ -29,6 +29,7 @@ COMMANDS = {
     "play": "research.rl.commands:PLAY",
     "evaluate": "research.rl.commands:EVALUATE",
     "predict": "research.cli.commands.predict:COMMAND",
+    "export": "research.export.commands:EXPORT",
     "sample": "research.cli.commands.sample:COMMAND",
     "reconstruct": "research.generative.commands:RECONSTRUCT",
     "differentiate": "research.autodiff.commands:DIFFERENTIATE",

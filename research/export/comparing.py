@@ -1,0 +1,86 @@
+"""Compares an exported model's outputs with the run's own answers.
+
+They agree where every number is within `TOLERANCE` of the run's, and every choice, a class, an
+action, a token, is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from research.export.elsewhere import Arrays
+
+TOLERANCE = 1e-5
+"""|a - b| / max(1, |b|), b being the run's: values in a unit can be millions."""
+CHOICES = {"probability": "the most probable class", "logits": "the likeliest token"}
+"""Outputs of whose numbers the largest is a choice."""
+
+
+class Found(NamedTuple):
+    """What a comparison found.
+
+    Attributes:
+        largest: name of an output -> the largest difference.
+        choices: how many choices were the same.
+        differs: what differs, a sentence, or "".
+        output: the one that does.
+        place: where in it it does first: row, and what axes follow.
+    """
+
+    largest: Mapping[str, float]
+    choices: int
+    differs: str = ""
+    output: str = ""
+    place: tuple[int, ...] = ()
+
+
+def compare(answers: Arrays, outputs: Arrays) -> Found:
+    """Hold an exported model's outputs against the run's own: name -> array `[rows, ...]`."""
+    if answers.keys() != outputs.keys():
+        return Found({}, 0, f"its outputs are {', '.join(outputs)}, not {', '.join(answers)}")
+    largest: dict[str, float] = {}
+    choices = 0
+    for name, wanted in answers.items():
+        made = outputs[name]
+        if (made.shape, made.dtype) != (wanted.shape, wanted.dtype):
+            says = f"{name} is {made.dtype} {made.shape}, not {wanted.dtype} {wanted.shape}"
+            return Found(largest, choices, says)
+        apart = _apart(wanted, made)
+        # NaN is at no distance: it counts as the largest.
+        largest[name] = float(np.nan_to_num(apart, nan=np.inf).max(initial=0.0))
+        number = wanted.dtype.kind == "f"
+        wrong = ~(apart <= (TOLERANCE if number else 0.0))
+        if wrong.any():
+            place = _first(wrong)
+            says = f"{name}[{_spell(place)}] is {made[place]}, not {wanted[place]}"
+            return Found(largest, choices, says, name, place)
+        if name in CHOICES:
+            chosen, right = made.argmax(axis=-1), wanted.argmax(axis=-1)
+            choices += chosen.size
+            if (chosen != right).any():
+                place = _first(chosen != right)
+                near = wanted[place][right[place]] - wanted[place][chosen[place]]
+                says = (
+                    f"{CHOICES[name]} of [{_spell(place)}] is {chosen[place]}, not {right[place]}, "
+                    f"though they are {near:.1e} apart"
+                )
+                return Found(largest, choices, says, name, place)
+        elif not number:
+            choices += made.size
+    return Found(largest, choices)
+
+
+def _first(wrong: np.ndarray) -> tuple[int, ...]:
+    return tuple(int(axis[0]) for axis in np.nonzero(wrong))
+
+
+def _spell(place: tuple[int, ...]) -> str:
+    return ", ".join(map(str, place))
+
+
+def _apart(wanted: np.ndarray, made: np.ndarray) -> np.ndarray:
+    wide = wanted.astype(np.float64)
+    return np.asarray(np.abs(made.astype(np.float64) - wide) / np.maximum(1.0, np.abs(wide)))
