@@ -92,7 +92,7 @@ def _first_line(error: Exception) -> str:
 
 def _versions(exported: export.Exported) -> dict[str, str]:
     # A portable artefact begins with the version of its form.
-    form = re.match(rb"ML.RStableHLO_v([\d.]+)", exported.mlir_module_serialized[:64], re.DOTALL)
+    form = re.search(rb"StableHLO_v([\d.]+)", exported.mlir_module_serialized[:64])
     return {
         "jax": jax.__version__,
         "jaxlib": importlib.metadata.version("jaxlib"),
