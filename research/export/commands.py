@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 EXPORTS = "exports"
 """The folder of exported models, where no other is named."""
+_ONNX = (("onnx", "onnxruntime"), "'encore[onnx]'")
+PACKAGES = {"stablehlo": (("flatbuffers",), "flatbuffers"), "onnx": _ONNX, "web": _ONNX}
+"""Form -> what it needs beside what Encore always needs, and what installs that."""
 EXAMPLES = 12
 """Of the test split, on a page."""
 
@@ -76,16 +80,13 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
 
 
 def _need_packages(form: str) -> None:
-    packages = {"stablehlo": ("flatbuffers",), "onnx": ("onnx", "onnxruntime")}
-    extra = "stablehlo" if form == "stablehlo" else "onnx"
-    for package in packages[extra]:
-        try:
-            __import__(package)
-        except ImportError:
+    packages, wanted = PACKAGES[form]
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
             raise Mistake(
                 f"export: --to {form} needs {package}, which is not installed here: "
-                f"pip install 'encore[{extra}]'"
-            ) from None
+                f"pip install {wanted}"
+            )
 
 
 def _refuse_unfinished(found: Reported, options: Options) -> None:

@@ -24,7 +24,7 @@ class Found(NamedTuple):
 
     Attributes:
         largest: name of an output -> the largest difference.
-        choices: how many choices were the same.
+        choices: how many choices of an output were the same, of the one that has most.
         differs: what differs, a sentence, or "".
         output: the one that does.
         place: where in it it does first: row, and what axes follow.
@@ -55,11 +55,11 @@ def compare(answers: Arrays, outputs: Arrays) -> Found:
         wrong = ~(apart <= (TOLERANCE if number else 0.0))
         if wrong.any():
             place = _first(wrong)
-            says = f"{name}[{_spell(place)}] is {made[place]}, not {wanted[place]}"
+            says = f"{name}[{_spell(place)}] is {made[place]:.7g}, not {wanted[place]:.7g}"
             return Found(largest, choices, says, name, place)
         if name in CHOICES:
             chosen, right = made.argmax(axis=-1), wanted.argmax(axis=-1)
-            choices += chosen.size
+            choices = max(choices, chosen.size)
             if (chosen != right).any():
                 place = _first(chosen != right)
                 near = wanted[place][right[place]] - wanted[place][chosen[place]]
@@ -69,7 +69,7 @@ def compare(answers: Arrays, outputs: Arrays) -> Found:
                 )
                 return Found(largest, choices, says, name, place)
         elif not number:
-            choices += made.size
+            choices = max(choices, made.size)
     return Found(largest, choices)
 
 

@@ -20,7 +20,7 @@ from research.engine.identity import Identity
 from research.errors import Damaged, Mistake
 from research.export.manifest import BATCH, Form, Kind, Licence, Origin, Tensor
 from research.options.help import PROGRAM
-from research.prediction import Actions, Classes, Predictor, Tokens, Translations, Values
+from research.prediction import Actions, Classes, Pictures, Predictor, Tokens, Translations, Values
 from research.runs.reported import Reported, StateOptions
 
 ENCORE = "Apache-2.0"
@@ -31,6 +31,7 @@ KINDS: dict[type, Kind] = {
     Actions: "actions",
     Tokens: "tokens",
     Translations: "translations",
+    Pictures: "pictures",
 }
 
 
@@ -122,24 +123,23 @@ def licence_of(experiment: Experiment, outputs: Any) -> Licence:
     train = sources.get("train")
     name = "data that are generated" if train is None else train.name
     stated, homepage = _terms(name)
-    says = f"its record states: {stated}" if stated else "its record states none"
-    where = f"; its home is {homepage}" if homepage else ""
+    says = f"Its record states the licence {stated}." if stated else "Its record states no licence."
+    terms = f" {says} Its home is {homepage}." if homepage else ""
     return Licence(
         ENCORE,
         {name: stated},
-        f"Encore ({ENCORE}) claims no right to what it trains. The weights were learned from "
-        f"{name}, and its licence may bind them ({says}{where}). Before you pass the model on, "
-        "check that the licence allows it, and name the data.",
+        f"Encore ({ENCORE}) claims no right to what it trains. These weights were learned from "
+        f"{name}.{terms} If the data are not your own, check that their licence allows what you do "
+        "with the model, and name them.",
     )
 
 
 def _terms(name: str) -> tuple[str, str]:
     """The licence that a data set states, and its homepage; "" where it is not one of tfds's."""
-    first, *_ = name.split(" ")
-    place, _, version = first.rpartition("/")
+    place, _, version = name.partition(" ")[0].rpartition("/")
     try:
         info = locate(f"{place}:{version}").builder.info
-    except (Mistake, Damaged, ValueError):
+    except (Mistake, Damaged):
         return "", ""
     stated = info.redistribution_info.license if info.redistribution_info else ""
     return str(stated or ""), str(info.homepage or "")

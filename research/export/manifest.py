@@ -20,7 +20,7 @@ BATCH = "batch"
 
 Form: TypeAlias = Literal["stablehlo", "onnx", "web"]
 FORMS: tuple[Form, ...] = ("stablehlo", "onnx", "web")
-Kind: TypeAlias = Literal["classes", "values", "actions", "tokens", "translations"]
+Kind: TypeAlias = Literal["classes", "values", "actions", "tokens", "translations", "pictures"]
 
 
 @dataclass(frozen=True)
@@ -118,13 +118,16 @@ class Manifest:
         made: when, `2026-11-30T20:00:00Z`.
         title: what the experiment shows, one sentence.
         kind: how outputs read: `classes` (`probability`), `values` (`mean`, and `low` and `high`),
-            `actions` (`action`), `tokens` (`logits` of the one that follows), `translations`.
+            `actions` (`action`), `tokens` (`logits` of the one that follows), `translations`
+            (`tokens`), `pictures` (`image`).
         inputs: name -> what the model takes. Raw: all preparation is inside.
         outputs: name -> what it gives.
         carried: of the inputs, those which at the next call are the outputs of the same name, and
             zeros at the first.
-        reading: what else is needed to read them, by kind: `classes` (names), `vocabulary` (a
-            symbol for each token), `name` and `horizon` of values.
+        reading: what else is needed to read them: the fields of the class of that kind in
+            `research.prediction`, with `classes` for names; vocabularies as
+            `research.data.text.Vocabulary.describe` has them, that of a classifier of texts as
+            `vocabulary`.
         origin: the run.
         licence: of the weights.
         versions: of what made it: jax, jaxlib, stablehlo or opset.

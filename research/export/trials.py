@@ -123,7 +123,9 @@ def _of_episode(predictor: Predictor, state: State) -> Trial:
     }
     if not predictor.carried:
         count = len(next(iter(met.values())))
-        return Trial("episode", f"an episode, {count:,} observations", met)
+        # A short episode again and again, so that the largest batch is one.
+        again = {name: np.concatenate([array] * -(-ROWS // count)) for name, array in met.items()}
+        return Trial("episode", f"an episode, {count:,} observations", again)
     # Rows that begin one step later each, so that a batch has rows that differ.
     time = next(iter(met.values())).shape[1]
     rows = min(PROMPTS, max(1, time // 2))

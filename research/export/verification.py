@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,18 +63,19 @@ def verify(
 
     watcher.tell("without Encore", 0, 0)
     found = run_elsewhere(folder, trials, predictor.carried, SIZES, tell, watcher.started)
-    for number, (trial, size, outputs) in enumerate(found):
-        watcher.check()
-        compared = compare(answers[number // len(SIZES)], outputs)
-        if compared.differs:
-            layer = first_layer(model, trial, size, compared, folder, way, watcher)
-            raise Difference(
-                f"nothing was published: the exported model differs from the run, on {trial.on}, "
-                f"in batches of {size}: {compared.differs}. {layer}"
-            )
-        for name, value in compared.largest.items():
-            largest[name] = max(value, largest.get(name, 0.0))
-        choices += compared.choices if size == SIZES[0] else 0
+    with contextlib.closing(found):
+        for number, (trial, size, outputs) in enumerate(found):
+            watcher.check()
+            compared = compare(answers[number // len(SIZES)], outputs)
+            if compared.differs:
+                layer = first_layer(model, trial, size, compared, folder, way, watcher)
+                raise Difference(
+                    "nothing was published: the exported model differs from the run, on "
+                    f"{trial.on}, in batches of {size}: {compared.differs}. {layer}"
+                )
+            for name, value in compared.largest.items():
+                largest[name] = max(value, largest.get(name, 0.0))
+            choices += compared.choices if size == SIZES[0] else 0
     return Verification(
         on="; ".join(trial.on for trial in trials),
         batch_sizes=SIZES,
@@ -132,7 +133,7 @@ def run_elsewhere(
     sizes: Sequence[int],
     tell: Callable[[str, int, int], None],
     started: Callable[[subprocess.Popen[str]], None],
-) -> Iterator[tuple[Trial, int, Arrays]]:
+) -> Generator[tuple[Trial, int, Arrays], None, None]:
     """The outputs of an exported model, in a process without Encore.
 
     Args:
@@ -171,20 +172,18 @@ def _execute(
     # Isolated: neither the current folder nor PYTHONPATH leads to Encore. No bytecode is left.
     command = [sys.executable, "-I", "-B", str(script), str(folder.absolute()), str(scratch)]
     with (scratch / "errors.txt").open("w+") as errors:
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command, cwd=empty, env=_plain(), stdout=subprocess.PIPE, stderr=errors, text=True
-        )
-        try:
-            started(process)
-            assert process.stdout is not None
-            for line in process.stdout:
-                with contextlib.suppress(ValueError, KeyError, TypeError):
-                    done = json.loads(line)
-                    tell(done["trial"], done["size"], done["rows"])
-            code = process.wait()
-        finally:
-            process.kill()
-            process.wait()
+        ) as process:
+            try:
+                started(process)
+                for line in process.stdout or ():
+                    with contextlib.suppress(ValueError, KeyError, TypeError):
+                        done = json.loads(line)
+                        tell(done["trial"], done["size"], done["rows"])
+                code = process.wait()
+            finally:
+                process.kill()
         errors.seek(0)
         lines = [line.strip() for line in errors if line.strip()]
     if code:
