@@ -6,11 +6,11 @@ import datetime
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from research.engine import interrupts
 from research.errors import Exit, Mistake, Stopped
@@ -30,8 +30,6 @@ EXPORTS = "exports"
 _ONNX = (("onnx", "onnxruntime"), "'encore[onnx]'")
 PACKAGES = {"stablehlo": (("flatbuffers",), "flatbuffers"), "onnx": _ONNX, "web": _ONNX}
 """Form -> what it needs beside what Encore always needs, and what installs that."""
-EXAMPLES = 12
-"""Of the test split, on a page."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ def _draft(found: Reported, options: Options, context: Context) -> Manifest:
         title=read(named.path).summary,
         kind=describing.KINDS[type(predictor.outputs)],
         inputs=describing.describe_inputs(predictor),
-        outputs=describing.describe_outputs(predictor, found.state),
+        outputs=describing.describe_outputs(predictor, found.state, options.to),
         carried=tuple(predictor.carried),
         reading=describing.read_outputs(predictor, found.experiment),
         origin=origin,
@@ -208,6 +206,7 @@ def _page(
         Mistake: no page shows such a model.
     """
     from research.export.making import LOADER
+    from research.export.page_examples import examples_of
     from research.export.web import page_of, write_web
 
     try:
@@ -218,14 +217,10 @@ def _page(
     def finish(folder: Path, manifest: Manifest, trials: Sequence[Trial]) -> None:
         (folder / LOADER).unlink()
         runtime = Path(options.runtime) if options.runtime else None
-        made = asdict(manifest)
-        write_web(folder, folder / manifest.model, made, examples=_examples(), runtime=runtime)
+        examples, path = examples_of(model), folder / manifest.model
+        write_web(folder, path, asdict(manifest), examples=examples, runtime=runtime)
 
     return finish
-
-
-def _examples() -> list[Mapping[str, Any]]:
-    return []
 
 
 EXPORT = Command(

@@ -18,6 +18,7 @@ from research.engine.directory import LEDGER_FILE
 from research.engine.experiment import Experiment, State
 from research.engine.identity import Identity
 from research.errors import Damaged, Mistake
+from research.export.forms import names_in_onnx
 from research.export.manifest import BATCH, Form, Kind, Licence, Origin, Tensor
 from research.options.help import PROGRAM
 from research.prediction import Actions, Classes, Pictures, Predictor, Tokens, Translations, Values
@@ -40,10 +41,11 @@ def describe_inputs(predictor: Predictor) -> dict[str, Tensor]:
     return {name: _tensor(one) for name, one in predictor.examples.items()}
 
 
-def describe_outputs(predictor: Predictor, state: State) -> dict[str, Tensor]:
-    """What a model gives; nothing is computed."""
+def describe_outputs(predictor: Predictor, state: State, form: Form) -> dict[str, Tensor]:
+    """What a model gives, by the names in its file; nothing is computed."""
     shapes = jax.eval_shape(predictor.apply, state, dict(predictor.examples))
-    return {name: _tensor(one) for name, one in shapes.items()}
+    named = {} if form == "stablehlo" else names_in_onnx(predictor.examples, shapes)
+    return {named.get(name, name): _tensor(one) for name, one in shapes.items()}
 
 
 def _tensor(one: jax.ShapeDtypeStruct) -> Tensor:

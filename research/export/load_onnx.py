@@ -29,10 +29,13 @@ def load(folder: Path = FOLDER) -> Callable[[Mapping[str, np.ndarray]], dict[str
         str(folder / manifest["model"]), providers=["CPUExecutionProvider"]
     )
     names = [one.name for one in session.get_outputs()]
+    # ONNX allows no output with the name of an input: there it is called next_NAME.
+    known = {f"next_{name}": name for name in dtypes}
 
     def call(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         given = {name: np.asarray(inputs[name], dtype) for name, dtype in dtypes.items()}
-        return dict(zip(names, session.run(names, given), strict=True))
+        outputs = zip(names, session.run(names, given), strict=True)
+        return {known.get(name, name): array for name, array in outputs}
 
     return call
 

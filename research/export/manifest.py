@@ -121,7 +121,8 @@ class Manifest:
             `actions` (`action`), `tokens` (`logits` of the one that follows), `translations`
             (`tokens`), `pictures` (`image`).
         inputs: name -> what the model takes. Raw: all preparation is inside.
-        outputs: name -> what it gives.
+        outputs: name -> what it gives. In ONNX, where no output may have the name of an input, it
+            is called `next_NAME`; `load.py` gives it as `NAME`.
         carried: of the inputs, those which at the next call are the outputs of the same name, and
             zeros at the first.
         reading: what else is needed to read them: the fields of the class of that kind in
