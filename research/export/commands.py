@@ -190,7 +190,7 @@ def _print_exported(manifest: Manifest, target: Path, context: Context) -> None:
     for name, value in checked.largest.items():
         console.print(f"  {name:14} differs by at most {value:.1e}", soft_wrap=True)
     if checked.same:
-        console.print(f"  {checked.same} are the same")
+        console.print(f"  {checked.same} is the same")
     console.print(f"exported: {target} ({manifest.model}, {size})", soft_wrap=True)
     for note in manifest.notes:
         console.print(f"note: {note}", soft_wrap=True)

@@ -24,14 +24,12 @@ class Found(NamedTuple):
 
     Attributes:
         largest: name of an output -> the largest difference.
-        choices: how many choices of an output were the same, of the one that has most.
         differs: what differs, a sentence, or "".
         output: the one that does.
         place: where in it it does first: row, and what axes follow.
     """
 
     largest: Mapping[str, float]
-    choices: int
     differs: str = ""
     output: str = ""
     place: tuple[int, ...] = ()
@@ -40,14 +38,13 @@ class Found(NamedTuple):
 def compare(answers: Arrays, outputs: Arrays) -> Found:
     """Hold an exported model's outputs against the run's own: name -> array `[rows, ...]`."""
     if answers.keys() != outputs.keys():
-        return Found({}, 0, f"its outputs are {', '.join(outputs)}, not {', '.join(answers)}")
+        return Found({}, f"its outputs are {', '.join(outputs)}, not {', '.join(answers)}")
     largest: dict[str, float] = {}
-    choices = 0
     for name, wanted in answers.items():
         made = outputs[name]
         if (made.shape, made.dtype) != (wanted.shape, wanted.dtype):
             says = f"{name} is {made.dtype} {made.shape}, not {wanted.dtype} {wanted.shape}"
-            return Found(largest, choices, says)
+            return Found(largest, says)
         apart = _apart(wanted, made)
         # NaN is at no distance: it counts as the largest.
         largest[name] = float(np.nan_to_num(apart, nan=np.inf).max(initial=0.0))
@@ -56,10 +53,9 @@ def compare(answers: Arrays, outputs: Arrays) -> Found:
         if wrong.any():
             place = _first(wrong)
             says = f"{name}[{_spell(place)}] is {made[place]:.7g}, not {wanted[place]:.7g}"
-            return Found(largest, choices, says, name, place)
+            return Found(largest, says, name, place)
         if name in CHOICES:
             chosen, right = made.argmax(axis=-1), wanted.argmax(axis=-1)
-            choices = max(choices, chosen.size)
             if (chosen != right).any():
                 place = _first(chosen != right)
                 near = wanted[place][right[place]] - wanted[place][chosen[place]]
@@ -67,10 +63,8 @@ def compare(answers: Arrays, outputs: Arrays) -> Found:
                     f"{CHOICES[name]} of [{_spell(place)}] is {chosen[place]}, not {right[place]}, "
                     f"though they are {near:.1e} apart"
                 )
-                return Found(largest, choices, says, name, place)
-        elif not number:
-            choices = max(choices, made.size)
-    return Found(largest, choices)
+                return Found(largest, says, name, place)
+    return Found(largest)
 
 
 def _first(wrong: np.ndarray) -> tuple[int, ...]:

@@ -95,7 +95,7 @@ class Verification:
         batch_sizes: each was tried with all of it.
         tolerance: the largest difference allowed: |a - b| / max(1, |b|), b being the run's.
         largest: name of an output -> the largest that was found.
-        same: what was the same everywhere: `the most probable class of 360 examples`.
+        same: the choices that were the same everywhere, such as `every action`; "" of values.
         platform: where it was compared.
     """
 

@@ -24,9 +24,17 @@ from research.export.forms import Way
 from research.export.manifest import Verification
 from research.export.probing import make_probe
 from research.export.trials import Model, Trial, answer, inputs_at
+from research.prediction import Actions, Classes, Tokens, Translations
 
 SIZES = (1, 7, 32)
 """Of batches."""
+SAME: dict[type, str] = {
+    Classes: "every most probable class",
+    Actions: "every action",
+    Tokens: "every likeliest token",
+    Translations: "every token",
+}
+"""The choices that must be the same, by how outputs read."""
 
 
 class Watcher(NamedTuple):
@@ -55,7 +63,6 @@ def verify(
     predictor = model.predictor
     answers = [_answer(model, trial, watcher) for trial in trials]
     largest: dict[str, float] = {}
-    choices = 0
     of = {trial.name: trial.rows for trial in trials}
 
     def tell(trial: str, size: int, rows: int) -> None:
@@ -75,13 +82,12 @@ def verify(
                 )
             for name, value in compared.largest.items():
                 largest[name] = max(value, largest.get(name, 0.0))
-            choices += compared.choices if size == SIZES[0] else 0
     return Verification(
         on="; ".join(trial.on for trial in trials),
         batch_sizes=SIZES,
         tolerance=TOLERANCE,
         largest=largest,
-        same=f"all {choices:,} choices" if choices else "",
+        same=SAME.get(type(predictor.outputs), ""),
         platform=jax.default_backend(),
     )
 
