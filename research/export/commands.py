@@ -22,7 +22,7 @@ from research.runs.reported import Reported, StateOptions, command_of, open_repo
 
 if TYPE_CHECKING:
     from research.export.manifest import Manifest
-    from research.export.trials import Model, Trial
+    from research.export.trials import Model
     from research.export.verification import Watcher
 
 EXPORTS = "exports"
@@ -192,31 +192,34 @@ def _print_exported(manifest: Manifest, target: Path, context: Context) -> None:
     if checked.same:
         console.print(f"  {checked.same} is the same")
     console.print(f"exported: {target} ({manifest.model}, {size})", soft_wrap=True)
+    if manifest.form == "web":
+        console.print(f"open {target / 'index.html'} in a browser", soft_wrap=True)
     for note in manifest.notes:
         console.print(f"note: {note}", soft_wrap=True)
     console.print(f"licence: {manifest.licence.weights}", soft_wrap=True)
 
 
-def _page(
-    model: Model, draft: Manifest, options: Options
-) -> Callable[[Path, Manifest, Sequence[Trial]], None]:
+def _page(model: Model, draft: Manifest, options: Options) -> Callable[[Path, Manifest], None]:
     """Makes a page of a verified model.
 
     Raises:
-        Mistake: no page shows such a model.
+        Mistake: no page shows such a model, or what computes in a browser cannot be had.
     """
     from research.export.making import LOADER
     from research.export.page_examples import examples_of
     from research.export.web import page_of, write_web
+    from research.export.web_runtime import read_runtime
 
     try:
         page_of(asdict(draft))
     except ValueError as error:
         raise Mistake(f"export: --to web: {error}") from None
+    runtime = Path(options.runtime) if options.runtime else None
+    # Before anything is computed: it may not be had here.
+    read_runtime(runtime)
 
-    def finish(folder: Path, manifest: Manifest, trials: Sequence[Trial]) -> None:
+    def finish(folder: Path, manifest: Manifest) -> None:
         (folder / LOADER).unlink()
-        runtime = Path(options.runtime) if options.runtime else None
         examples, path = examples_of(model), folder / manifest.model
         write_web(folder, path, asdict(manifest), examples=examples, runtime=runtime)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from research.errors import Mistake
 from research.export.forms import Way
 from research.export.manifest import FILE, Manifest, spell
 from research.export.stablehlo import Written
-from research.export.trials import Model, Trial, make_trials
+from research.export.trials import Model, make_trials
 from research.export.verification import Watcher, verify
 
 LOADER = "load.py"
@@ -27,7 +27,7 @@ def export_model(
     watcher: Watcher,
     *,
     way: Way,
-    finish: Callable[[Path, Manifest, Sequence[Trial]], None] | None = None,
+    finish: Callable[[Path, Manifest], None] | None = None,
 ) -> Manifest:
     """Write a model and its manifest into a new folder, which is there whole and verified or not.
 
@@ -63,7 +63,7 @@ def export_model(
         manifest = dataclasses.replace(draft, verification=verification)
         (folder / FILE).write_text(spell(manifest), encoding="utf-8")
         if finish is not None:
-            finish(folder, manifest, trials)
+            finish(folder, manifest)
         watcher.check()
         sync_tree(folder)
         folder.rename(target)
