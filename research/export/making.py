@@ -43,6 +43,8 @@ def export_model(
         Mistake: the model cannot be written in this form, or there is nothing to verify it on.
         Difference: it does not compute what the run does; names the first layer that differs.
     """
+    # Not a link to it.
+    target = target.resolve()
     with _beside(target) as folder:
         watcher.tell("writing the model", 0, 0)
         written = _write(model, way, folder)

@@ -30,6 +30,13 @@ Apply: TypeAlias = Callable[[Mapping[str, Any]], dict[str, jax.Array]]
 Examples: TypeAlias = Mapping[str, jax.ShapeDtypeStruct]
 """Inputs of a batch of one, by shape and dtype."""
 
+_REFUSALS = (
+    ValueError,
+    TypeError,
+    NotImplementedError,
+    jax.errors.InconclusiveDimensionOperation,
+)
+
 
 class Written(NamedTuple):
     """What was written.
@@ -71,13 +78,13 @@ def _lower_for_most(
     """The model for all platforms, or for those that it can be lowered for, and why not others."""
     try:
         return lower(PLATFORMS), ()
-    except (ValueError, NotImplementedError, TypeError) as error:
+    except _REFUSALS as error:
         here = export.default_export_platform()
         fit, refused = [], []
         for platform in dict.fromkeys((here, *PLATFORMS)):
             try:
                 lower((platform,))
-            except (ValueError, NotImplementedError, TypeError) as other:
+            except _REFUSALS as other:
                 if platform == here:
                     raise ValueError(f"it cannot be lowered: {_first_line(other)}") from error
                 refused.append(f"does not run on {platform}: {_first_line(other)}")

@@ -126,14 +126,13 @@ def _of_episode(predictor: Predictor, state: State) -> Trial:
         # A short episode again and again, so that the largest batch is one.
         again = {name: np.concatenate([array] * -(-ROWS // count)) for name, array in met.items()}
         return Trial("episode", f"an episode, {count:,} observations", again)
-    # Rows that begin one step later each, so that a batch has rows that differ.
+    # The first row is the episode. Each further one begins a step later, so that rows differ.
     time = next(iter(met.values())).shape[1]
-    rows = min(PROMPTS, max(1, time // 2))
     inputs = {
-        name: np.concatenate([array[:, at : time - rows + 1 + at] for at in range(rows)])
+        name: np.concatenate([np.roll(array, -at, axis=1) for at in range(ROWS)])
         for name, array in met.items()
     }
-    return Trial("episode", f"an episode, {time:,} observations, from {rows} places on", inputs)
+    return Trial("episode", f"an episode, {time:,} observations, from {ROWS} places on", inputs)
 
 
 def _of_prompts(token: np.ndarray) -> Trial:
