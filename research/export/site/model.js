@@ -41,6 +41,12 @@
     return last;
   };
 
+  /** Waits until all calls so far are answered, and what waits for them has gone on. */
+  encore.rested = async () => {
+    await last.catch(() => {});
+    await new Promise(requestAnimationFrame);
+  };
+
   /** The carried inputs of so many rows before their first step: zeros. */
   encore.rest = (rows = 1) => {
     const sizes = manifest.carried.map((name) => manifest.inputs[name].shape.slice(1));

@@ -24,9 +24,9 @@
   /** A probability: 98.3 %, and never 100.0 % of what is less. */
   encore.percent = (probability) => {
     const value = 100 * probability;
-    if (value > 99.95 && probability < 1) return "> 99.9 %";
-    if (value < 0.05 && probability > 0) return "< 0.1 %";
-    return `${value.toFixed(1)} %`;
+    if (value > 99.95 && probability < 1) return "> 99.9 %";
+    if (value < 0.05 && probability > 0) return "< 0.1 %";
+    return `${value.toFixed(1)} %`;
   };
 
   /** Spells numbers with as many decimals as the largest of some needs for three digits. */

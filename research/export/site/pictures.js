@@ -169,14 +169,21 @@
 
   let asked = 0;
 
+  /** The answer in large, and on a narrow screen near the drawing too. */
+  function showAnswer(text, sure) {
+    for (const place of ["", "-near"]) {
+      at(`answer${place}`).textContent = text;
+      at(`sure${place}`).textContent = sure;
+    }
+  }
+
   async function answer() {
     const values = current();
     const number = (asked += 1);
     at("numbers").textContent = values ? spell(values) : "";
     show(at("seen"), values ?? new Array(width * height * channels).fill(0), grey);
     if (!values) {
-      at("answer").textContent = "–";
-      at("sure").textContent = "";
+      showAnswer("–", "");
       bars(at("bars"), classes.map((name) => [name, null]));
       return;
     }
@@ -184,8 +191,7 @@
     if (number !== asked) return;
     const found = Array.from(probability.data);
     const best = encore.largest(found);
-    at("answer").textContent = classes[best];
-    at("sure").textContent = percent(found[best]);
+    showAnswer(classes[best], percent(found[best]));
     bars(at("bars"), classes.map((name, k) => [name, found[k]]), best);
     announce(found, best);
   }
@@ -235,8 +241,6 @@
     }
     return parts;
   }
-
-  const name = (k) => classes[k];
 
   function where({ x, y }) {
     const across = x < 0.37 ? "left" : x > 0.63 ? "right" : "";
@@ -294,11 +298,11 @@
     if (!parts.length) return "There is nothing in the picture to blank.";
     const sentences = [];
     if (falls[most] < WORTH) {
-      sentences.push(`No part decides by itself: whichever is blanked, the probability of ${name(best)} falls by less than one point.`);
+      sentences.push(`No part decides by itself: whichever is blanked, the probability of ${classes[best]} falls by less than one point.`);
     } else {
       const other = encore.largest(rows[most + 1]);
-      const then = other === best ? "" : `, and the answer would be ${name(other)}`;
-      sentences.push(`The part ${where(parts[most])} matters most: without it the probability of ${name(best)} falls from ${before} to ${percent(rows[most + 1][best])}${then}.`);
+      const then = other === best ? "" : `, and the answer would be ${classes[other]}`;
+      sentences.push(`The part ${where(parts[most])} matters most: without it the probability of ${classes[best]} falls from ${before} to ${percent(rows[most + 1][best])}${then}.`);
     }
     if (falls[least] < -WORTH) {
       sentences.push(`The part ${where(parts[least])} speaks against it: without it the probability rises to ${percent(rows[least + 1][best])}.`);
