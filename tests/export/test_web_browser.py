@@ -186,6 +186,33 @@ def test_a_digit_is_drawn_by_keyboard_alone(digits, browser):
         assert page.inner_text("#answer") == "–"
 
 
+def test_a_picture_of_ones_own_is_prepared_as_predict_does(digits, browser, tmp_path):
+    from PIL import Image
+
+    made, *_ = digits
+    # Dark ink on grey paper, with a colour, taller than wide.
+    row, column = np.mgrid[:120, :90]
+    ink = (np.hypot(row - 60, (column - 45) * 1.4) - 30) ** 2 < 90
+    picture = np.where(ink[..., None], (30, 40, 90), (225, 220, 210)).astype(np.uint8)
+    file = tmp_path / "ring.png"
+    Image.fromarray(picture).save(file)
+    there = made.predictor.read(str(file)).inputs["image"]
+    with opened(browser, on_disk(made.folder)) as page:
+        page.set_input_files("#file", file)
+        page.locator("#bars li.strong").wait_for()
+        settle(page)
+        pixels, probability = shown(page)
+        # Pillow rounds between rows and columns, too.
+        assert np.abs(pixels.astype(int) - there).max() <= 1
+        assert (
+            np.abs(made.predict({"image": pixels})["probability"][0] - probability).max() <= CLOSE
+        )
+        text = tmp_path / "note.png"
+        text.write_text("no picture")
+        page.set_input_files("#file", text)
+        page.locator("#status", has_text="note.png cannot be used as a picture").wait_for()
+
+
 # --- Characters -----------------------------------------------------------------------------------
 
 

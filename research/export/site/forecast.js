@@ -9,6 +9,8 @@
   const shown = Math.max(0, names.indexOf(name)); // The feature that is drawn.
   const SIZE = { width: 720, height: 300, left: 58, right: 12, top: 10, bottom: 26 };
 
+  const OFFERED = 6; // Examples.
+
   let rows = []; // [time][features], all that was entered.
   let came = null; // What followed, of an example.
   let forecast = null; // {mean, low, high} of the horizon.
@@ -22,14 +24,14 @@
   function parse(text) {
     const lines = text.split(/\r?\n/).map((line) => line.trim()).filter(Boolean);
     let cells = lines.map((line) => line.split(/[\s,;]+/).filter(Boolean));
-    let chosen = null;
     if (cells.length > 1 && !cells[0].every(isNumber) && cells[1].length > 1) {
       const head = cells.shift();
-      chosen = (names.length ? names : [name]).map((one) => head.indexOf(one));
-      if (chosen.length !== features || chosen.includes(-1)) {
-        throw new Error(`the first row must name ${(names.length ? names : [name]).join(", ")}; it has ${head.join(", ")}`);
+      const wanted = names.length ? names : features === 1 ? [name] : head;
+      const columns = wanted.map((one) => head.indexOf(one));
+      if (columns.includes(-1)) {
+        throw new Error(`the first row must name ${wanted.join(", ")}; it has ${head.join(", ")}`);
       }
-      cells = cells.map((row) => chosen.map((column) => row[column] ?? ""));
+      cells = cells.map((row) => columns.map((column) => row[column] ?? ""));
     } else if (features === 1) {
       cells = cells.flat().map((cell) => [cell]);
     }
@@ -76,7 +78,7 @@
   const tell = encore.afterwards(400, () => {
     const { mean, low, high } = forecast;
     const last = mean.length - 1;
-    const between = low ? `, most likely between ${number(low[last])} and ${number(high[last])}` : "";
+    const between = low ? `, nine times in ten between ${number(low[last])} and ${number(high[last])}` : "";
     const rest = last ? `; after ${mean.length} steps ${number(mean[last])}${between}` : between;
     at("sentence").textContent = `The next value is expected to be ${number(mean[0])}${rest}.`;
   });
@@ -186,7 +188,7 @@
     at("trouble").textContent = "";
     return compute();
   }
-  examples.forEach((example, k) => {
+  examples.slice(0, OFFERED).forEach((example, k) => {
     const button = make("button", { type: "button", textContent: `Example ${k + 1}` });
     button.addEventListener("click", () => choose(example));
     at("examples").append(button);

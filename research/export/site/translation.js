@@ -8,6 +8,8 @@
   const length = manifest.inputs.source.shape[1];
   const { unit } = manifest.reading.source;
 
+  const OFFERED = 6; // Examples.
+
   let asked = 0;
   let truth = null; // [text, its translation by a person] of an example.
 
@@ -31,7 +33,7 @@
     if (number === asked) at("target").textContent = target.decode(tokens.data) || "(nothing)";
   }
 
-  for (const { inputs, truth: written } of examples) {
+  for (const { inputs, truth: written } of examples.slice(0, OFFERED)) {
     const button = make("button", { type: "button", className: "sentence", textContent: inputs.source });
     button.addEventListener("click", () => {
       at("source").value = inputs.source;
