@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from research.engine import interrupts
 from research.errors import Exit, Mistake, Stopped
+from research.export.manifest import Form
 from research.options.command import Argument, Command, Context, Outcome, parse
 from research.options.ranges import PATH
 from research.options.terminal import make_console, spell_bytes
@@ -36,7 +37,7 @@ PACKAGES = {"stablehlo": (("flatbuffers",), "flatbuffers"), "onnx": _ONNX, "web"
 class Options(StateOptions):
     """Options of `export`."""
 
-    to: Annotated[Literal["stablehlo", "onnx", "web"], "the form"] = "stablehlo"
+    to: Annotated[Form, "the form"] = "stablehlo"
     unfinished: Annotated[bool, "export what a run has that did not come to its end"] = False
     runtime: Annotated[
         str, "web: ONNX Runtime Web as a file, onnxruntime-web-*.tgz [fetched by npm]", PATH
@@ -56,6 +57,8 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Export, and say what was compared."""
     (run, *named), options = parse(EXPORT, tokens)
     _need_packages(options.to)
+    if named:
+        _refuse_occupied(Path(named[0]))
     lack = "predicts nothing, so there is nothing to export"
     found = open_reported(run, options, context, "predict", lack, with_data=True)
     _refuse_unfinished(found, options)
@@ -77,7 +80,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     return Outcome({**found.facts, "folder": str(target), "manifest": asdict(manifest)})
 
 
-def _need_packages(form: str) -> None:
+def _need_packages(form: Form) -> None:
     packages, wanted = PACKAGES[form]
     for package in packages:
         if importlib.util.find_spec(package) is None:

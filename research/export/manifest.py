@@ -19,7 +19,6 @@ BATCH = "batch"
 """Stands in a shape for the size that whoever calls the model chooses."""
 
 Form: TypeAlias = Literal["stablehlo", "onnx", "web"]
-FORMS: tuple[Form, ...] = ("stablehlo", "onnx", "web")
 Kind: TypeAlias = Literal["classes", "values", "actions", "tokens", "translations", "pictures"]
 
 

@@ -11,7 +11,10 @@ from research.cli.main import COMMANDS, load_command
 from tests.cli.processes import call, pipeline, wait_until
 from tests.cli.test_run_commands import tiny  # noqa: F401, a fixture
 
-WORKS = {"run", "resume", "sweep", "verify", "prepare", "play", "evaluate", "report", "compact"}
+WORKS = {
+    *("run", "resume", "sweep", "verify", "prepare"),
+    *("play", "evaluate", "report", "export", "compact"),
+}
 LONG = ("run", "tiny", "--steps", "200000000", "--evaluate-every", "1000", "--save-seconds", "0.2")
 
 

@@ -92,8 +92,11 @@ def test_what_is_published_was_verified_and_runs_without_encore(model, watcher, 
     np.testing.assert_allclose(load(target)(rows)["probability"], expected, atol=1e-6)
 
 
-def test_a_difference_is_not_published_and_its_layer_is_named(model, watcher, tmp_path):
-    way = way_of("stablehlo")
+@pytest.mark.parametrize("form", ["stablehlo", pytest.param("onnx", marks=pytest.mark.slow)])
+def test_a_difference_is_not_published_and_its_layer_is_named(model, watcher, tmp_path, form):
+    if form == "onnx":
+        pytest.importorskip("onnxruntime", reason="requirements-oracles.txt is not installed")
+    way = way_of(form)
 
     def add_to_second(call, arguments, options, context):
         made = call(*arguments, **options)
