@@ -69,6 +69,7 @@ DRAFT = replace(
 )
 
 
+@pytest.mark.slow
 def test_what_is_published_was_verified_and_runs_without_encore(model, watcher, tmp_path):
     target = tmp_path / "deep" / "net"
     made = export_model(model, DRAFT, target, watcher, way=way_of("stablehlo"))
