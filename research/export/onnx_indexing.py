@@ -10,7 +10,6 @@ import numpy as np
 from jax.extend.core import JaxprEqn
 
 from research.export.onnx_axes import Rule, cut
-from research.export.onnx_elementwise import repeat
 from research.export.onnx_graph import Graph, NotInOnnx, Shape, Value
 
 _MODES = jax.lax.GatherScatterMode
