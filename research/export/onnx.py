@@ -38,7 +38,8 @@ def write_onnx(
         path: the file.
 
     Raises:
-        NotInOnnx: for an operation that has no counterpart, or that has none yet.
+        NotInOnnx: for an operation that is not written as ONNX.
+        ValueError: an output has the name of an input.
     """
     model = make_onnx(apply, examples)
     path.write_bytes(model.SerializeToString(deterministic=True))
@@ -54,6 +55,8 @@ def make_onnx(
         for name, example in examples.items()
     }
     program, shapes = jax.make_jaxpr(apply, return_shape=True)(given)
+    if both := given.keys() & shapes.keys():
+        raise ValueError(f"an input and an output of an ONNX file are both called {min(both)}")
     # Trees of dicts are sorted by name.
     names, outputs = sorted(given), sorted(shapes)
     arguments = [

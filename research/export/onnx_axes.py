@@ -9,7 +9,7 @@ import numpy as np
 from jax.extend.core import JaxprEqn
 
 from research.export.onnx_elementwise import repeat
-from research.export.onnx_graph import Graph, NotInOnnx, Operand, Shape, Value, constant
+from research.export.onnx_graph import Graph, Operand, Shape, Value, constant, result_of
 
 Rule = Callable[[Graph, JaxprEqn, Sequence[Value]], Sequence[Value | str]]
 """(graph, the operation, its operands) -> its results."""
@@ -18,9 +18,9 @@ _LAST = np.iinfo(np.int64).max
 
 
 def _reshape(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
-    if equation.params.get("dimensions") is not None:
-        raise NotInOnnx("reshape", graph.layer, "its axes are taken in another order")
-    return [graph.reshape(operands[0], equation.outvars[0].aval.shape)]
+    x, order = operands[0], equation.params.get("dimensions")
+    turned = x if order is None else graph.transpose(x, order)
+    return [graph.reshape(turned, result_of(equation).shape)]
 
 
 def _broadcast_in_dim(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[Value]:
@@ -53,6 +53,22 @@ def _rev(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[st
 
 def _concatenate(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
     return [graph.node("Concat", *operands, axis=equation.params["dimension"])]
+
+
+def _stack(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
+    axis = equation.params["axis"]
+    apart = (graph.node("Unsqueeze", operand, [axis]) for operand in operands)
+    return [graph.node("Concat", *apart, axis=axis)]
+
+
+def _unstack(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
+    axis, count = equation.params["axis"], len(equation.outvars)
+    parts = graph.nodes_outputs("Split", [operands[0], [1] * count], count, axis=axis)
+    return [graph.node("Squeeze", part, [axis]) for part in parts]
+
+
+def _tile(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
+    return [graph.node("Tile", operands[0], graph.sizes(equation.params["reps"]))]
 
 
 def _slice(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
@@ -134,7 +150,7 @@ def _iota(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[V
 
 def _dim_as_value(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
     size = graph.node("Squeeze", graph.sizes((equation.params["dim"],)), [0])
-    return [graph.cast(size, equation.outvars[0].aval.dtype)]
+    return [graph.cast(size, result_of(equation).dtype)]
 
 
 RULES: dict[str, Rule] = {
@@ -145,6 +161,9 @@ RULES: dict[str, Rule] = {
     "transpose": _transpose,
     "rev": _rev,
     "concatenate": _concatenate,
+    "stack": _stack,
+    "unstack": _unstack,
+    "tile": _tile,
     "slice": _slice,
     "split": _split,
     "pad": _pad,

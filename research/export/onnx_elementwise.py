@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jax.extend.core import JaxprEqn
 
-from research.export.onnx_graph import Graph, NotInOnnx, Shape, Value
+from research.export.onnx_graph import Graph, NotInOnnx, Shape, Value, result_of
 
 Compute = Callable[..., str]
 """(graph, names of the operands, parameters of the operation) -> the name of the result."""
@@ -20,7 +20,7 @@ _SMALL = (np.dtype(np.int8), np.dtype(np.uint8), np.dtype(np.int16), np.dtype(np
 def elementwise(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[Value]:
     """An operation by entries, on operands that are not repeated along axes where need not be."""
     compute = _OPERATIONS[equation.primitive.name]
-    out = equation.outvars[0].aval
+    out = result_of(equation)
     given = [operand if operand.narrow is None else operand.narrow for operand in operands]
     if any(operand.dtype in _SMALL for operand in given) and equation.primitive.name not in _MOVING:
         given = [Value(one.shape, np.dtype(np.int32), graph.cast(one, np.int32)) for one in given]

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import onnx
+from jax.extend.core import JaxprEqn
 
 BATCH = "batch"
 """The name of the first axis of every input and output."""
@@ -75,7 +76,7 @@ class Graph:
         """A graph whose batch is the first axis of the input `source`, or a body in `outer`."""
         self.nodes: list[onnx.NodeProto] = []
         self.root: Graph = self if outer is None else outer.root
-        self.layer = "" if outer is None else outer.layer
+        self.layer: str = "" if outer is None else outer.layer
         self.source = source
         self.constants: dict[str, np.ndarray] = {}
         self._known: dict[Any, str] = {}
@@ -114,9 +115,10 @@ class Graph:
         """The name of an operand; a constant gets one here."""
         if isinstance(operand, str):
             return operand
+        if isinstance(operand, np.ndarray):
+            return self._constant(operand)
         if not isinstance(operand, Value):
-            ints = not isinstance(operand, np.ndarray)
-            return self._constant(np.asarray(operand, np.int64) if ints else operand)
+            return self._constant(np.asarray(operand, np.int64))
         return operand.name or self._constant(np.asarray(operand.array, operand.dtype))
 
     def _constant(self, array: np.ndarray) -> str:
@@ -175,6 +177,11 @@ class Graph:
 def element_type(dtype: Any) -> int:
     """ONNX's number of a dtype."""
     return int(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+
+def result_of(equation: JaxprEqn, place: int = 0) -> Any:
+    """The shape and dtype of a result of an operation."""
+    return equation.outvars[place].aval
 
 
 def constant(array: Any) -> Value:

@@ -10,89 +10,53 @@ import numpy as np
 from jax.extend.core import JaxprEqn
 
 from research.export.onnx_axes import Rule, cut
-from research.export.onnx_graph import Graph, NotInOnnx, Shape, Value
+from research.export.onnx_graph import Graph, NotInOnnx, Operand, Shape, Value, result_of
 
 _MODES = jax.lax.GatherScatterMode
 
 
 def _gather(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
-    """Parts of an array, each one entry long along the axes that indices choose along."""
-    params, out = equation.params, equation.outvars[0].aval
+    params, out = equation.params, result_of(equation)
     numbers, sizes = params["dimension_numbers"], params["slice_sizes"]
     x, indices = operands
-    whole = _whole(x.shape, sizes)
-    chosen = [*numbers.start_index_map]
-    if indices.array is not None and indices.array.ndim == 1 and not numbers.operand_batching_dims:
+    chosen, batched = [*numbers.start_index_map], [*numbers.operand_batching_dims]
+    limits = [x.shape[axis] - sizes[axis] for axis in chosen]
+    mode = _mode_of(indices, limits, params["mode"])
+    if indices.array is not None and len(indices.shape) == 1 and mode == _MODES.PROMISE_IN_BOUNDS:
+        # One part, at a place that is known.
         starts = dict(zip(chosen, map(int, indices.array), strict=True))
-        limits = [size - part for size, part in zip(x.shape, sizes, strict=True)]
-        inside = {axis: _clipped(start, limits[axis]) for axis, start in starts.items()}
-        if inside == starts or params["mode"] in (_MODES.CLIP, _MODES.PROMISE_IN_BOUNDS):
-            parts = [
-                (inside.get(axis, 0), inside.get(axis, 0) + size, 1)
-                for axis, size in enumerate(sizes)
-            ]
-            return [graph.reshape(cut(graph, x, parts), out.shape)]
-    for axis in chosen:
-        if sizes[axis] != 1:
-            raise NotInOnnx("gather", graph.layer, "it takes parts of several entries")
-    batched = [*numbers.operand_batching_dims]
+        parts = [(starts.get(k, 0), starts.get(k, 0) + size, 1) for k, size in enumerate(sizes)]
+        return [graph.reshape(cut(graph, x, parts), out.shape)]
     rest = [axis for axis in range(len(x.shape)) if axis not in (*batched, *chosen)]
-    if not all(whole[axis] for axis in rest):
-        raise NotInOnnx("gather", graph.layer, "it takes a part of an axis without an index")
-    count = len(indices.shape) - 1
+    if any(sizes[k] != 1 for k in chosen) or any(sizes[k] != x.shape[k] for k in rest):
+        raise NotInOnnx(
+            "gather", graph.layer, "its parts are neither one entry long nor a whole axis"
+        )
+    last = len(indices.shape) - 1
     outer = [*numbers.start_indices_batching_dims]
-    inner = [axis for axis in range(count) if axis not in outer]
+    places = [*outer, *(axis for axis in range(last) if axis not in outer)]
+    index, inside = _index(graph, graph.transpose(indices, [*places, last]), limits, mode)
     source = graph.transpose(x, [*batched, *chosen, *rest])
-    places = Value(
-        tuple(indices.shape[axis] for axis in (*outer, *inner, count)),
-        indices.dtype,
-        graph.name(graph.transpose(indices, [*outer, *inner, count])),
-    )
-    limits = [x.shape[axis] - 1 for axis in chosen]
-    index, inside = _index(graph, places, limits, params["mode"])
     if not batched and len(chosen) == 1:
-        # The same, and faster.
-        flat = graph.node("Squeeze", index, [-1])
-        found = graph.node("Gather", source, flat, axis=0)
+        found = graph.node("Gather", source, graph.node("Squeeze", index, [-1]), axis=0)
     else:
         found = graph.node("GatherND", source, index, batch_dims=len(batched))
-    # Of the result: first the axes of the places, then those of the parts.
-    places_axes = [places.shape[k] for k in range(count)]
-    shape = (*places_axes, *(x.shape[axis] for axis in rest))
     if inside is not None:
-        fill = params["fill_value"]
-        filled = _fill(x.dtype) if fill is None else fill
-        ones = (*places_axes, *[1] * len(rest))
-        found = _where(graph, graph.reshape(inside, ones), found, np.asarray(filled, x.dtype))
-    # Where each of the parts' axes goes; those of one entry that were not dropped come back.
-    parts_axes = [
-        axis
-        for axis in range(len(x.shape))
-        if axis not in (*numbers.collapsed_slice_dims, *batched)
+        ones = (*(indices.shape[axis] for axis in places), *[1] * len(rest))
+        fill = _fill(x.dtype) if params["fill_value"] is None else params["fill_value"]
+        found = graph.node("Where", graph.reshape(inside, ones), found, np.asarray(fill, x.dtype))
+    # Axes of places are numbered from -1 downwards, those of parts as in the source.
+    made = [*(~axis for axis in places), *rest]
+    of_places = iter(range(last))
+    of_parts = (
+        k for k in range(len(x.shape)) if k not in (*numbers.collapsed_slice_dims, *batched)
+    )
+    wanted = [
+        next(of_parts) if axis in numbers.offset_dims else ~next(of_places)
+        for axis in range(len(out.shape))
     ]
-    offset = [*numbers.offset_dims]
-    order: list[int] = []
-    place_of = {axis: k for k, axis in enumerate((*outer, *inner))}
-    places_left = iter(range(count))
-    kept_sizes: list[Any] = []
-    for position in range(len(out.shape)):
-        if position in offset:
-            axis = parts_axes[offset.index(position)]
-            if axis in rest:
-                order.append(count + rest.index(axis))
-        else:
-            order.append(place_of[next(places_left)])
-    kept_sizes = [shape[k] for k in order]
-    turned = graph.name(graph.transpose(found, order))
-    return [turned if tuple(kept_sizes) == out.shape else graph.reshape(turned, out.shape)]
-
-
-def _whole(shape: Shape, sizes: Shape) -> list[bool]:
-    return [size == part for size, part in zip(shape, sizes, strict=True)]
-
-
-def _clipped(start: int, limit: Any) -> int:
-    return max(0, min(start, limit)) if isinstance(limit, int) else start
+    turned = graph.transpose(found, [made.index(axis) for axis in wanted if axis in made])
+    return [graph.reshape(turned, out.shape) if len(made) < len(wanted) else graph.name(turned)]
 
 
 def _fill(dtype: Any) -> Any:
@@ -101,81 +65,75 @@ def _fill(dtype: Any) -> Any:
         return np.nan
     if dtype == np.bool_:
         return True
-    kind = np.iinfo(dtype)
-    return kind.max if kind.min == 0 else kind.min
+    limits = np.iinfo(dtype)
+    return limits.max if limits.min == 0 else limits.min
 
 
-def _index(graph: Graph, places: Value, limits: Sequence[Any], mode: Any) -> tuple[str, str | None]:
-    """Indices int64 `[..., axes]` within the axes, and bool `[..., 1]` where they were; or None."""
+def _mode_of(indices: Value, limits: Sequence[Any], mode: Any) -> Any:
+    """How indices outside are treated; of known ones, none of which is, it does not matter."""
+    if indices.array is None or not all(isinstance(limit, int) for limit in limits):
+        return mode
+    known = np.asarray(indices.array)
+    inside = np.all((known >= 0) & (known <= np.asarray(limits)))
+    return _MODES.PROMISE_IN_BOUNDS if inside else mode
+
+
+def _index(
+    graph: Graph, indices: Operand, limits: Sequence[Any], mode: Any
+) -> tuple[str, str | None]:
+    """Indices int64 `[..., axes]` inside the axes, and bool `[...]` where they were; or None."""
+    index = graph.cast(indices, np.int64)
     if mode == _MODES.PROMISE_IN_BOUNDS:
-        return graph.cast(places.name, np.int64), None
-    index = graph.cast(places.name, np.int64)
-    last = graph.sizes(tuple(limits))
-    clipped = graph.node("Min", graph.node("Max", index, [0] * len(limits)), last)
+        return index, None
+    most = graph.sizes(tuple(limits))
+    clipped = graph.node("Min", graph.node("Max", index, [0] * len(limits)), most)
     if mode == _MODES.CLIP:
         return clipped, None
     same = graph.cast(graph.node("Equal", index, clipped), np.int32)
     return clipped, graph.cast(graph.node("ReduceMin", same, [-1], keepdims=0), np.bool_)
 
 
-def _where(graph: Graph, which: str, yes: str, no: np.ndarray | str) -> str:
-    return graph.node("Where", which, yes, no)
-
-
 def _scatter(reduction: str) -> Rule:
     def write(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
-        """An array with parts, each one entry long along the axes of the indices, replaced."""
-        params = equation.params
+        params, name = equation.params, equation.primitive.name
         numbers = params["dimension_numbers"]
         x, indices, updates = operands
-        chosen = [*numbers.scatter_dims_to_operand_dims]
-        name = equation.primitive.name
+        chosen, windows = [*numbers.scatter_dims_to_operand_dims], [*numbers.update_window_dims]
         if numbers.operand_batching_dims:
-            raise NotInOnnx(name, graph.layer, "its indices are of each row")
+            raise NotInOnnx(name, graph.layer, "each row has indices of its own")
         rest = [axis for axis in range(len(x.shape)) if axis not in chosen]
-        windows = [*numbers.update_window_dims]
+        # Axis of the array -> that of the updates.
         kept = [k for k in range(len(x.shape)) if k not in numbers.inserted_window_dims]
-        sizes = {axis: updates.shape[place] for axis, place in zip(kept, windows, strict=True)}
-        if any(sizes.get(axis, 1) != 1 for axis in chosen) or any(
-            sizes[axis] != x.shape[axis] for axis in rest
+        axes = dict(zip(kept, windows, strict=True))
+        if any(updates.shape[axes[k]] != 1 for k in chosen if k in axes) or any(
+            updates.shape[axes[k]] != x.shape[k] for k in rest
         ):
-            raise NotInOnnx(name, graph.layer, "it writes parts of several entries")
-        outer = [k for k in range(len(updates.shape)) if k not in windows]
-        order = [*outer, *(windows[kept.index(axis)] for axis in rest)]
-        shape = (*(updates.shape[k] for k in outer), *(x.shape[axis] for axis in rest))
-        ones = [axis for axis in chosen if axis in kept]
-        parts = graph.transpose(
-            updates, [*outer, *(windows[kept.index(a)] for a in ones), *order[len(outer) :]]
-        )
-        if ones:
-            parts = graph.reshape(parts, shape)
+            raise NotInOnnx(
+                name, graph.layer, "its parts are neither one entry long nor a whole axis"
+            )
         limits = [x.shape[axis] - 1 for axis in chosen]
-        places = indices._replace(name=graph.name(indices))
-        index, inside = _index(graph, places, limits, _mode_of(indices, limits, params["mode"]))
-        turned = graph.name(graph.transpose(x, [*chosen, *rest]))
+        index, inside = _index(graph, indices, limits, _mode_of(indices, limits, params["mode"]))
+        places = [axis for axis in range(len(updates.shape)) if axis not in windows]
+        ones = [axes[axis] for axis in chosen if axis in axes]
+        order = [*places, *ones, *(axes[axis] for axis in rest)]
+        parts = graph.transpose(updates, order)
+        if ones:
+            kept_axes = (axis for axis in order if axis not in ones)
+            parts = graph.reshape(parts, tuple(updates.shape[axis] for axis in kept_axes))
+        source = graph.transpose(x, [*chosen, *rest])
         if inside is not None:
-            # What lies outside is dropped: at the entry next to it stands what was there before.
-            if len(indices.shape) > 1 and indices.shape[:-1] != (1,) * (len(indices.shape) - 1):
-                raise NotInOnnx(name, graph.layer, "several of its indices may lie outside")
-            before = graph.node("GatherND", turned, index)
-            if reduction != "none":
-                raise NotInOnnx(name, graph.layer, "its index may lie outside")
-            axes = (*indices.shape[:-1], *[1] * len(rest))
-            parts = graph.node("Where", graph.reshape(inside, axes), parts, before)
-        made = graph.node("ScatterND", turned, index, parts, reduction=reduction)
-        back = np.argsort([*chosen, *rest]).tolist()
-        return [graph.name(graph.transpose(made, back))]
+            # What lies outside is dropped: something that changes nothing stands for it.
+            same: Operand = np.asarray(int(reduction == "mul"), x.dtype)
+            if reduction == "none":
+                if any(size != 1 for size in indices.shape[:-1]):
+                    raise NotInOnnx(name, graph.layer, "several of its indices may lie outside")
+                same = graph.node("GatherND", source, index)
+            wide = graph.reshape(inside, (*indices.shape[:-1], *[1] * len(rest)))
+            parts = graph.node("Where", wide, parts, same)
+        made = graph.node("ScatterND", source, index, parts, reduction=reduction)
+        return [graph.name(graph.transpose(made, np.argsort([*chosen, *rest]).tolist()))]
 
     return write
-
-
-def _mode_of(indices: Value, limits: Sequence[Any], mode: Any) -> Any:
-    """How indices outside are treated, of known ones that none is."""
-    if indices.array is None or not all(isinstance(limit, int) for limit in limits):
-        return mode
-    known = np.asarray(indices.array)
-    inside = (known >= 0) & (known <= np.asarray(limits))
-    return _MODES.PROMISE_IN_BOUNDS if inside.all() else mode
 
 
 def _dynamic_slice(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
@@ -185,7 +143,7 @@ def _dynamic_slice(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) 
 
 def taken(graph: Graph, x: Value, starts: Sequence[Value], sizes: Shape) -> str:
     """A part of an array from a start on each axis, moved inwards where it would reach beyond."""
-    axes = [k for k, whole in enumerate(_whole(x.shape, sizes)) if not whole]
+    axes = [axis for axis, size in enumerate(sizes) if size != x.shape[axis]]
     if not axes:
         return graph.name(x)
     first = graph.node(
@@ -209,7 +167,7 @@ def _dynamic_update_slice(graph: Graph, equation: JaxprEqn, operands: Sequence[V
 
 def _updated(graph: Graph, x: Value, update: Value, starts: Sequence[Value]) -> str:
     """What stands before the update, the update, and what stands behind, axis by axis."""
-    axes = [k for k, whole in enumerate(_whole(x.shape, update.shape)) if not whole]
+    axes = [axis for axis, size in enumerate(update.shape) if size != x.shape[axis]]
     if not axes:
         return graph.name(update)
     axis, size = axes[0], update.shape[axes[0]]

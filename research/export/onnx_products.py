@@ -9,12 +9,12 @@ import numpy as np
 from jax.extend.core import JaxprEqn
 
 from research.export.onnx_axes import Rule, padded, spread
-from research.export.onnx_graph import Graph, NotInOnnx, Value
+from research.export.onnx_graph import Graph, NotInOnnx, Value, result_of
 
 
 def _dot_general(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
     (contracted, batched) = equation.params["dimension_numbers"]
-    out = equation.outvars[0].aval
+    out = result_of(equation)
     if not np.issubdtype(out.dtype, np.floating):
         raise NotInOnnx("dot_general", graph.layer, f"its entries are {out.dtype}")
     left, right = (
@@ -34,7 +34,7 @@ def _arranged(
     The first factor keeps several free axes where only the last is contracted and none batched.
     """
     free = [axis for axis in range(len(x.shape)) if axis not in (*batched, *contracted)]
-    order = [*batched, *(free + [*contracted] if last else [*contracted] + free)]
+    order = [*batched, *([*free, *contracted] if last else [*contracted, *free])]
     turned = graph.name(graph.transpose(x, order))
     rows = [x.shape[axis] for axis in batched]
     outer = [x.shape[axis] for axis in free]
@@ -114,7 +114,7 @@ def _cumsum(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list
 
 
 def _window(kind: str) -> Rule:
-    """Pooling over the axes but the first and the last, those of images as `[batch, ..., channels]`."""
+    """Pooling over all axes but the first and the last: images are `[batch, ..., channels]`."""
 
     def write(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
         params, x = equation.params, operands[0]
@@ -144,7 +144,7 @@ def _window(kind: str) -> Rule:
 def _top_k(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
     count, axis = equation.params["k"], equation.params.get("axis", -1)
     values, places = graph.nodes_outputs("TopK", [operands[0], [count]], 2, axis=axis)
-    return [values, graph.cast(places, equation.outvars[1].aval.dtype)]
+    return [values, graph.cast(places, result_of(equation, 1).dtype)]
 
 
 def _sort(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:

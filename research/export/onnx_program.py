@@ -29,14 +29,12 @@ A weight in another shape is made once; ones in the shape of an image are not.""
 
 _CALLS = {
     "jit": "jaxpr",
-    "pjit": "jaxpr",
     "closed_call": "call_jaxpr",
-    "core_call": "call_jaxpr",
+    "composite": "jaxpr",
     "custom_jvp_call": "call_jaxpr",
     "custom_vjp_call": "call_jaxpr",
     "custom_vmap_call": "call",
     "checkpoint": "jaxpr",
-    "remat2": "jaxpr",
 }
 """Operations that are a program of their own, and where that stands in their parameters."""
 
@@ -63,7 +61,7 @@ def write_program(
 
     def read(atom: Any) -> Value:
         return (
-            constant(np.asarray(atom.val, atom.aval.dtype))
+            constant(np.asarray(atom.val, _avals([atom])[0].dtype))
             if isinstance(atom, Literal)
             else known[atom]
         )
@@ -104,7 +102,7 @@ def _write(graph: Graph, equation: JaxprEqn, operands: list[Value]) -> Sequence[
         return folded
     if name not in _RULES:
         raise NotInOnnx(name, graph.layer)
-    avals = [variable.aval for variable in equation.outvars]
+    avals = _avals(equation.outvars)
     made = _RULES[name](graph, equation, operands)
     return [
         Value(tuple(aval.shape), aval.dtype, one) if isinstance(one, str) else one
@@ -123,12 +121,16 @@ def _folded(equation: JaxprEqn, operands: Sequence[Value]) -> list[Value] | None
     """The results where all is known before the program runs, as JAX computes them; or None."""
     if any(operand.array is None for operand in operands) or equation.primitive.name in _LOOPS:
         return None
-    sizes = [_size(variable.aval.shape) for variable in equation.outvars]
+    sizes = [_size(aval.shape) for aval in _avals(equation.outvars)]
     given = [_size(operand.shape) or 0 for operand in operands]
     if any(size is None or size > max(FOLDED, *given, 0) for size in sizes):
         return None
     made = equation.primitive.bind(*(operand.array for operand in operands), **equation.params)
     return [constant(one) for one in (made if equation.primitive.multiple_results else [made])]
+
+
+def _avals(atoms: Sequence[Any]) -> list[Any]:
+    return [atom.aval for atom in atoms]
 
 
 def _size(shape: Shape) -> int | None:
@@ -166,7 +168,7 @@ def _scan(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[s
     params = equation.params
     program, carried = params["jaxpr"], params["num_carry"]
     consts, states, rows = _parted(operands, params["num_consts"], carried)
-    avals = [variable.aval for variable in program.jaxpr.invars]
+    avals = _avals(program.jaxpr.invars)
     _, of_states, of_rows = _parted(avals, params["num_consts"], carried)
     counter = not rows
     if counter:
@@ -203,7 +205,7 @@ def _while(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[
         return [*_inline(body, test, [*of_test, *after]), *after]
 
     (begin,) = _inline(graph, test, [*of_test, *states])
-    avals = [variable.aval for variable in equation.outvars]
+    avals = _avals(equation.outvars)
     return graph.nodes_outputs(
         "Loop",
         ["", begin, *states],
@@ -230,7 +232,7 @@ def _branch(
             return _inline(body, branches[1], given)
         less = Value((), index.dtype, body.node("Sub", index, np.asarray(1, index.dtype)))
         names = _branch(body, less, branches[1:], given, count)
-        avals = [atom.aval for atom in branches[0].jaxpr.outvars]
+        avals = _avals(branches[0].jaxpr.outvars)
         return [Value(tuple(a.shape), a.dtype, n) for a, n in zip(avals, names, strict=True)]
 
     return graph.nodes_outputs(
