@@ -142,6 +142,7 @@ def _window(kind: str) -> Rule:
 
 
 def _top_k(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
+    # As in JAX the first of equals comes first, but here -0 and 0 are equals, too.
     count, axis = equation.params["k"], equation.params.get("axis", -1)
     values, places = graph.nodes_outputs("TopK", [operands[0], [count]], 2, axis=axis)
     return [values, graph.cast(places, result_of(equation, 1).dtype)]

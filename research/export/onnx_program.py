@@ -119,7 +119,8 @@ def _inline(graph: Graph, program: Any, operands: Sequence[Value]) -> list[Value
 
 def _folded(equation: JaxprEqn, operands: Sequence[Value]) -> list[Value] | None:
     """The results where all is known before the program runs, as JAX computes them; or None."""
-    if any(operand.array is None for operand in operands) or equation.primitive.name in _LOOPS:
+    at_run_time = equation.primitive.name in ("dim_as_value", *_LOOPS)
+    if at_run_time or any(operand.array is None for operand in operands):
         return None
     sizes = [_size(aval.shape) for aval in _avals(equation.outvars)]
     given = [_size(operand.shape) or 0 for operand in operands]
