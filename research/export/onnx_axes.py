@@ -63,7 +63,7 @@ def _stack(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[
 
 def _unstack(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
     axis, count = equation.params["axis"], len(equation.outvars)
-    parts = graph.nodes_outputs("Split", [operands[0], [1] * count], count, axis=axis)
+    parts = graph.outputs("Split", [operands[0], [1] * count], count, axis=axis)
     return [graph.node("Squeeze", part, [axis]) for part in parts]
 
 
@@ -96,7 +96,7 @@ def _split(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[
     axis = equation.params["axis"]
     if len(sizes) == 1:
         return [graph.name(operands[0])]
-    return graph.nodes_outputs("Split", [operands[0], sizes], len(sizes), axis=axis)
+    return graph.outputs("Split", [operands[0], sizes], len(sizes), axis=axis)
 
 
 def _pad(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:

@@ -11,7 +11,7 @@ from jax.extend.core import JaxprEqn
 from research.export.onnx_graph import Graph, NotInOnnx, Shape, Value, result_of
 
 Compute = Callable[..., str]
-"""(graph, names of the operands, parameters of the operation) -> the name of the result."""
+"""(graph, operands, parameters of the operation) -> the name of the result."""
 
 _SMALL = (np.dtype(np.int8), np.dtype(np.uint8), np.dtype(np.int16), np.dtype(np.uint16))
 """Dtypes that most runtimes can store and convert, but not calculate in."""
@@ -62,9 +62,9 @@ def _scalar(value: float, like: Value) -> np.ndarray:
     return np.asarray(value, like.dtype)
 
 
-def _logical(of_bools: str, of_bits: str) -> Compute:
+def _by_dtype(of_bools: str, of_numbers: str) -> Compute:
     def compute(graph: Graph, given: Sequence[Value], **_: Any) -> str:
-        return graph.node(of_bools if given[0].dtype == np.bool_ else of_bits, *given)
+        return graph.node(of_bools if given[0].dtype == np.bool_ else of_numbers, *given)
 
     return compute
 
@@ -74,13 +74,6 @@ def _compare(kind: str) -> Compute:
         if given[0].dtype == np.bool_ and kind != "Equal":
             return graph.node(kind, *(graph.cast(one, np.int32) for one in given))
         return graph.node(kind, *given)
-
-    return compute
-
-
-def _extreme(kind: str, of_bools: str) -> Compute:
-    def compute(graph: Graph, given: Sequence[Value], **_: Any) -> str:
-        return graph.node(of_bools if given[0].dtype == np.bool_ else kind, *given)
 
     return compute
 
@@ -138,17 +131,14 @@ def _select(graph: Graph, given: Sequence[Value], **_: Any) -> str:
     if which.dtype != np.bool_:
         result = graph.name(cases[0])
         for number, case in enumerate(cases[1:], 1):
-            result = graph.node("Where", _equals(graph, which, number), case, result)
+            chosen = graph.node("Equal", which, _scalar(number, which))
+            result = graph.node("Where", chosen, case, result)
         return result
     if cases[0].dtype == np.bool_:
         yes = graph.node("And", which, cases[1])
         no = graph.node("And", graph.node("Not", which), cases[0])
         return graph.node("Or", yes, no)
     return graph.node("Where", which, cases[1], cases[0])
-
-
-def _equals(graph: Graph, which: Value, number: int) -> str:
-    return graph.node("Equal", which, np.asarray(number, which.dtype))
 
 
 def _cast(graph: Graph, given: Sequence[Value], new_dtype: Any, **_: Any) -> str:
@@ -175,15 +165,15 @@ _OPERATIONS: dict[str, Compute] = {
             "acos": "Acos", "atan": "Atan", "sub": "Sub", "div": "Div", "pow": "Pow",
         }.items()
     },
-    "add": _extreme("Add", "Or"),
-    "add_any": _extreme("Add", "Or"),
-    "mul": _extreme("Mul", "And"),
-    "max": _extreme("Max", "Or"),
-    "min": _extreme("Min", "And"),
-    "and": _logical("And", "BitwiseAnd"),
-    "or": _logical("Or", "BitwiseOr"),
-    "xor": _logical("Xor", "BitwiseXor"),
-    "not": _logical("Not", "BitwiseNot"),
+    "add": _by_dtype("Or", "Add"),
+    "add_any": _by_dtype("Or", "Add"),
+    "mul": _by_dtype("And", "Mul"),
+    "max": _by_dtype("Or", "Max"),
+    "min": _by_dtype("And", "Min"),
+    "and": _by_dtype("And", "BitwiseAnd"),
+    "or": _by_dtype("Or", "BitwiseOr"),
+    "xor": _by_dtype("Xor", "BitwiseXor"),
+    "not": _by_dtype("Not", "BitwiseNot"),
     "eq": _compare("Equal"),
     "ne": lambda graph, given, **_: graph.node("Not", _compare("Equal")(graph, given)),
     "lt": _compare("Less"),

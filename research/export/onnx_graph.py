@@ -97,7 +97,7 @@ class Graph:
         number = next(self.root._numbers)
         return f"{self.layer}/{kind}_{number}" if self.layer else f"{kind}_{number}"
 
-    def nodes_outputs(
+    def outputs(
         self, kind: str, operands: Sequence[Operand], count: int, **attributes: Any
     ) -> list[str]:
         """A node of several outputs; their names."""
@@ -109,7 +109,7 @@ class Graph:
 
     def node(self, kind: str, *operands: Operand, **attributes: Any) -> str:
         """A node of one output; its name."""
-        return self.nodes_outputs(kind, operands, 1, **attributes)[0]
+        return self.outputs(kind, operands, 1, **attributes)[0]
 
     def name(self, operand: Operand) -> str:
         """The name of an operand; a constant gets one here."""
@@ -132,11 +132,11 @@ class Graph:
 
     def sizes(self, shape: Shape) -> Operand:
         """The sizes of a shape, int64 `[axes]`."""
-        if all(isinstance(size, int) for size in shape):
+        if _fixed(shape):
             return shape
         return self.root.node("Concat", *(self.root._size(size) for size in shape), axis=0)
 
-    def target(self, shape: Shape) -> Operand:
+    def _target(self, shape: Shape) -> Operand:
         """The same for a reshape, which finds one size of an array that is not empty itself."""
         symbolic = [size for size in shape if not isinstance(size, int)]
         if len(symbolic) == 1 and 0 not in shape:
@@ -165,13 +165,21 @@ class Graph:
 
     def reshape(self, operand: Operand, shape: Shape) -> str:
         """The operand in another shape of as many entries."""
-        return self.node("Reshape", operand, self.target(shape))
+        if isinstance(operand, Value) and operand.array is not None and _fixed(shape):
+            return self.name(constant(np.reshape(operand.array, shape)))
+        return self.node("Reshape", operand, self._target(shape))
 
     def transpose(self, operand: Operand, order: Sequence[int]) -> Operand:
         """The operand with its axes in another order."""
         if [*order] == [*range(len(order))]:
             return operand
+        if isinstance(operand, Value) and operand.array is not None:
+            return self.name(constant(np.transpose(operand.array, order)))
         return self.node("Transpose", operand, perm=[*order])
+
+
+def _fixed(shape: Shape) -> bool:
+    return all(isinstance(size, int) for size in shape)
 
 
 def element_type(dtype: Any) -> int:

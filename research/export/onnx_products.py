@@ -144,7 +144,7 @@ def _window(kind: str) -> Rule:
 def _top_k(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
     # As in JAX the first of equals comes first, but here -0 and 0 are equals, too.
     count, axis = equation.params["k"], equation.params.get("axis", -1)
-    values, places = graph.nodes_outputs("TopK", [operands[0], [count]], 2, axis=axis)
+    values, places = graph.outputs("TopK", [operands[0], [count]], 2, axis=axis)
     return [values, graph.cast(places, result_of(equation, 1).dtype)]
 
 
@@ -155,7 +155,7 @@ def _sort(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[s
     first, *others = operands
     count = graph.sizes((first.shape[axis],))
     # Of equals the one that stands first comes first: the order is stable.
-    ordered, places = graph.nodes_outputs("TopK", [first, count], 2, axis=axis, largest=0)
+    ordered, places = graph.outputs("TopK", [first, count], 2, axis=axis, largest=0)
     return [ordered, *(graph.node("GatherElements", x, places, axis=axis) for x in others)]
 
 

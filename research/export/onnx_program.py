@@ -60,11 +60,9 @@ def write_program(
     known |= zip(jaxpr.invars, arguments, strict=True)
 
     def read(atom: Any) -> Value:
-        return (
-            constant(np.asarray(atom.val, _avals([atom])[0].dtype))
-            if isinstance(atom, Literal)
-            else known[atom]
-        )
+        if isinstance(atom, Literal):
+            return constant(np.asarray(atom.val, _avals([atom])[0].dtype))
+        return known[atom]
 
     for equation in _needed(jaxpr):
         operands = [read(atom) for atom in equation.invars]
@@ -183,7 +181,7 @@ def _scan(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[s
 
     results = len(equation.outvars) - carried
     backwards = int(params["reverse"])
-    made = graph.nodes_outputs(
+    return graph.outputs(
         "Scan",
         [*states, *rows],
         len(equation.outvars),
@@ -192,7 +190,6 @@ def _scan(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[s
         scan_input_directions=[backwards] * len(rows),
         **({"scan_output_directions": [backwards] * results} if results else {}),
     )
-    return made
 
 
 def _while(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
@@ -207,7 +204,7 @@ def _while(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[
 
     (begin,) = _inline(graph, test, [*of_test, *states])
     avals = _avals(equation.outvars)
-    return graph.nodes_outputs(
+    return graph.outputs(
         "Loop",
         ["", begin, *states],
         len(avals),
@@ -236,7 +233,7 @@ def _branch(
         avals = _avals(branches[0].jaxpr.outvars)
         return [Value(tuple(a.shape), a.dtype, n) for a, n in zip(avals, names, strict=True)]
 
-    return graph.nodes_outputs(
+    return graph.outputs(
         "If",
         [graph.node("LessOrEqual", index, np.asarray(0, index.dtype))],
         count,
