@@ -46,7 +46,7 @@ def page_of(manifest: Mapping[str, Any]) -> str:
         return "pictures"
     if kind == "tokens" and own == {"token"} and reading.get("unit") == "characters":
         return "characters"
-    if kind == "actions" and reading["environment"].startswith("CartPole-v1"):
+    if kind == "actions" and reading["environment"] == "CartPole-v1" and not manifest["carried"]:
         return "cartpole"
     if kind == "values" and own == {"values"}:
         return "forecast"

@@ -20,7 +20,7 @@
       return { side: 32, box: [20, 32], stretch: 2, pen: 5, ink: 0.305, middle: "box", cells: 4 };
     }
     if (height === 28 && width === 28 && classes.every((name) => /^\d$/.test(name))) {
-      return { side: 28, box: [20, 20], stretch: 1, pen: 2.4, middle: "mass", cells: 1 };
+      return { side: 28, box: [20, 20], stretch: 1, pen: 2.6, middle: "mass", cells: 1 };
     }
     const side = Math.max(height, width);
     return { side, box: [side, side], stretch: 1, pen: side / 14, middle: "box", cells: 1 };

@@ -186,6 +186,7 @@
     return seen;
   };
 
+  at("drawn").disabled = !("probability" in manifest.outputs);
   encore.start(async () => {
     reset();
     button();
