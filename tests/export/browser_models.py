@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from export.web_manifests import manifest_of
-from research.export.onnx import write_onnx
 
+from research.export.onnx import write_onnx
 from research.export.web import write_web
 from research.options.command import ROOT, Context
 from research.prediction import Actions, Classes, Tokens, Translations, Values
 from research.runs.reported import StateOptions, open_reported
+from tests.export.web_manifests import manifest_of
 
 
 class Exported(NamedTuple):
