@@ -54,6 +54,11 @@ class Study(Config):
             data: name of each split of `data` -> its columns.
         """
 
+    def time(self, drawn: Any) -> Mapping[str, Artifact]:
+        """What a report shows of how long things took on this machine: no figures, and no bits."""
+        del drawn
+        return {}
+
     def draw(self, key: Key) -> Any:
         """What the seed decides, a pytree of arrays."""
         del key
@@ -85,7 +90,7 @@ class Study(Config):
 
         def artifacts(state: Drawn, evaluation: Evaluation, key: Key) -> Mapping[str, Artifact]:
             del evaluation, key
-            return find(state).shown
+            return {**find(state).shown, **self.time(state.value)}
 
         return Experiment(
             init=init,

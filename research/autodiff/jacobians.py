@@ -1,4 +1,4 @@
-"""Matrices of derivatives: by columns, by rows, sparse ones by colours; Hessians times a vector.
+"""Matrices of derivatives: by columns and by rows; Hessians times a vector.
 
 Every function here is of one vector `[n]` and gives one vector `[m]`, or one number for Hessians.
 """
@@ -17,7 +17,12 @@ from research.autodiff.reverse import grad, vjp
 Function = Callable[[Value], Value]
 
 
-def _vector(x: Value) -> Value:
+def as_vector(x: Value) -> Value:
+    """The value as a vector of floats.
+
+    Raises:
+        ValueError: where it is none, or has no entries.
+    """
     x = as_real(x)
     if np.ndim(x) != 1 or np.size(x) == 0:
         raise ValueError(
@@ -35,7 +40,7 @@ def jacobian_by_columns(f: Function) -> Callable[[Value], np.ndarray]:
     """
 
     def evaluate(x: Value) -> np.ndarray:
-        x = _vector(x)
+        x = as_vector(x)
         return np.stack([jvp(f, (x,), (unit,))[1] for unit in np.eye(np.size(x))], axis=-1)
 
     return evaluate
@@ -49,87 +54,10 @@ def jacobian_by_rows(f: Function) -> Callable[[Value], np.ndarray]:
     """
 
     def evaluate(x: Value) -> np.ndarray:
-        out, pullback = vjp(f, _vector(x))
-        return np.stack([pullback(unit)[0] for unit in np.eye(np.size(_vector(out)))])
+        out, pullback = vjp(f, as_vector(x))
+        return np.stack([pullback(unit)[0] for unit in np.eye(np.size(as_vector(out)))])
 
     return evaluate
-
-
-def color_columns(pattern: np.ndarray) -> np.ndarray:
-    """A colour for each column, such that no two of one colour have an entry in the same row.
-
-    Columns are taken in turn, those with most entries first, and each is given the first colour
-    that fits. The fewest colours are not promised (that is NP-complete), only that there are no
-    more than one above the largest number of columns that a column meets.
-
-    Args:
-        pattern: bool `[m, n]`, true where an entry may be other than 0.
-
-    Returns:
-        int `[n]`, colours from 0 on.
-
-    Raises:
-        ValueError: where the pattern is no matrix.
-
-    Source: Curtis, Powell and Reid 1974, On the estimation of sparse Jacobian matrices; as
-    colouring: Coleman and Moré 1983.
-    """
-    pattern = np.asarray(pattern, bool)
-    if pattern.ndim != 2:
-        raise ValueError(f"a pattern is a matrix, [m, n]; this has the shape {pattern.shape}")
-    colors = np.full(pattern.shape[1], -1)
-    # Rows in which a colour has an entry already.
-    taken: list[np.ndarray] = []
-    for column in np.argsort(-pattern.sum(axis=0), kind="stable"):
-        rows = pattern[:, column]
-        color = next((c for c, known in enumerate(taken) if not (known & rows).any()), len(taken))
-        if color == len(taken):
-            taken.append(np.zeros(pattern.shape[0], bool))
-        taken[color] |= rows
-        colors[column] = color
-    return colors
-
-
-def sparse_jacobian(f: Function, pattern: np.ndarray) -> Callable[[Value], np.ndarray]:
-    """The Jacobian by one pass of forward mode for each colour, instead of each column.
-
-    The columns of a colour are summed by one pass; each row of the sum has one entry at most.
-
-    Args:
-        f: the function.
-        pattern: bool `[m, n]`, true wherever the Jacobian may be other than 0 at any point.
-            Entries outside are not noticed, and fall upon others.
-
-    Returns:
-        A function from `[n]` to an array `[m, n]`.
-
-    Raises:
-        ValueError: by the function it gives, where the pattern has not the Jacobian's shape.
-
-    Source: Curtis, Powell and Reid 1974.
-    """
-    pattern = np.asarray(pattern, bool)
-    colors = color_columns(pattern)
-
-    def evaluate(x: Value) -> np.ndarray:
-        x = _vector(x)
-        whole = np.zeros(pattern.shape)
-        for color in range(colors.max() + 1):
-            chosen = colors == color
-            if np.size(x) != pattern.shape[1]:
-                raise ValueError(_other_shape(pattern, "columns", np.size(x)))
-            column = jvp(f, (x,), (chosen.astype(float),))[1]
-            if np.shape(column) != pattern.shape[:1]:
-                raise ValueError(_other_shape(pattern, "rows", np.size(column)))
-            rows, columns = np.nonzero(pattern & chosen)
-            whole[rows, columns] = column[rows]
-        return whole
-
-    return evaluate
-
-
-def _other_shape(pattern: np.ndarray, what: str, found: int) -> str:
-    return f"the pattern is {pattern.shape}, and the Jacobian has {found} {what}"
 
 
 def hessian(f: Function) -> Callable[[Value], np.ndarray]:

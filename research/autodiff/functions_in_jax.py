@@ -1,0 +1,47 @@
+"""The words of `functions` as JAX has them: a function that is given either is written once."""
+
+from jax.nn import logsumexp
+from jax.numpy import (
+    abs,
+    broadcast_to,
+    concatenate,
+    cos,
+    divide,
+    exp,
+    log,
+    matmul,
+    maximum,
+    mean,
+    power,
+    reshape,
+    sin,
+    sqrt,
+    stack,
+    sum,
+    tanh,
+    transpose,
+    where,
+)
+
+__all__ = [
+    "abs",
+    "broadcast_to",
+    "concatenate",
+    "cos",
+    "divide",
+    "exp",
+    "log",
+    "logsumexp",
+    "matmul",
+    "maximum",
+    "mean",
+    "power",
+    "reshape",
+    "sin",
+    "sqrt",
+    "stack",
+    "sum",
+    "tanh",
+    "transpose",
+    "where",
+]
