@@ -11,6 +11,7 @@ from research.autodiff.boxes import Box
 from research.autodiff.operations import (
     Operation,
     Value,
+    add_to,
     apply,
     as_constant,
     as_real,
@@ -44,7 +45,12 @@ class Dual(Box):
         for arg, rule in zip(args, operation.jvps, strict=False):
             if rule is not None and self.holds(arg):
                 share = rule(arg.tangent, primal, *values)
-                tangent = share if tangent is None else tangent + share
+                if tangent is None:
+                    tangent = share
+                elif type(primal) is not float and operation.makes_new:
+                    tangent = add_to(share, tangent)
+                else:
+                    tangent = tangent + share
         # A float has no shape to be compared, which would be most of its time.
         spread = operation.elementwise and type(primal) is not float
         if spread and np.shape(tangent) != np.shape(primal):

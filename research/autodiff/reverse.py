@@ -19,6 +19,7 @@ from research.autodiff.operations import (
     Operation,
     Traced,
     Value,
+    add_to,
     apply,
     as_constant,
     as_real,
@@ -122,6 +123,15 @@ class Node(Box):
         return Node(tape, len(entries) - 1, out)
 
 
+def _merge(known: Value, share: Value, operation: Operation, operand: Value) -> Value:
+    """An operand's cotangent with one share more; what was repeated to fit the other is summed."""
+    if operation.elementwise:
+        share = sum_to(share, np.shape(operand))
+    if known is None:
+        return share
+    return add_to(share, known) if operation.makes_new else known + share
+
+
 # An infinite derivative is a result: it is not warned of.
 @np.errstate(divide="ignore", invalid="ignore")
 def sweep(entries: list[Entry], last: int, cotangent: Value) -> list[Value]:
@@ -138,25 +148,20 @@ def sweep(entries: list[Entry], last: int, cotangent: Value) -> list[Value]:
             # The loop below, written out: scalars go through here in two thirds of its time.
             (first, second), (x, y) = parents, args
             if first is not None:
-                share = rules[0](c, out, x, y)
-                if type(share) is not float and operation.elementwise:
-                    share = sum_to(share, np.shape(x))
-                known = cotangents[first]
+                share, known = rules[0](c, out, x, y), cotangents[first]
+                if type(share) is not float:
+                    share, known = _merge(known, share, operation, x), None
                 cotangents[first] = share if known is None else known + share
             if second is not None:
-                share = rules[1](c, out, x, y)
-                if type(share) is not float and operation.elementwise:
-                    share = sum_to(share, np.shape(y))
-                known = cotangents[second]
+                share, known = rules[1](c, out, x, y), cotangents[second]
+                if type(share) is not float:
+                    share, known = _merge(known, share, operation, y), None
                 cotangents[second] = share if known is None else known + share
             continue
         for k, parent in enumerate(parents):
             if parent is not None:
                 share = rules[k](c, out, *args)
-                if type(share) is not float and operation.elementwise:
-                    share = sum_to(share, np.shape(args[k]))
-                known = cotangents[parent]
-                cotangents[parent] = share if known is None else known + share
+                cotangents[parent] = _merge(cotangents[parent], share, operation, args[k])
     return cotangents
 
 
