@@ -7,8 +7,9 @@ Derivatives a second, the function evaluated anew each time. `arrays`, against a
 numbers, and a recurrence of 200 steps on arrays of 14; gradients by reverse mode, and a derivative
 along one direction by forward mode. `scalars`, against micrograd: a chain of 800 operations on
 numbers, and micrograd's own example, a net 2-16-16-1 on 20 points. Each peer is a process of its
-own that is asked for rounds in turn; ratios are made within a round. Leave the machine alone while
-it runs. The environment variable GRADIENTS_PYTHON stands for the option.
+own, of one thread, that is asked for rounds in turn; ratios are made within a round. Seconds are
+the processor's: what else the machine does is not counted, but it disturbs caches. The environment
+variable GRADIENTS_PYTHON stands for the option.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from benchmarks.spread import median_and_range, ratios, verdict
 from benchmarks.table import machine, table
 from benchmarks.worker import Worker, interleave
 
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 GOALS = {"autograd": 1.0, "micrograd": 3.0}
 QUESTIONS = {
     "arrays": ("autograd", ARRAYS, ("reverse", "forward")),
@@ -33,8 +35,11 @@ QUESTIONS = {
 def measure(peer: str, program: str, mode: str, options: argparse.Namespace) -> list[str]:
     """A line: how many derivatives a second, and how Encore stands to the peer."""
     told = [program, "--mode", mode, "--seconds", str(options.seconds)]
-    ours = Worker("Encore", sys.executable, ["-m", "benchmarks.peers.encore_gradients", *told])
-    theirs = Worker(peer, options.peers, [str(PEERS / f"{peer}_gradients.py"), *told])
+    script = [str(PEERS / f"{peer}_gradients.py"), *told]
+    ours = Worker(
+        "Encore", sys.executable, ["-m", "benchmarks.peers.encore_gradients", *told], ONE_THREAD
+    )
+    theirs = Worker(peer, options.peers, script, ONE_THREAD)
     interleave([ours, theirs], options.rounds)
     compared = ratios(ours.rates, theirs.rates) if ours.rates and theirs.rates else []
     goal = GOALS[peer]

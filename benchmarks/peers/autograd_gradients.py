@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
@@ -35,7 +36,7 @@ def main() -> None:
         for _ in range(steps):
             take()
 
-    serve(f"autograd {version('autograd')}", run, 1, options.seconds)
+    serve(f"autograd {version('autograd')}", run, 1, options.seconds, clock=time.process_time)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ def color_entries(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, ...])
     more than one above the largest number of columns that a column meets.
 
     Args:
-        rows, columns: int `[entries]`, where an entry may be other than 0, each once.
+        rows: int `[entries]`, of the entries that may be other than 0, each once.
+        columns: theirs.
         shape: of the Jacobian, `(m, n)`.
 
     Returns:
@@ -74,8 +75,9 @@ def jacobian_entries(
 
     Args:
         f: the function.
-        rows, columns: int `[entries]`, wherever the Jacobian may be other than 0 at any point.
-            Entries elsewhere are not noticed, and fall upon others.
+        rows: int `[entries]`, of the entries that may be other than 0 at any point. Entries
+            elsewhere are not noticed, and fall upon others.
+        columns: theirs.
         colors: int `[n]`, of each column, as `color_entries` gives them.
 
     Returns:

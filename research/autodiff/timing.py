@@ -9,7 +9,7 @@ from collections.abc import Callable
 def shortest_seconds(
     call: Callable[[], object],
     samples: int = 5,
-    measurable: float = 0.05,
+    measurable: float = 0.02,
     clock: Callable[[], float] = time.perf_counter,
 ) -> float:
     """Seconds that one call takes where nothing disturbs it.

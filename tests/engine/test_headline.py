@@ -23,6 +23,7 @@ def recorded_names():
 
 
 EXPECTED = {
+    "autodiff/adbench": ("reverse/operations", None),
     "autodiff/chapter": ("largest_error", False),
     "autodiff/checkpointing": ("different_numbers", None),
     "autodiff/cost": ("largest_ratio", None),

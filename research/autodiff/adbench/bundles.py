@@ -57,12 +57,12 @@ class Bundle(NamedTuple):
 
 
 def cross(x: Vector, y: Vector) -> Vector:
-    """x × y."""
+    """X × y."""
     return [x[i - 2] * y[i - 1] - x[i - 1] * y[i - 2] for i in range(3)]
 
 
 def dot(x: Vector, y: Vector) -> Value:
-    """x · y."""
+    """X · y."""
     first, *rest = (one * other for one, other in zip(x, y, strict=True))
     for each in rest:
         first = first + each

@@ -6,9 +6,9 @@ bias for each of four gates, two of which see its input x and two its own last h
     f = σ(w_f x + b_f)   i = σ(w_i h + b_i)   o = σ(w_o x + b_o)   g = tanh(w_g h + b_g)
     c' = f c + i g       h' = o tanh(c')
 
-The bits are scaled by a vector before the first layer; after the last, scaled and shifted, they are
-y, and the loss is minus the mean over all bits z of the next characters of z (y - log(2 + Σ exp y)).
-The 2 is in ADBench's code.
+The bits are scaled by a vector before the first layer. What the last gives is scaled and shifted to
+y, and the loss is minus the mean of z (y - log(2 + Σ exp y)) over all bits z of the characters that
+come next. The 2 is in ADBench's code.
 
 Source: github.com/microsoft/ADBench, src/cpp/shared/lstm.h.
 """

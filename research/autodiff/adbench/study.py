@@ -150,7 +150,7 @@ class ADBenchStudy(Study):
         table = Passages(
             "Time on this machine",
             (spell_table(("way", "function, ms", "derivatives, ms", "times as long"), rows),),
-            note="The shortest of five samples of 50 ms and more; no part of a run's figures.",
+            note="The shortest of five samples of 20 ms and more; no part of a run's figures.",
         )
         return {"times": table}
 
