@@ -192,8 +192,9 @@ def in_jax(bundle: Bundle) -> tuple[Callable[[], object], Callable[[], np.ndarra
     """The function and its entries: one observation, and all of them by `vmap`."""
 
     def of_block(block: jax.Array, place: jax.Array) -> jax.Array:
-        camera, point = block[:CAMERA], block[CAMERA:-1]
-        return jnp.stack([*errors_of(camera, point, block[-1], place, functions_in_jax)])
+        numbers = list(block)
+        camera, point = numbers[:CAMERA], numbers[CAMERA:-1]
+        return jnp.stack([*errors_of(camera, point, numbers[-1], list(place), functions_in_jax)])
 
     camera, point = bundle.seen.T
     blocks = np.concatenate(

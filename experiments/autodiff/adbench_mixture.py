@@ -63,11 +63,7 @@ class ADBenchMixture(ADBenchStudy):
 
     def ways(self, drawn: Any) -> Mapping[str, Way]:
         """By all parameters."""
-        mixture = (
-            self.read()
-            if self.file
-            else Mixture(**{name: np.asarray(each, float) for name, each in drawn.items()})
-        )
+        mixture = self.read() if self.file else as_mixture(drawn)
         return gradient_ways(
             lambda x: log_likelihood(x, mixture),
             lambda x: gradient_by_hand(x, mixture),
@@ -75,6 +71,13 @@ class ADBenchMixture(ADBenchStudy):
             mixture.params,
             self.entries,
         )
+
+
+def as_mixture(drawn: Mapping[str, Any]) -> Mixture:
+    """What was drawn, in float64."""
+    names = ("alphas", "means", "icf", "points")
+    alphas, means, icf, points = (np.asarray(drawn[name], float) for name in names)
+    return Mixture(alphas, means, icf, points)
 
 
 config = ADBenchMixture()

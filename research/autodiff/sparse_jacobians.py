@@ -30,7 +30,8 @@ def color_columns(pattern: np.ndarray) -> np.ndarray:
     pattern = np.asarray(pattern, bool)
     if pattern.ndim != 2:
         raise ValueError(f"a pattern is a matrix, [m, n]; this has the shape {pattern.shape}")
-    return color_entries(*np.nonzero(pattern), pattern.shape)
+    rows, columns = np.nonzero(pattern)
+    return color_entries(rows, columns, pattern.shape)
 
 
 def color_entries(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

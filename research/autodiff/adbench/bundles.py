@@ -207,7 +207,7 @@ def jacobian_by_hand(params: Value, bundle: Bundle) -> Value:
             [*of_rotation, *(-each for each in of_point), by_scale * bent, *of_principal,
              *of_distortion, *of_point, of_weight]
         )  # fmt: skip
-    return as_entries(*blocks, -2 * weight)
+    return as_entries(blocks[0], blocks[1], -2 * weight)
 
 
 def jacobian_by_blocks(params: Value, bundle: Bundle) -> Value:
@@ -220,7 +220,7 @@ def jacobian_by_blocks(params: Value, bundle: Bundle) -> Value:
 
     def of_block(*block: Value) -> Value:
         camera, point = block[:CAMERA], block[CAMERA:-1]
-        return fn.stack(list(errors_of(camera, point, block[-1], bundle.places.T, fn)))
+        return fn.stack(list(errors_of(camera, point, block[-1], list(bundle.places.T), fn)))
 
     out, pullback = vjp(of_block, *camera, *point, weight)
     unit = np.eye(3)[:, :, None] * np.ones(np.shape(out)[1])

@@ -94,7 +94,8 @@ def loss(params: Value, text: Text) -> Value:
     for bits in text.bits[:-1]:
         x = bits * extra[0]
         for i, layer in enumerate(layers):
-            states[i] = run_cell(layer, x, *states[i], functions)
+            h, c = states[i]
+            states[i] = run_cell(layer, x, h, c, functions)
             x = states[i][0]
         outputs.append(x)
     return loss_of_outputs(functions.stack(outputs), extra, text.bits, functions)
@@ -107,8 +108,8 @@ def loss_in_jax(params: jax.Array, text: Text) -> jax.Array:
 
     def read(states: Any, bits: jax.Array) -> tuple[Any, jax.Array]:
         x, following = bits * extra[0], []
-        for layer, state in zip(layers, states, strict=True):
-            following.append(run_cell(layer, x, *state, lib))
+        for layer, (h, c) in zip(layers, states, strict=True):
+            following.append(run_cell(layer, x, h, c, lib))
             x = following[-1][0]
         return following, x
 
