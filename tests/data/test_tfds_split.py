@@ -367,6 +367,7 @@ def test_a_cache_folder_that_cannot_be_made_is_told(folders, tmp_path, monkeypat
     [
         ("fashion_mnist", "test", "1d6f96af37f1df71"),
         ("mnist", "test", "c7ce8f95e1de2237"),
+        ("california_housing", "train", "1783995932603130"),
         ("cta_ridership", "train", "cf8f8849f255ecca"),
         ("tiny_shakespeare", "train", "a9e24e23a1ec7774"),
         ("spa_eng", "train", "e0c2df56f5246d4a"),

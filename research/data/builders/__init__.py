@@ -18,6 +18,7 @@ EMBEDDED = {
 """Name -> builder, of data sets that come with an installed package and need no network."""
 
 DOWNLOADED = {
+    "california_housing": "research.data.builders.california_housing:CaliforniaHousing",
     "cta_ridership": "research.data.builders.cta_ridership:CtaRidership",
     "jsb_chorales": "research.data.builders.jsb_chorales:JsbChorales",
 }
