@@ -22,7 +22,6 @@ import jax
 import numpy as np
 
 from research.autodiff import differences, hyper_dual, jacobians, symbolic
-from research.autodiff.experiments import Findings, Study, spell_table
 from research.autodiff.expressions import parse
 from research.autodiff.forward import jvp
 from research.autodiff.operations import Value
@@ -34,6 +33,7 @@ from research.autodiff.steps import Step, forward_steps, reverse_steps
 from research.autodiff.symbolic_rules import differentiate
 from research.engine.artifacts import Passages
 from research.options.ranges import STATIC, Range
+from research.study import Findings, Study, spell_table
 
 TEXT = "x**2*y + y + 2"
 AT = (3.0, 4.0)

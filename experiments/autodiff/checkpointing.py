@@ -34,12 +34,12 @@ from research.autodiff.checkpointing import (
     fewest_advances,
     keep_all,
 )
-from research.autodiff.experiments import Findings, Study
 from research.autodiff.reverse import vjp
 from research.autodiff.trees import leaves
 from research.engine.artifacts import Lines
 from research.engine.experiment import Key
 from research.options.ranges import COUNT, STEPS
+from research.study import Findings, Study
 
 SNAPSHOTS = (3, 4, 5, 7, 10, 15, 20, 30, 50, 100, 200)
 OTHERS = {"every_root": "every √n-th", "keep_all": "all"}

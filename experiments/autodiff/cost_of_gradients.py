@@ -28,12 +28,12 @@ import numpy as np
 
 from research.autodiff import functions as fn
 from research.autodiff.counting import count_operations
-from research.autodiff.experiments import Findings, Study
 from research.autodiff.forward import jvp
 from research.autodiff.operations import Value
 from research.autodiff.reverse import vjp
 from research.engine.artifacts import Lines
 from research.options.ranges import Range
+from research.study import Findings, Study
 
 BOUND = 5
 """How many times the function a gradient takes at most."""

@@ -24,9 +24,9 @@ from typing import Annotated, Any
 import numpy as np
 
 from research.autodiff import differences
-from research.autodiff.experiments import Findings, Study
 from research.engine.artifacts import Lines
 from research.options.ranges import Range
+from research.study import Findings, Study
 
 METHODS: tuple[differences.Method, ...] = ("forward", "central", "richardson", "complex")
 DTYPES = ("float64", "float32")

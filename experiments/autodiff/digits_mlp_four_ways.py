@@ -28,7 +28,6 @@ import numpy as np
 from research.autodiff import differences
 from research.autodiff import functions as fn
 from research.autodiff.counting import count_operations
-from research.autodiff.experiments import Findings, Study
 from research.autodiff.forward import jvp
 from research.autodiff.operations import Value
 from research.autodiff.reverse import grad
@@ -36,6 +35,7 @@ from research.data.images import CLASSES, DIGITS, digits
 from research.engine.artifacts import Lines
 from research.engine.experiment import Data, Key
 from research.options.ranges import COUNT, POSITIVE, STATIC, Range
+from research.study import Findings, Study
 
 TOLERANCE = {"central_differences": 1e-6}
 """How far parameters may be from those by hand; by other ways 1e-9."""

@@ -27,7 +27,6 @@ import numpy as np
 
 from research.autodiff import differences, symbolic
 from research.autodiff import functions as fn
-from research.autodiff.experiments import Findings, Study, spell_table
 from research.autodiff.expressions import parse
 from research.autodiff.forward import Dual, derivative
 from research.autodiff.hyper_dual import second_derivatives
@@ -35,6 +34,7 @@ from research.autodiff.operations import Value
 from research.autodiff.reverse import grad
 from research.autodiff.symbolic_rules import differentiate
 from research.engine.artifacts import Passages
+from research.study import Findings, Study, spell_table
 
 Written = Callable[[Any, Any], Any]
 """(library, x) -> a function's value: written once, for NumPy, for Encore's modes, and for JAX."""

@@ -17,9 +17,9 @@ from experiments.autodiff import (
     kinks,
 )
 from research.autodiff import differences
-from research.autodiff.experiments import Study, spell_table
 from research.autodiff.operations import strip
 from research.options.config import make_experiment
+from research.study import Study, spell_table
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 DIGITS = {

@@ -1,4 +1,4 @@
-"""Districts of California in the census of 1990: the housing data of Géron's chapters 2, 9 to 13."""
+"""Districts of California in the census of 1990: the housing data of Géron's book."""
 
 from __future__ import annotations
 

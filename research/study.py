@@ -1,4 +1,4 @@
-"""Experiments without updates: what differentiation gives, computed on the host when a run ends."""
+"""Studies: experiments without updates, whose figures are computed when a run ends."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Drawn(NamedTuple):
 
 @dataclass(frozen=True)
 class Study(Config):
-    """A question on differentiation that is answered in NumPy and float64, without training.
+    """A question that is answered without training.
 
     The engine's part is the rest: names, options, ledger, replay and report. The state, which never
     changes, holds what is drawn from the seed; all else follows from it and from the options.
