@@ -37,8 +37,11 @@ def test_an_experiments_sources_are_prepared(project, calls, capsys):
     assert json.loads(capsys.readouterr().out) == {"prepared": ["a set"]}
 
 
-@pytest.mark.parametrize("name", ["mnist", "mnist:3.0.1", "imdb_reviews/plain_text"])
-def test_a_data_set_is_prepared_by_its_own_name(project, calls, name):
+@pytest.mark.parametrize(
+    "name", ["mnist", "mnist:3.0.1", "imdb_reviews/plain_text", "cta_ridership"]
+)
+def test_a_data_set_is_prepared_by_its_own_name(project, calls, name, monkeypatch, tmp_path):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "empty"))
     assert main(["prepare", name]) == 0
     assert calls == [name]
 

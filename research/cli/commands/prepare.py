@@ -47,7 +47,7 @@ def _require_known(name: str, entries: Sequence[Entry]) -> None:
     from research.data import builders, prepared
 
     sets = {*prepared.tfds_module().list_builders(with_community_datasets=False)}
-    sets |= {*builders.EMBEDDED}
+    sets |= {*builders.EMBEDDED, *builders.DOWNLOADED}
     sets |= {path.parts[0] for place in prepared.directories() for path in prepared.listing(place)}
     experiments = {entry.name.rpartition("/")[2]: entry.name for entry in entries}
     if name.partition("/")[0].partition(":")[0] in sets:
