@@ -185,7 +185,14 @@ def _points(artifact: Points, salt: str) -> dict[str, Any]:
 
 def _passages(artifact: Passages, _: str) -> dict[str, Any]:
     captions = artifact.captions or ("",) * len(artifact.texts)
-    return {"passages": list(zip(captions, artifact.texts, strict=True))}
+    columns = map(has_columns, artifact.texts)
+    return {"passages": list(zip(captions, artifact.texts, columns, strict=True))}
+
+
+def has_columns(text: str) -> bool:
+    """Whether most lines have words far apart, as a table's have: such lines are not broken."""
+    lines = text.splitlines()
+    return 2 * sum("  " in line.strip() for line in lines) > len(lines) > 1
 
 
 def _animation(artifact: Animation, _: str) -> dict[str, Any]:

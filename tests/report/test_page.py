@@ -26,6 +26,7 @@ from research.engine.artifacts import (
 from research.engine.directory import GLIMPSES
 from research.engine.record import spell_glimpse
 from research.options.catalog import ROOT
+from research.report.cards import has_columns
 from research.report.page import About, make_page, render, write_report
 from research.runs.reading import read_run
 
@@ -278,3 +279,9 @@ def test_a_record_from_before_headlines_shows_the_figure_that_its_experiment_exp
     assert make_page([run], {}).metric == "test mse"  # control: the rule of all
     named = run._replace(headline="test/mae")
     assert make_page([named], about).metric == "test mae"
+
+
+def test_a_table_is_scrolled_on_a_narrow_page_and_words_are_broken():
+    assert has_columns("     NumPy  JAX\nx[0]  IndexError  2\nx[1]  1  1")
+    assert not has_columns("To be, or not to be:\n  that is the question.")
+    assert not has_columns("one  line") and not has_columns("")
