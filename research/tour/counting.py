@@ -12,6 +12,8 @@ from jax.extend.core import jaxprs_in_params
 _INSTRUCTION = re.compile(r"^\s*(?:ROOT )?%?[\w.-]+ = \S+ ([\w-]+)\(", re.MULTILINE)
 _FREE = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast"}
 """Instructions that compute nothing."""
+_CALLS = {"jit", "custom_jvp_call", "custom_vjp_call"}
+"""Equations that are only the program within them."""
 
 
 class Counted:
@@ -62,7 +64,7 @@ def equations(function: Callable[..., Any], *arguments: Any) -> int:
 
 def _count(jaxpr: Any) -> int:
     inner = [each for equation in jaxpr.eqns for each in jaxprs_in_params(equation.params)]
-    calls = sum(equation.primitive.name in ("jit", "pjit") for equation in jaxpr.eqns)
+    calls = sum(equation.primitive.name in _CALLS for equation in jaxpr.eqns)
     return len(jaxpr.eqns) - calls + sum(map(_count, inner))
 
 
