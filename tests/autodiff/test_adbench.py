@@ -16,12 +16,12 @@ from scipy.special import multigammaln
 from experiments.autodiff import adbench_bundle, adbench_lstm, adbench_mixture
 from research.autodiff.adbench import bundles, characters, mixtures, study
 from research.autodiff.adbench.study import ADBenchStudy
-from research.autodiff.experiments import Findings
 from research.autodiff.reverse import grad
 from research.autodiff.sparse_jacobians import color_entries, jacobian_entries
 from research.autodiff.timing import shortest_seconds
 from research.errors import Mistake
 from research.options.config import make_experiment, problems_of
+from research.study import Findings
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
 CONFIGS = [each.config for each in (adbench_mixture, adbench_bundle, adbench_lstm)]

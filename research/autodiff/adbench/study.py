@@ -12,7 +12,6 @@ import numpy as np
 
 from research.autodiff.counting import count_operations
 from research.autodiff.differences import gradient
-from research.autodiff.experiments import Findings, Study, spell_table
 from research.autodiff.forward import jvp
 from research.autodiff.operations import Value
 from research.autodiff.reverse import grad
@@ -20,6 +19,7 @@ from research.autodiff.timing import shortest_seconds
 from research.engine.artifacts import Artifact, Passages
 from research.engine.experiment import Experiment
 from research.options.ranges import PATH, flag
+from research.study import Findings, Study, spell_table
 
 BY_HAND, DIFFERENCES = "by_hand", "central_differences"
 TOLERANCE = {DIFFERENCES: 1e-6}
