@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from research.errors import Mistake
 from research.options.command import Argument, Command, Common, Context, Outcome, help_hint, parse
 from research.options.convert import did_you_mean
-from research.options.options import options_of, refuse
+from research.options.options import file_problems, options_of, refuse
 from research.options.ranges import PATH, POSITIVE
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
 
     expression, names = _read_expression(text)
     point = read_point(options.at, names)
-    _refuse(_graph_problems(options.graph))
+    _refuse(file_problems("--graph", options.graph, ".svg"))
     value = _value(expression, point)
     primals = np.array(list(point.values()))
     derivatives = derive(expression, names)
@@ -178,15 +178,6 @@ def _value(expression: Expression, point: dict[str, float]) -> float:
     where = ", ".join(f"{name} = {number:g}" for name, number in point.items())
     what = "not a real number" if np.isnan(values[part]) else "infinite, or too large for a float64"
     raise Mistake(f"differentiate: there is no value at {where}: {spell_short(part)} is {what}")
-
-
-def _graph_problems(text: str) -> list[str]:
-    path = Path(text)
-    if text and path.suffix.lower() != ".svg":
-        return [f"--graph {text}: the graph is written as .svg"]
-    if not path.parent.is_dir():
-        return [f"--graph {text}: there is no folder {path.parent}"]
-    return [f"--graph {text}: that is a folder"] if text and path.is_dir() else []
 
 
 def _draw(expression: Expression, point: dict[str, float]) -> str:

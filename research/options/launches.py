@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from research.options.catalog import Named
 from research.options.command import Context, help_hint, own_options, wrong_count
@@ -16,6 +16,9 @@ from research.options.pace import MOST_MEMBERS, RunOptions
 
 if TYPE_CHECKING:
     from research.engine.identity import Identity, Many
+
+
+Kind = TypeVar("Kind", bound=RunOptions)
 
 
 class Plan(NamedTuple):
@@ -36,23 +39,24 @@ class Plan(NamedTuple):
 
 
 def read(
-    command: str, tokens: Sequence[str], context: Context
-) -> tuple[Named, list[Plan], RunOptions]:
+    command: str, tokens: Sequence[str], context: Context, kind: type[Kind] = RunOptions
+) -> tuple[Named, list[Plan], Kind]:
     """The experiment, the runs of it that are asked for, and the options of all of them.
 
     Args:
         command: its name; it has the options of `run`.
         tokens: its command line.
         context: where the experiments lie.
+        kind: its options.
 
     Raises:
         Mistake: all that is wrong with the command line.
     """
-    named, rest = read_name(command, RunOptions, tokens, context)
-    own = options_of(RunOptions)
+    named, rest = read_name(command, kind, tokens, context)
+    own = options_of(kind)
     theirs = config_options(named, own)
     found = scan(rest, (*own, *theirs))
-    options, messages = own_options(RunOptions, found)
+    options, messages = own_options(kind, found)
     plans, refused = plans_of(named, found, smoke=options.smoke)
     extra = wrong_count((), found)
     mistakes = [*found.mistakes, *messages, *refused, *extra]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from research.errors import Mistake
@@ -244,3 +245,13 @@ def refuse(what: str, mistakes: Sequence[str], hint: str = "") -> None:
     else:
         text = "\n".join([f"{what}: {len(lines)} mistakes", *(f"  {line}" for line in lines)])
     raise Mistake(f"{text}\n{hint}" if hint else text)
+
+
+def file_problems(option: str, text: str, suffix: str) -> list[str]:
+    """What is wrong with a file that an option names, to be written or replaced; "" is none."""
+    path = Path(text)
+    if text and path.suffix.lower() != suffix:
+        return [f"{option} {text}: the graph is written as {suffix}"]
+    if not path.parent.is_dir():
+        return [f"{option} {text}: there is no folder {path.parent}"]
+    return [f"{option} {text}: that is a folder"] if text and path.is_dir() else []

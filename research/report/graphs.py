@@ -6,6 +6,7 @@ It takes its colours from the page's style sheet; as a file of its own it carrie
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from html import escape
 
 from research.engine.artifacts import Graph
@@ -15,9 +16,9 @@ from research.report.layers import Box, lay_out
 LONGEST = 28
 """Characters of a line in a box; the whole stands in the box's tooltip."""
 MOST_NODES = 200
-_FONT, _LETTER, _LINE, _PAD = 13, 7.9, 17, 9
+_FONT, _LETTER, LINE, PAD = 13, 7.9, 17, 9
 """Of a monospaced font: its size, how wide a letter is at most, a line's height; space around."""
-_ARROW = 7
+ARROW = 7
 _FAMILY = "font-family: ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _OWN_STYLE = (
     "svg{color:#1d2127;background:#fff;--line-0:#0072b2}"
@@ -42,11 +43,9 @@ def draw_graph(graph: Graph, *, alone: bool = False) -> str:
             f"a graph of {len(graph.texts)} nodes is not drawn: {MOST_NODES} are the most"
         )
     lines = [[cut(line, LONGEST) for line in text.split("\n")] for text in graph.texts]
-    sizes = [
-        (max(map(_columns, each)) * _LETTER + 2 * _PAD, len(each) * _LINE + 2 * _PAD)
-        for each in lines
-    ]
-    layout = lay_out(sizes, [(int(start), int(end)) for start, end in graph.edges])
+    layout = lay_out(
+        [box_size(each) for each in lines], [(int(start), int(end)) for start, end in graph.edges]
+    )
     margin = 20 if alone else 2
     width, height = layout.width + 2 * margin, layout.height + 2 * margin
     head = f'<svg viewBox="{-margin} {-margin} {width:.0f} {height:.0f}" '
@@ -64,6 +63,11 @@ def draw_graph(graph: Graph, *, alone: bool = False) -> str:
     return "\n".join([*parts, "</svg>"])
 
 
+def box_size(lines: Sequence[str]) -> tuple[float, float]:
+    """Width and height of a box that holds some lines."""
+    return max(map(_columns, lines)) * _LETTER + 2 * PAD, len(lines) * LINE + 2 * PAD
+
+
 def _columns(line: str) -> int:
     """How many letters wide a line is: Chinese, Korean and Japanese ones are twice as wide."""
     return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in line)
@@ -73,13 +77,13 @@ def _edge(route: tuple[tuple[float, float], ...]) -> str:
     """A line that leaves and enters downwards, and ends in an arrow's head."""
     (x, y), *rest = route
     end_x, end_y = rest[-1]
-    rest[-1] = (end_x, end_y - _ARROW)
+    rest[-1] = (end_x, end_y - ARROW)
     path = f"M{x:.1f} {y:.1f}"
     for to_x, to_y in rest:
         half = (y + to_y) / 2
         path += f"C{x:.1f} {half:.1f} {to_x:.1f} {half:.1f} {to_x:.1f} {to_y:.1f}"
         x, y = to_x, to_y
-    head = f"M{end_x:.1f} {end_y:.1f}l-4 {-_ARROW}h8Z"
+    head = f"M{end_x:.1f} {end_y:.1f}l-4 {-ARROW}h8Z"
     return (
         f'<g class="edge"><path d="{path}" style="fill: none; stroke: currentColor; '
         f'stroke-opacity: .55; stroke-width: 1.3"/><path d="{head}" '
@@ -88,9 +92,9 @@ def _edge(route: tuple[tuple[float, float], ...]) -> str:
 
 
 def _box(box: Box, lines: list[str], text: str) -> str:
-    x, top = box.x + box.width / 2, box.y + (box.height - len(lines) * _LINE) / 2
+    x, top = box.x + box.width / 2, box.y + (box.height - len(lines) * LINE) / 2
     spans = "".join(
-        f'<tspan x="{x:.1f}" y="{top + (at + 0.75) * _LINE:.1f}" style="{_look(at)}">'
+        f'<tspan x="{x:.1f}" y="{top + (at + 0.75) * LINE:.1f}" style="{_look(at)}">'
         f"{escape(line)}</tspan>"
         for at, line in enumerate(lines)
     )

@@ -7,6 +7,7 @@ edges cross; places near neighbours'; an edge over several layers goes through a
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections.abc import Sequence
 from itertools import groupby, pairwise
 from typing import NamedTuple
@@ -138,11 +139,12 @@ def _crossings(layers: list[list[int]], below: list[list[int]]) -> int:
     crossings = 0
     for upper, lower in pairwise(layers):
         rank = {node: at for at, node in enumerate(lower)}
-        ends = [sorted(rank[child] for child in below[node]) for node in upper]
-        crossings += sum(
-            a > b for at, one in enumerate(ends) for other in ends[at + 1 :]
-            for a in one for b in other
-        )  # fmt: skip
+        before: list[int] = []
+        for node in upper:
+            ends = sorted(rank[child] for child in below[node])
+            crossings += sum(len(before) - bisect_right(before, end) for end in ends)
+            for end in ends:
+                insort(before, end)
     return crossings
 
 
@@ -169,13 +171,14 @@ def _apart(wanted: list[float], widths: list[float]) -> list[float]:
     before = [0.0]
     for left, right in pairwise(widths):
         before.append(before[-1] + (left + right) / 2 + GAP)
-    pools: list[list[float]] = []
+    pools: list[tuple[float, int]] = []  # the sum of each, and how many it holds
     for x, offset in zip(wanted, before, strict=True):
-        pools.append([x - offset])
-        while len(pools) > 1 and _mean(pools[-2], 0) >= _mean(pools[-1], 0):
+        total, count = x - offset, 1
+        while pools and pools[-1][0] * count >= total * pools[-1][1]:
             last = pools.pop()
-            pools[-1] += last
-    flat = [_mean(pool, 0) for pool in pools for _ in pool]
+            total, count = last[0] + total, last[1] + count
+        pools.append((total, count))
+    flat = [total / count for total, count in pools for _ in range(count)]
     return [x + offset for x, offset in zip(flat, before, strict=True)]
 
 

@@ -236,16 +236,20 @@ def render(page: Page) -> str:
 
 @functools.cache
 def _template() -> Any:
+    return environment(Path(__file__).parent).get_template("page.html")
+
+
+def environment(folder: Path) -> Any:
+    """The templates of a folder; in a page every value is escaped that is not marked as safe."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+    return Environment(
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html")
 
 
 def write_report(

@@ -3,43 +3,98 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
-from research.cli.commands.run import more
 from research.errors import Mistake
 from research.options.assembly import open_experiment
+from research.options.catalog import catalog, resolve
 from research.options.command import Command, Context, Outcome
-from research.options.configure import NAME
+from research.options.configure import NAME, name_section
 from research.options.convert import spell
 from research.options.launches import identity_of, read
+from research.options.options import file_problems
 from research.options.pace import RunOptions
+from research.options.ranges import PATH
 from research.options.terminal import Column, make_console, print_table, spell_bytes
 from research.runs.other_runs import begin
 
 if TYPE_CHECKING:
+    from research.graphs.stages import Traced
     from research.options.assembly import Opened
+    from research.options.catalog import Named
+
+
+@dataclass(frozen=True)
+class Options(RunOptions):
+    """Options of `explain`."""
+
+    graph: Annotated[str, "draw the programs, before and after: a file, .html", PATH] = ""
+
+    def validate(self) -> list[str]:
+        """What does not go together, a message each."""
+        return super().validate() + file_problems("--graph", self.graph, ".html")
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Compile one update of the experiment, and show its parts."""
-    named, plans, options = read(COMMAND.name, tokens, context)
+    named, plans, options = read(COMMAND.name, tokens, context, Options)
     if len(plans) > 1 or plans[0].varied:
         raise Mistake(f"explain {named.name}: one value of each option: one config at a time")
     config = plans[0].config
     inputs = begin(identity_of(named, plans[0], options), config, options, context).run.inputs
     with open_experiment(named, config, options.data, context.root, inputs=inputs) as ready:
-        report = describe(ready)
+        update = _compile_update(ready)
+        report = describe(ready, update)
+        page = _draw(named, ready, update, context) if options.graph else ""
     from research.options.config import config_fields
 
     report = {"experiment": named.name, "config": config_fields(config), **report}
     _print(report, context.human)
+    if page:
+        from research.engine.durable import write_file
+
+        write_file(Path(options.graph), page)
+        report["graph"] = options.graph
+        print(f"\nwritten: {options.graph}", file=context.human)
     return Outcome(report)
 
 
-def describe(ready: Opened) -> dict[str, Any]:
-    """The figures of an experiment as JSON values."""
+def _compile_update(ready: Opened) -> Traced | None:
+    """One update, compiled; None where there is none."""
+    from research.graphs.stages import trace_update
+
+    if not ready.experiment.steps:
+        return None
+    traced = trace_update(ready)
+    return traced._replace(compiled=traced.traced.lower().compile())
+
+
+def _draw(named: Named, ready: Opened, update: Traced | None, context: Context) -> str:
+    """The page of its graphs.
+
+    Raises:
+        Mistake: it computes nothing by a traced program.
+    """
+    from research.graphs.stages import make_page, trace_evaluate, trace_predict
+
+    programs = [update, trace_evaluate(ready), trace_predict(ready)]
+    found = [each for each in programs if each is not None]
+    if not found:
+        raise Mistake(
+            f"explain {named.name}: --graph: it has no update and evaluates nothing by a traced "
+            "program: there is no graph to draw"
+        )
+    summary = resolve(named.name, catalog(context.root)).summary
+    return make_page(named.name, summary, found, context.root / "experiments")
+
+
+def describe(ready: Opened, update: Traced | None) -> dict[str, Any]:
+    """The figures of an experiment, and of its update, as JSON values."""
     from research.engine.leaves import name_leaves
+    from research.graphs.costs import cost_of
 
     experiment, shapes = ready.experiment, ready.program.shapes
     leaves = {name: leaf for name, leaf in name_leaves(shapes.state).items()}
@@ -62,8 +117,8 @@ def describe(ready: Opened) -> dict[str, Any]:
         },
         "parameter_count": sum(map(_count, params.values())),
         "state_bytes": parts,
-        "batch": _batch(ready),
-        "update": _update_cost(ready)._asdict() if experiment.steps else None,
+        "batch": _batch(update),
+        "update": cost_of(update.traced, update.compiled)._asdict() if update else None,
     }  # fmt: skip
 
 
@@ -75,36 +130,16 @@ def _bytes(leaf: Any) -> int:
     return _count(leaf) * getattr(leaf.dtype, "itemsize", 4)
 
 
-def _batch_shapes(ready: Opened) -> Any:
-    """The shapes of one batch, as the compiled loop sees it."""
-    import jax
-    import numpy as np
-
-    feed = ready.program.feed
-    arrays = next(iter(feed.windows(0, 0, 1))).arrays
-    return jax.eval_shape(feed.batch, arrays, np.uint32(0), np.int32(0))
-
-
-def _batch(ready: Opened) -> dict[str, Any]:
+def _batch(update: Traced | None) -> dict[str, Any]:
     from research.engine.leaves import name_leaves
 
-    if not ready.experiment.steps:
+    if update is None:
         return {}
-    batch = name_leaves(_batch_shapes(ready))
+    _, batch, _ = update.traced.args_info[0]
     return {
-        name: {"shape": list(leaf.shape), "dtype": str(leaf.dtype)} for name, leaf in batch.items()
+        name: {"shape": list(leaf.shape), "dtype": str(leaf.dtype)}
+        for name, leaf in name_leaves(batch).items()
     }
-
-
-def _update_cost(ready: Opened) -> Cost:
-    import jax
-
-    from research.engine.experiment import bind
-
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    state = ready.program.shapes.state
-    update = bind(ready.experiment, ready.experiment.inputs).update
-    return cost_of(update, state, _batch_shapes(ready), key)
 
 
 def _print(report: Mapping[str, Any], file: TextIO) -> None:
@@ -139,12 +174,14 @@ def _print(report: Mapping[str, Any], file: TextIO) -> None:
 
 
 def _print_cost(cost: Mapping[str, Any], file: TextIO) -> None:
+    from research.graphs.sheets import spell_flops
+
     loops = ", loops of unknown length counted once" if cost["loops"] else ""
     accessed = cost["bytes_accessed"]
     accessed = "not known" if accessed is None else spell_bytes(accessed)
     rows = [
-        ("products and convolutions", _flops(cost["product_flops"]), f"scans in full{loops}"),
-        ("all operations", _flops(cost["flops"]), "XLA's count: every loop's body once"),
+        ("products and convolutions", spell_flops(cost["product_flops"]), f"scans in full{loops}"),
+        ("all operations", spell_flops(cost["flops"]), "XLA's count: every loop's body once"),
         ("bytes accessed", accessed, "XLA's count: the same"),
         *(
             (f"memory: {name}", spell_bytes(size), "")
@@ -157,15 +194,6 @@ def _print_cost(cost: Mapping[str, Any], file: TextIO) -> None:
 
 def _shape(leaf: Mapping[str, Any]) -> str:
     return "[" + ", ".join(str(size) for size in leaf["shape"]) + "]"
-
-
-def _flops(count: float | None) -> str:
-    if count is None:
-        return "not known"
-    for unit, size in (("TFLOP", 1e12), ("GFLOP", 1e9), ("MFLOP", 1e6), ("kFLOP", 1e3)):
-        if count >= size:
-            return f"{count / size:,.4g} {unit}"
-    return f"{count:,.0f} FLOP"
 
 
 def _table(
@@ -190,106 +218,19 @@ COMMAND = Command(
     text="""Compiles one update without running it and shows the parameter table, the size of the
     state, the batch, floating-point operations, bytes and memory. It takes the options of `run`, so
     that the cost of a variant is known before it is run. Options marked traced change nothing in
-    the compiled program.""",
+    the compiled program.
+
+    --graph writes a page, to be opened in any browser without a network: update, evaluate and
+    predict as graphs, each as it was traced, after dead-code elimination and as it was compiled,
+    folded by function and layer. docs/graphs.md says how to read it.""",
     arguments=(NAME,),
-    options=RunOptions,
+    options=Options,
     examples=(
         ("explain digits_cnn", "as it is"),
         ("explain digits_cnn --batch-size 256 --json", "a variant, for a program"),
+        ("explain digits_cnn --graph digits.html", "its programs as graphs"),
     ),
     exits=(),
     execute=execute,
-    more=more,
+    more=lambda tokens, context: name_section(Options, "Options of {}", tokens, context),
 )
-
-
-class Cost(NamedTuple):
-    """The cost of one compiled update.
-
-    Attributes:
-        flops: floating-point operations, as XLA counts them: the body of a loop once.
-        bytes_accessed: bytes read and written between operations, counted the same way.
-        product_flops: 2 x multiplications in matrix products and convolutions, with the body of a
-            scan counted as often as it runs.
-        loops: loops in the program whose length the count above does not know.
-        memory: name -> bytes on the device: arguments, outputs, temporaries, code.
-    """
-
-    flops: float | None
-    bytes_accessed: float | None
-    product_flops: float
-    loops: int
-    memory: Mapping[str, int]
-
-
-def cost_of(function: Any, *shapes: Any) -> Cost:
-    """Compile `function` for arguments of these shapes, without running it, and read its cost."""
-    import jax
-
-    compiled = jax.jit(function).lower(*shapes).compile()
-    analysis = compiled.cost_analysis() or {}
-    if isinstance(analysis, list):
-        analysis = analysis[0] if analysis else {}
-    product_flops, loops = product_cost(jax.make_jaxpr(function)(*shapes).jaxpr)
-    return Cost(
-        analysis.get("flops"),
-        analysis.get("bytes accessed"),
-        product_flops,
-        loops,
-        _memory(compiled.memory_analysis()),
-    )
-
-
-def _memory(analysis: Any) -> dict[str, int]:
-    if analysis is None:
-        return {}
-    names = {
-        "arguments": "argument_size_in_bytes",
-        "outputs": "output_size_in_bytes",
-        "temporaries": "temp_size_in_bytes",
-        "program": "generated_code_size_in_bytes",
-    }
-    return {name: int(getattr(analysis, attribute, 0)) for name, attribute in names.items()}
-
-
-def product_cost(jaxpr: Any) -> tuple[float, int]:
-    """(2 x multiplications in products and convolutions, loops of unknown length counted once)."""
-    flops, loops = 0.0, 0
-    for equation in jaxpr.eqns:
-        name = equation.primitive.name
-        if name == "dot_general":
-            flops += _dot_flops(equation)
-        elif name == "conv_general_dilated":
-            flops += _convolution_flops(equation)
-        else:
-            parts = [product_cost(inner) for inner in _inner(equation.params)]
-            if name == "cond":
-                flops += max((part for part, _ in parts), default=0.0)
-            else:
-                times = equation.params["length"] if name == "scan" else 1
-                flops += times * sum(part for part, _ in parts)
-            loops += sum(inner for _, inner in parts)
-            loops += name == "while" and any(part for part, _ in parts)
-    return flops, loops
-
-
-def _inner(parameters: Mapping[str, Any]) -> Iterator[Any]:
-    """The programs inside an equation."""
-    for value in parameters.values():
-        for part in value if isinstance(value, list | tuple) else (value,):
-            inner = getattr(part, "jaxpr", part)
-            if hasattr(inner, "eqns"):
-                yield inner
-
-
-def _dot_flops(equation: Any) -> float:
-    (contracting, _), _ = equation.params["dimension_numbers"]
-    left = equation.invars[0].aval.shape
-    return 2.0 * math.prod(equation.outvars[0].aval.shape) * math.prod(left[i] for i in contracting)
-
-
-def _convolution_flops(equation: Any) -> float:
-    kernel = equation.invars[1].aval.shape
-    output_features = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
-    taps = math.prod(kernel) / max(output_features, 1)
-    return 2.0 * math.prod(equation.outvars[0].aval.shape) * taps
