@@ -134,24 +134,17 @@ class Block:
             if op.removed:
                 continue
             number[at] = len(ops)
+            # What feeds an argument that is read nowhere inside is removed, too.
+            new = op._replace(inputs=tuple(number[i] for i in op.inputs if i in number))
             inside = tuple((name, block.kept) for name, block in op.inside)
-            if all(new is old for (_, new), (_, old) in zip(inside, op.inside, strict=True)):
-                ops.append(op._replace(inputs=tuple(number[i] for i in op.inputs)))
-            else:
-                flops, bytes_ = cost_inside(op.name, op.times, [block for _, block in inside])
-                ops.append(
-                    op._replace(
-                        inputs=tuple(number[i] for i in op.inputs if i in number),
-                        inside=inside,
-                        flops=flops,
-                        bytes=bytes_,
-                    )
-                )
-        same = len(ops) == len(self.ops) and all(
-            new.inside is old.inside or new.inside == old.inside
-            for new, old in zip(ops, self.ops, strict=True)
+            if any(new is not old for (_, new), (_, old) in zip(inside, op.inside, strict=True)):
+                flops, size = cost_inside(op.name, op.times, [block for _, block in inside])
+                new = new._replace(inside=inside, flops=flops, bytes=size)
+            ops.append(new)
+        changed = len(ops) < len(self.ops) or any(
+            new.inside is not old.inside for new, old in zip(ops, self.ops, strict=True)
         )
-        return self if same else Block(ops)
+        return Block(ops) if changed else self
 
 
 def cost_inside(name: str, times: int, blocks: Sequence[Block]) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from research.graphs.blocks import Block, Op, cost_inside
@@ -22,28 +22,30 @@ _FUNCTION = re.compile(r"jit\([^)]*\)$|while$|body$|cond$|branch_\d+_fun$|closed
 """Parts of a path that say what block an instruction stood in, not what layer."""
 
 
-def compiled_block(module: Module, experiments: Path) -> Block:
+def compiled_block(module: Module, experiments: Path, results: Sequence[str] = ()) -> Block:
     """A compiled program as a block.
 
     Args:
         module: the parsed program.
         experiments: the folder of experiments, for lines of source.
+        results: names of its results, in order; they are numbered where there are none.
     """
-    return _Compiled(module, experiments).block(module.entry)
+    return _Compiled(module, experiments, results).block(module.entry)
 
 
 class _Compiled:
-    def __init__(self, module: Module, experiments: Path) -> None:
-        self._module, self._experiments = module, experiments
+    def __init__(self, module: Module, experiments: Path, results: Sequence[str]) -> None:
+        self._module, self._experiments, self._results = module, experiments, results
         self._blocks: dict[tuple[str, bool], Block] = {}
 
     def block(self, name: str, *, fused: bool = False) -> Block:
         key = (name, fused)
         if key not in self._blocks:
-            self._blocks[key] = self._make(self._module.computations[name], fused=fused)
+            self._blocks[key] = self._make(name, fused=fused)
         return self._blocks[key]
 
-    def _make(self, instructions: tuple[Instruction, ...], *, fused: bool) -> Block:
+    def _make(self, name: str, *, fused: bool) -> Block:
+        instructions = self._module.computations[name]
         by_name = {each.name: each for each in instructions}
         shown = [each for each in instructions if each.opcode not in PASSED]
         origins = [
@@ -56,8 +58,10 @@ class _Compiled:
         results: dict[int, list[str]] = {}
         if root is not None:
             given = root.operands if root.opcode == "tuple" else (root.name,)
+            known = name == self._module.entry and len(self._results) == len(given)
             for at, operand in enumerate(given):
                 label = f"result {at + 1}" if len(given) > 1 else "result"
+                label = self._results[at] if known else label
                 for source in reach[operand][0] if operand in reach else (number[operand],):
                     results.setdefault(source, []).append(label)
         paths = [() if fused else path or (_OWN,) for path in fold_paths(origins)]

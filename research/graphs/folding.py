@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 from research.graphs.blocks import Block
+from research.graphs.origins import BACKWARD, FORWARD
 
 SMALLEST = 3
 """Operations that make a fold; fewer stand by themselves."""
@@ -73,13 +74,15 @@ def _fold(block: Block, numbers: Sequence[int], depth: int) -> tuple[Member, ...
 def _opened(members: list[Member]) -> tuple[Member, ...]:
     """The members, in which folds of folds are replaced by what they hold while there is room.
 
-    So a reader meets layers after few steps, and not every function on the way to them.
+    So a reader meets layers after few steps, and not every function on the way to them. The two
+    ways of a gradient stay folds.
     """
     while True:
         choice = [
             (len(operations_of(each)), at)
             for at, each in enumerate(members)
             if isinstance(each, Fold)
+            and not each.name.startswith((FORWARD, BACKWARD))
             and any(isinstance(inner, Fold) for inner in each.members)
             and len(members) - 1 + len(each.members) <= ROOM
         ]

@@ -17,7 +17,7 @@ from research.report.layers import Layout, lay_out
 
 OPERATION, FOLD, PROGRAM, FUSION, INPUT, RESULT = range(6)
 """Kinds of boxes."""
-REMOVED, CRITICAL, PARTLY_REMOVED = 1, 2, 4
+REMOVED, CRITICAL = 1, 2
 """Marks of boxes."""
 MOST_CHIPS = 3
 """Inputs or results of a box that are drawn one by one."""
@@ -136,7 +136,7 @@ class Sheets:
         facts = (("operations", f"{totals.operations:,}"), *_removed_fact(totals),
                  ("cost", _cost(totals.flops, totals.bytes)),
                  *((("from", ", ".join(list(sources)[:4])),) if sources else ()))  # fmt: skip
-        return Box(FOLD, _fit(lines), critical | _removed_marks(totals), sheet, facts)
+        return Box(FOLD, _fit(lines), critical | _removed_mark(totals), sheet, facts)
 
     def _of_operation(self, op: Op, critical: int) -> Box:
         facts = [("result", op.result), ("cost", _cost(op.flops, op.bytes))]
@@ -150,7 +150,6 @@ class Sheets:
             removed = sum(totals.removed for totals in inner)
             facts.append(("operations inside", f"{operations:,}"))
             if removed and not op.removed:
-                marks |= PARTLY_REMOVED
                 facts.append(("removed inside", f"{removed:,}"))
             kind = FUSION if op.fused else PROGRAM
             sheet = self._open(op, name)
@@ -171,7 +170,7 @@ class Sheets:
             lines = (label, _count(totals), _cost(totals.flops, totals.bytes))
             facts = (("operations", f"{totals.operations:,}"), *_removed_fact(totals))
             sheet = self.add(block, label)
-            boxes.append(Box(PROGRAM, _fit(lines), _removed_marks(totals), sheet, facts))
+            boxes.append(Box(PROGRAM, _fit(lines), _removed_mark(totals), sheet, facts))
         return self._lay(boxes, [], name)
 
 
@@ -226,10 +225,8 @@ def _operations(count: int, removed: int) -> str:
     return f"{text}, {removed:,} removed" if removed else text
 
 
-def _removed_marks(totals: Totals) -> int:
-    if not totals.removed:
-        return 0
-    return REMOVED if totals.removed == totals.operations else PARTLY_REMOVED
+def _removed_mark(totals: Totals) -> int:
+    return REMOVED * (0 < totals.removed == totals.operations)
 
 
 def _removed_fact(totals: Totals) -> tuple[tuple[str, str], ...]:

@@ -160,7 +160,7 @@ def _program(
     if experiments is not None:
         lowered = each.traced.lower()
         compiled = each.compiled or lowered.compile()
-        last = compiled_block(parse(compiled.as_text()), experiments)
+        last = compiled_block(parse(compiled.as_text()), experiments, each.results)
         note = COMPILED.format(jax.devices()[0].platform)
         stages.append(Stage("3 compiled", note, sheets.add(last, each.name)))
         blocks.append(last)
@@ -203,7 +203,8 @@ def _remarks(blocks: Sequence[Block]) -> tuple[str, ...]:
     if len(blocks) > 2:
         remarks.append(
             "XLA counts every loop's body once, functions such as exp apart, and no taps on the "
-            "padding of a convolution."
+            "padding of a convolution. One operation of a trace can be many of the compiler's: a "
+            "random number is over a hundred."
         )
     return tuple(remarks)
 

@@ -121,11 +121,9 @@ def test_explain_writes_the_page_and_replaces_it(tmp_path, monkeypatch, capsys):
         for node in sheet["nodes"]
     }
     for program, branch, mark in ((0, "nobody_reads", 1), (0, "how_far", 0), (1, "how_far", 1)):
-        sheet = data["programs"][program]["stages"][0]["sheet"]
-        assert boxes[sheet, branch] & 1 == mark
-        assert ((data["programs"][program]["stages"][1]["sheet"], branch) in boxes) is not bool(
-            mark
-        )
+        traced, pruned = (each["sheet"] for each in data["programs"][program]["stages"][:2])
+        assert boxes[traced, branch] & 1 == mark
+        assert ((pruned, branch) in boxes) == (not mark)
 
 
 def test_an_experiment_without_programs_has_no_graph(tmp_path, monkeypatch, capsys):
