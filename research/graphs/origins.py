@@ -75,7 +75,7 @@ def _place(file: str, experiments: Path) -> str:
     for folder in (OURS, experiments):
         if file.startswith(f"{folder}/"):
             place = Path(file).relative_to(folder.parent)
-            return "" if place.parts[1] in _AROUND else str(place)
+            return "" if folder == OURS and place.parts[1] in _AROUND else str(place)
     return ""
 
 

@@ -68,6 +68,10 @@ ACTS = """
   await wait(100);
   [...at("stages").children][2].click();
   await wait(100);
+  at("search").value = "fusion";
+  at("search").dispatchEvent(new Event("input"));
+  at("found").querySelector("button").click();
+  await wait(100);
   found.fusions = document.querySelectorAll("#graph .node.fusion").length;
   document.body.dataset.found = JSON.stringify(found);
 })();
@@ -86,13 +90,13 @@ def net(params, x):
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
 def test_a_person_opens_moves_and_finds(tmp_path):
     shapes = {"params": jnp.ones((3, 4, 4)), "x": jnp.ones((8, 4))}
-    page = make_page("net", "", [trace("net", "A net.", net, shapes)], ROOT)
+    page = make_page("net", "", [trace("net", "A net.", net, shapes)], ROOT / "tests")
     closed = r'<meta http-equiv="Content-Security-Policy"[^>]*>'
     page, policies = re.subn(closed, "", page)
     assert policies == 1
     (tmp_path / "page.html").write_text(page.replace("</body>", f"<script>{ACTS}</script></body>"))
     (tmp_path / "closed.html").write_text(
-        make_page("net", "", [trace("net", "A net.", net, shapes)], ROOT)
+        make_page("net", "", [trace("net", "A net.", net, shapes)], ROOT / "tests")
     )
 
     def dump(name):
@@ -107,7 +111,8 @@ def test_a_person_opens_moves_and_finds(tmp_path):
     assert found
     did = json.loads(found[1].replace("&quot;", '"').replace("&amp;", "&"))
     assert did["zoomed"] and did["moved"] and did["dragged"] and did["wheeled"]
-    assert "operations inside" in did["facts"] and "test_graph_viewer" not in did["facts"]
+    assert "operations inside" in did["facts"]
+    assert "linetests/graphs/test_graph_viewer.py:" in did["facts"]
     assert did["opened"] == ["net›scan × 3", 1]
     assert did["back"] == ["net", "scan × 3"]
     assert did["rows"] >= 1 and did["jumped"] == ["net›scan × 3", "tanh"]
