@@ -129,7 +129,7 @@ class Block:
     def kept(self) -> Block:
         """The block without what is removed; itself where nothing is."""
         number: dict[int, int] = {}
-        ops = []
+        ops: list[Op] = []
         for at, op in enumerate(self.ops):
             if op.removed:
                 continue

@@ -175,7 +175,8 @@ def _read_frames(tables: Mapping[str, Mapping[int, str]]) -> dict[int, tuple[Fra
     links = {number: numbers(text) for number, text in tables.get("StackFrames", {}).items()}
     found: dict[int, tuple[Frame, ...]] = {}
     for start in links:
-        calls, number = [], start
+        calls: list[Frame] = []
+        number = start
         while number in links and len(calls) < len(links):
             place = places[links[number]["file_location_id"]]
             calls.append(

@@ -156,7 +156,8 @@ def _program(
         Stage("1 traced", TRACED, sheets.add(before, each.name)),
         Stage("2 pruned", PRUNED, sheets.add(after, each.name)),
     ]
-    blocks, counts = [before, after], [{}, {}]
+    blocks = [before, after]
+    counts: list[Mapping[str, float]] = [{}, {}]
     if experiments is not None:
         lowered = each.traced.lower()
         compiled = each.compiled or lowered.compile()

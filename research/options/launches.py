@@ -39,15 +39,15 @@ class Plan(NamedTuple):
 
 
 def read(
-    command: str, tokens: Sequence[str], context: Context, kind: type[Kind] = RunOptions
+    command: str, tokens: Sequence[str], context: Context, kind: type[Kind]
 ) -> tuple[Named, list[Plan], Kind]:
     """The experiment, the runs of it that are asked for, and the options of all of them.
 
     Args:
-        command: its name; it has the options of `run`.
+        command: its name; it has the options of `run`, and may have more.
         tokens: its command line.
         context: where the experiments lie.
-        kind: its options.
+        kind: of its options.
 
     Raises:
         Mistake: all that is wrong with the command line.

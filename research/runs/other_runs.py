@@ -206,7 +206,7 @@ def find_wanted(
     words, chosen = _split(option, text)
     if len(words) > 1 or words[0] in {entry.name for entry in catalog(context.root)}:
         try:
-            named, plans, theirs = read("run", words, context)
+            named, plans, theirs = read("run", words, context, RunOptions)
         except Mistake as mistake:
             raise Mistake(f"{option} {text}: {mistake}") from None
         if len(plans) > 1:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
     """Launch what the command line names: a run, a population, or several one after the other."""
-    named, plans, options = read(COMMAND.name, tokens, context)
+    named, plans, options = read(COMMAND.name, tokens, context, RunOptions)
     if options.processes > 1:
         raise SystemExit(run_together("run", tokens, options.processes))
     channel = settle(options)
