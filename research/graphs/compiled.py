@@ -10,14 +10,13 @@ from research.graphs.blocks import Block, Op, cost_inside
 from research.graphs.costs import operation_flops
 from research.graphs.hlo import Instruction, Module
 from research.graphs.origins import fold_paths, origin_of
+from research.graphs.traffic import traffic_of
 
 PASSED = frozenset(("parameter", "constant", "tuple", "get-tuple-element", "bitcast"))
 """Instructions that do nothing when the program runs; arrows go through them."""
 _SMALL = frozenset(("reduce", "reduce-window", "scatter", "select-and-scatter", "sort", "map"))
 """Instructions that call a function of single numbers, which is not shown."""
 _CALLED_NAMES = {"body": "body", "condition": "condition", "to_apply": "body"}
-_OWN = "made by the compiler"
-"""The fold of what comes from no line of a program, such as copies of a loop's state."""
 _FUNCTION = re.compile(r"jit\([^)]*\)$|while$|body$|cond$|branch_\d+_fun$|closed_call$|scan$")
 """Parts of a path that say what block an instruction stood in, not what layer."""
 
@@ -58,16 +57,22 @@ class _Compiled:
         results: dict[int, list[str]] = {}
         if root is not None:
             given = root.operands if root.opcode == "tuple" else (root.name,)
-            known = name == self._module.entry and len(self._results) == len(given)
+            named = name == self._module.entry and len(self._results) == len(given)
             for at, operand in enumerate(given):
                 label = f"result {at + 1}" if len(given) > 1 else "result"
-                label = self._results[at] if known else label
+                label = self._results[at] if named else label
                 for source in reach[operand][0] if operand in reach else (number[operand],):
                     results.setdefault(source, []).append(label)
-        paths = [() if fused else path or (_OWN,) for path in fold_paths(origins)]
+        read = [_inputs(each, number, reach) for each in shown]
+        paths = fold_paths(origins)
+        if fused:
+            paths = [()] * len(shown)
+        else:
+            known = [bool(each.calls or each.layers) for each in origins]
+            _adopt(paths, known, [list(inner) for inner, _ in read])
         ops = []
         for at, (each, origin, path) in enumerate(zip(shown, origins, paths, strict=True)):
-            inputs, outside = _inputs(each, number, reach)
+            inputs, outside = read[at]
             op = self._op(each, by_name, fused=fused)
             ops.append(
                 op._replace(
@@ -82,16 +87,14 @@ class _Compiled:
 
     def _op(self, each: Instruction, by_name: Mapping[str, Instruction], *, fused: bool) -> Op:
         """The operation without its place in the block."""
-        operands = [by_name[name] for name in dict.fromkeys(each.operands) if name in by_name]
-        size = sum(array.bytes for array in each.arrays)
-        size += sum(array.bytes for operand in operands for array in operand.arrays)
         inside = () if each.opcode in _SMALL else tuple(self._inside(each))
         blocks = [block for _, block in inside]
-        flops, bytes_ = cost_inside(each.opcode, each.trips, blocks)
+        flops, size = cost_inside(each.opcode, each.trips, blocks)
         if not inside:
-            flops, bytes_ = _flops(each, by_name), float(size)
+            flops, size = _flops(each, by_name), traffic_of(each, by_name)
         elif each.opcode == "fusion":
-            bytes_ = float(size)
+            within = self._module.computations[each.called["calls"][0]]
+            size = traffic_of(each, by_name, within)
         kind = re.search(r"\bkind=k(\w+)", each.attributes)
         shapes = [str(array) for array in each.arrays]
         return Op(
@@ -100,7 +103,7 @@ class _Compiled:
             (), (), (), (), "",
             f"fused as a {kind[1].lower()}" if kind else "",
             flops,
-            0.0 if fused else bytes_,
+            0.0 if fused else size,
             each.trips,
             inside,
             fused=each.opcode == "fusion",
@@ -116,6 +119,18 @@ class _Compiled:
                 fused = key == "calls" and each.opcode == "fusion"
                 found.append((label, self.block(name, fused=fused)))
         return found
+
+
+def _adopt(paths: list[tuple[str, ...]], known: list[bool], inputs: list[list[int]]) -> None:
+    """Fold what comes from no line, such as a copy, with what it is made from, or made for."""
+    for at, read in enumerate(inputs):
+        source = next((i for i in read if known[i]), None)
+        if not known[at] and source is not None:
+            paths[at], known[at] = paths[source], True
+    for at in reversed(range(len(paths))):
+        for i in inputs[at] if known[at] else ():
+            if not known[i]:
+                paths[i], known[i] = paths[at], True
 
 
 def _layers(each: Instruction) -> str:

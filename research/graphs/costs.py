@@ -21,6 +21,8 @@ stop_gradient threefry2x32 transpose tuple
 """
 MOVES = frozenset(_MOVES.split())
 """Operations of JAX and of XLA that move values, or draw bits, and calculate nothing."""
+SLICES = frozenset(("slice", "dynamic_slice", "dynamic-slice", "gather"))
+"""Operations that read of their first operand no more than they give."""
 _REDUCTIONS = ("reduce", "argmax", "argmin")
 
 
@@ -156,9 +158,20 @@ _PRODUCTS = {"dot_general": _dot_flops, "conv_general_dilated": _convolution_flo
 
 
 def bytes_of(equation: Any) -> float:
-    """Bytes that an equation reads and writes, if each of its operands lies in memory."""
-    atoms = {id(atom): atom for atom in (*equation.invars, *equation.outvars)}
-    return float(sum(size_of(atom.aval) for atom in atoms.values()))
+    """Bytes that an equation reads and writes, if each of its operands lies in memory.
+
+    Of a large array that is sliced, or changed at some places, the part that is touched.
+    """
+    name, read = (
+        equation.primitive.name,
+        list({id(atom): atom for atom in equation.invars}.values()),
+    )
+    written = equation.outvars
+    if name in SLICES:
+        read = [*written, *read[1:]]
+    elif name == "dynamic_update_slice" and len(read) > 1:
+        read, written = read[1:], read[1:2]
+    return float(sum(size_of(atom.aval) for atom in (*read, *written)))
 
 
 def size_of(aval: Any) -> int:

@@ -123,21 +123,28 @@ def _unwrap(part: str) -> tuple[list[str], str]:
 def fold_paths(origins: Sequence[Origin]) -> list[tuple[str, ...]]:
     """For each operation of one block the names it is folded under, the outermost first.
 
-    Calls come first. `forward` and `backward` stand where the calls of all operations within a
-    gradient part, and then come the layers, or further calls where there is none.
+    Calls come first, but for those that all have in common. `forward` and `backward` stand where
+    the calls of all operations within a gradient part, and then come the layers, or further calls
+    where there is none.
     """
-    within = [each.calls for each in origins if each.direction]
-    shared = 0
-    for names in zip(*within, strict=False):
-        if len(set(names)) > 1:
-            break
-        shared += 1
+    within = _shared([each.calls for each in origins if each.direction])
+    every = _shared([each.calls for each in origins if each.calls])
     paths = []
     for each in origins:
         if each.direction:
-            rest = each.layers or each.calls[shared:]
-            path = (*each.calls[:shared], each.direction, *rest)
+            rest = each.layers or each.calls[within:]
+            path = (*each.calls[every:within], each.direction, *rest)
         else:
-            path = (*each.calls, *each.layers)
-        paths.append(tuple(path))
+            path = (*each.calls[every:], *each.layers)
+        paths.append(path)
     return paths
+
+
+def _shared(names: Sequence[tuple[str, ...]]) -> int:
+    """How many names all of them begin with."""
+    count = 0
+    for each in zip(*names, strict=False):
+        if len(set(each)) > 1:
+            break
+        count += 1
+    return count
