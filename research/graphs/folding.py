@@ -33,6 +33,7 @@ class Fold(NamedTuple):
 
 Member: TypeAlias = "int | Fold"
 
+_PART = "part "
 ROOM = 24
 """Boxes up to which folds that hold further folds are open from the start."""
 
@@ -84,6 +85,7 @@ def _opened(members: list[Member]) -> tuple[Member, ...]:
             if isinstance(each, Fold)
             and not each.name.startswith((FORWARD, BACKWARD))
             and any(isinstance(inner, Fold) for inner in each.members)
+            and not any(_is_part(inner) for inner in each.members)
             and len(members) - 1 + len(each.members) <= ROOM
         ]
         if not choice:
@@ -137,9 +139,13 @@ def _in_parts(block: Block, members: tuple[Member, ...]) -> tuple[Member, ...]:
     parts = -(-len(ordered) // MOST)
     size = -(-len(ordered) // parts)
     return tuple(
-        Fold(f"part {at + 1} of {parts}", ordered[at * size : (at + 1) * size])
+        Fold(f"{_PART}{at + 1} of {parts}", ordered[at * size : (at + 1) * size])
         for at in range(parts)
     )
+
+
+def _is_part(member: Member) -> bool:
+    return isinstance(member, Fold) and member.name.startswith(_PART)
 
 
 def _in_order(block: Block, members: tuple[Member, ...]) -> tuple[Member, ...]:
