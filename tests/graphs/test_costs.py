@@ -100,3 +100,14 @@ def test_operations_are_counted_as_xla_counts_them_before_and_after_compiling(fu
         assert totals.flops == counted
     # Bytes: what each operation of the compiled program reads and writes.
     assert after.bytes == analysis_of(compiled).get("bytes accessed")
+
+
+def test_of_an_array_that_a_loop_goes_through_each_turn_counts_its_part():
+    def running(x):
+        return jax.lax.scan(lambda c, row: (c * 0.5 + jnp.tanh(row),) * 2, x[0], x)[1]
+
+    traced = jax.jit(running).trace(shape(1000, 8))
+    whole = 1000 * 8 * 4
+    block = compiled_block(parse(traced.lower().compile().as_text()), ROOT / "experiments")
+    # Rows are read and written a few times each, not the array a thousand times.
+    assert 2 * whole < block.totals.bytes < 20 * whole
