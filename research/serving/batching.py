@@ -75,7 +75,7 @@ class Batcher:
             if len(self._waiting) >= self._most:
                 raise Refused("busy", f"the queue is full, {self._most} long; try again later")
             self._waiting.append(one)
-            self._rows += rows.count
+            self._rows += rows.size
             # To wake the thread for each of them would cost more than it gains.
             if len(self._waiting) == 1 or self._rows >= self._block:
                 self._changed.notify()
@@ -89,7 +89,7 @@ class Batcher:
         """Make room: nobody waits for it any longer."""
         with self._changed, contextlib.suppress(ValueError):
             self._waiting.remove(one)
-            self._rows -= one.rows.count
+            self._rows -= one.rows.size
 
     def close(self) -> None:
         """Compute what waits, and end the thread."""
@@ -119,7 +119,7 @@ class Batcher:
             taken: list[_Waiting] = []
             count = 0
             while self._waiting:
-                more = self._waiting[0].rows.count
+                more = self._waiting[0].rows.size
                 if taken and count + more > self._block:
                     break
                 taken.append(self._waiting.popleft())
@@ -129,13 +129,14 @@ class Batcher:
 
     def _answer(self, taken: list[_Waiting]) -> list[Arrays]:
         parts = [one.rows.arrays for one in taken]
-        self._watch(sum(one.rows.count for one in taken))
+        self._watch(sum(one.rows.size for one in taken))
         together = self._compute(
             {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         )
-        outputs, start = [], 0
+        outputs: list[Arrays] = []
+        start = 0
         for one in taken:
-            end = start + one.rows.count
+            end = start + one.rows.size
             outputs.append({name: array[start:end] for name, array in together.items()})
             start = end
         return outputs

@@ -43,11 +43,11 @@ class Rows(NamedTuple):
 
     Attributes:
         arrays: name -> array `[rows, ...]` of each input of the model.
-        count: how many rows.
+        size: how many rows.
     """
 
     arrays: dict[str, np.ndarray]
-    count: int
+    size: int
 
 
 def read_rows(body: bytes, predictor: Predictor, most: int) -> Rows:

@@ -201,7 +201,7 @@ class Service:
             allowed = (error.headers or {}).get("Allow", "")
             words = f"{path} takes {allowed}, not {request.method}"
             return self._refusal(Refused("method", words), error.headers)
-        paths = ", ".join(route.path for route in self.application.routes)  # type: ignore[attr-defined]
+        paths = ", ".join(self._description["paths"])
         return self._refusal(Refused("path", f"there is no {path}; there are {paths}"))
 
     def _fail(self, request: Request, error: Exception) -> Response:

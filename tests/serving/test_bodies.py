@@ -24,7 +24,7 @@ def test_every_float32_goes_there_and_comes_back_with_its_bits(x):
     predictor, _ = forecaster()
     body = write_outputs({"x": x}, (), ())
     rows = read_rows(body.replace(b'"outputs"', b'"inputs"'), predictor, 4)
-    assert rows.count == len(x) and rows.arrays["x"].dtype == np.float32
+    assert rows.size == len(x) and rows.arrays["x"].dtype == np.float32
     assert rows.arrays["x"].tobytes() == x.tobytes()
 
 
