@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from research.prediction import Actions, Classes, Kind, Tokens, Translations, Values
+from research.prediction import Actions, Classes, Kind, Pictures, Tokens, Translations, Values
 
 
 def make_reader(kind: Kind) -> Callable[[Mapping[str, np.ndarray]], list[dict[str, Any]]]:
@@ -19,7 +19,7 @@ def make_reader(kind: Kind) -> Callable[[Mapping[str, np.ndarray]], list[dict[st
     match kind:
         case Classes():
             return _read_choices("probability", "class", kind.names())
-        case Actions(names=()):
+        case Actions(names=()) | Pictures():
             return lambda outputs: []
         case Actions():
             return lambda outputs: [{"action": kind.names[at]} for at in outputs["action"].tolist()]

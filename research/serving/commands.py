@@ -61,6 +61,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
 
         if not options.host.startswith(_LOOPBACK):
             say("note: whoever reaches this machine can ask: there is no password and no TLS")
+        bound.listen()  # whoever reads the address can use it
         say(f"{found.name}, step {found.step:,}, at {address} (Ctrl-C stops)")
         run_server(make_server(service, options.timeout), bound, say)
     counted: dict[str, Any] = service.figures.total()

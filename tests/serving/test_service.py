@@ -115,7 +115,7 @@ def small():
     ("asked", "status", "says"),
     [
         ({"body": b"{"}, 400, "the body is not JSON"),
-        ({"path": "/predictions", "body": {}}, 404, "there is no /predictions; there are /predict,"),
+        ({"path": "/predictions", "body": {}}, 404, "there is no /predictions; there are /"),
         ({"path": "/predict"}, 405, "/predict takes POST, not GET"),
         ({"path": "/health", "body": {}}, 405, "/health takes "),
         ({"body": b" " * 201}, 413, "a body has at most 200 bytes"),
