@@ -2,7 +2,7 @@
 
     python -m benchmarks.serve --flask FLASK/bin/python
 
-Both serve the same untrained model, one picture a request, from processes of their own; the clients
+Both serve the same untrained model, one row a request, from processes of their own; the clients
 are a third. All share this machine's cores. An answer that is not, byte for byte, the one that the
 same server gives when nobody else asks ends the benchmark, and so does a lost request. The
 environment variable FLASK_PYTHON stands for the option. Compilation is timed apart.
@@ -19,10 +19,11 @@ from benchmarks.table import machine
 from benchmarks.worker import Worker
 
 MODELS = {
-    "vision/digits_cnn": ((8, 8, 1), 16),
-    "vision/fashion_mnist_cnn": ((28, 28, 1), 255),
+    "vision/digits_cnn": ("image", (8, 8, 1), 16),
+    "vision/fashion_mnist_cnn": ("image", (28, 28, 1), 255),
+    "sequence/lstm_ten_steps": ("values", (50, 1), 1),
 }
-"""Experiment -> the shape of its pictures, and their largest value."""
+"""Experiment -> its input, the shape of a row, and the largest number that is asked."""
 GOAL = 3.0
 SAME = 1e-5
 """How far probabilities may be apart that another program computes."""
@@ -32,8 +33,8 @@ THREADS = (4, 16)
 
 def measure(name: str, options: argparse.Namespace) -> None:
     """Measure one model and print its table."""
-    shape, most = MODELS[name]
-    load = [str(PEERS / "http_load.py"), "--clients", str(options.clients)]
+    taken, shape, most = MODELS[name]
+    load = [str(PEERS / "http_load.py"), "--clients", str(options.clients), "--input", taken]
     load += ["--seconds", str(options.seconds), "--most", str(most), "--shape", *map(str, shape)]
     encore = [sys.executable, "-m", "benchmarks.peers.encore_serving", name]
     workers = [Worker("Encore", sys.executable, [*load, "--", *encore])]
@@ -44,9 +45,10 @@ def measure(name: str, options: argparse.Namespace) -> None:
         workers.append(Worker(f"Flask + JAX, {threads} threads", python, command))
     title = f"{name}, {options.clients} clients"
     show_against_best(title, workers, GOAL, "requests", options.rounds)
-    outputs = [worker.answers[0]["outputs"]["probability"][0] for worker in workers if worker.rates]
+    outputs = [worker.answers[0]["outputs"] for worker in workers if worker.rates]
     for other in outputs[1:]:
-        apart = max(abs(a - b) for a, b in zip(outputs[0], other, strict=True))
+        pairs = [(outputs[0][key][0], other[key][0]) for key in outputs[0]]
+        apart = max(abs(a - b) for ours, its in pairs for a, b in zip(ours, its, strict=True))
         if apart > SAME:
             raise SystemExit(f"{name}: the servers' answers are {apart:g} apart")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from importlib.metadata import version
@@ -30,6 +31,8 @@ def main() -> None:
         return {name: out.tolist() for name, out in jax.device_get(apply(state, arrays)).items()}
 
     predict({name: np.zeros(one.shape, one.dtype) for name, one in predictor.examples.items()})
+    # It writes a line for every request that waits.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     application = Flask("plain")
 
     @application.post("/predict")

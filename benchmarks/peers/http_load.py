@@ -2,9 +2,9 @@
 
     python http_load.py --clients 64 -- SERVER ...
 
-starts the server, which prints `{"port": ...}` when it is ready. What is asked are pictures of
-random pixels; the right answers are those that the server gives when it is asked one after the
-other. This file needs the standard library only.
+starts the server, which prints `{"port": ...}` when it is ready. What is asked is random; the right
+answers are those that the server gives when it is asked one after the other. This file needs the
+standard library only.
 """
 
 from __future__ import annotations
@@ -135,14 +135,14 @@ def ask_alone(port: int, bodies: Sequence[bytes]) -> list[bytes]:
     return answers
 
 
-def make_pictures(shape: Sequence[int], most: int, count: int = 64) -> list[bytes]:
-    """Requests of one picture each, of random pixels from 0 to `most`."""
+def make_bodies(name: str, shape: Sequence[int], most: int, count: int = 64) -> list[bytes]:
+    """Requests of one row each, of random whole numbers from 0 to `most` for the input `name`."""
     source = random.Random(0)
 
     def draw(sizes: Sequence[int]) -> Any:
         return [draw(sizes[1:]) for _ in range(sizes[0])] if sizes else source.randint(0, most)
 
-    return [json.dumps({"inputs": {"image": [draw(shape)]}}).encode() for _ in range(count)]
+    return [json.dumps({"inputs": {name: [draw(shape)]}}).encode() for _ in range(count)]
 
 
 def main() -> None:
@@ -151,8 +151,9 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=64, help="requests under way at once")
-    parser.add_argument("--shape", type=int, nargs="+", default=[8, 8, 1], help="of a picture")
-    parser.add_argument("--most", type=int, default=16, help="the largest value of a pixel")
+    parser.add_argument("--input", required=True, help="the name of the model's input")
+    parser.add_argument("--shape", type=int, nargs="+", required=True, help="of a row")
+    parser.add_argument("--most", type=int, default=1, help="the largest number in it")
     parser.add_argument("--seconds", type=float, default=2.0, help="about the length of a round")
     parser.add_argument("server", nargs="+", help="its command, after --")
     options = parser.parse_args()
@@ -163,7 +164,7 @@ def main() -> None:
     if "port" not in told:
         raise SystemExit(f"the server ended: exit code {server.wait()}")
     port = int(told["port"])
-    bodies = make_pictures(options.shape, options.most)
+    bodies = make_bodies(options.input, options.shape, options.most)
     right = ask_alone(port, bodies)
 
     def one_round() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
@@ -113,12 +114,16 @@ def write_json(report: Mapping[str, Any]) -> bytes:
         return spell_json(report).encode()
 
 
-def _decode(body: bytes) -> Any:
-    def refuse(word: str) -> NoReturn:
-        raise ValueError(f"{word} is no number in JSON")
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number in JSON")
 
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _decode(body: bytes) -> Any:
     try:
-        return json.loads(body, parse_constant=refuse)
+        return _DECODER.decode(body.decode())
     except RecursionError:
         raise Refused("json", "the body is nested too deeply") from None
     except ValueError as error:
@@ -144,25 +149,31 @@ def _object(
 
 def _array(found: Any, where: str, example: Any) -> np.ndarray:
     """The array that nested lists of numbers are, of an example's dtype, `[rows, ...]`."""
-    wanted = spell_shape(example)
     if not isinstance(found, list):
-        raise Refused("input", f"{where} must be nested lists, {wanted}, not {_kind(found)}")
+        wanted = f"must be nested lists, {spell_shape(example)}"
+        raise Refused("input", f"{where} {wanted}, not {_kind(found)}")
     # As objects: nothing is converted before its type is looked at.
     array = np.array(found, dtype=object)
-    if array.ndim > len(example.shape):
-        raise Refused("input", f"{where} is nested {array.ndim} lists deep; it must be {wanted}")
-    kinds = set(map(type, array.flat))
-    if list in kinds:
-        raise Refused("input", f"{where} has lists of different lengths; it must be {wanted}")
-    if array.shape[1:] != tuple(example.shape[1:]):
-        shape = ", ".join(map(str, array.shape))
-        raise Refused("input", f"{where} has the shape [{shape}]; it must be {wanted}")
-    if not kinds <= {int, float}:
-        other = next(value for value in array.flat if type(value) not in (int, float))
-        raise Refused("input", f"{where} holds {_kind(other)}; it must be {wanted}")
+    if wrong := _difference(array, example):
+        raise Refused("input", f"{where} {wrong}; it must be {spell_shape(example)}")
     return _converted(array, where, np.dtype(example.dtype))
 
 
+def _difference(array: np.ndarray, example: Any) -> str:
+    """What tells an array of objects from one of numbers in an example's shape, or ""."""
+    if array.ndim > len(example.shape):
+        return f"is nested {array.ndim} lists deep"
+    kinds = set(map(type, array.flat))
+    if list in kinds:
+        return "has lists of different lengths"
+    if array.shape[1:] != tuple(example.shape[1:]):
+        return f"has the shape [{', '.join(map(str, array.shape))}]"
+    if not kinds <= {int, float}:
+        return f"holds {_kind(next(each for each in array.flat if type(each) not in (int, float)))}"
+    return ""
+
+
+@functools.cache
 def limits_of(dtype: np.dtype) -> tuple[float, float]:
     """The least and the greatest number that an input of that dtype takes."""
     if dtype.kind == "b":
