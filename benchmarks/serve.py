@@ -3,9 +3,10 @@
     python -m benchmarks.serve --flask FLASK/bin/python
 
 Both serve the same untrained model, one row a request, from processes of their own; the clients
-are a third. All share this machine's cores. An answer that is not, byte for byte, the one that the
-same server gives when nobody else asks ends the benchmark, and so does a lost request. The
-environment variable FLASK_PYTHON stands for the option. Compilation is timed apart.
+are a third. All share this machine's cores; what a server has had of them is shown, too. An answer
+that is not, byte for byte, the one that the same server gives when nobody else asks ends the
+benchmark, and so does a lost request. The environment variable FLASK_PYTHON stands for the option.
+Compilation is timed apart.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import os
 import sys
 
 from benchmarks.rivals import PEERS, show_against_best
-from benchmarks.table import machine
+from benchmarks.spread import median_and_range, ratios
+from benchmarks.table import machine, table
 from benchmarks.worker import Worker
 
 MODELS = {
@@ -45,6 +47,13 @@ def measure(name: str, options: argparse.Namespace) -> None:
         workers.append(Worker(f"Flask + JAX, {threads} threads", python, command))
     title = f"{name}, {options.clients} clients"
     show_against_best(title, workers, GOAL, "requests", options.rounds)
+    costs = [[float(one["microseconds"]) for one in worker.answers] for worker in workers]
+    lines = [
+        [worker.name, median_and_range(cost), median_and_range(ratios(cost, costs[0]))]
+        for worker, cost in zip(workers, costs, strict=True)
+        if cost and costs[0]
+    ]
+    print(f"\n{table(['who', 'processor µs a request', '× Encore'], lines)}", flush=True)
     outputs = [worker.answers[0]["outputs"] for worker in workers if worker.rates]
     for other in outputs[1:]:
         pairs = [(outputs[0][key][0], other[key][0]) for key in outputs[0]]

@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import http.client
 import json
+import os
 import random
 import re
 import subprocess
@@ -145,6 +146,12 @@ def make_bodies(name: str, shape: Sequence[int], most: int, count: int = 64) -> 
     return [json.dumps({"inputs": {name: [draw(shape)]}}).encode() for _ in range(count)]
 
 
+def _processor_seconds(process: int) -> float:
+    """What a process and its threads have had of the cores (Linux)."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> None:
     """Serve rounds."""
     from serving import serve_rounds
@@ -168,10 +175,16 @@ def main() -> None:
     right = ask_alone(port, bodies)
 
     def one_round() -> dict[str, Any]:
+        used = _processor_seconds(server.pid)
         found = ask_for(port, bodies, right, options.clients, options.seconds)
         if found.wrong or found.lost:
             raise SystemExit(f"{found.wrong} wrong answers, {found.lost} lost requests")
-        return {"rate": found.answered / found.seconds, "outputs": json.loads(right[0])["outputs"]}
+        used = _processor_seconds(server.pid) - used
+        return {
+            "rate": found.answered / found.seconds,
+            "microseconds": 1e6 * used / found.answered,
+            "outputs": json.loads(right[0])["outputs"],
+        }
 
     serve_rounds(told["ready"], float(told["first_seconds"]), one_round)
 
