@@ -29,6 +29,7 @@ COMMANDS = {
     "play": "research.rl.commands:PLAY",
     "evaluate": "research.rl.commands:EVALUATE",
     "predict": "research.cli.commands.predict:COMMAND",
+    "serve": "research.serving.commands:SERVE",
     "export": "research.export.commands:EXPORT",
     "sample": "research.cli.commands.sample:COMMAND",
     "reconstruct": "research.generative.commands:RECONSTRUCT",

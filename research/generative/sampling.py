@@ -110,28 +110,6 @@ def offer_reconstructor(
     return {"reconstructor": Reconstructor(apply, read, images.white, tuple), "predict": predictor}
 
 
-def offer_reconstructor(
-    apply: Callable[[State, jax.Array], jax.Array], images: Images
-) -> dict[str, Any]:
-    """`Experiment.offers` of an autoencoder of such images; `apply` is `Reconstructor`'s."""
-
-    def predict(state: State, inputs: Inputs) -> Outputs:
-        return {"image": apply(state, images.scaled(inputs["image"]))}
-
-    def read(file: str) -> Own:
-        return read_picture(file, images.shape, images.white)
-
-    predictor = Predictor(
-        apply=predict,
-        examples={"image": jax.ShapeDtypeStruct((1, *images.shape), jnp.uint8)},
-        outputs=Pictures(images.white),
-        split=lambda batch: ({"image": batch["image"]}, np.asarray(batch["image"])),
-        read=read,
-        takes=TAKES,
-    )
-    return {"reconstructor": Reconstructor(apply, read, images.white), "predict": predictor}
-
-
 def draw_all(draw: Draw, state: State, label: np.ndarray, key: Key) -> np.ndarray:
     """Images of any number, drawn a block at a time; the first are the same however many there are.
 

@@ -21,7 +21,6 @@ from research.options.catalog import ROOT
 from tests.cli.test_run_commands import call
 
 pytestmark = pytest.mark.usefixtures("plain_commands")
-pytest.importorskip("flatbuffers", reason="flatbuffers is not installed")
 
 FIVE = (
     "vision/digits_cnn",
@@ -122,8 +121,6 @@ def test_a_run_that_is_not_finished_is_exported_only_on_request(tmp_path, capsys
 @pytest.mark.parametrize("form", ["stablehlo", "onnx"])
 @pytest.mark.parametrize("name", FIVE)
 def test_models_of_every_kind_are_exported_and_verified(tmp_path, capsys, name, form):
-    if form == "onnx":
-        pytest.importorskip("onnxruntime", reason="requirements-oracles.txt is not installed")
     assert run(tmp_path, name) == Exit.DONE
     words = [name.rpartition("/")[2], str(tmp_path / "out"), "--to", form]
     code, told, human = call(capsys, "export", *words, "--runs-dir", str(tmp_path))

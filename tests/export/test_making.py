@@ -22,8 +22,6 @@ from research.export.verification import Watcher
 from research.prediction import Classes, Predictor
 from tests.export.manifests import DIGITS
 
-pytest.importorskip("flatbuffers", reason="flatbuffers is not installed")
-
 ROWS = 40
 
 
@@ -95,8 +93,6 @@ def test_what_is_published_was_verified_and_runs_without_encore(model, watcher, 
 
 @pytest.mark.parametrize("form", ["stablehlo", pytest.param("onnx", marks=pytest.mark.slow)])
 def test_a_difference_is_not_published_and_its_layer_is_named(model, watcher, tmp_path, form):
-    if form == "onnx":
-        pytest.importorskip("onnxruntime", reason="requirements-oracles.txt is not installed")
     way = way_of(form)
 
     def add_to_second(call, arguments, options, context):

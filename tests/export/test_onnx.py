@@ -5,10 +5,12 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+import onnx
 import pytest
 
 from research.engine import keys
 from research.engine.experiment import traced
+from research.export.onnx import OPSET, NotInOnnx, write_onnx
 from research.layers.convolution import convolve
 from research.layers.convolution_block import convolution_block, winograd_pays
 from research.options.catalog import catalog, load
@@ -16,19 +18,14 @@ from research.prediction import Predictor
 from research.sequence.translations.encoder_decoder import EncoderDecoder
 from research.sequence.translations.transformer_translator import TransformerTranslator
 from research.sequence.translations.translator import write_targets
-from tests.reproducibility.conftest import opened_or_skipped
-
-onnx = pytest.importorskip("onnx", reason="requirements-oracles.txt is not installed")
-pytest.importorskip("onnxruntime", reason="requirements-oracles.txt is not installed")
-
-from research.export.onnx import OPSET, NotInOnnx, write_onnx  # noqa: E402
-from tests.export.onnx_checks import (  # noqa: E402
+from tests.export.onnx_checks import (
     differences,
     differences_of,
     draw_inputs,
     run_file,
     trained_like,
 )
+from tests.reproducibility.conftest import opened_or_skipped
 
 CLOSE = 1e-5
 LETTERS = {"vocabulary": {"symbols": "\n abcdefghijklmnopqrstuvwxyz", "lower": True}}

@@ -10,9 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-pytest.importorskip("onnx", reason="requirements-oracles.txt is not installed")
-pytest.importorskip("onnxruntime", reason="requirements-oracles.txt is not installed")
-
 from tests.export.onnx_checks import differences
 
 X = {"x": jax.ShapeDtypeStruct((1, 4, 6), jnp.float32)}

@@ -9,8 +9,6 @@ import pytest
 
 from research.export.stablehlo import readable_until, write_stablehlo
 
-pytest.importorskip("flatbuffers", reason="flatbuffers is not installed")
-
 
 @pytest.mark.parametrize(
     ("made", "until"),

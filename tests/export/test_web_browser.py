@@ -14,7 +14,6 @@ import pytest
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="requirements-oracles.txt is not installed"
 )
-pytest.importorskip("onnx", reason="requirements-oracles.txt is not installed")
 
 from export.browser_models import chromium, export  # noqa: E402
 

@@ -8,8 +8,6 @@ import threading
 import numpy as np
 import pytest
 
-pytest.importorskip("starlette", reason="encore[serve] is not installed")
-
 from research.serving.batching import Batcher
 from research.serving.bodies import Refused, Rows
 

@@ -10,8 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-pytest.importorskip("starlette", reason="encore[serve] is not installed")
-
 from research.serving.bodies import Refused, read_rows, write_outputs
 from tests.serving.served import classifier, forecaster, policy
 

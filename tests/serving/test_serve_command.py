@@ -14,9 +14,6 @@ import sys
 import numpy as np
 import pytest
 
-pytest.importorskip("starlette", reason="encore[serve] is not installed")
-pytest.importorskip("uvicorn", reason="encore[serve] is not installed")
-
 from benchmarks.peers.http_load import ask_alone, ask_for
 from research.cli.main import main
 from research.errors import Exit

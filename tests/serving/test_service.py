@@ -15,9 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-pytest.importorskip("starlette", reason="encore[serve] is not installed")
-pytest.importorskip("uvicorn", reason="encore[serve] is not installed")
-
 from research.prediction import Classes, by_blocks
 from research.serving.service import Limits
 from tests.serving.served import classifier, forecaster, policy, predictor_of, serving
