@@ -23,6 +23,10 @@ def _reshape(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> lis
     return [graph.reshape(turned, result_of(equation).shape)]
 
 
+def _squeeze(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[str]:
+    return [graph.reshape(operands[0], result_of(equation).shape)]
+
+
 def _broadcast_in_dim(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -> list[Value]:
     (x,), shape = operands, tuple(equation.params["shape"])
     given = x if x.narrow is None else x.narrow
@@ -155,8 +159,7 @@ def _dim_as_value(graph: Graph, equation: JaxprEqn, operands: Sequence[Value]) -
 
 RULES: dict[str, Rule] = {
     "reshape": _reshape,
-    "squeeze": _reshape,
-    "expand_dims": _reshape,
+    "squeeze": _squeeze,
     "broadcast_in_dim": _broadcast_in_dim,
     "transpose": _transpose,
     "rev": _rev,

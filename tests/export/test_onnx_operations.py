@@ -51,6 +51,7 @@ ALONG_AXES = {
     "orders": lambda x: jnp.sort(x, -1) + jnp.argsort(jnp.round(x), 1, stable=True) * 2.0,
     "largest": lambda x: lax.top_k((x * 2).astype(jnp.int32), 3)[1] + lax.top_k(x, 3)[0],
     "shapes": lambda x: x.transpose(2, 0, 1).reshape(3, 2, -1, 4).swapaxes(0, 2)[:, ::-1, 1],
+    "an axis less": lambda x: lax.squeeze(x[:, None, :, :1], (1, 3)) + x.reshape(-1, 24)[:, :4],
     "joints": lambda x: jnp.concatenate([x, jnp.stack([x[:, 1], x[:, 2]], 1), 0 * x], 1),
     "parts": lambda x: jnp.concatenate([*jnp.split(x, 3, -1)][::-1], 1)
     + jnp.tile(x, (1, 3, 1))[..., :2],
