@@ -97,7 +97,7 @@ class DenseCodec(Codec):
 
     def encode(self, image: jax.Array) -> jax.Array:
         """As `Codec.encode`."""
-        x = image.reshape(len(image), -1)
+        x = image.reshape(image.shape[0], -1)
         for layer in range(len(self.kernels)):
             x = self.encode_layer(self.activation(x) if layer else x, layer)
         return x
@@ -112,7 +112,7 @@ class DenseCodec(Codec):
         for layer in reversed(range(len(self.kernels))):
             x = self.decode_layer(x, layer)
             x = self.activation(x) if layer else x
-        return x.reshape(len(code), *self.shape)
+        return x.reshape(code.shape[0], *self.shape)
 
     def decode_layer(self, x: jax.Array, layer: int) -> jax.Array:
         """The linear outputs of one layer of the decoder, which mirrors that of the encoder."""
@@ -147,11 +147,11 @@ class ConvolutionalCodec(Codec):
         x = image
         for convolution in self.convolutions:
             x = max_pool(convolution(x))
-        return self.last(x.reshape(len(image), -1))
+        return self.last(x.reshape(image.shape[0], -1))
 
     def decode(self, code: jax.Array) -> jax.Array:
         """As `Codec.decode`."""
-        x = nn.relu(self.first(code)).reshape(len(code), *self._smallest)
+        x = nn.relu(self.first(code)).reshape(code.shape[0], *self._smallest)
         for layer in reversed(range(len(self.layers))):
             x = self.transposed[layer](x)
             x = nn.relu(x) if layer else x
@@ -185,14 +185,14 @@ class RecurrentCodec(Codec):
 
     def encode(self, image: jax.Array) -> jax.Array:
         """As `Codec.encode`."""
-        rows, _ = self.reader(image.reshape(len(image), self.shape[0], -1))
+        rows, _ = self.reader(image.reshape(image.shape[0], self.shape[0], -1))
         return self.last(rows[:, -1])
 
     def decode(self, code: jax.Array) -> jax.Array:
         """As `Codec.decode`; each row is given the code."""
         repeated = jnp.repeat(code[:, None], self.shape[0], axis=1)
         rows, _ = self.writer(repeated)
-        return self.row(rows).reshape(len(code), *self.shape)
+        return self.row(rows).reshape(code.shape[0], *self.shape)
 
 
 MakeCodec = Callable[..., Any]

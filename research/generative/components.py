@@ -23,7 +23,7 @@ class Components(NamedTuple):
 
     def project(self, image: np.ndarray) -> np.ndarray:
         """The images in the plane that are nearest to `image`, `[batch, ...]` each."""
-        centred = image.reshape(len(image), -1) - self.mean
+        centred = image.reshape(image.shape[0], -1) - self.mean
         made = centred @ self.directions.T @ self.directions + self.mean
         return made.reshape(image.shape)
 

@@ -103,7 +103,7 @@ def layer_errors(codec: DenseCodec, image: jax.Array, layer: int) -> jax.Array:
         image: float32 `[batch, height, width, channels]` in [0, 1].
         layer: counted from the image.
     """
-    x = image.reshape(len(image), -1)
+    x = image.reshape(image.shape[0], -1)
     for before in range(layer):
         x = jax.nn.selu(codec.encode_layer(x, before))
     x = jax.lax.stop_gradient(x)

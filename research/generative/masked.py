@@ -70,7 +70,7 @@ class MaskedCodec(Codec):
         open_ = (patches[..., 0] != HIDDEN).astype(image.dtype)
         seen = open_ * (jnp.cumsum(open_, axis=1) <= count)
         tokens = jnp.swapaxes(self._slots(seen), 1, 2) @ (self.read(patches) + self.position)
-        return jnp.concatenate([self._encoded(tokens).reshape(len(image), -1), seen], axis=1)
+        return jnp.concatenate([self._encoded(tokens).reshape(image.shape[0], -1), seen], axis=1)
 
     def describe(self, image: jax.Array) -> jax.Array:
         """The mean of the tokens of a whole image, `[batch, width]`."""

@@ -53,7 +53,7 @@ class QuantisedCodec(Codec):
         """Vectors of the encoder, then as many of the book: `[batch, 2 * units]`."""
         made = self.vectors(image)
         nearest = self.book[nearest_vectors(made, self.book)]
-        both = (part.reshape(len(image), -1) for part in (made, nearest))
+        both = (part.reshape(image.shape[0], -1) for part in (made, nearest))
         return jnp.concatenate([*both], axis=1)
 
     def vectors(self, image: jax.Array) -> jax.Array:
@@ -65,7 +65,7 @@ class QuantisedCodec(Codec):
 
     def decode(self, code: jax.Array) -> jax.Array:
         """As `Codec.decode`."""
-        x = self.first(code.reshape(len(code), self.rows, self.columns, self.numbers))
+        x = self.first(code.reshape(code.shape[0], self.rows, self.columns, self.numbers))
         for convolution in reversed(self.up):
             x = nn.relu(convolution(x))
         return cut(self.pixels(x), self.shape)

@@ -94,8 +94,8 @@ def unstrided(
         for (low, _), count, stride, size in zip(pads, blocks, strides, x.shape[1:3], strict=True)
     ]
     x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *around, (0, 0, 0)))
-    x = x.reshape(len(x), blocks[0], strides[0], blocks[1], strides[1], -1)
-    x = x.transpose(0, 1, 3, 2, 4, 5).reshape(len(x), *blocks, -1)
+    x = x.reshape(x.shape[0], blocks[0], strides[0], blocks[1], strides[1], -1)
+    x = x.transpose(0, 1, 3, 2, 4, 5).reshape(x.shape[0], *blocks, -1)
     behind = [
         (0, tap * stride - size)
         for tap, stride, size in zip(taps, strides, kernel.shape[:2], strict=True)
