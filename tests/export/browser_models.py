@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from research.export.onnx import write_onnx
@@ -109,3 +110,39 @@ def chromium() -> str | None:
     """Where Chromium is, or its like."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return next(filter(None, map(shutil.which, names)), None)
+
+
+def step_by_hand(state: np.ndarray, action: int) -> np.ndarray:
+    """CartPole's equations in float32, each operation rounded, sine and cosine to the nearest."""
+    f = np.float32
+    x, velocity, angle, spin = state
+    force = f(10) * f(action) - f(10) * f(1 - action)
+    cos, sin = f(np.cos(np.float64(angle))), f(np.sin(np.float64(angle)))
+    temp = (force + f(0.05) * (spin * spin) * sin) / f(1.1)
+    below = f(0.5) * (f(4 / 3) - f(0.1) * (cos * cos) / f(1.1))
+    spinning = (f(9.8) * sin - cos * temp) / below
+    moving = temp - f(0.05) * spinning * cos / f(1.1)
+    tau = f(0.02)
+    return np.array(
+        [x + tau * velocity, velocity + tau * moving, angle + tau * spin, spin + tau * spinning], f
+    )
+
+
+def gymnax_steps(states: Any, actions: Any) -> tuple[jax.Array, jax.Array]:
+    """What some states become by an action each, in gymnax's environment, and whether they end."""
+    import gymnax
+
+    environment, params = gymnax.make("CartPole-v1")
+    key = jax.random.key(0)
+    _, state = environment.reset(key, params)
+
+    def step(row: jax.Array, action: jax.Array) -> tuple[jax.Array, jax.Array]:
+        names = ("x", "x_dot", "theta", "theta_dot")
+        before = state.replace(**dict(zip(names, row, strict=True)))
+        after, _, _, done, _ = environment.step_env(key, before, action, params)
+        return after, done
+
+    made: tuple[jax.Array, jax.Array] = jax.jit(jax.vmap(step))(
+        jnp.asarray(states, jnp.float32), jnp.asarray(actions)
+    )
+    return made
