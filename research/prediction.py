@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from research.engine.experiment import Batch, State
@@ -199,39 +200,50 @@ def _key(part: Any) -> str:
 
 
 ROWS = 32
-"""Rows that are computed at once."""
+"""Rows that one call of the compiled program takes at most."""
 
 
-def by_blocks(predictor: Predictor) -> Callable[[State, Inputs], dict[str, np.ndarray]]:
-    """(state, inputs) -> outputs on the host: `apply` in blocks of `ROWS` rows, compiled once.
+def by_rows(predictor: Predictor) -> Callable[[State, Inputs], dict[str, np.ndarray]]:
+    """(state, inputs) -> outputs on the host: `apply` to one row after the other, compiled once.
 
-    Inputs have one row at least, and dtypes that become those of `examples` without loss of kind
-    (TypeError otherwise). The last block is filled up. So a row's outputs have the same bits
-    however many there are beside it, in one call or in several: a program for another number of
-    rows may round otherwise, and all that answers for a model goes this way.
+    So a row's outputs have the same bits whatever stands beside it, in one call or in several. In
+    a batch they need not: a program for another number of rows may round otherwise, and so may the
+    last places of one, where vectors of the processor are not filled. All that answers for a model
+    goes this way. Inputs have one row at least, and dtypes that become those of `examples` without
+    loss of kind (TypeError otherwise).
     """
-    compiled = jax.jit(predictor.apply)
+
+    @jax.jit
+    def compiled(state: State, rows: Inputs, count: jax.Array) -> Outputs:
+        def one(place: jax.Array) -> Outputs:
+            row = {name: jax.lax.dynamic_slice_in_dim(rows[name], place, 1) for name in rows}
+            return {name: leaf[0] for name, leaf in predictor.apply(state, row).items()}
+
+        def add(place: jax.Array, made: Outputs) -> Outputs:
+            return {name: made[name].at[place].set(leaf) for name, leaf in one(place).items()}
+
+        shapes = jax.eval_shape(one, jnp.int32(0))
+        empty = {name: jnp.zeros((ROWS, *one.shape), one.dtype) for name, one in shapes.items()}
+        return jax.lax.fori_loop(0, count, add, empty)
 
     def predict(state: State, inputs: Inputs) -> dict[str, np.ndarray]:
         arrays = {
             name: np.asarray(inputs[name]).astype(one.dtype, casting="same_kind", copy=False)
             for name, one in predictor.examples.items()
         }
-        count = len(next(iter(arrays.values())))
         blocks = []
-        for at in range(0, count, ROWS):
-            part = {name: _filled(array[at : at + ROWS]) for name, array in arrays.items()}
-            blocks.append(jax.device_get(compiled(state, part)))
-        return {
-            name: np.concatenate([block[name] for block in blocks])[:count] for name in blocks[0]
-        }
+        for at in range(0, len(next(iter(arrays.values()))), ROWS):
+            part = {name: array[at : at + ROWS] for name, array in arrays.items()}
+            count = len(next(iter(part.values())))
+            filled = {
+                name: np.pad(array, [(0, ROWS - count), *[(0, 0)] * (array.ndim - 1)])
+                for name, array in part.items()
+            }
+            made = jax.device_get(compiled(state, filled, np.int32(count)))
+            blocks.append({name: leaf[:count] for name, leaf in made.items()})
+        return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
     return predict
-
-
-def _filled(rows: np.ndarray) -> np.ndarray:
-    """The rows, and the last of them again until there are `ROWS`."""
-    return np.concatenate([rows, np.repeat(rows[-1:], ROWS - len(rows), axis=0)])
 
 
 def at_first(predictor: Predictor, count: int) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ from research.prediction import (
     Predictor,
     Tokens,
     at_first,
-    by_blocks,
+    by_rows,
     over_time,
 )
 from tests.reproducibility.conftest import opened_or_skipped
@@ -78,7 +78,7 @@ SLOW = ("vision/mnist_mlp", "vision/fashion_mnist_small", "sequence/gru_ten_step
 )
 def test_a_rows_bits_depend_neither_on_its_place_nor_on_the_rows_beside_it(name):
     predictor, state = begun(name)
-    predict, rows = by_blocks(predictor), drawn(predictor, ROWS + 8)
+    predict, rows = by_rows(predictor), drawn(predictor, ROWS + 8)
     whole = predict(state, rows)
     assert all(len(array) == ROWS + 8 for array in whole.values())
     order = np.random.default_rng(1).permutation(ROWS + 8)
@@ -89,14 +89,17 @@ def test_a_rows_bits_depend_neither_on_its_place_nor_on_the_rows_beside_it(name)
     assert bits(whole, order) != bits(whole)
 
 
-def test_a_model_whose_rows_are_mixed_would_be_found_out():
+def test_a_row_is_computed_alone_though_a_model_would_mix_the_rows_of_a_batch():
     def apply(state, inputs):
-        return {"mean": inputs["x"] - jnp.mean(inputs["x"])}
+        return {"mean": inputs["x"] + jnp.mean(inputs["x"])}
 
     examples = {"x": jax.ShapeDtypeStruct((1,), jnp.float32)}
     mixed = Predictor(apply, examples, Actions(""), None, lambda word: None, "")
-    predict, rows = by_blocks(mixed), drawn(mixed, ROWS)
-    assert bits(predict({}, take(rows, [4]))) != bits(predict({}, rows), [4])
+    rows = drawn(mixed, ROWS + 1)
+    predicted, alone = by_rows(mixed)({}, rows)["mean"], 2 * rows["x"]
+    np.testing.assert_array_equal(predicted, alone)
+    # The control: as a batch it does mix them.
+    assert not np.array_equal(apply({}, rows)["mean"], alone)
 
 
 class Both(NamedTuple):
@@ -121,7 +124,7 @@ def test_a_memory_is_carried_by_its_names_and_begins_with_nothing():
     )
     assert at_first(adding, 5)["memory_sums_1"].shape == (5, 1, 3)
     rows = {"x": np.arange(12, dtype=np.float32).reshape(3, 4)}
-    steps = [*over_time(adding, by_blocks(adding))(jnp.float32(2.0), rows)]
+    steps = [*over_time(adding, by_rows(adding))(jnp.float32(2.0), rows)]
     found = np.stack([step["mean"][:, 0] for step in steps], axis=1)
     np.testing.assert_array_equal(found, 2 * rows["x"].cumsum(axis=1))
     assert steps[-1]["memory_seen"].tolist() == [4, 4, 4]

@@ -16,7 +16,7 @@ from research.errors import Mistake
 from research.export.comparing import Found
 from research.export.elsewhere import Arrays, run_rows
 from research.export.stablehlo import Apply
-from research.prediction import ROWS, Predictor, Tokens, at_first, by_blocks
+from research.prediction import ROWS, Predictor, Tokens, at_first, by_rows
 
 MET = 1000
 """Observations of an episode at most."""
@@ -154,7 +154,7 @@ def answer(model: Model, trial: Trial, tell: Callable[[int], None]) -> Arrays:
 
 
 def _native(model: Model) -> Callable[[Arrays], Arrays]:
-    predict = by_blocks(model.predictor)
+    predict = by_rows(model.predictor)
     return lambda inputs: predict(model.state, inputs)
 
 

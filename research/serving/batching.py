@@ -27,7 +27,7 @@ class Batcher:
     """Who computes: a thread that takes what waits, up to a block of rows, and begins again.
 
     While it computes, the next block fills. Where fewer rows wait than a block has, it gives others
-    a moment to come. What fills a block has no part in a row's outputs: `compute` sees to that.
+    a moment to come. What else is in a block has no part in a row's outputs, as `compute` sees to.
 
     To be used within one event loop, which never waits for the thread.
     """

@@ -78,9 +78,9 @@ SERVE = Command(
     The page at / has a command that asks it, /docs a form to try it out, /openapi.json the
     description for programs, /health and /metrics what a monitor reads.
 
-    Requests that come at the same time are computed together, a block of fixed size at a time. That
-    makes it fast, and has no part in the answers: these are those of `predict`, bit for bit, with
-    whatever else is asked meanwhile.
+    Requests that come at the same time are computed in one call. That makes it fast, and has no
+    part in the answers: these are those of `predict`, bit for bit, with whatever else is asked
+    meanwhile.
 
     A model that carries a memory from step to step gives it as "carried"; send it along with the
     next inputs. The service itself remembers nothing.

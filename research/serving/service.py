@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from research.prediction import ROWS, Predictor, by_blocks
+from research.prediction import ROWS, Predictor, by_rows
 from research.serving.answers import make_reader
 from research.serving.batching import Batcher
 from research.serving.bodies import STATUS, Refused, read_rows, write_json, write_outputs
@@ -78,7 +78,7 @@ class Service:
         """
         self._model, self._limits = model, limits
         self._read = make_reader(model.predictor.outputs)
-        self._predict = by_blocks(model.predictor)
+        self._predict = by_rows(model.predictor)
         # Compiled here: the first request is to be answered as fast as the next one.
         outputs = self._compute(
             {

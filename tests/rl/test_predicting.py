@@ -11,7 +11,7 @@ import pytest
 
 from research.engine import keys
 from research.errors import Mistake
-from research.prediction import ROWS, by_blocks, over_time
+from research.prediction import ROWS, by_rows, over_time
 from research.rl.distributions import Categorical, Gaussian, SquashedGaussian
 from research.rl.environments.action_names import ACTION_NAMES
 from research.rl.environments.interface import Discrete
@@ -45,7 +45,7 @@ def lean(state, seen):
 def test_a_predicted_action_is_the_one_taken_in_greedy_play():
     agent, state = reactive(CARTPOLE, lean), jnp.array([0.1, 0.2, -1.0, -1.0])
     observed, taken, _ = greedily(agent, state, 200)
-    predict = by_blocks(make_predictor(agent))
+    predict = by_rows(make_predictor(agent))
     made = predict(state, {"observation": observed.reshape(-1, 4)})
     np.testing.assert_array_equal(made["action"], taken.reshape(-1))
     assert made["action"].dtype == np.int32 and 20 < taken.sum() < taken.size - 20
@@ -74,7 +74,7 @@ def test_a_vector_is_in_the_environments_own_unit_and_nine_in_ten_lie_between(
     predictor = make_predictor(agent)
     assert predictor.outputs.bounds == ((-2.0, 2.0),) and predictor.outputs.names == ()
     seen = np.linspace(-2, 2, 3 * ROWS, dtype=np.float32).reshape(ROWS, 3)
-    made = by_blocks(predictor)(state, {"observation": seen})
+    made = by_rows(predictor)(state, {"observation": seen})
     np.testing.assert_allclose(made["action"], own(2 * seen[:, :1]), rtol=1e-6)
     several = push(state, seen).sample(jax.random.normal(jax.random.key(2), (4000, ROWS, 1)))
     drawn = np.asarray(wrapped.own_action(several))
@@ -96,9 +96,7 @@ def test_a_memory_is_carried_from_step_to_step_of_an_episode():
     predictor = make_predictor(agent, jnp.float32(0.0))
     assert list(predictor.carried) == ["memory"]
     observed, taken, ended = greedily(agent, jnp.float32(1.0), 60)
-    steps = [
-        *over_time(predictor, by_blocks(predictor))(jnp.float32(1.0), {"observation": observed})
-    ]
+    steps = [*over_time(predictor, by_rows(predictor))(jnp.float32(1.0), {"observation": observed})]
     made = np.stack([step["action"] for step in steps], axis=1)
     first = ended.argmax(axis=1)
     assert (first > 8).all()

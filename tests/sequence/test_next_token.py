@@ -10,7 +10,7 @@ from research.engine import keys
 from research.engine.experiment import traced
 from research.errors import Mistake
 from research.options.config import floats
-from research.prediction import Tokens, by_blocks, over_time
+from research.prediction import Tokens, by_rows, over_time
 from research.sequence.characters.language_model import (
     RecurrentLanguageModel,
     TransformerLanguageModel,
@@ -55,7 +55,7 @@ def test_the_likeliest_of_each_step_is_the_greedy_text(config, needs):
     prompt = np.array([[1, 2, 3, 4], [4, 4, 1, 2]])
     parts = write(writer, state, prompt, 12, Sampling(0.0), jax.random.key(0))
     text = np.concatenate([prompt, *parts], axis=1)
-    predict = by_blocks(predictor)
+    predict = by_rows(predictor)
     steps = [*over_time(predictor, predict)(state, {"token": text[:, :-1]})]
     likeliest = np.stack([step["logits"].argmax(axis=1) for step in steps], axis=1)
     np.testing.assert_array_equal(likeliest[:, 3:], text[:, 4:])

@@ -140,9 +140,9 @@ def _apply(
 ) -> list[Predicted]:
     """What is made of each row of some inputs; of a policy with memory, of each of its steps."""
     from research.cli.predicted import Predicted
-    from research.prediction import Actions, by_blocks, over_time
+    from research.prediction import Actions, by_rows, over_time
 
-    predict = by_blocks(predictor)
+    predict = by_rows(predictor)
     if not predictor.carried:
         outputs = predict(state, inputs)
         return [
