@@ -13,6 +13,7 @@ from research.errors import Mistake
 from research.options import launches
 from research.options.catalog import ROOT, catalog, resolve
 from research.options.command import Context, parse
+from research.options.pace import RunOptions
 from research.sweep import request
 
 ENGLISH, KOREAN = (
@@ -35,7 +36,7 @@ def read(command: str) -> None:
     name, *words = shlex.split(command)
     context = Context(io.StringIO())
     if name == "run":
-        launches.read(name, words, context)
+        launches.read(name, words, context, RunOptions)
     elif name == "sweep":
         request.read(name, words, context, lambda *_: [])
     else:

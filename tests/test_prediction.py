@@ -64,12 +64,12 @@ def take(inputs: Any, rows: Any) -> dict[str, np.ndarray]:
     return {name: array[rows] for name, array in inputs.items()}
 
 
-FAST = ("vision/digits_cnn", "sequence/char_rnn_stateful", "sequence/char_transformer_small",
-        "rl/cartpole_ppo")  # fmt: skip
+FAST = ("vision/digits_cnn", "sequence/char_rnn_stateful", "rl/cartpole_ppo")
 SLOW = ("vision/mnist_mlp", "vision/fashion_mnist_small", "sequence/gru_ten_steps",
         "sequence/lstm_ten_steps", "rl/breakout_ppo", "rl/pendulum_sac",
         "rl/memory_chain_recurrent_ppo", "rl/frozen_lake_muzero", "sequence/dates_attention",
-        "sequence/char_lstm_large", "generative/stacked", "sequence/translate_luong",
+        "sequence/char_lstm_large", "sequence/char_transformer_small", "generative/stacked",
+        "sequence/translate_luong",
         "sequence/translate_transformer", "sequence/bach_chorales")  # fmt: skip
 
 

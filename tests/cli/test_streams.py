@@ -13,7 +13,7 @@ from tests.cli.test_run_commands import tiny  # noqa: F401, a fixture
 
 WORKS = {
     *("run", "resume", "sweep", "verify", "prepare"),
-    *("play", "evaluate", "report", "export", "compact"),
+    *("play", "evaluate", "report", "export", "serve", "compact"),
 }
 LONG = ("run", "tiny", "--steps", "200000000", "--evaluate-every", "1000", "--save-seconds", "0.2")
 

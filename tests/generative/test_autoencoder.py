@@ -214,7 +214,7 @@ def test_a_conditional_autoencoder_is_given_the_class_on_both_sides_and_its_code
         for at in (1, 2)
     ]
     assert updates[0][1]["loss"].total != updates[1][1]["loss"].total
-    assert experiment.offers.keys() == {"sampler"}
+    assert experiment.offers.keys() == {"sampler", "reconstructor"}
 
 
 @pytest.mark.parametrize(

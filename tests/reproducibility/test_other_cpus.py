@@ -85,6 +85,7 @@ def on(kind: str, library: Path) -> dict[str, str]:
     return {"LD_PRELOAD": str(library), "AS_CPU": kind}
 
 
+@pytest.mark.slow
 def test_orthogonal_weights_do_not_follow_the_kernel_of_blas() -> None:
     names = (*ORTHOGONAL, "lapack")
     first, last = (

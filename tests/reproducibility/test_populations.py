@@ -43,7 +43,8 @@ def test_members_of_an_exact_population_are_runs_of_their_own(subject: Subject) 
         assert set(member_digests(trained(together, 0))).isdisjoint(solo)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REPRESENTATIVES)
 def test_exact_on_two_devices_then_on_one_is_each_run_of_its_own(name: str, tmp_path: Path) -> None:
     population = ("--seeds", "2", "--exact")
     stopped = start(name, tmp_path, *population, "--devices", "2", "--until", "7")

@@ -21,7 +21,13 @@ from tests.reproducibility.launches import (
 )
 
 
-@pytest.fixture(scope="module", params=REPRESENTATIVES)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.slow) if name == "vision/digits_cnn" else name
+        for name in REPRESENTATIVES
+    ],
+)
 def undisturbed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, dict[str, Any]]:

@@ -38,7 +38,11 @@ def vivid(config, experiment):
     ("config", "needs"),
     [
         (RecurrentLanguageModel(units=8, cell="lstm", embedding=3), LETTERS),
-        (TransformerLanguageModel(layers=2, features=8, heads=2, window=6), LETTERS),
+        pytest.param(
+            TransformerLanguageModel(layers=2, features=8, heads=2, window=6),
+            LETTERS,
+            marks=pytest.mark.slow,
+        ),
         pytest.param(ChoraleModel(units=8), CHORDS, marks=pytest.mark.slow),
     ],
     ids=["lstm", "transformer", "chorales"],
