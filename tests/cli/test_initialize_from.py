@@ -34,6 +34,7 @@ def launch(capsys, source, *more):
     return code, told, err
 
 
+@pytest.mark.slow
 def test_the_other_run_goes_on_between_two_launches(source, capsys):
     code, first, err = launch(capsys, source, "--until", "15")
     assert code == Exit.STOPPED and "first launch" not in err

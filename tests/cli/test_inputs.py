@@ -301,6 +301,7 @@ def test_what_cannot_be_given_is_refused_before_anything_is_made(
     assert sorted((here / "alpha" / "maker").iterdir()) == runs
 
 
+@pytest.mark.slow
 def test_members_have_the_bits_of_their_own_runs(made, here, capsys):
     """Of a population that is given a state, and of one whose member's state is given."""
     digest = ledger.read(the(here, "maker") / "ledger.jsonl").result()["digest"]

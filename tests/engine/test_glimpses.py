@@ -174,6 +174,7 @@ def dying_save(dead):
     return save
 
 
+@pytest.mark.slow
 def test_killed_by_the_system_it_makes_the_same_files(tmp_path):
     chance = random.Random(0)
     killed = 0

@@ -56,6 +56,7 @@ def check(undisturbed, directory, seed, kills):
     assert records(directory) == records(undisturbed[0])
 
 
+@pytest.mark.slow
 def test_killed_twice(undisturbed, tmp_path):
     check(undisturbed, tmp_path, 0, 2)
 

@@ -22,6 +22,8 @@ from research.export.verification import Watcher
 from research.prediction import Classes, Predictor
 from tests.export.manifests import DIGITS
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 ROWS = 40
 
 

@@ -27,6 +27,8 @@ from tests.export.onnx_checks import (
 )
 from tests.reproducibility.conftest import opened_or_skipped
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 CLOSE = 1e-5
 LETTERS = {"vocabulary": {"symbols": "\n abcdefghijklmnopqrstuvwxyz", "lower": True}}
 FAST = ("vision/digits_cnn", "sequence/char_rnn_stateful", "rl/cartpole_ppo")

@@ -12,6 +12,8 @@ from jax import lax
 
 from tests.export.onnx_checks import differences
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 X = {"x": jax.ShapeDtypeStruct((1, 4, 6), jnp.float32)}
 N = {"x": jax.ShapeDtypeStruct((1, 4, 6), jnp.float32), "n": jax.ShapeDtypeStruct((1,), jnp.int32)}
 IMAGE = {"x": jax.ShapeDtypeStruct((1, 9, 8, 4), jnp.float32)}

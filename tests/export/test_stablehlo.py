@@ -9,6 +9,8 @@ import pytest
 
 from research.export.stablehlo import readable_until, write_stablehlo
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 
 @pytest.mark.parametrize(
     ("made", "until"),

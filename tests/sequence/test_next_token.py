@@ -18,6 +18,8 @@ from research.sequence.characters.language_model import (
 from research.sequence.characters.writing import Sampling, write
 from research.sequence.chorales.composition import ChoraleModel
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 LETTERS = {"vocabulary": {"symbols": "\nabcdefgh", "lower": True}}
 CHORDS = {"vocabulary": {"lowest": 60, "highest": 66}, "openings": [[60, 61, 62, 63]]}
 
