@@ -125,8 +125,8 @@ def test_a_run_that_is_moved_while_at_work_says_where_it_lies(at_work, tmp_path,
     run.rename(tmp_path / "moved")
     out, err = process.communicate(timeout=60)
     assert process.returncode == Exit.STOPPED, err
-    # Orbax, where it was writing, complains before.
-    assert err.splitlines()[-1] == f"stopped: {last_json(out)['error']}"
+    # Orbax, where it was writing, complains before or after.
+    assert f"stopped: {last_json(out)['error']}" in err.splitlines()
     assert "was moved while" in last_json(out)["error"]
     assert f"python launch.py resume {tmp_path / 'moved'}" in last_json(out)["error"]
     assert not run.exists()
