@@ -38,12 +38,17 @@ def rows_of(name: str) -> dict[Options, str]:
 def differing(name: str, config: dict[str, Any]) -> Options:
     """What of a config is not as it is by default."""
     fields = config_fields(named(name).config)
-    kept = {key: _experiment_of(value) for key, value in config.items()}
-    return tuple(sorted((key, value) for key, value in kept.items() if value != fields.get(key)))
+    kept = {key: _comparable(value) for key, value in config.items()}
+    default = {key: _comparable(value) for key, value in fields.items()}
+    return tuple(sorted((key, value) for key, value in kept.items() if value != default.get(key)))
 
 
-def _experiment_of(value: Any) -> Any:
-    """Of a run that another one learned from, its experiment: a default names no more than that."""
+def _comparable(value: Any) -> Any:
+    """Numbers as a tuple; of a run that another one learned from, its experiment: a default names
+    no more than that.
+    """
+    if isinstance(value, list):
+        return tuple(value)
     if isinstance(value, str) and value.startswith("run:"):
         return value.removeprefix("run:").rpartition("/")[0]
     return value

@@ -41,8 +41,8 @@ def test_a_record_is_whole_and_of_the_experiment_as_it_is_now(record: Path) -> N
     typed = words_of(read_header(record)[0])
     options = differing(named.name, identity.config | typed)
     assert options in rows_of(named.name), "the defaults have changed: record it again"
-    fields = config_fields(named.config) | dict(options)
-    fields |= {name: identity.config[name] for name in typed}
+    fields = config_fields(named.config)
+    fields |= {name: identity.config[name] for name in (*dict(options), *typed)}
     today = Identity(named.name, fields, identity.seed, population=identity.population)
     assert identity == today
     assert record == today.directory(ROOT / "records")
