@@ -34,10 +34,10 @@ QUESTIONS = {
 
 def measure(peer: str, program: str, mode: str, options: argparse.Namespace) -> list[str]:
     """A line: how many derivatives a second, and how Encore stands to the peer."""
-    told = [program, "--mode", mode, "--seconds", str(options.seconds)]
-    script = [str(PEERS / f"{peer}_gradients.py"), *told]
+    words = [program, "--mode", mode, "--seconds", str(options.seconds)]
+    script = [str(PEERS / f"{peer}_gradients.py"), *words]
     ours = Worker(
-        "Encore", sys.executable, ["-m", "benchmarks.peers.encore_gradients", *told], ONE_THREAD
+        "Encore", sys.executable, ["-m", "benchmarks.peers.encore_gradients", *words], ONE_THREAD
     )
     theirs = Worker(peer, options.peers, script, ONE_THREAD)
     interleave([ours, theirs], options.rounds)

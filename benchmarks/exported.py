@@ -5,8 +5,8 @@
 Each finished run is exported to every form, and then asked by a process for each: the run's own
 state by a jitted function, StableHLO and ONNX by the `load.py` of their folders, and the page in
 headless Chromium, which playwright drives from the environment that `--browser` is the interpreter
-of (BROWSER_PYTHON). A cold start is from a process's first line, or the opening of the page, to
-the first answer. Every call has the same drawn inputs.
+of (BROWSER_PYTHON). A cold start is from a process's start, or the opening of the page, to the
+first answer. Every call has the same drawn inputs.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from benchmarks.rivals import PEERS
@@ -48,18 +49,19 @@ def start(
     run: str, folders: dict[str, Path], rows: int, options: argparse.Namespace
 ) -> list[Worker]:
     """A process for each way to ask a model."""
-    asked = ["--rows", str(rows), "--seconds", str(options.seconds)]
 
-    def script(name: str, form: str) -> list[str]:
-        return [str(PEERS / name), str(folders[form]), *asked]
+    def ask(form: str, *script: str) -> list[str]:
+        words = ["--rows", str(rows), "--seconds", str(options.seconds)]
+        return [*script, str(folders[form]), *words, "--started", str(time.time())]
 
-    native = ["-m", "benchmarks.peers.native_model", str(folders["stablehlo"]), *asked]
+    native = ask("stablehlo", "-m", "benchmarks.peers.native_model")
     native += ["--run", run, "--runs-dir", options.runs_dir]
+    exported = str(PEERS / "exported_model.py")
     return [
         Worker("JAX, jitted", sys.executable, native),
-        Worker("StableHLO in JAX", sys.executable, script("exported_model.py", "stablehlo")),
-        Worker("ONNX Runtime", sys.executable, script("exported_model.py", "onnx")),
-        Worker("ONNX Runtime Web", options.browser, script("browser_model.py", "web")),
+        Worker("StableHLO in JAX", sys.executable, ask("stablehlo", exported)),
+        Worker("ONNX Runtime", sys.executable, ask("onnx", exported)),
+        Worker("ONNX Runtime Web", options.browser, ask("web", str(PEERS / "browser_model.py"))),
     ]
 
 

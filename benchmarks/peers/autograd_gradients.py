@@ -10,7 +10,7 @@ from typing import Any
 import autograd.numpy as anp
 from autograd import grad, make_jvp
 from gradient_programs import PROGRAMS, arguments, directions
-from serving import serve
+from serving import repeat, serve
 
 NAMES = ("exp", "log", "sum", "tanh", "reshape", "transpose", "stack")
 WORDS = {name: getattr(anp, name) for name in NAMES}
@@ -31,12 +31,9 @@ def main() -> None:
     """Serve rounds."""
     options = arguments(__doc__ or "")
     take = derivative(options.program, options.mode)
-
-    def run(steps: int) -> None:
-        for _ in range(steps):
-            take()
-
-    serve(f"autograd {version('autograd')}", run, 1, options.seconds, clock=time.process_time)
+    serve(
+        f"autograd {version('autograd')}", repeat(take), 1, options.seconds, clock=time.process_time
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.peers.gradient_programs import PROGRAMS, Words, arguments, directions
-from benchmarks.peers.serving import serve
+from benchmarks.peers.serving import repeat, serve
 from research.autodiff import functions as fn
 from research.autodiff.forward import jvp
 from research.autodiff.reverse import grad
@@ -32,12 +32,7 @@ def main() -> None:
     """Serve rounds."""
     options = arguments(__doc__ or "")
     take = derivative(options.program, options.mode)
-
-    def run(steps: int) -> None:
-        for _ in range(steps):
-            take()
-
-    serve("Encore, NumPy", run, 1, options.seconds, clock=time.process_time)
+    serve("Encore, NumPy", repeat(take), 1, options.seconds, clock=time.process_time)
 
 
 if __name__ == "__main__":

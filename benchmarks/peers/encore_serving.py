@@ -27,8 +27,8 @@ def open_model(name: str) -> tuple[Any, Any]:
 
 def announce(what: str, port: int, began: float) -> None:
     """Say that the server is ready, and end it when the standard input ends."""
-    told = {"ready": what, "port": port, "first_seconds": time.perf_counter() - began}
-    print(json.dumps(told), flush=True)
+    ready = {"ready": what, "port": port, "first_seconds": time.perf_counter() - began}
+    print(json.dumps(ready), flush=True)
 
     def leave() -> None:
         sys.stdin.read()

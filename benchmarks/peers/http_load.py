@@ -167,10 +167,10 @@ def main() -> None:
     # It ends when its standard input does.
     server = subprocess.Popen(options.server, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert server.stdout is not None
-    told = json.loads(server.stdout.readline() or "{}")
-    if "port" not in told:
+    ready = json.loads(server.stdout.readline() or "{}")
+    if "port" not in ready:
         raise SystemExit(f"the server ended: exit code {server.wait()}")
-    port = int(told["port"])
+    port = int(ready["port"])
     bodies = make_bodies(options.input, options.shape, options.most)
     right = ask_alone(port, bodies)
 
@@ -186,7 +186,7 @@ def main() -> None:
             "outputs": json.loads(right[0])["outputs"],
         }
 
-    serve_rounds(told["ready"], float(told["first_seconds"]), one_round)
+    serve_rounds(ready["ready"], float(ready["first_seconds"]), one_round)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from gradient_programs import PROGRAMS, arguments
 from micrograd.engine import Value
-from serving import serve
+from serving import repeat, serve
 
 WORDS = {"relu": lambda x: x.relu()}
 
@@ -29,12 +29,13 @@ def main() -> None:
     """Serve rounds."""
     options = arguments(__doc__ or "")
     take = derivative(options.program)
-
-    def run(steps: int) -> None:
-        for _ in range(steps):
-            take()
-
-    serve(f"micrograd {version('micrograd')}", run, 1, options.seconds, clock=time.process_time)
+    serve(
+        f"micrograd {version('micrograd')}",
+        repeat(take),
+        1,
+        options.seconds,
+        clock=time.process_time,
+    )
 
 
 if __name__ == "__main__":

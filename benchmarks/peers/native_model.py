@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
+from functools import partial
+from pathlib import Path
 
-BEGAN = time.perf_counter()
-
-from functools import partial  # noqa: E402
-from pathlib import Path  # noqa: E402
-
-from research.engine import environment  # noqa: E402
+from research.engine import environment
 
 
 def main() -> None:
@@ -37,7 +33,7 @@ def main() -> None:
         "lacks",
     )
     call = jax.jit(partial(found.offer.apply, found.state))
-    answer(f"jax {jax.__version__}", call, options, BEGAN)
+    answer(f"jax {jax.__version__}", call, options)
 
 
 if __name__ == "__main__":

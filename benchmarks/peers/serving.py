@@ -66,6 +66,16 @@ def serve(
     serve_rounds(what, first, one_round)
 
 
+def repeat(step: Callable[[], Any]) -> Callable[[int], None]:
+    """`run`, as `serve` takes it, of what makes one step."""
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            step()
+
+    return run
+
+
 def image_arguments(description: str) -> argparse.ArgumentParser:
     """What the image nets are told: `--batch`, images in a step, and `--seconds` of a round."""
     parser = argparse.ArgumentParser(description=description)

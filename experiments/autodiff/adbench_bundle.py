@@ -28,7 +28,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.autodiff import functions_in_jax
 from research.autodiff.adbench.bundles import (
     BLOCK,
     CAMERA,
@@ -45,6 +44,7 @@ from research.autodiff.adbench.study import BY_HAND, DIFFERENCES, ADBenchStudy, 
 from research.autodiff.counting import count_operations
 from research.autodiff.differences import best_step
 from research.autodiff.forward import jvp
+from research.autodiff.functions_in_jax import IN_JAX
 from research.autodiff.operations import Value
 from research.autodiff.reverse import vjp
 from research.autodiff.sparse_jacobians import color_entries, jacobian_entries
@@ -194,7 +194,7 @@ def in_jax(bundle: Bundle) -> tuple[Callable[[], object], Callable[[], np.ndarra
     def of_block(block: jax.Array, place: jax.Array) -> jax.Array:
         numbers = list(block)
         camera, point = numbers[:CAMERA], numbers[CAMERA:-1]
-        return jnp.stack([*errors_of(camera, point, numbers[-1], list(place), functions_in_jax)])
+        return jnp.stack([*errors_of(camera, point, numbers[-1], list(place), IN_JAX)])
 
     camera, point = bundle.seen.T
     blocks = np.concatenate(

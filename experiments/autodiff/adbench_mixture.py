@@ -22,7 +22,6 @@ from typing import Annotated, Any, Self
 import jax
 import numpy as np
 
-from research.autodiff import functions_in_jax
 from research.autodiff.adbench.mixtures import (
     Mixture,
     gradient_by_hand,
@@ -30,6 +29,7 @@ from research.autodiff.adbench.mixtures import (
     read_mixture,
 )
 from research.autodiff.adbench.study import ADBenchStudy, Way, gradient_ways
+from research.autodiff.functions_in_jax import IN_JAX
 from research.engine.experiment import Key
 from research.options.ranges import COUNT
 
@@ -67,7 +67,7 @@ class ADBenchMixture(ADBenchStudy):
         return gradient_ways(
             lambda x: log_likelihood(x, mixture),
             lambda x: gradient_by_hand(x, mixture),
-            lambda x: log_likelihood(x, mixture, functions_in_jax),
+            lambda x: log_likelihood(x, mixture, IN_JAX),
             mixture.params,
             self.entries,
         )

@@ -162,11 +162,14 @@ def print_result(result: Mapping[str, Any], file: TextIO) -> None:
             console.print(f"  {name:{left}}  {spell_figure(value):>10}{between}")
     state = "complete" if result.get("complete") else "not complete"
     console.print("Run", style="bold")
-    rows = [
-        ("step", f"{result.get('step', 0):,} ({state})"),
+    trained = [
         ("seconds", f"{_number(result, 'seconds'):.1f}"),
         ("compiling", f"{_number(result, 'compile_seconds'):.1f} seconds"),
         ("speed", f"{_thousands(_number(result, 'items_per_second'))} items a second"),
+    ]  # fmt: skip
+    rows = [
+        ("step", f"{result.get('step', 0):,} ({state})"),
+        *(trained if result.get("step") else ()),
         ("memory", f"{spell_bytes(_number(result, 'peak_memory_bytes'))} at most"),
         ("digest", str(result.get("digest"))),
         ("directory", str(result.get("run_dir"))),

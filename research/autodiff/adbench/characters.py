@@ -21,8 +21,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.autodiff import functions, functions_in_jax
+from research.autodiff import functions
 from research.autodiff.adbench.files import Numbers
+from research.autodiff.functions_in_jax import IN_JAX
 from research.autodiff.operations import Value
 
 
@@ -103,7 +104,7 @@ def loss(params: Value, text: Text) -> Value:
 
 def loss_in_jax(params: jax.Array, text: Text) -> jax.Array:
     """The loss, by a scan over the characters."""
-    lib = functions_in_jax
+    lib = IN_JAX
     layers, extra = unpack(params, text, lib)
 
     def read(states: Any, bits: jax.Array) -> tuple[Any, jax.Array]:

@@ -89,7 +89,7 @@ def log_likelihood(params: Value, mixture: Mixture, lib: Any = functions) -> Val
     Args:
         params: `[parameters]`.
         mixture: its points and its prior; the parameters that it holds are not looked at.
-        lib: `functions`, or another library with the same words, such as `functions_in_jax`.
+        lib: `functions`, or another library with the same words, such as `IN_JAX`.
     """
     n, d = mixture.points.shape
     alphas, means, icf = unpack(params, mixture, lib)
