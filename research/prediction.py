@@ -86,7 +86,8 @@ class Tokens(NamedTuple):
 class Translations(NamedTuple):
     """How a translator's outputs read: `tokens` `[batch, target_length]`, each the likeliest.
 
-    A text is over at the first `END`; what follows is padding.
+    A text is over at the first `END`; what follows is padding. `margin`, of the same shape, is how
+    much more probable each was than every other.
 
     Attributes:
         source: makes `source` `[batch, source_length]` of texts, as `Vocabulary.describe` says.

@@ -193,13 +193,20 @@ def _print_exported(manifest: Manifest, target: Path, context: Context) -> None:
     for name, value in checked.largest.items():
         console.print(f"  {name:14} differs by at most {value:.1e}", soft_wrap=True)
     if checked.same:
-        console.print(f"  {checked.same} is the same")
+        console.print(f"  {checked.same} is the same{_spell_ties(checked.ties)}", soft_wrap=True)
     console.print(f"exported: {target} ({manifest.model}, {size})", soft_wrap=True)
     if manifest.form == "web":
         console.print(f"open {target / 'index.html'} in a browser", soft_wrap=True)
     for note in manifest.notes:
         console.print(f"note: {note}", soft_wrap=True)
     console.print(f"licence: {manifest.licence.weights}", soft_wrap=True)
+
+
+def _spell_ties(ties: int) -> str:
+    if not ties:
+        return ""
+    texts = "one text" if ties == 1 else f"{ties:,} texts"
+    return f", but in {texts}, where for the run, too, two are equally probable"
 
 
 def _page(model: Model, draft: Manifest, options: Options) -> Callable[[Path, Manifest], None]:
@@ -242,8 +249,9 @@ EXPORT = Command(
     The model is verified before it is there: a process that cannot import Encore loads it and runs
     it on the whole test split (a policy on an episode, a language model also on texts that it
     writes) in batches of 1, 7 and 32. Every number must be within 1e-5 of the run's, relatively
-    where it is larger than 1, and every class, action and token the same. Otherwise nothing is
-    published, and the first layer that differs is named.
+    where it is larger than 1, and every class, action and token the same, but where a translator
+    finds two words equally probable. Otherwise nothing is published, and the first layer that
+    differs is named.
 
     Beside the model lies manifest.json: what it takes and gives, the run, the data and their
     licence, what was compared, and the command that exports it again; and load.py, which loads it

@@ -96,6 +96,8 @@ class Verification:
         largest: name of an output -> the largest that was found.
         same: the choices that were the same everywhere, such as `every action`; "" of values.
         platform: where it was compared.
+        ties: texts that are others than the run's from two tokens on which are equally probable
+            within the tolerance, at the batch size that has most of them.
     """
 
     on: str
@@ -104,6 +106,7 @@ class Verification:
     largest: Mapping[str, float]
     same: str
     platform: str
+    ties: int = 0
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ def verify(
     predictor = model.predictor
     answers = [_answer(model, trial, watcher) for trial in trials]
     largest: dict[str, float] = {}
+    ties = 0
     of = {trial.name: trial.rows for trial in trials}
 
     def tell(trial: str, size: int, rows: int) -> None:
@@ -82,6 +83,7 @@ def verify(
                 )
             for name, value in compared.largest.items():
                 largest[name] = max(value, largest.get(name, 0.0))
+            ties = max(ties, compared.ties)
     return Verification(
         on="; ".join(trial.on for trial in trials),
         batch_sizes=SIZES,
@@ -89,6 +91,7 @@ def verify(
         largest=largest,
         same=SAME.get(type(predictor.outputs), ""),
         platform=jax.default_backend(),
+        ties=ties,
     )
 
 

@@ -53,3 +53,32 @@ def test_whole_numbers_and_names_must_be_the_same():
         compare(wanted, {"token": wanted["tokens"]}).differs == "its outputs are token, not tokens"
     )
     assert not compare(wanted, {"tokens": wanted["tokens"].copy()}).differs
+
+
+def written(tokens, margin):
+    return {"tokens": np.array(tokens, np.int32), "margin": np.array(margin, np.float32)}
+
+
+def test_after_a_tie_it_is_another_text():
+    wanted = written([[5, 6, 7, 0], [5, 6, 7, 8]], [[0.9, 1e-6, 0.3, 0.0], [0.9, 0.4, 0.3, 0.2]])
+    made = written([[5, 9, 8, 2], [5, 6, 7, 8]], [[0.9, 1e-7, 0.8, 0.1], [0.9, 0.4, 0.3, 0.2]])
+    found = compare(wanted, made)
+    assert (found.differs, found.ties) == ("", 1)
+    assert compare(wanted, wanted).ties == 0
+
+
+@pytest.mark.parametrize(
+    ("made", "says", "place"),
+    [
+        # Before the tie.
+        ([[4, 9, 8, 2], [5, 6, 7, 8]], "tokens[0, 0] is 4, not 5", (0, 0)),
+        # In another text than that of the tie.
+        ([[5, 9, 8, 2], [5, 6, 1, 8]], "tokens[1, 2] is 1, not 7", (1, 2)),
+        # After a tie at which both took the same.
+        ([[5, 6, 8, 0], [5, 6, 7, 8]], "tokens[0, 2] is 8, not 7", (0, 2)),
+    ],
+)
+def test_a_tie_excuses_nothing_but_what_follows_from_it(made, says, place):
+    margin = [[0.9, 1e-6, 0.3, 0.0], [0.9, 0.4, 0.3, 0.2]]
+    found = compare(written([[5, 6, 7, 0], [5, 6, 7, 8]], margin), written(made, margin))
+    assert says in found.differs and found.place == place

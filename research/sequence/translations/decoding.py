@@ -29,10 +29,13 @@ class Decoded(NamedTuple):
             over after so many.
         score: float32 `[batch]`, the logarithm of its probability, of a beam divided by the length
             penalty.
+        margin: float32 `[batch, length]`, how much more probable than every other the likeliest
+            token was at each place, 0 after the end; None of a beam.
     """
 
     tokens: jax.Array
     score: jax.Array
+    margin: jax.Array | None = None
 
 
 def greedy(read: Read, encoded: Any, memory: Any, length: int) -> Decoded:
@@ -69,17 +72,19 @@ def _one_by_one(
     batch = _rows(memory)
 
     def more(carry: tuple) -> jax.Array:
-        place, _, _, _, over, _ = carry
+        place, over = carry[0], carry[4]
         return (place < length) & ~jnp.all(over)
 
     def turn(carry: tuple) -> tuple:
-        place, memory, last, tokens, over, score = carry
+        place, memory, last, tokens, over, score, margin = carry
         memory, logits = read(encoded, memory, last, place)
         chosen = jnp.where(over, PADDING, pick(logits, place).astype(jnp.int32))
         logs = jnp.take_along_axis(jax.nn.log_softmax(logits), chosen[:, None], axis=-1)[:, 0]
         score = score + jnp.where(over, 0.0, logs)
         tokens = tokens.at[:, place].set(chosen)
-        return place + 1, memory, chosen, tokens, over | (chosen == END), score
+        best, _ = jax.lax.top_k(jax.nn.softmax(logits), 2)
+        margin = margin.at[:, place].set(jnp.where(over, 0.0, best[:, 0] - best[:, 1]))
+        return place + 1, memory, chosen, tokens, over | (chosen == END), score, margin
 
     begun = (
         jnp.int32(0),
@@ -88,9 +93,10 @@ def _one_by_one(
         jnp.full((batch, length), PADDING, jnp.int32),
         jnp.zeros(batch, bool),
         jnp.zeros(batch),
+        jnp.zeros((batch, length)),
     )
-    _, _, _, tokens, _, score = jax.lax.while_loop(more, turn, begun)
-    return Decoded(tokens, score)
+    _, _, _, tokens, _, score, margin = jax.lax.while_loop(more, turn, begun)
+    return Decoded(tokens, score, margin)
 
 
 def length_penalty(length: jax.Array, strength: jax.Array | float) -> jax.Array:

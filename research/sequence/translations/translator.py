@@ -106,12 +106,11 @@ def make_predictor(translator: Translator) -> Predictor:
     pair = translator.pair
 
     def predict(state: Any, inputs: Inputs) -> Outputs:
-        variables = translator.reported(state)
-        return {
-            "tokens": write_targets(
-                translator.net, variables, inputs["source"], pair.target_length
-            ).tokens
-        }
+        made = write_targets(
+            translator.net, translator.reported(state), inputs["source"], pair.target_length
+        )
+        assert made.margin is not None
+        return {"tokens": made.tokens, "margin": made.margin}
 
     def split(batch: Batch) -> tuple[Inputs, np.ndarray]:
         source, target = (np.asarray(batch[name], np.int32) for name in ("source", "target"))
