@@ -86,8 +86,7 @@ class Tokens(NamedTuple):
 class Translations(NamedTuple):
     """How a translator's outputs read: `tokens` `[batch, target_length]`, each the likeliest.
 
-    A text is over at the first `END`; what follows is padding. `margin`, of the same shape, is how
-    much more probable each was than every other.
+    A text is over at the first `END`; what follows is padding.
 
     Attributes:
         source: makes `source` `[batch, source_length]` of texts, as `Vocabulary.describe` says.
@@ -147,6 +146,9 @@ class Predictor(NamedTuple):
             axis of time after that of the batch: `apply` is called for each step of it.
         meet: (state, count) -> so many inputs that it comes upon in its environment: the first of
             an episode, always the same one. None where there is no environment.
+        margin: (state, inputs) -> how much more probable than every other the choice was at each
+            place of a text that `apply` writes by itself, float32 `[batch, places]`. None where it
+            writes none.
     """
 
     apply: Callable[[State, Inputs], Outputs]
@@ -157,6 +159,7 @@ class Predictor(NamedTuple):
     takes: str
     carried: Mapping[str, jax.ShapeDtypeStruct] = MappingProxyType({})
     meet: Callable[[State, int], Inputs] | None = None
+    margin: Callable[[State, Inputs], jax.Array] | None = None
 
 
 class Carried(NamedTuple):

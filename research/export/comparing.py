@@ -8,7 +8,7 @@ another text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +19,10 @@ TOLERANCE = 1e-5
 """|a - b| / max(1, |b|), b being the run's: values in a unit can be millions."""
 CHOICES = {"probability": "the most probable class", "logits": "the likeliest token"}
 """Outputs of whose numbers the largest is a choice."""
-MARGINS = {"tokens": "margin"}
-"""Output of choices, each made after those before it -> the one that says how sure each was."""
+WRITTEN = "tokens"
+"""The output of a model that writes a text by itself, each of its choices after those before."""
+Margin = Callable[[np.ndarray], np.ndarray]
+"""(numbers of rows) -> how sure the run was of each choice, as `Predictor.margin` has it."""
 
 
 class Found(NamedTuple):
@@ -41,7 +43,7 @@ class Found(NamedTuple):
     ties: int = 0
 
 
-def compare(answers: Arrays, outputs: Arrays) -> Found:
+def compare(answers: Arrays, outputs: Arrays, margin: Margin | None = None) -> Found:
     """Hold an exported model's outputs against the run's own: name -> array `[rows, ...]`."""
     if answers.keys() != outputs.keys():
         return Found({}, f"its outputs are {', '.join(outputs)}, not {', '.join(answers)}")
@@ -51,10 +53,13 @@ def compare(answers: Arrays, outputs: Arrays) -> Found:
             says = f"{name} is {made.dtype} {made.shape}, not {wanted.dtype} {wanted.shape}"
             return Found({}, says)
     largest: dict[str, float] = {}
-    tied = _after_ties(answers, outputs)
+    ties = 0
     for name, wanted in answers.items():
         made = outputs[name]
-        apart = np.where(tied.get(name, False), 0.0, _apart(wanted, made))
+        apart = _apart(wanted, made)
+        if name == WRITTEN and margin is not None:
+            tied = _after_ties(wanted, made, margin)
+            apart, ties = np.where(tied, 0.0, apart), int(tied[:, -1].sum())
         # NaN is at no distance: it counts as the largest.
         largest[name] = float(np.nan_to_num(apart, nan=np.inf).max(initial=0.0))
         number = wanted.dtype.kind == "f"
@@ -73,19 +78,17 @@ def compare(answers: Arrays, outputs: Arrays) -> Found:
                     f"though they are {near:.1e} apart"
                 )
                 return Found(largest, says, name, place)
-    return Found(largest, ties=max((int(rows[:, -1].sum()) for rows in tied.values()), default=0))
+    return Found(largest, ties=ties)
 
 
-def _after_ties(answers: Arrays, outputs: Arrays) -> dict[str, np.ndarray]:
-    """Name -> bool `[rows, time]`, True from the tie on after which a row is another text."""
-    tied = {}
-    for name, margin in MARGINS.items():
-        if name in answers and margin in answers:
-            differs = answers[name] != outputs[name]
-            first = differs.argmax(axis=1)[:, None]
-            tie = np.take_along_axis(answers[margin], first, axis=1) <= TOLERANCE
-            parted = differs.any(axis=1, keepdims=True) & tie
-            tied[name] = tied[margin] = parted & (np.arange(differs.shape[1]) >= first)
+def _after_ties(wanted: np.ndarray, made: np.ndarray, margin: Margin) -> np.ndarray:
+    """Where texts `[rows, places]` are others after a tie: bool, True from there on."""
+    tied = wanted != made
+    (rows,) = np.nonzero(tied.any(axis=1))
+    if len(rows):
+        first = tied[rows].argmax(axis=1)[:, None]
+        tie = np.take_along_axis(margin(rows), first, axis=1) <= TOLERANCE
+        tied[rows] = tie & (np.arange(tied.shape[1]) >= first)
     return tied
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from research.engine.experiment import Experiment, State
 from research.errors import Mistake
-from research.export.comparing import Found
+from research.export.comparing import Found, Margin
 from research.export.elsewhere import Arrays, run_rows
 from research.export.stablehlo import Apply
 from research.prediction import ROWS, Predictor, Tokens, at_first, by_rows
@@ -151,6 +151,22 @@ def answer(model: Model, trial: Trial, tell: Callable[[int], None]) -> Arrays:
     """
     carried, follow, length = model.predictor.carried, trial.follow, trial.length
     return run_rows(_native(model), trial.inputs, ROWS, carried, follow, length, tell)
+
+
+def margin_of(model: Model, trial: Trial) -> Margin | None:
+    """How sure the run itself is of what it writes in a trial."""
+    apply = model.predictor.margin
+    if apply is None:
+        return None
+    surely = by_rows(
+        model.predictor._replace(apply=lambda state, inputs: {"margin": apply(state, inputs)})
+    )
+
+    def margin(rows: np.ndarray) -> np.ndarray:
+        inputs = {name: array[rows] for name, array in trial.inputs.items()}
+        return surely(model.state, inputs)["margin"]
+
+    return margin
 
 
 def _native(model: Model) -> Callable[[Arrays], Arrays]:

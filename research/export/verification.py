@@ -23,7 +23,7 @@ from research.export.elsewhere import Arrays
 from research.export.forms import Way
 from research.export.manifest import Verification
 from research.export.probing import make_probe
-from research.export.trials import Model, Trial, answer, inputs_at
+from research.export.trials import Model, Trial, answer, inputs_at, margin_of
 from research.prediction import Actions, Classes, Tokens, Translations
 
 SIZES = (1, 7, 32)
@@ -74,7 +74,7 @@ def verify(
     with contextlib.closing(found):
         for number, (trial, size, outputs) in enumerate(found):
             watcher.check()
-            compared = compare(answers[number // len(SIZES)], outputs)
+            compared = compare(answers[number // len(SIZES)], outputs, margin_of(model, trial))
             if compared.differs:
                 layer = first_layer(model, trial, size, compared, folder, way, watcher)
                 raise Difference(

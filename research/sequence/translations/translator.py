@@ -105,12 +105,17 @@ def make_predictor(translator: Translator) -> Predictor:
     """The predictor of translations, the likeliest token after each, as `translate` writes them."""
     pair = translator.pair
 
+    def write(state: Any, inputs: Inputs) -> Decoded:
+        variables = translator.reported(state)
+        return write_targets(translator.net, variables, inputs["source"], pair.target_length)
+
     def predict(state: Any, inputs: Inputs) -> Outputs:
-        made = write_targets(
-            translator.net, translator.reported(state), inputs["source"], pair.target_length
-        )
-        assert made.margin is not None
-        return {"tokens": made.tokens, "margin": made.margin}
+        return {"tokens": write(state, inputs).tokens}
+
+    def margin(state: Any, inputs: Inputs) -> jax.Array:
+        found = write(state, inputs).margin
+        assert found is not None
+        return found
 
     def split(batch: Batch) -> tuple[Inputs, np.ndarray]:
         source, target = (np.asarray(batch[name], np.int32) for name in ("source", "target"))
@@ -131,6 +136,7 @@ def make_predictor(translator: Translator) -> Predictor:
         split=split,
         read=read,
         takes=TAKES,
+        margin=margin,
     )
 
 
