@@ -32,7 +32,10 @@ def of_name(name: str) -> Any:
 
 
 def begun(name: str) -> tuple[Predictor, State]:
-    """The predictor of an experiment at its full size, and a state that has learned nothing."""
+    """The predictor of an experiment at its full size, and a state that has learned nothing.
+
+    Its numbers are moved a little: a head that begins at 0 has one answer to everything.
+    """
     named = of_name(name)
     if name.startswith("sequence/char"):
         experiment = named.make(named.config, LETTERS)
@@ -40,7 +43,13 @@ def begun(name: str) -> tuple[Predictor, State]:
         experiment = named.make(named.config)
     values = traced(experiment.hyperparameters)
     state = jax.jit(experiment.init)(keys.stream(0, "init"), values)
-    return experiment.offers["predict"], state
+    chance = np.random.default_rng(2)
+
+    def move(leaf: jax.Array) -> jax.Array:
+        floats = jnp.issubdtype(leaf.dtype, jnp.floating)
+        return leaf + chance.uniform(-0.05, 0.05, leaf.shape).astype(leaf.dtype) if floats else leaf
+
+    return experiment.offers["predict"], jax.tree.map(move, state)
 
 
 def drawn(predictor: Predictor, count: int) -> dict[str, np.ndarray]:
