@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -58,19 +59,32 @@ def run_file(path: Path, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarr
     return dict(zip(names, session.run(names, dict(inputs)), strict=True))
 
 
-def differences(apply: Apply, examples: Examples, path: Path) -> dict[str, float]:
+def differences(
+    apply: Apply,
+    examples: Examples,
+    path: Path,
+    given: Mapping[str, np.ndarray] = MappingProxyType({}),
+) -> dict[str, float]:
     """Those of a function's new file from jitted JAX; see `differences_of`."""
     write_onnx(apply, examples, path)
-    return differences_of(path, apply, examples)
+    return differences_of(path, apply, examples, given)
 
 
-def differences_of(path: Path, apply: Apply, examples: Examples) -> dict[str, float]:
+def differences_of(
+    path: Path,
+    apply: Apply,
+    examples: Examples,
+    given: Mapping[str, np.ndarray] = MappingProxyType({}),
+) -> dict[str, float]:
     """Name of an output -> the largest difference of the file's from jitted JAX's.
 
     It is relative to the output's largest value, where that is above 1, and infinite where shape,
     dtype, or the places of what is not finite are not the same. The file has three sizes of batch.
+    Inputs are drawn, but for those `given`, which are repeated.
     """
-    inputs = draw_inputs(examples, max(BATCHES))
+    rows = max(BATCHES)
+    repeated = {name: np.resize(one, (rows, *one.shape[1:])) for name, one in given.items()}
+    inputs = draw_inputs(examples, rows) | repeated
     expected = {name: np.asarray(one) for name, one in jax.jit(apply)(inputs).items()}
     largest = dict.fromkeys(expected, 0.0)
     for batch in BATCHES:
