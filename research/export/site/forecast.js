@@ -24,9 +24,9 @@
   function parse(text) {
     const lines = text.split(/\r?\n/).map((line) => line.trim()).filter(Boolean);
     let cells = lines.map((line) => line.split(/[\s,;]+/).filter(Boolean));
-    if (cells.length > 1 && !cells[0].every(isNumber) && cells[1].length > 1) {
+    if (cells.length > 1 && !cells[0].some(isNumber)) {
       const head = cells.shift();
-      const wanted = names.length ? names : features === 1 ? [name] : head;
+      const wanted = names.length ? names : features === 1 && head.length > 1 ? [name] : head;
       const columns = wanted.map((one) => head.indexOf(one));
       if (columns.includes(-1)) {
         throw new Error(`the first row must name ${wanted.join(", ")}; it has ${head.join(", ")}`);
