@@ -51,6 +51,16 @@ class Values(NamedTuple):
     horizon: int = 1
 
 
+class Quantities(NamedTuple):
+    """How a regression's outputs read: `mean` `[batch, quantities]`, what each is expected to be.
+
+    Attributes:
+        names: of the quantities, each with its unit.
+    """
+
+    names: tuple[str, ...]
+
+
 class Actions(NamedTuple):
     """How a policy's outputs read: `action`, the one that it takes when it does not draw one.
 
@@ -109,7 +119,7 @@ class Pictures(NamedTuple):
     white: int
 
 
-Kind: TypeAlias = Classes | Values | Actions | Tokens | Translations | Pictures
+Kind: TypeAlias = Classes | Values | Quantities | Actions | Tokens | Translations | Pictures
 
 
 class Own(NamedTuple):

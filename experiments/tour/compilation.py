@@ -26,12 +26,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.tour.custom_parts import apply, init, penalty, project
+from research.data.districts import FEATURES
 from research.engine.artifacts import Passages
 from research.engine.experiment import Key
 from research.options.ranges import COUNT
 from research.study import Findings, Study, spell_table
 from research.tour.counting import compile_counted
-from research.tour.housing import FEATURES
 from research.tour.losses import huber
 from research.tour.optimizers import momentum
 

@@ -19,9 +19,9 @@ from typing import Annotated
 import jax
 import optax
 
+from research.data.districts import FEATURES
 from research.engine.experiment import Hyperparameters, Key
 from research.options.ranges import AMOUNT, FRACTION, POSITIVE
-from research.tour.housing import FEATURES
 from research.tour.layers import Params, dense, init_dense, init_norm, layer_norm, softplus
 from research.tour.losses import absolute_penalty, huber, made_nonnegative
 from research.tour.optimizers import momentum

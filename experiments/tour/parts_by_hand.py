@@ -28,6 +28,7 @@ import numpy as np
 import optax
 
 from experiments.tour.custom_parts import apply, init
+from research.data.districts import book_rows, features_of, read_districts
 from research.data.order import in_file_order
 from research.data.sources import ArraySource
 from research.engine.artifacts import Lines, Passages
@@ -35,7 +36,7 @@ from research.engine.experiment import Data, Key
 from research.options.ranges import COUNT
 from research.study import Findings, Study, spell_table
 from research.tour import streaming
-from research.tour.housing import book_rows, features_of, read_districts, read_housing
+from research.tour.housing import read_housing
 from research.tour.layers import glorot_normal, layer_norm, softplus, stable_softplus
 from research.tour.losses import absolute_penalty, huber, made_nonnegative
 from research.tour.optimizers import momentum

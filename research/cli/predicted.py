@@ -8,7 +8,16 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 
 from research.options.terminal import Column, print_table
-from research.prediction import Actions, Classes, Kind, Pictures, Tokens, Translations, Values
+from research.prediction import (
+    Actions,
+    Classes,
+    Kind,
+    Pictures,
+    Quantities,
+    Tokens,
+    Translations,
+    Values,
+)
 from research.runs.spelling import spell_figure
 
 NEXT = 2
@@ -87,6 +96,22 @@ def _show_values(outputs: Values, made: Sequence[Predicted], file: TextIO) -> Ro
         for name, title in titles.items()
         if name in rows[0]
     ]
+    print_table(columns, file)
+    return rows
+
+
+def _show_quantities(outputs: Quantities, made: Sequence[Predicted], file: TextIO) -> Rows:
+    rows: Rows = []
+    for one in made:
+        found = {"mean": one.outputs["mean"].tolist()}
+        truth = {} if one.truth is None else {"truth": np.asarray(one.truth).tolist()}
+        rows.append({"input": one.name, "names": [*outputs.names], **found, **truth})
+    columns = [_inputs(rows)]
+    for place, name in enumerate(outputs.names):
+        for title, key in ((name, "mean"), ("true", "truth")):
+            if key in rows[0]:
+                cells = [_value(row[key][place]) for row in rows]
+                columns.append(Column(title, cells, right=True))
     print_table(columns, file)
     return rows
 
@@ -201,6 +226,7 @@ def _show_pictures(outputs: Pictures, made: Sequence[Predicted], file: TextIO) -
 TABLES: dict[type, Callable[[Any, Sequence[Predicted], TextIO], Rows]] = {
     Classes: _show_classes,
     Values: _show_values,
+    Quantities: _show_quantities,
     Actions: _show_actions,
     Tokens: _show_tokens,
     Translations: _show_translations,

@@ -21,7 +21,16 @@ from research.errors import Damaged, Mistake
 from research.export.forms import names_in_onnx
 from research.export.manifest import BATCH, Form, Kind, Licence, Origin, Tensor
 from research.options.help import PROGRAM
-from research.prediction import Actions, Classes, Pictures, Predictor, Tokens, Translations, Values
+from research.prediction import (
+    Actions,
+    Classes,
+    Pictures,
+    Predictor,
+    Quantities,
+    Tokens,
+    Translations,
+    Values,
+)
 from research.runs.reported import Reported, StateOptions
 
 ENCORE = "Apache-2.0"
@@ -29,6 +38,7 @@ ENCORE = "Apache-2.0"
 KINDS: dict[type, Kind] = {
     Classes: "classes",
     Values: "values",
+    Quantities: "quantities",
     Actions: "actions",
     Tokens: "tokens",
     Translations: "translations",

@@ -19,7 +19,9 @@ BATCH = "batch"
 """Stands in a shape for the size that whoever calls the model chooses."""
 
 Form: TypeAlias = Literal["stablehlo", "onnx", "web"]
-Kind: TypeAlias = Literal["classes", "values", "actions", "tokens", "translations", "pictures"]
+Kind: TypeAlias = Literal[
+    "classes", "values", "quantities", "actions", "tokens", "translations", "pictures"
+]
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,8 @@ class Manifest:
         made: when, `2026-11-30T20:00:00Z`.
         title: what the experiment shows, one sentence.
         kind: how outputs read: `classes` (`probability`), `values` (`mean`, and `low` and `high`),
-            `actions` (`action`), `tokens` (`logits` of the one that follows), `translations`
-            (`tokens`), `pictures` (`image`).
+            `quantities` (`mean`), `actions` (`action`), `tokens` (`logits` of the one that
+            follows), `translations` (`tokens`), `pictures` (`image`).
         inputs: name -> what the model takes. Raw: all preparation is inside.
         outputs: name -> what it gives. In ONNX, where no output may have the name of an input, it
             is called `next_NAME`; `load.py` gives it as `NAME`.

@@ -93,6 +93,15 @@ def _remainder(graph: Graph, given: Sequence[Value], **_: Any) -> str:
     return graph.node("Mod", *given, fmod=1)
 
 
+def _shift(direction: str) -> Compute:
+    def compute(graph: Graph, given: Sequence[Value], **_: Any) -> str:
+        if given[0].dtype.kind != "u":
+            raise NotInOnnx("shift", graph.layer, "only numbers without a sign are shifted")
+        return graph.node("BitShift", *given, direction=direction)
+
+    return compute
+
+
 def _log1p(graph: Graph, given: Sequence[Value], **_: Any) -> str:
     # log(u) x / (u - 1) with u = 1 + x is exact where u has lost the last digits of x (Kahan).
     (x,) = given
@@ -191,6 +200,8 @@ _OPERATIONS: dict[str, Compute] = {
         "Less", graph.node("Abs", given[0]), _scalar(np.inf, given[0])
     ),
     "rem": _remainder,
+    "shift_left": _shift("LEFT"),
+    "shift_right_logical": _shift("RIGHT"),
     "log1p": _log1p,
     "expm1": _expm1,
     "round": _round,

@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from research.prediction import Actions, Classes, Kind, Pictures, Tokens, Translations, Values
+from research.prediction import (
+    Actions,
+    Classes,
+    Kind,
+    Pictures,
+    Quantities,
+    Tokens,
+    Translations,
+    Values,
+)
 
 
 def make_reader(kind: Kind) -> Callable[[Mapping[str, np.ndarray]], list[dict[str, Any]]]:
@@ -27,6 +36,10 @@ def make_reader(kind: Kind) -> Callable[[Mapping[str, np.ndarray]], list[dict[st
             return _read_choices("logits", "symbol", kind.symbols)
         case Translations():
             return lambda outputs: [{"text": kind.target.decode(row)} for row in outputs["tokens"]]
+        case Quantities():
+            return lambda outputs: [
+                dict(zip(kind.names, row, strict=True)) for row in outputs["mean"].tolist()
+            ]
         case Values():
             return lambda outputs: [
                 {kind.name: row.tolist()} for row in outputs["mean"][:, -kind.horizon :]

@@ -7,26 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from research.data.districts import DATASET, UNIT, book_rows, features_of, read_districts
 from research.data.order import shuffled_rows
 from research.data.sources import ArraySource
-from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data
 
-DATASET = "california_housing"
-UNIT = 1e5
-"""Dollars that are 1 to a net."""
-FEATURES = (
-    "income",
-    "age of the houses",
-    "rooms a household",
-    "bedrooms a household",
-    "population",
-    "people a household",
-    "latitude",
-    "longitude",
-)
-SEED = 42
-"""Of the book's splits."""
 EVALUATED = 512
 """Districts in one batch of an evaluation; the last one is padded."""
 
@@ -66,49 +51,6 @@ def read_housing() -> dict[str, Split]:
         name: Split(scaled[chosen].astype(np.float32), value[chosen].astype(np.float32))
         for name, chosen in rows.items()
     }
-
-
-def read_districts() -> Mapping[str, np.ndarray]:
-    """All districts in the file's order, column by column.
-
-    Raises:
-        Mistake: the data set is not prepared.
-    """
-    return TfdsSplit(DATASET, "train").load()
-
-
-def features_of(columns: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Float64 `[districts, features]`, as `FEATURES`; NaN where something is missing."""
-    households = columns["households"]
-    return np.stack(
-        [
-            columns["median_income"],
-            columns["housing_median_age"],
-            columns["total_rooms"] / households,
-            columns["total_bedrooms"] / households,
-            columns["population"],
-            columns["population"] / households,
-            columns["latitude"],
-            columns["longitude"],
-        ],
-        axis=1,
-    )
-
-
-def book_rows(districts: int) -> dict[str, np.ndarray]:
-    """Split -> rows of the file: a quarter for the test, a quarter of the rest for validation.
-
-    The same as scikit-learn's `train_test_split(..., random_state=42)` twice, as in the book.
-    """
-    rest, test = _cut(np.arange(districts))
-    train, validation = _cut(rest)
-    return {"train": train, "validation": validation, "test": test}
-
-
-def _cut(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    held_out = -(-len(rows) // 4)
-    order = np.random.RandomState(SEED).permutation(len(rows))
-    return rows[order[held_out:]], rows[order[:held_out]]
 
 
 def housing_data(splits: Mapping[str, Split], batch_size: int) -> Data:

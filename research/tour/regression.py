@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from research.data.districts import FEATURES
 from research.data.order import steps_per_epoch
 from research.engine import metrics
 from research.engine.experiment import Batch, Experiment, Hyperparameters, Key
@@ -23,7 +24,7 @@ from research.optimization.descent import (
 )
 from research.options.config import Config
 from research.options.ranges import COUNT, FIXED, POSITIVE, Divides
-from research.tour.housing import FEATURES, housing_data, read_housing
+from research.tour.housing import housing_data, read_housing
 from research.tour.losses import huber
 
 NEAR = 0.5

@@ -97,12 +97,12 @@ def digests() -> dict[str, list[str]]:
     from jax.sharding import Mesh, PartitionSpec
 
     from experiments.tour.custom_parts import apply, init
+    from research.data.districts import FEATURES
     from research.engine import mesh as meshes
     from research.engine import metrics
     from research.engine.digests import record_leaves, state_digest
     from research.engine.leaves import Reader, name_leaves
     from research.optimization.descent import WeightedLoss, make_gradient
-    from research.tour.housing import FEATURES
     from research.tour.losses import huber
 
     first, second, third, key = jax.random.split(jax.random.key(0), 4)

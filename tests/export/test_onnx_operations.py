@@ -39,6 +39,8 @@ ELEMENTWISE = {
     "whole numbers": lambda x: (x * 9).astype(jnp.int32) // 4 + (x * 9).astype(jnp.int32) % 5,
     "bytes": lambda x: jnp.maximum((abs(x) * 50).astype(jnp.uint8), jnp.uint8(3)) + jnp.uint8(2),
     "bits": lambda x: ((x * 9).astype(jnp.int32) & 5) | (~(x * 9).astype(jnp.int32) ^ 3),
+    "shifts": lambda x: (lambda bits: (bits << 15) | (bits * 5 >> 17))(
+        (x * 9).astype(jnp.int32).astype(jnp.uint32) * np.uint32(0xCC9E2D51)) % 97,
     "truth": lambda x: jnp.where((x > 0) & ~(x > 1) | (x != x), x > 0.5, x < -0.5),
     "choices": lambda x: lax.select_n((abs(x) * 2).astype(jnp.int32) % 3, x, -x, 2 * x),
     "clipped": lambda x: jnp.clip(x, -0.5, 0.7) + lax.clamp(-1.0, x, 0.2),

@@ -18,6 +18,7 @@ from research.prediction import (
     Outputs,
     Pictures,
     Predictor,
+    Quantities,
     Tokens,
     Translations,
     Values,
@@ -95,8 +96,9 @@ def _figures_of(
         }
     if isinstance(kind, Pictures):
         return {"mse": float(np.mean(np.square(made - truth / kind.white)))}
-    assert isinstance(kind, Values)
-    counted = slice(known if made.shape[1] > kind.horizon else 0, None)
+    assert isinstance(kind, Values | Quantities)
+    every = isinstance(kind, Quantities) or made.shape[1] <= kind.horizon
+    counted = slice(0 if every else known, None)
     return {"mse": float(np.mean(np.square(made - truth)[:, counted]))}
 
 

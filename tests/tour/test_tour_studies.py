@@ -54,7 +54,7 @@ def housing() -> None:
 def test_the_rows_are_those_of_scikit_learns_splits():
     from sklearn.model_selection import train_test_split
 
-    from research.tour.housing import book_rows
+    from research.data.districts import book_rows
 
     rest, test = train_test_split(np.arange(20640), random_state=42)
     train, validation = train_test_split(rest, random_state=42)
@@ -64,7 +64,8 @@ def test_the_rows_are_those_of_scikit_learns_splits():
 
 
 def test_districts_are_scaled_by_the_training_split_alone(housing):
-    from research.tour.housing import features_of, read_housing
+    from research.data.districts import features_of
+    from research.tour.housing import read_housing
 
     splits = read_housing()
     sizes = {name: split.x.shape for name, split in splits.items()}

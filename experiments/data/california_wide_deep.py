@@ -1,0 +1,18 @@
+"""A wide and deep net for California's house values, with all preprocessing inside the model.
+
+It takes the eight raw numbers of a district as the file has them. Statistics of the training
+districts make features of them on the device: medians for what is missing, with a mark that it was,
+and normalised numbers for the deep part; quantile buckets of each, and cells of latitude by
+longitude, for the wide part. The run keeps these statistics, and an exported model holds them.
+`mse` and `mae` are in units of 100,000 dollars; rows of the splits are those of Géron's book.
+
+Run: python launch.py run data/california_wide_deep
+Expected: test mse ?
+Time: ?
+"""
+
+from __future__ import annotations
+
+from research.tabular.wide_deep import WideDeepHousing
+
+config = WideDeepHousing()
