@@ -159,6 +159,7 @@ class Predictor(NamedTuple):
         margin: (state, inputs) -> how much more probable than every other the choice was at each
             place of a text that `apply` writes by itself, float32 `[batch, places]`. None where it
             writes none.
+        missing: whether NaN stands for a number of its inputs that is not known, null in JSON.
     """
 
     apply: Callable[[State, Inputs], Outputs]
@@ -170,6 +171,7 @@ class Predictor(NamedTuple):
     carried: Mapping[str, jax.ShapeDtypeStruct] = MappingProxyType({})
     meet: Callable[[State, int], Inputs] | None = None
     margin: Callable[[State, Inputs], jax.Array] | None = None
+    missing: bool = False
 
 
 class Carried(NamedTuple):

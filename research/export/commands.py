@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 EXPORTS = "exports"
 """The folder of exported models, where no other is named."""
+MISSING = "NaN stands for a number of the inputs that is not known."
 _ONNX = (("onnx", "onnxruntime"), "'encore[onnx]'")
 PACKAGES = {"stablehlo": (("flatbuffers",), "flatbuffers"), "onnx": _ONNX, "web": _ONNX}
 """Form -> what it needs beside what Encore always needs, and what installs that."""
@@ -148,7 +149,7 @@ def _draft(found: Reported, options: Options, context: Context) -> Manifest:
         licence=describing.licence_of(found.experiment, predictor.outputs),
         versions={},
         platforms=(),
-        notes=age_note(options.to, made),
+        notes=(*age_note(options.to, made), *([MISSING] if predictor.missing else [])),
     )
 
 

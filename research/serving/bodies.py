@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -67,7 +67,10 @@ def read_rows(body: bytes, predictor: Predictor, most: int) -> Rows:
     parts = ("inputs", CARRIED) if predictor.carried else ("inputs",)
     found = _object(_decode(body), "the body", parts, needed=parts[:1])
     given = _object(found["inputs"], "inputs", own, needed=own)
-    arrays = {name: _array(given[name], f"inputs.{name}", one) for name, one in own.items()}
+    arrays = {
+        name: _array(given[name], f"inputs.{name}", one, missing=predictor.missing)
+        for name, one in own.items()
+    }
     remembered = found.get(CARRIED)
     if remembered is not None:
         memory = predictor.carried
@@ -147,19 +150,23 @@ def _object(
     return found
 
 
-def _array(found: Any, where: str, example: Any) -> np.ndarray:
-    """The array that nested lists of numbers are, of an example's dtype, `[rows, ...]`."""
+def _array(found: Any, where: str, example: Any, *, missing: bool = False) -> np.ndarray:
+    """The array that nested lists of numbers are, of an example's dtype, `[rows, ...]`.
+
+    Where numbers may be missing, null stands for one and becomes NaN.
+    """
     if not isinstance(found, list):
         wanted = f"must be nested lists, {spell_shape(example)}"
         raise Refused("input", f"{where} {wanted}, not {_kind(found)}")
     # As objects: nothing is converted before its type is looked at.
     array = np.array(found, dtype=object)
-    if wrong := _difference(array, example):
+    lacking = missing and np.dtype(example.dtype).kind == "f"
+    if wrong := _difference(array, example, {int, float, type(None)} if lacking else {int, float}):
         raise Refused("input", f"{where} {wrong}; it must be {spell_shape(example)}")
     return _converted(array, where, np.dtype(example.dtype))
 
 
-def _difference(array: np.ndarray, example: Any) -> str:
+def _difference(array: np.ndarray, example: Any, allowed: Set[type]) -> str:
     """What tells an array of objects from one of numbers in an example's shape, or ""."""
     if array.ndim > len(example.shape):
         return f"is nested {array.ndim} lists deep"
@@ -168,8 +175,8 @@ def _difference(array: np.ndarray, example: Any) -> str:
         return "has lists of different lengths"
     if array.shape[1:] != tuple(example.shape[1:]):
         return f"has the shape [{', '.join(map(str, array.shape))}]"
-    if not kinds <= {int, float}:
-        return f"holds {_kind(next(each for each in array.flat if type(each) not in (int, float)))}"
+    if not kinds <= allowed:
+        return f"holds {_kind(next(each for each in array.flat if type(each) not in allowed))}"
     return ""
 
 

@@ -54,7 +54,7 @@ def describe(about: About, rows: int) -> dict[str, Any]:
     predictor = about.predictor
     carried = predictor.carried
     own = {name: one for name, one in predictor.examples.items() if name not in carried}
-    taken = {"inputs": _of_arrays(own, rows)}
+    taken = {"inputs": _of_arrays(own, rows, missing=predictor.missing)}
     given = {
         "outputs": _of_arrays(
             {name: one for name, one in about.outputs.items() if name not in carried}
@@ -157,15 +157,21 @@ def _spelled(arrays: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, spell_shape(one)) for name, one in arrays.items()]
 
 
-def _of_arrays(arrays: Mapping[str, Any], rows: int | None = None) -> dict[str, Any]:
-    """The schema of named arrays; `rows` is the most that a request has."""
-    return _object({name: _of_array(one, rows) for name, one in arrays.items()})
+def _of_arrays(
+    arrays: Mapping[str, Any], rows: int | None = None, *, missing: bool = False
+) -> dict[str, Any]:
+    """The schema of named arrays; `rows` is the most that a request has.
+
+    Floats may be `missing`, null.
+    """
+    return _object({name: _of_array(one, rows, missing) for name, one in arrays.items()})
 
 
-def _of_array(example: Any, rows: int | None) -> dict[str, Any]:
+def _of_array(example: Any, rows: int | None, missing: bool) -> dict[str, Any]:
     dtype = np.dtype(example.dtype)
     low, high = limits_of(dtype)
-    schema: dict[str, Any] = {"type": "number", "description": "float32"}
+    number = ["number", "null"] if missing else "number"
+    schema: dict[str, Any] = {"type": number, "description": "float32"}
     if dtype.kind in "biu":
         schema = {"type": "integer", "minimum": low, "maximum": high}
     for size in reversed(example.shape[1:]):

@@ -41,7 +41,7 @@ def read_row(word: str, columns: Sequence[str]) -> Own:
         name, row = f"{Path(file).name}:{number}", _row_of(file, int(number))
     else:
         text, name = read_own(word)
-        row = _object_of(text, columns)
+        row, name = _object_of(text, columns), "your row" if name == word else name
     if lacking := [column for column in columns if column not in row]:
         raise Mistake(
             f"{name} lacks {', '.join(lacking)}; this model reads {', '.join(columns)}. A number "

@@ -28,7 +28,7 @@ from research.engine.metrics import Metrics
 from research.optimization.descent import WeightedLoss
 from research.optimization.supervised import Fitting, SupervisedState, Variables, make_supervised
 from research.options.config import Config
-from research.options.ranges import AMOUNT, COUNT, POSITIVE, Divides
+from research.options.ranges import COUNT, POSITIVE, Divides
 from research.prediction import Inputs, Outputs, Predictor, Quantities
 from research.tabular.own_row import TAKES, read_row
 
@@ -46,9 +46,8 @@ class TableRegression(Config):
         int, "equal parts of a batch, which devices can share", COUNT, Divides(("batch_size",))
     ] = 8
     learning_rate: Annotated[
-        float, "AdamW's step size at the start, falling by cosine", POSITIVE
+        float, "Adam's step size at the start, falling by cosine", POSITIVE
     ] = 3e-3
-    weight_decay: Annotated[float, "AdamW's decoupled weight decay", AMOUNT] = 0.0
 
     @property
     def headline(self) -> str:
@@ -116,7 +115,7 @@ def make_regression(
         return WeightedLoss(jnp.sum(weight * squared), jnp.sum(weight), seen)
 
     steps = config.epochs * epoch
-    fitting = Fitting(steps, "adamw", "cosine", groups=config.groups)
+    fitting = Fitting(steps, "adam", "cosine", groups=config.groups)
     fitted = make_supervised(init_model, loss, fitting)
 
     def evaluate(state: SupervisedState, batch: Batch, key: Key) -> Metrics:
@@ -145,7 +144,7 @@ def make_regression(
         groups=config.groups,
         evaluate_every=epoch,
         final=("validation", "test"),
-        selection=Selection("validation/mse"),
+        selection=Selection("validation/mse", larger_is_better=False),
         offers={
             "predict": Predictor(
                 apply=predict,
@@ -154,6 +153,7 @@ def make_regression(
                 split=split,
                 read=lambda word: read_row(word, columns),
                 takes=TAKES,
+                missing=True,
             )
         },
         needs={"statistics": statistics.keep()},

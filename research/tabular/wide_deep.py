@@ -147,7 +147,7 @@ class WideDeepHousing(TableRegression):
     buckets: Annotated[int, "quantile buckets of each feature, in the wide part", Range(2)] = 10
     stripes: Annotated[
         int, "quantile buckets of latitude and of longitude that are crossed", Range(2)
-    ] = 20
+    ] = 40
 
     def smoke(self) -> Self:
         """Some twenty updates of a narrow net."""

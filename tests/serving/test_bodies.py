@@ -33,6 +33,15 @@ def test_the_control_six_digits_lose_bits():
     assert rows.arrays["x"].tobytes() != x.tobytes()
 
 
+def test_null_is_a_missing_number_where_a_model_knows_what_to_do_with_it():
+    predictor, body = forecaster()[0], b'{"inputs": {"x": [[1, null, 3]]}}'
+    rows = read_rows(body, predictor._replace(missing=True), 4)
+    assert np.array_equal(rows.arrays["x"], [[1, np.nan, 3]], equal_nan=True)
+    assert refusal(body, predictor) == (
+        "input", "inputs.x holds null; it must be float32 [rows, 3]"
+    )  # fmt: skip
+
+
 def test_what_is_not_finite_is_written_as_a_word():
     written = write_outputs({"mean": np.float32([[np.nan, np.inf, -np.inf, 1]])}, (), ())
     assert json.loads(written) == {"outputs": {"mean": [["nan", "inf", "-inf", 1.0]]}}

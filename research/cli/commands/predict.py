@@ -187,6 +187,9 @@ COMMAND = Command(
     data, and says what follows the last row: where it learned an interval, nine values in ten lie
     within.
 
+    A regression of a table takes the raw columns of a row: a JSON object, in which null stands for
+    what is not known, a file that holds one, or FILE.csv:ROW.
+
     A policy takes an observation of its environment: numbers as a JSON list, or a file that holds
     them. The action is the one that it takes when it draws none, in the environment's own unit.
     Beside it stands what it may draw: probabilities of actions, or limits between which nine in ten
@@ -210,6 +213,7 @@ COMMAND = Command(
         ('predict imdb_gru "A film to remember, for all the wrong reasons"', "a text of your own"),
         ("predict ridership_rnn boardings.csv:rail", "the day after a CSV file's last"),
         ("predict ridership_rnn --split validation --count 7", "the last week of a split"),
+        ("predict california_wide_deep districts.csv:3", "the third row of a table"),
         ("predict cartpole_ppo", "what the policy does in the first steps of an episode"),
         ('predict cartpole_ppo "[0, 0, 0.05, 0.3]"', "what it does where the pole leans right"),
         ('predict char_rnn_stateful "To be, or not to b"', "the next character, by likelihood"),

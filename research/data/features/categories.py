@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -81,13 +80,16 @@ def look_up(statistics: Lookup, values: Array) -> Array:
     if not size:
         return others + xp.zeros_like(values)
     order = np.argsort(statistics.values).astype(np.int32)
-    rising = np.asarray(statistics.values, np.int32)[order]
-    # Unrolled: a loop would be one in an exported model, too.
-    method = {"method": "scan_unrolled"} if isinstance(values, jax.Array) else {}
-    place = xp.searchsorted(xp.asarray(rising), values, **method)
-    place = xp.minimum(place, size - 1).astype(np.int32)
-    hit = xp.take(xp.asarray(rising), place) == values
-    return xp.where(hit, xp.take(xp.asarray(order), place), others)
+    rising = xp.asarray(np.asarray(statistics.values, np.int32)[order])
+    # Bisection in so many equal steps: an exported model has no loop.
+    reached, step = xp.zeros_like(values), 1 << (size.bit_length() - 1)
+    while step:
+        further = reached + np.int32(step)
+        larger = rising[xp.minimum(further, np.int32(size)) - 1] <= values
+        reached = xp.where((further <= size) & larger, further, reached)
+        step //= 2
+    place = xp.maximum(reached - 1, 0)
+    return xp.where(rising[place] == values, xp.asarray(order)[place], others)
 
 
 def _look_up_texts(statistics: Lookup, texts: np.ndarray) -> np.ndarray:
