@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from research.data.tfds_split import TfdsSplit
-
-if TYPE_CHECKING:
-    from research.data.features.statistics import Array
 
 DATASET = "california_housing"
 UNIT = 1e5
@@ -40,7 +37,7 @@ def read_districts() -> Mapping[str, np.ndarray]:
     return TfdsSplit(DATASET, "train").load()
 
 
-def features_of(columns: Mapping[str, Any]) -> Array:
+def features_of(columns: Mapping[str, Any]) -> Any:
     """`[districts, features]`, as `FEATURES`; NaN where something is missing.
 
     Columns are those of the data set, `[districts]` each, on the host or the device.
@@ -56,8 +53,7 @@ def features_of(columns: Mapping[str, Any]) -> Array:
         columns["latitude"],
         columns["longitude"],
     ]
-    made: Array = households.__array_namespace__().stack(parts, axis=1)
-    return made
+    return households.__array_namespace__().stack(parts, axis=1)
 
 
 def book_rows(districts: int) -> dict[str, np.ndarray]:
