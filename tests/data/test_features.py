@@ -51,6 +51,8 @@ from research.data.features.texts import (
 )
 from research.data.sources import ArraySource, Mapped
 from research.data.text import commonest, cut
+from research.data.tfds_split import TfdsSplit
+from research.errors import Mistake
 
 few = settings(max_examples=15)
 floats = st.floats(-1e6, 1e6, width=32)
@@ -265,3 +267,27 @@ def test_bags_and_rarities_are_scikit_learns():
     np.testing.assert_allclose(made, weighted.transform(TEXTS).toarray(), atol=1e-6)
     assert Rarity.restore(json.loads(json.dumps(rarity.keep()))) == rarity
     assert rarity.digest() != fit_rarity(training[:2], vocabulary).digest()
+
+
+@pytest.mark.slow
+def test_the_rarities_of_imdbs_words_are_scikit_learns():
+    source = TfdsSplit("imdb_reviews/plain_text", "train", ("text",))
+    try:
+        column = source.load()["text"]
+    except Mistake:
+        pytest.skip("imdb_reviews is not prepared in TFDS_DATA_DIR")
+    texts = [text.decode() for text in column]
+    training = [cut(text, "words") for text in texts]
+    vocabulary = commonest(training, "words", 20_000)
+    rarity = fit_rarity(training, vocabulary)
+    theirs = TfidfVectorizer(
+        vocabulary=[*vocabulary.symbols], tokenizer=lambda text: cut(text, "words"),
+        token_pattern=None,
+    )  # fmt: skip
+    theirs.fit(texts)
+    some = np.arange(0, 25_000, 250)
+    tokens = tokenized(source, "text", vocabulary, 3000).read(some)["text"]
+    made = jax.jit(lambda tokens: weigh_words(rarity, tokens))(tokens)
+    expected = theirs.transform([texts[place] for place in some]).toarray()
+    np.testing.assert_allclose(made, expected, atol=1e-6)
+    assert (expected > 0).sum() > 10_000
