@@ -88,7 +88,7 @@ def test_raw_columns_give_what_scikit_learns_pipeline_and_the_same_weights_give(
     found = fit_districts(ArraySource("train", train), 4, 5)
     net = WideAndDeep(found, units=6, layers=1)
     raw = {name: test[name] for name in COLUMNS}
-    params = net.init(jax.random.key(0), raw)["params"]
+    params = jax.eval_shape(net.init, jax.random.key(0), raw)["params"]
     draw = np.random.default_rng(2)
     params = jax.tree.map(lambda leaf: draw.normal(size=leaf.shape).astype(np.float32), params)
     made = jax.jit(net.apply)({"params": params}, raw)
