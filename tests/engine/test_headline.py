@@ -52,6 +52,7 @@ EXPECTED = {
     "generative/progressive": ("test/frechet_distance", False),
     "generative/variational": ("validation/elbo", True),
     "generative/wasserstein_gp": ("test/frechet_distance", False),
+    "data": ("test/mse", False),
     "rl": ("evaluation/episode_return", True),
     # No episode is played in planning, and what a table should hold is known.
     "rl/three": ("q_s0_a0", None),
