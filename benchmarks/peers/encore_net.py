@@ -14,7 +14,7 @@ from experiments.vision import fashion_mnist_cnn
 from research.data.feed import open_feed
 from research.data.images import Images
 from research.data.order import shuffled_rows
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.engine.environment import settle_environment
 from research.engine.experiment import Data
 from research.engine.program import Program

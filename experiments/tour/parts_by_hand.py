@@ -30,7 +30,7 @@ import optax
 from experiments.tour.custom_parts import apply, init
 from research.data.districts import book_rows, features_of, read_districts
 from research.data.order import in_file_order
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.engine.artifacts import Lines, Passages
 from research.engine.experiment import Data, Key
 from research.options.ranges import COUNT

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 
 from research.data import builders
 from research.data.prepared import Prepared, find, missing, parse, tfds_module
-from research.data.sources import Mapped
+from research.data.sources.mapped import Mapped
 from research.data.storage import exclusive, tfds_directory
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Source

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from research.data.images import Images
-from research.data.sources import Mapped
+from research.data.sources.mapped import Mapped
 from research.engine.experiment import Key
 
 Binarisation = Literal["dynamic", "static", "none"]

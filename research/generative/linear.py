@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.data.order import shuffled_rows, steps_per_epoch
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.engine import metrics
 from research.engine.experiment import Batch, Data, Evaluation, Experiment, Hyperparameters, Key
 from research.engine.metrics import Metrics

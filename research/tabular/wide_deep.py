@@ -32,7 +32,7 @@ from research.data.features.numbers import (
     normalize,
 )
 from research.data.features.statistics import Statistics, read_columns
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.engine.experiment import Experiment, Needs, Source
 from research.options.ranges import COUNT, Range
 from research.tabular.regression import TableRegression, Target, make_regression

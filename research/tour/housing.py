@@ -9,7 +9,7 @@ import numpy as np
 
 from research.data.districts import DATASET, UNIT, book_rows, features_of, read_districts
 from research.data.order import shuffled_rows
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.engine.experiment import Data
 
 EVALUATED = 512

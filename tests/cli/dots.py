@@ -11,7 +11,7 @@ COMMON = """
     import numpy as np
 
     from research.data.order import shuffled_rows
-    from research.data.sources import ArraySource
+    from research.data.sources.arrays import ArraySource
     from research.engine.experiment import Data, Experiment
     from research.engine.metrics import mean
     from research.options.config import Config

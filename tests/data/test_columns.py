@@ -16,7 +16,8 @@ from research.data import builders, cache
 from research.data.columns import as_objects, digest, pad, pad_column
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
-from research.data.sources import ArraySource, Mapped
+from research.data.sources.arrays import ArraySource
+from research.data.sources.mapped import Mapped
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data
 from research.errors import Mistake

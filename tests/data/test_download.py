@@ -16,7 +16,8 @@ from rich.console import Console
 from tensorflow_datasets.core.download.checksums import UrlInfo
 
 from research.data import download as preparing
-from research.data.sources import ArraySource, Mapped
+from research.data.sources.arrays import ArraySource
+from research.data.sources.mapped import Mapped
 from research.data.tfds_split import TfdsSplit
 from research.errors import Damaged, Mistake
 

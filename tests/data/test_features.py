@@ -49,7 +49,8 @@ from research.data.features.texts import (
     tokenized,
     weigh_words,
 )
-from research.data.sources import ArraySource, Mapped
+from research.data.sources.arrays import ArraySource
+from research.data.sources.mapped import Mapped
 from research.data.text import commonest, cut
 from research.data.tfds_split import TfdsSplit
 from research.errors import Mistake

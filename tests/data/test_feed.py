@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.engine.experiment import Data
 from research.errors import Mistake
 

@@ -17,7 +17,7 @@ from research.data.sequences import (
     split_by_time,
     windows_in,
 )
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.engine.experiment import Data
 from research.errors import Mistake
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.data import sources
 from research.data.columns import as_objects
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
-from research.data.sources import ArraySource, Mapped
+from research.data.sources import mapped
+from research.data.sources.arrays import ArraySource
+from research.data.sources.mapped import Mapped
 from research.engine.experiment import Data
 from research.engine.program import Program
 from research.engine.run import StoppedRun
@@ -56,7 +57,7 @@ def test_an_example_is_the_same_however_it_is_read(count, data):
     chosen = {name: column[rows] for name, column in expected.items()}
     assert same(source.read(np.array(rows, int)), chosen)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "_CHUNK", data.draw(st.integers(1, 50)))
+        patch.setattr(mapped, "_CHUNK", data.draw(st.integers(1, 50)))
         assert same(source.load(), expected)
     assert len(source) == count and source.name == "texts, shares of letters"
 

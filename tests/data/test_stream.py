@@ -10,7 +10,7 @@ from pathlib import Path
 SCRIPT = """
 import time
 import numpy as np
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
 from research.engine.experiment import Data

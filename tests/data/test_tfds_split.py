@@ -20,7 +20,7 @@ from research.data import prepared as prepared_module
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
 from research.data.prepared import find, parse
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.data.tfds_split import TfdsSplit, class_names
 from research.engine.experiment import Data
 from research.errors import Damaged, Mistake

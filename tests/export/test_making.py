@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.engine.experiment import Data, Experiment
 from research.errors import Difference, Mistake, Stopped
 from research.export.forms import way_of

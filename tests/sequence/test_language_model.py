@@ -12,7 +12,7 @@ import optax
 import pytest
 
 from research.data.sequences import contiguous_rows
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.data.text import Alphabet
 from research.engine.experiment import Data, traced
 from research.errors import Mistake

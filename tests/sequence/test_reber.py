@@ -12,7 +12,7 @@ import optax
 import pytest
 
 from experiments.sequence import reber_gru
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.engine.experiment import Data, traced
 from research.options.config import problems_of
 from research.sequence.classification.binary_classification import make_binary_classifier

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from research.cli.predicted import Predicted, show
 from research.data.districts import VALUE, features_of
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.options.config import make_experiment
 from research.prediction import Quantities
 from research.serving.answers import make_reader

@@ -18,7 +18,7 @@ import numpy as np
 from research.data.columns import Columns
 from research.data.features.hashing import hash_numbers, hash_texts
 from research.data.features.statistics import Array, Statistics, namespace
-from research.data.sources import Mapped
+from research.data.sources.mapped import Mapped
 from research.engine.experiment import Source
 
 

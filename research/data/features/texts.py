@@ -15,7 +15,7 @@ import numpy as np
 from research.data.columns import Columns
 from research.data.features.categories import count_places, multi_hot
 from research.data.features.statistics import Array, Statistics
-from research.data.sources import Mapped
+from research.data.sources.mapped import Mapped
 from research.data.text import SIGNS, Kept, Vocabulary, cut
 from research.engine.experiment import Source
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from research.data.sequences import split_by_time, windows_in
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.data.text import Alphabet, alphabet_of, is_file, read_text
 from research.options.config import Config
 from research.options.ranges import COUNT, PATH

@@ -13,7 +13,7 @@ import optax
 
 from research.data.columns import as_objects, pad_column
 from research.data.order import shuffled_rows, steps_per_epoch
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.data.tfds_split import TfdsSplit
 from research.engine import metrics
 from research.engine.artifacts import Artifact, Images

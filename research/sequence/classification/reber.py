@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from research.data.columns import pad
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.errors import Mistake
 from research.prediction import Own
 

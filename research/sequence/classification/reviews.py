@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from research.data.own_text import read_own
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.data.text import UNKNOWN, Kept, Vocabulary, commonest, cut
 from research.data.tfds_split import TfdsSplit
 from research.errors import Mistake

@@ -10,7 +10,7 @@ import numpy as np
 
 from research.data.order import steps_per_epoch
 from research.data.sequences import Span, overlapping_rows, split_by_time, windows_in
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.data.tfds_split import TfdsSplit
 from research.engine.artifacts import Artifact
 from research.engine.experiment import Data, Evaluation, Experiment, Key, Selection

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from research.data.order import shuffled_rows, steps_per_epoch
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.engine.experiment import Data, Experiment, Key
 from research.options.ranges import COUNT, DEPTH, FIXED, FRACTION, Range
 from research.sequence.forecasts.forecast_net import WindowNet

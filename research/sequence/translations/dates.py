@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 
 from research.data.order import shuffled_rows
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.engine.experiment import Data, Experiment, Needs
 from research.options.ranges import COUNT, Range
 from research.sequence.translations.encoder_decoder import AttentionName, EncoderDecoder

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.data.text import Unit, Vocabulary, commonest, cut
 from research.engine.experiment import Needs
 

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, NamedTuple, Self
 import numpy as np
 
 from research.data.order import shuffled_rows
-from research.data.sources import ArraySource
+from research.data.sources.arrays import ArraySource
 from research.data.text import SIGNS, cut
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data, Experiment, Needs
