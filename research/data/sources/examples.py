@@ -1,0 +1,258 @@
+"""`tf.train.Example` and `SequenceExample` in protocol buffers' wire format, read and written.
+
+Messages: tensorflow/core/example/example.proto and feature.proto. Wire format: "Encoding" in the
+protocol buffers' documentation. A feature is a list of bytes (field 1), of float32 (2) or of int64
+(3); numbers are packed or not. As that documentation has it, of a repeated key or of several lists
+in one feature the last counts, lists of one kind are joined, and unknown fields are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from research.data.sources.format import Unreadable
+
+Kind = Literal["bytes", "float", "int64", ""]
+_KINDS: tuple[Kind, ...] = ("", "bytes", "float", "int64")
+_LISTS = {"bytes": 1, "float": 2, "int64": 3}
+
+
+class Feature(NamedTuple):
+    """Where the values of a feature lie in a record.
+
+    Attributes:
+        kind: of its values; "" where it has none.
+        spans: (start, stop) of each text, or of each run of numbers.
+    """
+
+    kind: Kind
+    spans: list[tuple[int, int]]
+
+
+class Sequences(NamedTuple):
+    """A `SequenceExample`: features of the whole, and lists of features, one a step in time."""
+
+    context: dict[str, Feature]
+    lists: dict[str, list[Feature]]
+
+
+def parse_example(record: bytes) -> dict[str, Feature]:
+    """Feature name -> where it lies, of a `tf.train.Example`.
+
+    Raises:
+        Unreadable: if the record is none.
+    """
+    features: dict[str, Feature] = {}
+    try:
+        for field, wire, start, stop in _fields(record, 0, len(record)):
+            if field == 1 and wire == 2:
+                _features(record, start, stop, features)
+    except IndexError:
+        raise Unreadable("it is no tf.train.Example: it ends within a number") from None
+    return features
+
+
+def parse_sequence_example(record: bytes) -> Sequences:
+    """The same of a `tf.train.SequenceExample`."""
+    parsed = Sequences({}, {})
+    try:
+        for field, wire, start, stop in _fields(record, 0, len(record)):
+            if field == 1 and wire == 2:
+                _features(record, start, stop, parsed.context)
+            elif field == 2 and wire == 2:
+                for name, begin, end in _entries(record, start, stop):
+                    parsed.lists[name] = [
+                        _feature(record, *span)
+                        for inner, kind, *span in _fields(record, begin, end)
+                        if inner == 1 and kind == 2
+                    ]
+    except IndexError:
+        raise Unreadable("it is no tf.train.SequenceExample: it ends within a number") from None
+    return parsed
+
+
+def texts(record: bytes, feature: Feature) -> list[bytes]:
+    """The values of a list of bytes."""
+    return [record[start:stop] for start, stop in feature.spans]
+
+
+def floats(record: bytes, feature: Feature) -> np.ndarray:
+    """float32 `[values]`."""
+    return np.frombuffer(b"".join(texts(record, feature)), "<f4")
+
+
+def integers(record: bytes, feature: Feature) -> np.ndarray:
+    """int64 `[values]`."""
+    if len(feature.spans) == 1:  # most often one number, and that a small one
+        start, stop = feature.spans[0]
+        if stop - start == 1:
+            return np.array([record[start]], np.int64)
+    numbers = np.frombuffer(b"".join(texts(record, feature)), np.uint8)
+    return integers_of(numbers[None], varint_ends(numbers))[0]
+
+
+def varint_ends(numbers: np.ndarray) -> np.ndarray:
+    """Where each of some varints (uint8 `[bytes]`) ends, exclusively.
+
+    Raises:
+        Unreadable: if one is longer than ten bytes, or has no end.
+    """
+    ends = np.flatnonzero(numbers < 0x80) + 1
+    if len(numbers) and (not len(ends) or ends[-1] != len(numbers)):
+        raise Unreadable("a list of integers ends within a number")
+    if len(ends) and np.diff(ends, prepend=0).max() > 10:
+        raise Unreadable("an integer has more than ten bytes")
+    return ends
+
+
+def integers_of(numbers: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """int64 `[rows, values]` of varints (uint8 `[rows, bytes]`) that end alike in each row."""
+    if not len(ends):
+        return np.zeros((len(numbers), 0), np.int64)
+    if len(ends) == numbers.shape[1]:  # one byte each
+        return numbers.astype(np.int64)
+    begins = np.concatenate([[0], ends[:-1]])
+    places = np.arange(numbers.shape[1]) - np.repeat(begins, ends - begins)
+    parts = (numbers & 0x7F).astype(np.uint64) << (7 * places).astype(np.uint64)
+    return np.bitwise_or.reduceat(parts, begins, axis=1).view(np.int64)
+
+
+def _features(record: bytes, start: int, stop: int, into: dict[str, Feature]) -> None:
+    """A message `Features`: a map from names."""
+    for name, begin, end in _entries(record, start, stop):
+        into[name] = _feature(record, begin, end)
+
+
+def _entries(record: bytes, start: int, stop: int) -> Iterator[tuple[str, int, int]]:
+    """(key, start of the value, its stop) of each entry of a message whose field 1 is a map."""
+    for field, wire, begin, end in _fields(record, start, stop):
+        if field != 1 or wire != 2:
+            continue
+        name, value = b"", (begin, begin)
+        for inner, kind, first, last in _fields(record, begin, end):
+            if inner == 1 and kind == 2:
+                name = record[first:last]
+            elif inner == 2 and kind == 2:
+                value = (first, last)
+        try:
+            yield name.decode(), *value
+        except UnicodeDecodeError:
+            raise Unreadable("the name of a feature is not UTF-8") from None
+
+
+def _feature(record: bytes, start: int, stop: int) -> Feature:
+    kind: Kind = ""
+    spans: list[tuple[int, int]] = []
+    for field, wire, begin, end in _fields(record, start, stop):
+        if wire != 2 or not 1 <= field <= 3:
+            continue
+        if kind != _KINDS[field]:
+            kind, spans = _KINDS[field], []
+        for inner, form, first, last in _fields(record, begin, end):
+            if inner != 1:
+                continue
+            if form == 2 or (form == 5 and field == 2) or (form == 0 and field == 3):
+                if field == 2 and (last - first) % 4:
+                    raise Unreadable("a list of floats is not a multiple of four bytes long")
+                spans.append((first, last))
+    return Feature(kind, spans)
+
+
+def _fields(record: bytes, at: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
+    """(field number, wire type, start, stop of its value) of each field of a message.
+
+    The value of a wire type 2 is without its length.
+    """
+    while at < stop:
+        tag = record[at]
+        at += 1
+        if tag >= 0x80:
+            tag, at = _varint(record, at - 1, stop)
+        wire, start = tag & 7, at
+        if wire == 2:
+            length = record[at]
+            at += 1
+            if length >= 0x80:
+                length, at = _varint(record, at - 1, stop)
+            start = at
+            at += length
+        elif wire == 0:
+            _, at = _varint(record, at, stop)
+        elif wire == 5:
+            at += 4
+        elif wire == 1:
+            at += 8
+        else:
+            raise Unreadable(f"it is no message of protocol buffers: wire type {wire}")
+        if at > stop:
+            raise Unreadable("it is no message of protocol buffers: a field is longer than it")
+        if not tag >> 3:
+            raise Unreadable("it is no message of protocol buffers: field number 0")
+        yield tag >> 3, wire, start, at
+
+
+def _varint(record: bytes, at: int, stop: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < stop and shift < 70:
+        byte = record[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+    raise Unreadable("it is no message of protocol buffers: a number has no end")
+
+
+Values = bytes | Sequence[bytes] | np.ndarray
+"""Of a feature to be written: texts, or an array of float32 or int64 `[values]`."""
+
+
+def encode_example(features: Mapping[str, Values]) -> bytes:
+    """A `tf.train.Example`, its features sorted by name, its numbers packed."""
+    return _message(1, _encode_features(features))
+
+
+def encode_sequence_example(
+    context: Mapping[str, Values], lists: Mapping[str, Sequence[Values]]
+) -> bytes:
+    """A `tf.train.SequenceExample`, in the same way."""
+    steps = b"".join(
+        _entry(name, b"".join(_message(1, _encode_feature(step)) for step in lists[name]))
+        for name in sorted(lists)
+    )
+    return _message(1, _encode_features(context)) + _message(2, steps)
+
+
+def _encode_features(features: Mapping[str, Values]) -> bytes:
+    return b"".join(_entry(name, _encode_feature(features[name])) for name in sorted(features))
+
+
+def _entry(name: str, value: bytes) -> bytes:
+    return _message(1, _message(1, name.encode()) + _message(2, value))
+
+
+def _encode_feature(values: Values) -> bytes:
+    if isinstance(values, bytes):
+        return _message(_LISTS["bytes"], _message(1, values))
+    if not isinstance(values, np.ndarray):
+        return _message(_LISTS["bytes"], b"".join(_message(1, value) for value in values))
+    if values.dtype.kind == "f":
+        return _message(_LISTS["float"], _message(1, values.astype("<f4").tobytes()))
+    packed = b"".join(_encode_varint(value % 2**64) for value in values.tolist())
+    return _message(_LISTS["int64"], _message(1, packed))
+
+
+def _message(field: int, content: bytes) -> bytes:
+    return _encode_varint(field << 3 | 2) + _encode_varint(len(content)) + content
+
+
+def _encode_varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value >= 0x80:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)

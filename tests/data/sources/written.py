@@ -1,0 +1,136 @@
+"""The same examples in each format, by writers that are not Encore's where there are any."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from research.data.columns import Columns, Form, as_objects
+from research.data.sources.array_records import ArrayRecord
+from research.data.sources.content import encode_columns
+from research.data.sources.csv_files import CSV
+from research.data.sources.fixed import Field, Fixed, Idx, Npy
+from research.data.sources.format import TEXT, Format, Forms
+from research.data.sources.lines import Lines
+from research.data.sources.parquet import Parquet
+from research.data.sources.tfrecord import TFRecord, write_record
+
+
+class Way(NamedTuple):
+    """A format, what it can hold of `examples`, and a writer of it.
+
+    Attributes:
+        format: which reads it.
+        columns: those that it can hold.
+        write: (columns, path) writes them.
+    """
+
+    format: Format
+    columns: tuple[str, ...]
+    write: Callable[[Columns, Path], None]
+
+
+FORMS: Forms = {
+    "count": Form(np.dtype(np.int64), ()),
+    "ratio": Form(np.dtype(np.float32), ()),
+    "text": TEXT,
+}
+SCALARS = ("count", "ratio", "text")
+NUMBERS = ("count", "ratio")
+
+
+def examples(count: int, seed: int = 0) -> Columns:
+    """An integer, a float and a text each, with what is hard to write: quotes, line breaks, NaN."""
+    draw = np.random.default_rng(seed)
+    letters = list('ab,"\n é;\t')
+    texts = ["".join(draw.choice(letters, draw.integers(0, 12))).encode() for _ in range(count)]
+    ratio = draw.normal(size=count).astype(np.float32)
+    ratio[draw.random(count) < 0.1] = np.nan
+    numbers = draw.integers(-(2**63), 2**63, count, np.int64) >> draw.integers(0, 63, count)
+    return {"count": numbers, "ratio": ratio, "text": as_objects(texts)}
+
+
+def write_tfrecord(columns: Columns, path: Path) -> None:
+    with (gzip.open if path.suffix == ".gz" else open)(path, "wb") as file:  # type: ignore[operator]
+        for record in encode_columns(columns):
+            write_record(file, record)
+
+
+def write_csv(columns: Columns, path: Path) -> None:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "wt", newline="", encoding="utf-8") as file:  # type: ignore[operator]
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for row in zip(*columns.values(), strict=True):
+            writer.writerow(["" if each != each else _spelled(each) for each in row])
+
+
+def _spelled(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def write_parquet(columns: Columns, path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    texts = {name: [text.decode() for text in columns[name]] for name in {"text"} & set(columns)}
+    table = pa.table({**columns, **texts})
+    parquet.write_table(table, path, row_group_size=7, write_page_checksum=True)
+
+
+def write_array_record(columns: Columns, path: Path) -> None:
+    from array_record.python.array_record_module import ArrayRecordWriter
+
+    writer = ArrayRecordWriter(str(path), "group_size:1")
+    for record in encode_columns(columns):
+        writer.write(record)
+    writer.close()
+
+
+def write_fixed(columns: Columns, path: Path) -> None:
+    rows = np.empty(len(columns["count"]), [("count", ">i8"), ("ratio", "<f4")])
+    rows["count"], rows["ratio"] = columns["count"], columns["ratio"]
+    rows.tofile(path)
+
+
+def write_npy(columns: Columns, path: Path) -> None:
+    rows = np.empty(len(columns["count"]), [("count", "<i8"), ("ratio", ">f4")])
+    rows["count"], rows["ratio"] = columns["count"], columns["ratio"]
+    with path.open("wb") as file:  # of a path, NumPy would change the name
+        np.save(file, rows)
+
+
+def write_idx(columns: Columns, path: Path) -> None:
+    (ratio,) = columns.values()
+    path.write_bytes(
+        bytes([0, 0, 13, 1]) + len(ratio).to_bytes(4, "big") + ratio.astype(">f4").tobytes()
+    )
+
+
+def write_lines(columns: Columns, path: Path) -> None:
+    path.write_bytes(b"".join(text + b"\n" for text in columns["text"]))
+
+
+WAYS = {
+    "tfrecord": Way(TFRecord(FORMS), SCALARS, write_tfrecord),
+    "csv": Way(CSV(FORMS), SCALARS, write_csv),
+    "parquet": Way(Parquet(), SCALARS, write_parquet),
+    "array_record": Way(ArrayRecord(FORMS), SCALARS, write_array_record),
+    "fixed": Way(Fixed({"count": Field(">i8"), "ratio": Field("<f4")}), NUMBERS, write_fixed),
+    "npy": Way(Npy(), NUMBERS, write_npy),
+    "idx": Way(Idx("ratio"), ("ratio",), write_idx),
+    "lines": Way(Lines(), ("text",), write_lines),
+}
+
+
+def fitting(columns: Columns, way: Way) -> Columns:
+    """The columns that a format can hold; of texts, in lines, without line breaks."""
+    kept = {name: columns[name] for name in way.columns}
+    if isinstance(way.format, Lines):
+        kept["text"] = as_objects([text.replace(b"\n", b"") for text in kept["text"]])
+    return kept
