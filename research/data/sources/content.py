@@ -88,11 +88,11 @@ class Content:
     def _holds(self, record: bytes) -> dict[str, tuple[str, int, int]]:
         """Feature -> (its kind, how many values, 1 where it is a list over time)."""
         if self.content == "example":
-            parsed, lists = examples.parse_example(record), {}
+            parsed = examples.Sequences(examples.parse_example(record), {})
         else:
-            parsed, lists = examples.parse_sequence_example(record)
-        holds = {name: _what(record, feature, 0) for name, feature in parsed.items()}
-        for name, steps in lists.items():
+            parsed = examples.parse_sequence_example(record)
+        holds = {name: _what(record, feature, 0) for name, feature in parsed.context.items()}
+        for name, steps in parsed.lists.items():
             if name in holds:
                 raise Unreadable(f"{name!r} is both a feature of the whole and a list over time")
             for step in steps:

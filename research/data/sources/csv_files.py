@@ -108,7 +108,6 @@ class CSV:
     def infer(self, path: Path, positions: Iterable[np.ndarray]) -> Forms:
         """As `Format.infer`."""
         if self.columns:
-            next(iter(positions), None)
             return self.columns
         names, _ = self._head(path)
         kinds: dict[str, set[str]] = {name: set() for name in names}

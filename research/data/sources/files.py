@@ -155,7 +155,7 @@ class Files:
         return {name: column[back] for name, column in column_functions.join(parts).items()}
 
     def _read_part(self, part: Part, rows: np.ndarray) -> Columns:
-        require_unchanged(part.shard, part.path)
+        require_unchanged(part.shard)
         positions = rows[:, None] if part.positions is None else part.positions[rows]
         try:
             return self.format.decode(part.path, positions, self._index.forms)

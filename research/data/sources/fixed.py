@@ -30,11 +30,11 @@ class Field(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """How the records of a file lie: `count` of a structured dtype, from byte `begin` on."""
+    """How the records of a file lie: so many of a structured dtype, from byte `begin` on."""
 
     dtype: np.dtype
     begin: int
-    count: int
+    records: int
 
 
 class _Fixed:
@@ -60,15 +60,15 @@ class _Fixed:
         """As `Format.scan`."""
         rows, size = self.rows(path), path.stat().st_size
         there = max(0, size - rows.begin) // rows.dtype.itemsize
-        left = size - rows.begin - rows.count * rows.dtype.itemsize
+        left = size - rows.begin - rows.records * rows.dtype.itemsize
         broken = []
         if left:
             what = f"{left:,} bytes are left behind the last whole record"
             if left < 0:
-                what = f"the file ends before; it should hold {rows.count:,} records"
-            place = self.where(path, np.array([min(there, rows.count)]))
+                what = f"the file ends before; it should hold {rows.records:,} records"
+            place = self.where(path, np.array([min(there, rows.records)]))
             broken.append(Broken(place, what))
-        count = min(there, rows.count)
+        count = min(there, rows.records)
         for start in range(0, count, PART):
             stop = min(start + PART, count)
             done = rows.begin + stop * rows.dtype.itemsize
@@ -78,7 +78,6 @@ class _Fixed:
 
     def infer(self, path: Path, positions: Iterable[np.ndarray]) -> Forms:
         """As `Format.infer`: what the description, or the head of the file, has."""
-        next(iter(positions), None)
         return self._forms(self.rows(path))
 
     def decode(self, path: Path, positions: np.ndarray, forms: Forms) -> Columns:

@@ -130,6 +130,6 @@ def none_of(forms: Forms) -> Columns:
     return {
         name: as_objects([])
         if form.dtype == object or None in form.shape
-        else np.empty((0, *form.shape), form.dtype)
+        else np.empty((0, *(size or 0 for size in form.shape)), form.dtype)
         for name, form in forms.items()
     }

@@ -61,7 +61,6 @@ class Lines:
 
     def infer(self, path: Path, positions: Iterable[np.ndarray]) -> Forms:
         """As `Format.infer`."""
-        next(iter(positions), None)
         return {self.column: TEXT}
 
     def decode(self, path: Path, positions: np.ndarray, forms: Forms) -> Columns:

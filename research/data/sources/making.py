@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -135,22 +136,18 @@ class _Reading(NamedTuple):
 
     def infer(self) -> Forms | None:
         """The forms of the columns; None where there is no record that can be decoded."""
-        found = False
-
-        def positions() -> Iterator[np.ndarray]:
-            nonlocal found
-            for some in self.format.scan(self.path):
-                if len(some.positions):
-                    found = True
-                    yield some.positions
-
+        if not self.shard.size:
+            return None
         try:
-            forms = self.format.infer(self.path, positions()) if self.shard.size else None
+            scanned = (found.positions for found in self.format.scan(self.path))
+            positions = filter(len, scanned)
+            if (first := next(positions, None)) is None:
+                return None
+            return self.format.infer(self.path, itertools.chain([first], positions))
         except Unreadable:  # `records` meets the same, and adds it to what is broken
             return None
         except OSError as error:
             raise self._failed(error) from error
-        return forms if found else None
 
     def records(self, forms: Forms) -> Iterator[tuple[np.ndarray, Columns, int]]:
         """(positions, columns, bytes done) of all records that can be decoded."""

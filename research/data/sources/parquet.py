@@ -63,7 +63,6 @@ class Parquet:
 
     def infer(self, path: Path, positions: Iterable[np.ndarray]) -> Forms:
         """As `Format.infer`, from the schema; and from the values, where some are missing."""
-        next(iter(positions), None)
         schema = _call(_schema, path)
         if self.columns:
             return self.columns

@@ -85,23 +85,25 @@ def _facts(path: Path) -> Shard:
     return Shard(str(path), facts.st_size, str(facts.st_mtime_ns))
 
 
-def require_unchanged(shard: Shard, path: Path) -> None:
+def require_unchanged(shard: Shard) -> None:
     """Compare a file of this machine with what it was when its index was made.
 
     Raises:
         Damaged: it is another now, or gone.
     """
+    if shard.remote:
+        return
     try:
-        facts = path.stat()
+        facts = Path(shard.name).stat()
     except OSError as error:
         raise Damaged(
-            f"{path} cannot be read any more: {error.strerror}. Put it back, and give the same "
-            "command again."
+            f"{shard.name} cannot be read any more: {error.strerror}. Put it back, and give the "
+            "same command again."
         ) from None
-    if not shard.remote and (facts.st_size, str(facts.st_mtime_ns)) != (shard.size, shard.changed):
+    if (facts.st_size, str(facts.st_mtime_ns)) != (shard.size, shard.changed):
         raise Damaged(
-            f"{path} has changed since it was opened. Put it back as it was, or start anew: what "
-            "was trained so far was trained on other data."
+            f"{shard.name} has changed since it was opened. Put it back as it was, or start anew: "
+            "what was trained so far was trained on other data."
         )
 
 

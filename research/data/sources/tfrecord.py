@@ -50,7 +50,9 @@ class TFRecord(Content):
     def scan(self, path: Path) -> Iterator[Found]:
         """As `Format.scan`. After a broken length the rest of a file cannot be found."""
         size = path.stat().st_size
-        found, broken, at = [], [], 0
+        found: list[tuple[int, int]] = []
+        broken: list[Broken] = []
+        at = 0
         with path.open("rb") as file:
             while at < size:
                 file.seek(at)

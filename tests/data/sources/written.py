@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 
@@ -55,15 +56,18 @@ def examples(count: int, seed: int = 0) -> Columns:
     return {"count": numbers, "ratio": ratio, "text": as_objects(texts)}
 
 
+def _opened(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path, "wb")) if path.suffix == ".gz" else path.open("wb")
+
+
 def write_tfrecord(columns: Columns, path: Path) -> None:
-    with (gzip.open if path.suffix == ".gz" else open)(path, "wb") as file:  # type: ignore[operator]
+    with _opened(path) as file:
         for record in encode_columns(columns):
             write_record(file, record)
 
 
 def write_csv(columns: Columns, path: Path) -> None:
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "wt", newline="", encoding="utf-8") as file:  # type: ignore[operator]
+    with _opened(path) as binary, io.TextIOWrapper(binary, "utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         for row in zip(*columns.values(), strict=True):
