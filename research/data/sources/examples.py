@@ -18,6 +18,7 @@ from research.data.sources.format import Unreadable
 Kind = Literal["bytes", "float", "int64", ""]
 _KINDS: tuple[Kind, ...] = ("", "bytes", "float", "int64")
 _LISTS = {"bytes": 1, "float": 2, "int64": 3}
+_TAGS: dict[int, Kind] = {0x0A: "bytes", 0x12: "float", 0x1A: "int64"}
 
 
 class Feature(NamedTuple):
@@ -45,6 +46,10 @@ def parse_example(record: bytes) -> dict[str, Feature]:
     Raises:
         Unreadable: if the record is none.
     """
+    try:
+        return _parse_usual(record)
+    except (IndexError, _Unusual):
+        pass
     features: dict[str, Feature] = {}
     try:
         for field, wire, start, stop in _fields(record, 0, len(record)):
@@ -53,6 +58,62 @@ def parse_example(record: bytes) -> dict[str, Feature]:
     except IndexError:
         raise Unreadable("it is no tf.train.Example: it ends within a number") from None
     return features
+
+
+class _Unusual(Exception):
+    pass
+
+
+def _parse_usual(record: bytes) -> dict[str, Feature]:
+    """The same of a record as all writers make it, several times as fast.
+
+    There, a message holds nothing but the field that is expected, numbers are packed, and a list of
+    bytes has one value.
+    """
+    features: dict[str, Feature] = {}
+    at = _enter(record, 0, 0x0A, len(record))
+    while at < len(record):
+        if record[at] != 0x0A:
+            raise _Unusual
+        size = record[at + 1]
+        at += 2
+        if size >= 0x80:
+            size, at = _varint(record, at - 1, len(record))
+        end = at + size
+        length = record[at + 1]
+        if record[at] != 0x0A or length >= 0x80 or end > len(record):
+            raise _Unusual
+        name = record[at + 2 : at + 2 + length]
+        at = _enter(record, at + 2 + length, 0x12, end)
+        if at == end:
+            raise _Unusual
+        kind = _TAGS.get(record[at], "")
+        at = _enter(record, at, record[at], end)
+        spans = []
+        if at < end:
+            at = _enter(record, at, 0x0A, end)
+            spans.append((at, end))
+        if not kind or (kind == "float" and (end - at) % 4):
+            raise _Unusual
+        try:
+            features[name.decode()] = Feature(kind, spans)
+        except UnicodeDecodeError:
+            raise _Unusual from None
+        at = end
+    return features
+
+
+def _enter(record: bytes, at: int, tag: int, end: int) -> int:
+    """Where the content of a field begins that has this tag and goes on to `end`."""
+    size = record[at + 1]
+    if record[at] != tag:
+        raise _Unusual
+    at += 2
+    if size >= 0x80:
+        size, at = _varint(record, at - 1, end)
+    if at + size != end:
+        raise _Unusual
+    return at
 
 
 def parse_sequence_example(record: bytes) -> Sequences:
@@ -75,49 +136,32 @@ def parse_sequence_example(record: bytes) -> Sequences:
 
 
 def texts(record: bytes, feature: Feature) -> list[bytes]:
-    """The values of a list of bytes."""
+    """The values of a list of bytes; of numbers, the runs of bytes that they lie in."""
     return [record[start:stop] for start, stop in feature.spans]
 
 
-def floats(record: bytes, feature: Feature) -> np.ndarray:
-    """float32 `[values]`."""
-    return np.frombuffer(b"".join(texts(record, feature)), "<f4")
+def integers(numbers: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Varints, one after another.
 
-
-def integers(record: bytes, feature: Feature) -> np.ndarray:
-    """int64 `[values]`."""
-    if len(feature.spans) == 1:  # most often one number, and that a small one
-        start, stop = feature.spans[0]
-        if stop - start == 1:
-            return np.array([record[start]], np.int64)
-    numbers = np.frombuffer(b"".join(texts(record, feature)), np.uint8)
-    return integers_of(numbers[None], varint_ends(numbers))[0]
-
-
-def varint_ends(numbers: np.ndarray) -> np.ndarray:
-    """Where each of some varints (uint8 `[bytes]`) ends, exclusively.
+    Returns:
+        int64 `[values]`, and where each ends among the bytes, exclusively.
 
     Raises:
         Unreadable: if one is longer than ten bytes, or has no end.
     """
-    ends = np.flatnonzero(numbers < 0x80) + 1
-    if len(numbers) and (not len(ends) or ends[-1] != len(numbers)):
+    parts = np.frombuffer(numbers, np.uint8)
+    ends = np.flatnonzero(parts < 0x80) + 1
+    if len(ends) == len(parts):  # one byte each
+        return parts.astype(np.int64), ends
+    if not len(ends) or ends[-1] != len(parts):
         raise Unreadable("a list of integers ends within a number")
-    if len(ends) and np.diff(ends, prepend=0).max() > 10:
-        raise Unreadable("an integer has more than ten bytes")
-    return ends
-
-
-def integers_of(numbers: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """int64 `[rows, values]` of varints (uint8 `[rows, bytes]`) that end alike in each row."""
-    if not len(ends):
-        return np.zeros((len(numbers), 0), np.int64)
-    if len(ends) == numbers.shape[1]:  # one byte each
-        return numbers.astype(np.int64)
     begins = np.concatenate([[0], ends[:-1]])
-    places = np.arange(numbers.shape[1]) - np.repeat(begins, ends - begins)
-    parts = (numbers & 0x7F).astype(np.uint64) << (7 * places).astype(np.uint64)
-    return np.bitwise_or.reduceat(parts, begins, axis=1).view(np.int64)
+    sizes = ends - begins
+    if sizes.max() > 10:
+        raise Unreadable("an integer has more than ten bytes")
+    places = np.arange(len(parts)) - np.repeat(begins, sizes)
+    shifted = (parts & 0x7F).astype(np.uint64) << (7 * places).astype(np.uint64)
+    return np.bitwise_or.reduceat(shifted, begins).view(np.int64), ends
 
 
 def _features(record: bytes, start: int, stop: int, into: dict[str, Feature]) -> None:

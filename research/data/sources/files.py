@@ -144,12 +144,12 @@ class Files:
         # In ascending order: shard by shard, and from the beginning of each to its end.
         order = np.argsort(index, kind="stable")
         ascending = index[order]
-        stops = np.searchsorted(ascending, self._ends)
-        parts, start = [], 0
-        for part, end, stop in zip(self._index.parts, self._ends, stops.tolist(), strict=True):
-            if stop > start:
-                parts.append(self._read_part(part, ascending[start:stop] - (end - part.records)))
-            start = stop
+        which = np.searchsorted(self._ends, ascending, "right")
+        shards, starts = np.unique(which, return_index=True)
+        parts = []
+        for shard, rows in zip(shards.tolist(), np.split(ascending, starts[1:]), strict=True):
+            part = self._index.parts[shard]
+            parts.append(self._read_part(part, rows - (self._ends[shard] - part.records)))
         back = np.empty(len(order), int)
         back[order] = np.arange(len(order))
         return {name: column[back] for name, column in column_functions.join(parts).items()}

@@ -76,8 +76,6 @@ def _facts(path: Path) -> Shard:
             raise Mistake(f"{path} is a folder; name its files, for example by {inside!r}")
         if not stat.S_ISREG(facts.st_mode):
             raise Mistake(f"{path} is no file (a pipe or a device has no records to go back to)")
-        with path.open("rb"):
-            pass
     except FileNotFoundError:
         raise Mistake(f"there is no file {path}") from None
     except OSError as error:

@@ -44,9 +44,10 @@ def to_protocol(protocol, values):
 
 
 def values_of(record, feature):
-    read = {"bytes": examples.texts, "float": examples.floats, "int64": examples.integers}
-    values = read[feature.kind](record, feature) if feature.kind else []
-    return values.tolist() if isinstance(values, np.ndarray) else values
+    runs = examples.texts(record, feature)
+    if feature.kind == "float":
+        return np.frombuffer(b"".join(runs), "<f4").tolist()
+    return examples.integers(b"".join(runs))[0].tolist() if feature.kind == "int64" else runs
 
 
 def protocol_values(feature):

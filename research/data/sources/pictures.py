@@ -1,0 +1,128 @@
+"""Picture files, one an example, whose folder is their class.
+
+Files("photos/*/*.jpg", Pictures(classes_in("photos")))
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from research.data.columns import Columns, Form, as_objects
+from research.data.sources.format import Forms, Found, Unreadable
+from research.errors import Mistake
+
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """How picture files are read: `image`, uint8 `[height, width, channels]`, and `label`, int64.
+
+    Attributes:
+        classes: names of folders, in the order of their numbers, as `classes_in` lists them. Where
+            there are none, there is no label.
+        shape: height, width, channels (1, 3 or 4). Pictures of any size are a ragged column; to
+            make them alike, resize them (Mapped).
+    """
+
+    classes: tuple[str, ...] = ()
+    shape: tuple[int | None, ...] = (None, None, 3)
+
+    title = "pictures"
+    by_number = True
+    decoded_once = False
+    encoding = ""
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != 3 or self.shape[2] not in _MODES:
+            raise ValueError(f"a shape is (height, width, 1, 3 or 4), not {self.shape}")
+
+    def settings(self) -> dict[str, Any]:
+        """As `Format.settings`."""
+        return dataclasses.asdict(self)
+
+    def is_gzip(self, name: str, head: bytes) -> bool:
+        """As `Format.is_gzip`: such files are compressed inside."""
+        return False
+
+    def scan(self, path: Path) -> Iterator[Found]:
+        """As `Format.scan`: a file is a record."""
+        yield Found(np.zeros((1, 1), np.int64), [], path.stat().st_size)
+
+    def infer(self, path: Path, positions: Iterable[np.ndarray]) -> Forms:
+        """As `Format.infer`."""
+        label = {"label": Form(np.dtype(np.int64), ())} if self.classes else {}
+        return {"image": Form(np.dtype(np.uint8), self.shape), **label}
+
+    def decode(self, path: Path, positions: np.ndarray, forms: Forms) -> Columns:
+        """As `Format.decode`."""
+        image = decode_picture(path.read_bytes(), self.shape)
+        images = as_objects([image]) if None in self.shape else image[None]
+        if not self.classes:
+            return {"image": images[np.zeros(len(positions), int)]}
+        if path.parent.name not in self.classes:
+            raise Unreadable(
+                f"its folder, {path.parent.name!r}, is none of the classes "
+                f"{', '.join(self.classes[:9])}{' ...' * (len(self.classes) > 9)}"
+            )
+        label = self.classes.index(path.parent.name)
+        rows = np.zeros(len(positions), int)
+        return {"image": images[rows], "label": np.full(len(rows), label, np.int64)}
+
+    def where(self, path: Path, position: np.ndarray) -> str:
+        """As `Format.where`."""
+        return "the picture"
+
+
+def classes_in(folder: str) -> tuple[str, ...]:
+    """The folders within a folder, sorted by name: the classes of the pictures in them.
+
+    Raises:
+        Mistake: there is none.
+    """
+    try:
+        names = sorted(
+            path.name
+            for path in Path(folder).expanduser().iterdir()
+            if path.is_dir() and not path.name.startswith(".")
+        )
+    except OSError as error:
+        raise Mistake(f"{folder} cannot be read as a folder: {error.strerror}") from None
+    if not names:
+        raise Mistake(f"{folder} holds no folders; pictures of each class belong into one of them")
+    return tuple(names)
+
+
+def decode_picture(content: bytes, shape: tuple[int | None, ...]) -> np.ndarray:
+    """A picture file's pixels, upright, in the number of channels that a shape has.
+
+    Returns:
+        uint8 `[height, width, channels]`.
+
+    Raises:
+        Unreadable: it is broken, has more than 8 bits a channel, or is of another size.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(content)) as opened:
+            if opened.mode.startswith(("I", "F")):
+                raise Unreadable("it has more than 8 bits a channel; save it with 8")
+            # A camera notes in the file which way is up.
+            picture = ImageOps.exif_transpose(opened).convert(_MODES[shape[2] or 3])
+    except Unreadable:
+        raise
+    except Exception as error:  # of any kind, where a decoder meets what it does not expect
+        raise Unreadable(
+            f"it cannot be read as a picture ({' '.join(str(error).split())})"
+        ) from None
+    pixels = np.asarray(picture).reshape(picture.height, picture.width, -1)
+    if any(want not in (None, have) for want, have in zip(shape, pixels.shape, strict=True)):
+        raise Unreadable(f"it is {picture.height} x {picture.width} pixels, not {shape[:2]}")
+    return pixels
