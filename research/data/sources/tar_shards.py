@@ -1,5 +1,7 @@
-"""Tar files as WebDataset has them: files next to each other of one name, but for what follows its
-first dot, are one example: `0001.jpg`, `0001.cls`.
+"""Tar files as WebDataset has them.
+
+Files next to each other of one name, but for what follows its first dot, are one example:
+`0001.jpg`, `0001.cls`.
 """
 
 from __future__ import annotations

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import functools
 import http.server
+import io
 import json
 import os
 import sys
+import tarfile
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 
-from research.data.columns import digest
+from research.data.columns import Form, digest
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
 from research.data.sources import files as files_module
@@ -23,6 +26,8 @@ from research.data.sources.csv_files import CSV
 from research.data.sources.files import Files
 from research.data.sources.fixed import CIFAR10, Field, Fixed, Idx, Npy
 from research.data.sources.lines import Lines
+from research.data.sources.pictures import Pictures, classes_in
+from research.data.sources.tar_shards import Tar
 from research.data.sources.tfrecord import TFRecord
 from research.engine.experiment import Data
 from research.errors import Damaged, Mistake
@@ -323,3 +328,57 @@ def test_a_file_of_another_format(folder):
     WAYS["lines"].write(text, folder / "text")
     with pytest.raises(Damaged, match="record at byte 0: .* this is no TFRecord file"):
         len(Files(str(folder / "text"), FORMAT))
+
+
+def test_pictures_and_the_folders_that_are_their_classes(tmp_path):
+    draw = np.random.default_rng(0)
+    pixels = [draw.integers(0, 256, (4 + n, 5, 3), np.uint8) for n in range(4)]
+    for n, image in enumerate(pixels):
+        folder = tmp_path / "photos" / ("rose", "daisy")[n % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"{n}.png")
+    classes = classes_in(str(tmp_path / "photos"))
+    assert classes == ("daisy", "rose")
+    paths = str(tmp_path / "photos" / "*" / "*.png")
+    source = Files(paths, Pictures(classes))
+    read = source.read(np.array([2, 1, 2]))
+    for image, n in zip(read["image"], (0, 3, 0), strict=True):
+        assert np.array_equal(image, pixels[n])
+    assert source.load()["label"].tolist() == [0, 0, 1, 1]
+    with pytest.raises(Damaged, match=r"rose/2.png: the picture: it is 6 x 5 pixels, not \(4, 5\)"):
+        len(Files(f"{tmp_path}/photos/rose/*", Pictures((), (4, 5, 3))))
+    with pytest.raises(Damaged, match="rose/0.png: the picture: its folder, 'rose', is none of"):
+        len(Files(f"{tmp_path}/photos/rose/*", Pictures(("daisy",))))
+    broken = tmp_path / "photos" / "rose" / "2.png"
+    broken.write_bytes(broken.read_bytes()[:-40])
+    with pytest.raises(Damaged, match="rose/2.png: the picture: it cannot be read as a picture"):
+        len(Files(paths, Pictures(classes)))
+    assert len(Files(paths, Pictures(classes), "skip")) == 3
+    with pytest.raises(Mistake, match="holds no folders"):
+        classes_in(str(tmp_path / "photos" / "rose"))
+
+
+def test_tar_shards_as_webdataset_has_them(tmp_path):
+    draw = np.random.default_rng(0)
+    images = draw.integers(0, 256, (3, 4, 5, 3), np.uint8)
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for n, image in enumerate(images):
+            content = io.BytesIO()
+            Image.fromarray(image).save(content, "png")
+            name = "a/very/long/folder/" * 9  # longer than a header has room for
+            files = {"png": content.getvalue(), "cls": b"%d" % n, "meta.json": b"{}"}
+            for end, data in files.items():
+                member = tarfile.TarInfo(f"{name}{n}.{end}")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+    forms = {"png": Form(np.dtype(np.uint8), (4, 5, 3)), "cls": Form(np.dtype(np.int64), ())}
+    source = Files(str(tmp_path / "a.tar"), Tar(forms))
+    read = source.read(np.array([2, 0]))
+    assert np.array_equal(read["png"], images[[2, 0]]) and read["cls"].tolist() == [2, 0]
+    plain = Files(str(tmp_path / "a.tar"), Tar())
+    assert [*plain.forms] == ["cls", "meta.json", "png"] and plain.load()["cls"].tolist()[2] == b"2"
+    whole = (tmp_path / "a.tar").read_bytes()
+    at = whole.rindex(b"ustar")
+    (tmp_path / "b.tar").write_bytes(whole[:at] + b"USTAR" + whole[at + 5 :])
+    with pytest.raises(Damaged, match="b.tar: example at byte .*what follows cannot be read"):
+        len(Files(str(tmp_path / "b.tar"), Tar(forms)))

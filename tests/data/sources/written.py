@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
@@ -19,6 +20,7 @@ from research.data.sources.fixed import Field, Fixed, Idx, Npy
 from research.data.sources.format import TEXT, Format, Forms
 from research.data.sources.lines import Lines
 from research.data.sources.parquet import Parquet
+from research.data.sources.tar_shards import Tar
 from research.data.sources.tfrecord import TFRecord, write_record
 
 
@@ -120,6 +122,15 @@ def write_lines(columns: Columns, path: Path) -> None:
     path.write_bytes(b"".join(text + b"\n" for text in columns["text"]))
 
 
+def write_tar(columns: Columns, path: Path) -> None:
+    with tarfile.open(path, "w") as tar:
+        for row, (count, text) in enumerate(zip(*columns.values(), strict=True)):
+            for name, content in (("count", b"%d" % count), ("text", text)):
+                member = tarfile.TarInfo(f"{row:06}.{name}")
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+
+
 WAYS = {
     "tfrecord": Way(TFRecord(FORMS), SCALARS, write_tfrecord),
     "csv": Way(CSV(FORMS), SCALARS, write_csv),
@@ -129,6 +140,9 @@ WAYS = {
     "npy": Way(Npy(), NUMBERS, write_npy),
     "idx": Way(Idx("ratio"), ("ratio",), write_idx),
     "lines": Way(Lines(), ("text",), write_lines),
+    "tar": Way(
+        Tar({name: FORMS[name] for name in ("count", "text")}), ("count", "text"), write_tar
+    ),
 }
 
 
