@@ -12,7 +12,7 @@ import numpy as np
 
 from research.data.columns import Columns
 from research.data.sources.content import Content
-from research.data.sources.format import PART, Forms, Found, Unreadable
+from research.data.sources.format import PART, Forms, Found, KeptDecoded, Unreadable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ArrayRecord(Content):
 
     title = "ArrayRecord"
     by_number = True
-    decoded_once = False
+    kept_decoded: KeptDecoded = "never"
     encoding = ""
 
     def is_gzip(self, name: str, head: bytes) -> bool:

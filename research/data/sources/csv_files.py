@@ -23,6 +23,7 @@ from research.data.sources.format import (
     Broken,
     Forms,
     Found,
+    KeptDecoded,
     Misfit,
     Unreadable,
     forms_to_json,
@@ -64,7 +65,7 @@ class CSV:
 
     title = "CSV"
     by_number = False
-    decoded_once = True
+    kept_decoded: KeptDecoded = "numbers"
 
     def __post_init__(self) -> None:
         require_encoding(self.encoding)

@@ -175,12 +175,16 @@ def _entries(record: bytes, start: int, stop: int) -> Iterator[tuple[str, int, i
     for field, wire, begin, end in _fields(record, start, stop):
         if field != 1 or wire != 2:
             continue
-        name, value = b"", (begin, begin)
+        name, value = None, (begin, begin)
         for inner, kind, first, last in _fields(record, begin, end):
-            if inner == 1 and kind == 2:
+            if kind != 2 or inner > 2:
+                raise Unreadable("it is no tf.train.Example: an entry has another field")
+            if inner == 1:
                 name = record[first:last]
-            elif inner == 2 and kind == 2:
+            else:
                 value = (first, last)
+        if name is None:
+            raise Unreadable("it is no tf.train.Example: a feature has no name")
         try:
             yield name.decode(), *value
         except UnicodeDecodeError:

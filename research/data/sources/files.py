@@ -53,7 +53,8 @@ class Files:
     def name(self) -> str:
         """`data/train-*.csv (CSV)`."""
         paths = (self.paths,) if isinstance(self.paths, str) else self.paths
-        return f"{', '.join(paths)} ({self.format.title})"
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        return f"{', '.join(paths[:3])}{more} ({self.format.title})"
 
     @functools.cached_property
     def _shards(self) -> list[Shard]:
@@ -107,6 +108,14 @@ class Files:
         place = cache_directory() / "files" / f"{self._key}-arrays"
         return decoded_cache.load(place, "content", len(self), self._parts)
 
+    @functools.cached_property
+    def _keeps(self) -> bool:
+        """Whether examples are read from these arrays in any case."""
+        numbers = none_of(self.forms).values()
+        return self.format.kept_decoded == "always" or (
+            self.format.kept_decoded == "numbers" and all(each.dtype != object for each in numbers)
+        )
+
     def load(self) -> Columns:
         """All examples: column -> array `[examples, ...]`, read-only.
 
@@ -124,8 +133,8 @@ class Files:
     def read(self, index: np.ndarray) -> Columns:
         """The examples at `index` (int `[n]`), by random access.
 
-        From the cache once `load` has opened it, or where the format is one that is decoded once;
-        else from the files: the same values.
+        From the cache once `load` has opened it, or where the format has them kept there; else
+        from the files: the same values.
 
         Raises:
             IndexError: if an index is out of range.
@@ -135,7 +144,7 @@ class Files:
             return none_of(self._index.forms)
         if index.min() < 0 or index.max() >= len(self):
             raise IndexError(f"{self.name} has {len(self)} examples")
-        decoded = self._decoded if self.format.decoded_once else self.__dict__.get("_decoded")
+        decoded = self._decoded if self._keeps else self.__dict__.get("_decoded")
         if decoded is not None:
             return {name: column[index] for name, column in decoded.items()}
         return self._read(index)
@@ -161,10 +170,8 @@ class Files:
             return self.format.decode(part.path, positions, self._index.forms)
         except (Unreadable, OSError) as error:
             raise Damaged(
-                f"{part.shard.name} cannot be read any more ({error}), among records "
-                f"{self.format.where(part.path, positions[0])} to "
-                f"{self.format.where(part.path, positions[-1])}. It was whole when it was opened: "
-                "check the disk, and get the file anew."
+                f"{part.shard.name} cannot be read any more ({error}). It was whole when it was "
+                "opened: check the disk, and get the file anew."
             ) from error
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from research.data.columns import Columns, Form
-from research.data.sources.format import PART, Broken, Forms, Found, Unreadable
+from research.data.sources.format import PART, Broken, Forms, Found, KeptDecoded, Unreadable
 
 
 class Field(NamedTuple):
@@ -41,7 +41,7 @@ class _Fixed:
     """What files have in common whose records have one length."""
 
     by_number = True
-    decoded_once = False
+    kept_decoded: KeptDecoded = "never"
     encoding = ""
 
     def rows(self, path: Path) -> Rows:

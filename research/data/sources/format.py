@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,10 @@ Forms: TypeAlias = Mapping[str, Form]
 
 TEXT = Form(np.dtype(object), ())
 """The form of a column of `bytes`."""
+
+KeptDecoded: TypeAlias = Literal["never", "numbers", "always"]
+"""`numbers`: where all columns are numbers of one shape, which stay on disk until they are read. Of
+others, texts above all, the arrays lie in memory."""
 
 PART = 1024
 """Records that are decoded at once where all are."""
@@ -69,8 +73,8 @@ class Format(Protocol):
         """Whether a record's position is its number in the file, so that no index is needed."""
 
     @property
-    def decoded_once(self) -> bool:
-        """Whether decoding costs so much that arrays of all examples are kept in the cache."""
+    def kept_decoded(self) -> KeptDecoded:
+        """Whether arrays of all examples are kept in the cache, and read from there."""
 
     @property
     def encoding(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from research.data.columns import Columns, as_objects
-from research.data.sources.format import TEXT, Forms, Found, Unreadable
+from research.data.sources.format import TEXT, Forms, Found, KeptDecoded, Unreadable
 from research.data.sources.spans import read_spans
 
 _BLOCK = 1 << 20
@@ -31,7 +31,7 @@ class Lines:
 
     title = "text lines"
     by_number = False
-    decoded_once = False
+    kept_decoded: KeptDecoded = "never"
 
     def __post_init__(self) -> None:
         require_encoding(self.encoding)

@@ -16,6 +16,7 @@ from research.data.sources.format import (
     TEXT,
     Forms,
     Found,
+    KeptDecoded,
     Misfit,
     Unreadable,
     forms_to_json,
@@ -39,7 +40,7 @@ class Parquet:
 
     title = "Parquet"
     by_number = True
-    decoded_once = True
+    kept_decoded: KeptDecoded = "always"
     encoding = ""
 
     def settings(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from research.data.columns import Columns, Form, as_objects
-from research.data.sources.format import Forms, Found, Unreadable
+from research.data.sources.format import Forms, Found, KeptDecoded, Unreadable
 from research.errors import Mistake
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -36,7 +36,7 @@ class Pictures:
 
     title = "pictures"
     by_number = True
-    decoded_once = False
+    kept_decoded: KeptDecoded = "never"
     encoding = ""
 
     def __post_init__(self) -> None:

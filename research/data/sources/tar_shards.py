@@ -22,6 +22,7 @@ from research.data.sources.format import (
     Broken,
     Forms,
     Found,
+    KeptDecoded,
     Unreadable,
     forms_to_json,
 )
@@ -47,7 +48,7 @@ class Tar:
 
     title = "tar"
     by_number = False
-    decoded_once = False
+    kept_decoded: KeptDecoded = "never"
     encoding = ""
 
     def __post_init__(self) -> None:
@@ -118,7 +119,7 @@ def _members(file: BinaryIO) -> Iterator[tarfile.TarInfo]:
     """
     with tarfile.open(fileobj=file, mode="r:") as tar:
         while (member := tar.next()) is not None:
-            tar.members = []  # else it would keep all of them
+            tar.members = []  # type: ignore[attr-defined]  # else it would keep all of them
             if member.isfile():
                 yield member
         # It takes a broken header for the end; there, blocks are zero.

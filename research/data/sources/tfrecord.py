@@ -17,7 +17,7 @@ import numpy as np
 
 from research.data.columns import Columns
 from research.data.sources.content import Content
-from research.data.sources.format import PART, Broken, Forms, Found, Unreadable
+from research.data.sources.format import PART, Broken, Forms, Found, KeptDecoded, Unreadable
 from research.data.sources.spans import read_spans
 
 _HEAD = struct.Struct("<QI")
@@ -40,7 +40,7 @@ class TFRecord(Content):
 
     title = "TFRecord"
     by_number = False
-    decoded_once = False
+    kept_decoded: KeptDecoded = "never"
     encoding = ""
 
     def is_gzip(self, name: str, head: bytes) -> bool:
