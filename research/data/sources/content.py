@@ -57,6 +57,8 @@ class Content:
                 continue
             count += 1
             present.update(holds.keys())
+            if self.features and present.keys() >= self.features.keys():
+                return self.features
             for name, what in holds.items():
                 kept[name].add(what)
                 if len(kept[name]) > 2:  # lengths differ, and that is all there is to know
