@@ -11,7 +11,7 @@ from research.engine.record import Observer
 from research.engine.result import variants_of
 from research.engine.selection import rank
 from research.options.terminal import is_terminal, make_console, spell_bytes
-from research.runs.spelling import spell_field, spell_figure, spell_name
+from research.runs.spelling import spell_field, spell_figure, spell_name, spell_waiting
 
 if TYPE_CHECKING:
     from research.engine.record import Figures
@@ -45,6 +45,7 @@ class Display(Observer):
         self._last_line = clock()
         self._last_figures = float("-inf")
         self._line = ""
+        self._waiting = ""
         self._evaluated: Figures = {}
 
     def __enter__(self) -> Self:
@@ -67,6 +68,10 @@ class Display(Observer):
         if self._live and self._steps:
             self._start_bar()
 
+    def waited(self, waited: Mapping[str, Any]) -> None:
+        """Have the progress say what steps waited for."""
+        self._waiting = spell_waiting(waited, remedy=False)
+
     def progress(self, step: int, steps: int, items_per_second: float, metrics: Figures) -> None:
         """Move the bar; without one, a line every ten seconds."""
         now = self._clock()
@@ -78,7 +83,8 @@ class Display(Observer):
         if self._bar is not None:
             loss = metrics.get("train/loss")
             spelled = f"loss {spell_figure(loss)}" if loss is not None else ""
-            self._bar.update(self._task, completed=step, rate=rate, loss=spelled)
+            named = {"rate": rate, "loss": spelled, "waiting": self._waiting}
+            self._bar.update(self._task, completed=step, **named)
             return
         if now - self._last_line < LINE_SECONDS:
             return
@@ -89,6 +95,7 @@ class Display(Observer):
             rate,
             f"{_spell_seconds(left)} left" if left is not None else "",
             spell_figures({**self._evaluated, **metrics}),
+            self._waiting,
         ]
         self._say(", ".join(part for part in parts if part))
 
@@ -122,6 +129,7 @@ class Display(Observer):
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[rate]}"),
             TextColumn("{task.fields[loss]}", style="cyan"),
+            TextColumn("{task.fields[waiting]}", style="yellow"),
             TimeRemainingColumn(compact=True),
             console=self._console,
             refresh_per_second=4,
@@ -129,7 +137,7 @@ class Display(Observer):
             expand=True,
         )
         self._task = self._bar.add_task(
-            "", total=self._steps, completed=self._step, rate="compiling", loss=""
+            "", total=self._steps, completed=self._step, rate="compiling", loss="", waiting=""
         )
         self._bar.start()
 
@@ -167,9 +175,11 @@ def print_result(result: Mapping[str, Any], file: TextIO) -> None:
         ("compiling", f"{_number(result, 'compile_seconds'):.1f} seconds"),
         ("speed", f"{_thousands(_number(result, 'items_per_second'))} items a second"),
     ]  # fmt: skip
+    waiting = spell_waiting(result.get("waited"), remedy=True)
     rows = [
         ("step", f"{result.get('step', 0):,} ({state})"),
         *(trained if result.get("step") else ()),
+        *((("waited", waiting),) if waiting else ()),
         ("memory", f"{spell_bytes(_number(result, 'peak_memory_bytes'))} at most"),
         ("digest", str(result.get("digest"))),
         ("directory", str(result.get("run_dir"))),

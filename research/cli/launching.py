@@ -19,7 +19,7 @@ from research.cli.display import Display
 from research.cli.tensorboard import with_events
 from research.engine.interrupts import SIGNALS, answered
 from research.errors import Exit, Stopped
-from research.options.assembly import Launch, open_run
+from research.options.assembly import Delivery, Launch, open_run
 from research.options.catalog import ROOT
 from research.options.command import Context, Outcome
 from research.options.pace import Pace, slicing
@@ -49,6 +49,11 @@ def settle(pace: Pace) -> Channel | None:
     return None
 
 
+def delivery(pace: Pace) -> Delivery:
+    """How the options have data reach the steps."""
+    return Delivery(pace.data, pace.workers, pace.worker_kind)
+
+
 def launch_run(
     run: Launch,
     pace: Pace,
@@ -70,7 +75,7 @@ def launch_run(
         with_events(display, wanted=pace.tensorboard) as observer,
         open_run(
             run,
-            pace.data,
+            delivery(pace),
             context.root,
             devices=pace.devices or 1,
             channel=channel,
@@ -105,7 +110,7 @@ def follow_run(run: Launch, pace: Pace, context: Context, channel: Channel) -> O
 
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    with open_run(run, pace.data, context.root, channel=channel) as ready:
+    with open_run(run, delivery(pace), context.root, channel=channel) as ready:
         complete = follow(ready.program, channel)
     return Outcome({}, Exit.DONE if complete else Exit.STOPPED)
 

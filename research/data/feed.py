@@ -15,14 +15,24 @@ import numpy as np
 from research.data import stream
 from research.data.columns import for_device
 from research.data.order import RowsOf, in_file_order
+from research.data.reading import Here, Readers
+from research.data.waits import Waits
+from research.data.workers import WorkerProcesses
 from research.engine import keys
-from research.engine.experiment import Batch, Data, Feed, Key, Source, Window
+from research.engine.experiment import Batch, Data, Key, Source, Window
+from research.engine.waiting import Waiting
 from research.errors import Mistake
 
 Placement: TypeAlias = Literal["auto", "resident", "streamed"]
 
+WorkerKind: TypeAlias = Literal["threads", "processes"]
+
 RESIDENT_BYTES = 2**30
 """Decoded bytes up to which data lies on the device, where its memory is not known (CPU)."""
+
+
+WORKERS = 2
+"""Workers that read streamed data, where nobody says how many."""
 
 
 class _Training(Protocol):
@@ -90,9 +100,10 @@ def open_feed(
     placement: Placement = "auto",
     *,
     window_steps: int = 16,
-    workers: int = 2,
+    workers: int = WORKERS,
+    worker_kind: WorkerKind = "threads",
     resident_bytes: int | None = None,
-) -> Feed:
+) -> DataFeed:
     """The feed of an experiment. Reads nothing before it is asked to.
 
     No argument but `data` changes a bit of any batch.
@@ -103,7 +114,9 @@ def open_feed(
             "auto" goes through the splits, `train` first, and keeps on the device what fits
             `resident_bytes` altogether.
         window_steps: steps in a window of streamed data.
-        workers: threads that read streamed data.
+        workers: how many read streamed data; 0 for the loop itself, which then reads nothing ahead.
+        worker_kind: what they are. Processes are for functions on the host (`Mapped`) that hold
+            the interpreter; the source is sent to each.
         resident_bytes: the limit of "auto", decoded; by default a quarter of the device's memory
             where that is known and otherwise `RESIDENT_BYTES`.
 
@@ -118,7 +131,9 @@ def open_feed(
     if placement not in ("auto", "resident", "streamed"):
         raise ValueError(f"placement is {placement!r}; it must be auto, resident or streamed")
     limit = _resident_bytes() if resident_bytes is None else resident_bytes
-    return DataFeed(data, placement, window_steps, workers, limit)
+    if workers < 0 or (workers == 0 and worker_kind == "processes"):
+        raise ValueError(f"{workers} workers that are {worker_kind}: there must be at least one")
+    return DataFeed(data, placement, window_steps, workers, worker_kind, limit)
 
 
 def _resident_bytes() -> int:
@@ -134,6 +149,7 @@ class DataFeed:
     placement: Placement
     window_steps: int
     workers: int
+    worker_kind: WorkerKind
     resident_bytes: int
     _kept: dict[str, list[Batch]] = dataclasses.field(default_factory=dict)
 
@@ -155,6 +171,10 @@ class DataFeed:
         return frozenset(fitting)
 
     @functools.cached_property
+    def _readers(self) -> Readers:
+        return WorkerProcesses(self.workers) if self.worker_kind == "processes" else Here()
+
+    @functools.cached_property
     def _training(self) -> _Training:
         if self.data is None or (self.data.rows is None and self.data.generate is None):
             return _Generated(lambda key, step: None)
@@ -164,7 +184,10 @@ class DataFeed:
         train = self._splits["train"]
         if "train" in self._resident:
             return Resident(train, self.data.rows)
-        return stream.Streamed(train, self.data.rows, self.window_steps, self.workers)
+        waits = Waits(self.workers, processes=self.worker_kind == "processes")
+        return stream.Streamed(
+            train, self.data.rows, self.window_steps, self.workers, self._readers, waits
+        )
 
     @property
     def per_seed(self) -> bool:
@@ -198,7 +221,7 @@ class DataFeed:
             raise Mistake(f"No split {split!r}; there are {', '.join(self._splits)}.{hint}")
         source, size = self._splits[split], self.data.evaluation_batch_size
         if split not in self._resident:
-            yield from stream.evaluation_batches(source, size, self.workers)
+            yield from stream.evaluation_batches(source, size, self.workers, self._readers)
             return
         if split not in self._kept:
             self._kept[split] = _resident_batches(source, size)
@@ -208,8 +231,15 @@ class DataFeed:
         """As `Feed.digests`."""
         return {name: source.digest() for name, source in self._splits.items()}
 
+    def waiting(self) -> Waiting | None:
+        """As `Feed.waiting`."""
+        return self._training.waits.read() if isinstance(self._training, stream.Streamed) else None
+
     def close(self) -> None:
         """As `Feed.close`; more than once is allowed. Also at the end of a `with`."""
+        # Processes first: threads may be waiting for one that hangs.
+        if "_readers" in self.__dict__:
+            self._readers.close()
         if "_training" in self.__dict__:
             self._training.close()
 

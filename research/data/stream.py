@@ -1,28 +1,35 @@
-"""Data that does not fit the device: windows of steps, read ahead by worker threads.
+"""Data that does not fit the device: windows of steps, read ahead by workers.
 
-The order is the same pure function that a resident feed traces, computed here on the host; so the
-batches are the same to the bit.
+The order is the same pure function that a resident feed traces, computed here on the host. Workers
+are handed rows and put the examples where those rows' places are; so the batches are the same to
+the bit, whatever the number of workers and the order in which they are done.
 """
 
 from __future__ import annotations
 
 import collections
 import itertools
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.columns import for_device
 from research.data.order import RowsOf, in_file_order
+from research.data.reading import Here, Read, Readers
+from research.data.waits import Waits
 from research.engine.experiment import Batch, Rows, Source, Window
 from research.engine.keys import stream
+from research.errors import Mistake
 
-_AHEAD = 2
-"""Windows whose examples are read beyond the one that is put on the device."""
+_AHEAD = 3
+"""Windows that are begun beyond the one that is computed on; the first of them is placed, too."""
+_PARTS = 4
+"""Parts that a window is read in, for each worker: so none waits long for the slowest."""
 
 
 class Streamed:
@@ -30,28 +37,40 @@ class Streamed:
 
     Window k holds steps k * C to (k + 1) * C. Its shapes are always the same; steps that are not
     asked for are left zero. While one window is computed on, the next is put on the device and
-    the examples of two more are read, past `stop` too, since a run usually goes on from there.
+    the examples of two more are read: never more, however far the device is behind.
 
     Args:
         source: what is trained on; several threads call its `read` at once.
         rows: which rows make a step's batch.
         window_steps: C.
-        workers: threads that read.
+        workers: how many read at once; 0 reads nothing ahead, and in the calling thread.
+        readers: where they read.
+        waits: gets what was waited for.
 
     Raises:
-        ValueError: if a number is not positive.
+        ValueError: if a number is too small.
     """
 
-    def __init__(self, source: Source, rows: RowsOf, window_steps: int, workers: int) -> None:
-        if window_steps < 1 or workers < 1:
-            raise ValueError("window_steps and workers must be at least 1")
-        self._source = source
-        self._rows = _HostRows(rows, window_steps)
+    def __init__(
+        self,
+        source: Source,
+        rows: RowsOf,
+        window_steps: int,
+        workers: int,
+        readers: Readers | None = None,
+        waits: Waits | None = None,
+    ) -> None:
+        if window_steps < 1 or workers < 0:
+            raise ValueError("window_steps must be at least 1, and workers at least 0")
+        self._name = source.name
+        self._read = (readers or Here()).of(source)
+        self._rows = _host_rows(rows, window_steps)
         self._window_steps = window_steps
-        self._readers = ThreadPoolExecutor(workers, "encore-read")
-        self._assembler = ThreadPoolExecutor(1, "encore-assemble")
-        self._seed = -1
-        self._reads: dict[int, Future[dict[str, np.ndarray]]] = {}
+        self._most_parts = _PARTS * max(1, workers)
+        self._ahead = _AHEAD if workers else 0
+        self._readers = _executor(workers, "encore-read")
+        self._placer = _executor(min(workers, 1), "encore-place")
+        self.waits = waits or Waits(workers, processes=False)
 
     def batch(self, arrays: Any, seed: jax.Array, step: jax.Array) -> Batch:
         """The batch of a step: column -> `[batch, ...]`, and `weight` float32 `[batch]`."""
@@ -64,76 +83,181 @@ class Streamed:
 
     def windows(self, seed: int, start: int, stop: int) -> Iterator[Window]:
         """Windows that cover the steps. An error of a worker is raised here."""
-        self._keep_reads(seed, start)
-        coming = self._assembled(seed, start, stop)
-        window = next(coming, None)
-        while window is not None:
-            begin, end, arrays = window
-            window = next(coming, None)
-            self._read(range(end, end + (1 + _AHEAD) * self._window_steps))
-            yield Window(arrays.result(), begin, end)
+        parts = self._parts(start, stop)
+        begun: collections.deque[_Window] = collections.deque()
+        asked = time.perf_counter()
+        try:
+            while True:
+                expected = bool(begun) or not self._ahead
+                for part in itertools.islice(parts, self._ahead + 1 - len(begun)):
+                    begun.append(self._begin(seed, *part))
+                if not begun:
+                    return
+                for window in itertools.islice(begun, 2):  # This one, and the next.
+                    window.place(self._placer)
+                window = begun.popleft()
+                arrays = [self._wait_for(window, asked, expected)]
+                bounds = window.start, window.stop
+                del window
+                # Kept here, the arrays would stay while the next ones are waited for.
+                yield Window(arrays.pop(), *bounds)
+                asked = time.perf_counter()
+        finally:
+            for window in begun:
+                window.cancel()
 
     def close(self) -> None:
         """End the workers: what has begun is finished, what waits is dropped."""
-        for pool in (self._readers, self._assembler):
+        for pool in (self._readers, self._placer):
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _assembled(self, seed: int, start: int, stop: int) -> Iterator[tuple[int, int, Future]]:
+    def _parts(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """The parts of `start` to `stop` that lie in one window each."""
         while start < stop:
-            first = start - start % self._window_steps
-            end = min(first + self._window_steps, stop)
-            self._keep_reads(seed, start)
-            self._read(range(start, end))
-            reads = {step - first: self._reads.pop(step) for step in range(start, end)}
-            yield start, end, self._assembler.submit(self._assemble, first, reads)
+            end = min(start - start % self._window_steps + self._window_steps, stop)
+            yield start, end
             start = end
 
-    def _keep_reads(self, seed: int, start: int) -> None:
-        """Forget what was read ahead and is not needed from here on."""
-        for step in [step for step in self._reads if step < start or seed != self._seed]:
-            self._reads.pop(step).cancel()
-        self._seed = seed
+    def _begin(self, seed: int, start: int, stop: int) -> _Window:
+        """Have the steps read, all of one window."""
+        first = start - start % self._window_steps
+        window = _Window(self._name, first, start, stop, self._rows(seed, first))
+        for places in np.array_split(window.by_row, self._most_parts):
+            if len(places):
+                window.parts.append(self._readers.submit(window.fill, self._read, places))
+        return window
 
-    def _read(self, steps: range) -> None:
-        for step in steps:
-            if step not in self._reads:
-                rows = self._rows(self._seed, step)
-                self._reads[step] = self._readers.submit(_read, self._source, *rows)
-
-    def _assemble(self, first: int, reads: dict[int, Future[dict[str, np.ndarray]]]) -> Any:
-        steps = {slot: read.result() for slot, read in reads.items()}
-        batches: dict[str, np.ndarray] = {}
-        for slot, batch in steps.items():
-            for name, column in batch.items():
-                if name not in batches:
-                    batches[name] = np.zeros((self._window_steps, *column.shape), column.dtype)
-                batches[name][slot] = column
-        return jax.device_put({"batches": batches, "first": np.int32(first)})
+    def _wait_for(self, window: _Window, asked: float, expected: bool) -> Any:
+        wait(window.parts, return_when=FIRST_EXCEPTION)
+        examples = time.perf_counter()
+        arrays = window.place(self._placer).result()
+        device = time.perf_counter()
+        if expected:
+            steps, spent = window.stop - window.start, (window.read, window.mapped)
+            self.waits.add(steps, examples - asked, device - examples, *spent)
+        else:
+            self.waits.add_first(device - asked)
+        return arrays
 
 
-class _HostRows:
-    """A step's rows as NumPy arrays, computed a window at a time by one compiled function."""
+class _Window:
+    """A window that workers fill, each the places of its own rows.
 
-    def __init__(self, rows: RowsOf, window_steps: int) -> None:
-        def window(seed: jax.Array, first: jax.Array) -> Rows:
-            steps = first + jnp.arange(window_steps, dtype=jnp.int32)
-            return jax.vmap(rows, (None, 0))(stream(seed, "order"), steps)
+    Attributes:
+        start: first step that is read.
+        stop: the step after the last.
+        by_row: the places of the examples, sorted by row, so that what lies together in a file is
+            read together.
+        parts: what workers do.
+        read: seconds that they spent on reading so far.
+        mapped: seconds that they spent in functions on the host.
+    """
 
-        self._window = jax.jit(window)
-        self._window_steps = window_steps
-        self._recent: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+    def __init__(
+        self, name: str, first: int, start: int, stop: int, rows: tuple[np.ndarray, np.ndarray]
+    ) -> None:
+        position, weight = rows
+        self.start, self.stop = start, stop
+        self.parts: list[Future[None]] = []
+        self.read = self.mapped = 0.0
+        self._name = name
+        self._first = first
+        self._shape = position.shape
+        self._position = position.reshape(-1)
+        each = self._position.size // len(position)
+        some = np.arange((start - first) * each, (stop - first) * each)
+        self.by_row = some[np.argsort(self._position[some], kind="stable")]
+        asked = slice(start - first, stop - first)
+        self._weight = np.zeros_like(weight)
+        self._weight[asked] = weight[asked]
+        self._columns: dict[str, np.ndarray] = {}
+        self._lock = threading.Lock()
+        self._placed: Future[Any] | None = None
 
-    def __call__(self, seed: int, step: int) -> tuple[np.ndarray, np.ndarray]:
-        slot = step % self._window_steps
-        at = (seed, step - slot)
-        if at not in self._recent:
-            with jax.default_device(_host()):
-                rows = self._window(np.uint32(seed), np.int32(step - slot))
-            self._recent[at] = np.asarray(rows.position), np.asarray(rows.weight)
-            while len(self._recent) > 2 * (1 + _AHEAD):
-                self._recent.pop(next(iter(self._recent)))
-        position, weight = self._recent[at]
-        return position[slot], weight[slot]
+    def fill(self, read: Read, places: np.ndarray) -> None:
+        """Read the rows of some places, and put their examples there."""
+        with read(self._position[places]) as examples:
+            columns = self._columns_like(examples.columns)
+            for name, column in examples.columns.items():
+                columns[name][places] = column
+            with self._lock:
+                self.read += examples.read
+                self.mapped += examples.mapped
+
+    def place(self, pool: Executor) -> Future[Any]:
+        """The window's arrays on the device, as soon as all parts are there."""
+        if self._placed is None:
+            self._placed = pool.submit(self._put)
+        return self._placed
+
+    def cancel(self) -> None:
+        """Read no part that is not begun."""
+        for part in self.parts:
+            part.cancel()
+
+    def _columns_like(self, some: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        forms = {name: (column.dtype, column.shape[1:]) for name, column in some.items()}
+        with self._lock:
+            if not self._columns:
+                size = len(self._position)
+                self._columns = {n: np.zeros((size, *s), d) for n, (d, s) in forms.items()}
+            here = {n: (column.dtype, column.shape[1:]) for n, column in self._columns.items()}
+        if forms != here:
+            raise Mistake(
+                f"{self._name}: examples differ in form: some are {_spell(here)}, others "
+                f"{_spell(forms)}; make them alike by a function (Mapped)"
+            )
+        return self._columns
+
+    def _put(self) -> Any:
+        for part in self.parts:
+            part.result()
+        batches = {
+            name: column.reshape(*self._shape, *column.shape[1:])
+            for name, column in self._columns.items()
+        } | {"weight": self._weight}
+        self._columns = {}
+        placed = jax.device_put({"batches": batches, "first": np.int32(self._first)})
+        return jax.block_until_ready(placed)
+
+
+def _spell(forms: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {dtype} {list(shape)}" for name, (dtype, shape) in forms.items())
+
+
+class _Inline(Executor):
+    """Does everything at once, in the thread that asks."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(function(*arguments, **named))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+
+def _executor(threads: int, name: str) -> Executor:
+    return ThreadPoolExecutor(threads, name) if threads else _Inline()
+
+
+def _host_rows(
+    rows: RowsOf, window_steps: int
+) -> Callable[[int, int], tuple[np.ndarray, np.ndarray]]:
+    """(seed, first step) -> the rows and weights of a window `[steps, batch]`, as NumPy arrays."""
+
+    def window(seed: jax.Array, first: jax.Array) -> Rows:
+        steps = first + jnp.arange(window_steps, dtype=jnp.int32)
+        return jax.vmap(rows, (None, 0))(stream(seed, "order"), steps)
+
+    compiled = jax.jit(window)
+
+    def call(seed: int, first: int) -> tuple[np.ndarray, np.ndarray]:
+        with jax.default_device(_host()):
+            found = compiled(np.uint32(seed), np.int32(first))
+        return np.asarray(found.position), np.asarray(found.weight)
+
+    return call
 
 
 def _host() -> jax.Device:
@@ -143,26 +267,29 @@ def _host() -> jax.Device:
         return jax.local_devices()[0]
 
 
-def _read(source: Source, position: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
-    # A position may have several axes, as where an example is a window of a sequence.
-    columns = for_device(source.read(position.reshape(-1)), source.name)
-    return {
-        name: column.reshape(*position.shape, *column.shape[1:]) for name, column in columns.items()
-    } | {"weight": weight}
+def evaluation_batches(
+    source: Source, batch_size: int, workers: int, readers: Readers | None = None
+) -> Iterator[Batch]:
+    """The batches of a split in file order, each example once, read ahead by workers.
 
+    `workers` and `readers` are as for `Streamed`.
+    """
+    read = (readers or Here()).of(source)
 
-def evaluation_batches(source: Source, batch_size: int, workers: int) -> Iterator[Batch]:
-    """The batches of a split in file order, each example once, read ahead by worker threads."""
+    def batch(position: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
+        with read(position) as examples:
+            return {name: np.array(c) for name, c in examples.columns.items()} | {"weight": weight}
+
     rows = in_file_order(len(source), batch_size)
     waiting: collections.deque[Future[dict[str, np.ndarray]]] = collections.deque()
-    pool = ThreadPoolExecutor(workers, "encore-evaluate")
+    pool = _executor(workers, "encore-evaluate")
     try:
         waiting.extend(
-            pool.submit(_read, source, *row) for row in itertools.islice(rows, 2 * workers)
+            pool.submit(batch, *row) for row in itertools.islice(rows, max(1, 2 * workers))
         )
         while waiting:
-            batch = jax.device_put(waiting.popleft().result())
-            waiting.extend(pool.submit(_read, source, *row) for row in itertools.islice(rows, 1))
-            yield batch
+            found = jax.device_put(waiting.popleft().result())
+            waiting.extend(pool.submit(batch, *row) for row in itertools.islice(rows, 1))
+            yield found
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

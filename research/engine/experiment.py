@@ -17,6 +17,7 @@ from research.engine import keys
 from research.engine.artifacts import Artifact
 from research.engine.metrics import Metrics
 from research.engine.selection import Selection as Selection
+from research.engine.waiting import Waiting
 
 Key = jax.Array
 """A typed PRNG key, as `jax.random.key` makes it."""
@@ -246,6 +247,9 @@ class Feed(Protocol):
 
     def digests(self) -> Mapping[str, str]:
         """Split name -> SHA-256 of its decoded content."""
+
+    def waiting(self) -> Waiting | None:
+        """What the windows so far were waited for; None where nothing is read ahead of steps."""
 
     def close(self) -> None:
         """Stop the workers, if any."""

@@ -110,6 +110,7 @@ def finish(session: Session, identity: Identity, trained: Trained) -> dict[str, 
         "compile_seconds": program.compile_seconds,
         "items_per_second": trained.items_per_second,
         "peak_memory_bytes": peak_memory_bytes(),
+        **({"waited": trained.waited} if trained.waited is not None else {}),
     }
     # After its line: a result that the ledger knows nothing of has lost it.
     write_file(places.result, _spell_result(result))

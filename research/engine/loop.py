@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,12 +19,14 @@ from research.engine.checkpoint import Facts
 from research.engine.cores import Cores
 from research.engine.digests import METRICS, Leaves, is_part
 from research.engine.directory import NONFINITE, Directories
+from research.engine.experiment import Window
 from research.engine.interrupts import StopRequest
 from research.engine.leaves import Reader
 from research.engine.program import Carry, Program
 from research.engine.record import Figure, Figures, Observer
 from research.engine.saver import Saver
 from research.engine.selection import bests_until, better, is_over
+from research.engine.waiting import waited_since
 from research.errors import EncoreError, Exit
 
 CHUNK_SECONDS = 0.25
@@ -168,7 +171,8 @@ class Position(NamedTuple):
         step: updates made.
         carry: what they made; consumed by the next advance.
         reported: whether the carry's metrics have been reported.
-        seconds: time spent on steps in all processes, without compilation.
+        seconds: time spent on steps in all processes, with what they waited for data, without
+            compilation.
     """
 
     step: int
@@ -182,15 +186,18 @@ class Trained(NamedTuple):
 
     Attributes:
         position: where it stands; all of it is saved.
-        items_per_second: over the steps of this process.
+        items_per_second: over the steps of this process, with what they waited for data.
         metrics: the figures last reported.
         over: whether patience has ended the run there.
+        waited: what the steps of this process waited for, as `Waiting.spell` has it; None where
+            nothing is read ahead of steps.
     """
 
     position: Position
     items_per_second: float
     metrics: Figures
     over: bool
+    waited: Mapping[str, Any] | None
 
 
 class Evaluated(NamedTuple):
@@ -257,8 +264,9 @@ def train(
     warned = False
     bests = bests_until(saver.recorded, step, experiment.selection)
     over = is_over(bests, experiment.selection)
+    before = program.waiting()
 
-    for window in program.windows(seed, step, max(step, until)):
+    for window in stepper.timed(program.windows(seed, step, max(step, until))):
         while step < window.stop and not request and not over:
             stop = min(window.stop, cadence.next_stop(step, until, stepper.chunk))
             if step < saver.recorded_until:
@@ -303,6 +311,9 @@ def train(
                 saver.save(step, program.leaves(carry, reader), Facts(reported, seconds))
                 last_saved, last_saved_time = step, time.monotonic()
             rate = rate_of(step - begun_at, seconds - begun_seconds, program.items_per_step)
+            waited = waited_since(before, program.waiting(), seconds - begun_seconds)
+            if waited is not None:
+                observer.waited(waited)
             observer.progress(step, experiment.steps, rate, figures)
         if request or over:
             break
@@ -311,7 +322,8 @@ def train(
         saver.save(step, program.leaves(carry, reader), Facts(reported, seconds))
     saver.wait()
     rate = rate_of(step - begun_at, seconds - begun_seconds, program.items_per_step)
-    return Trained(Position(step, carry, reported, seconds), rate, figures, over)
+    waited = waited_since(before, program.waiting(), seconds - begun_seconds)
+    return Trained(Position(step, carry, reported, seconds), rate, figures, over, waited)
 
 
 def due(step: int, steps: int, cadence: Cadence, saver: Saver) -> tuple[bool, bool]:
@@ -335,7 +347,7 @@ def rate_of(steps: int, seconds: float, items_per_step: int) -> float:
 class Stepper:
     """Makes steps of a program, and waits for them.
 
-    `seconds` are those of steps so far, without compilation.
+    `seconds` are those of steps so far, with what they waited for data, without compilation.
     """
 
     def __init__(
@@ -346,6 +358,17 @@ class Stepper:
         self._reader = reader
         self._cores = cores
         self._chunk = ChunkSize(chunk_seconds)
+
+    def timed(self, windows: Iterator[Window]) -> Iterator[Window]:
+        """The same windows; what is waited for them is time spent on steps."""
+        while True:
+            began = time.perf_counter()
+            window = next(windows, None)
+            self.seconds += time.perf_counter() - began
+            if window is None:
+                return
+            yield window
+            del window  # or it would stay while the next one is waited for
 
     @property
     def chunk(self) -> int:

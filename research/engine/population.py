@@ -8,6 +8,7 @@ of devices. At width 1 they are those of a run of its own.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from research.engine.leaves import Reader, name_leaves, rebuild
 from research.engine.mesh import EACH, EVERYWHERE
 from research.engine.metrics import Metrics
 from research.engine.program import Carry, Program, make_advance, make_evaluate
+from research.engine.waiting import Waiting
 
 
 class Layout(NamedTuple):
@@ -157,6 +159,11 @@ class Population(Program):
             )
             arrays = mesh.lay(stacked, self._mesh, EACH)
             yield Window(arrays, windows[0].start, windows[0].stop)
+
+    def waiting(self) -> Waiting | None:
+        """As `Program.waiting`, of the feeds of all members."""
+        found = [waiting for feed in self._feeds or [self.feed] if (waiting := feed.waiting())]
+        return functools.reduce(Waiting.joined, found) if found else None
 
     def advance(
         self, carry: Carry, arrays: Any, start: int, stop: int, *, fresh: bool, halt: bool

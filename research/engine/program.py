@@ -29,6 +29,7 @@ from research.engine.experiment import (
 from research.engine.groups import materialised, traced_once
 from research.engine.leaves import Reader, name_leaves, rebuild
 from research.engine.metrics import Metrics
+from research.engine.waiting import Waiting
 
 
 class Carry(NamedTuple):
@@ -299,6 +300,10 @@ class Program:
         """What the steps from `start` to `stop` run on, as `Feed.windows` has it."""
         for window in self.feed.windows(seed, start, stop):
             yield window._replace(arrays=self._lay_arrays(window.arrays))
+
+    def waiting(self) -> Waiting | None:
+        """What the windows so far were waited for, as `Feed.waiting` has it."""
+        return self.feed.waiting()
 
     def leaves(self, carry: Carry, reader: Reader) -> Leaves:
         """A carry's leaves on the host, as a checkpoint holds them."""

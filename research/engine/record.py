@@ -36,6 +36,12 @@ class Observer:
     def progress(self, step: int, steps: int, items_per_second: float, metrics: Figures) -> None:
         """The run stands at `step`; `metrics` are the last reported ones."""
 
+    def waited(self, waited: Mapping[str, Any]) -> None:
+        """What steps waited for so far, as `Waiting.spell` has it; before `progress`.
+
+        Not called where nothing is read ahead of steps.
+        """
+
     def evaluated(self, step: int, metrics: Figures) -> None:
         """New figures of the watched or final splits."""
 

@@ -40,6 +40,20 @@ class Opened(NamedTuple):
     surroundings: Surroundings
 
 
+class Delivery(NamedTuple):
+    """How data reaches the steps: no part of a run's identity, nor of its bits.
+
+    Attributes:
+        placement: whether it lies on the device.
+        workers: how many read it where it does not.
+        worker_kind: what they are.
+    """
+
+    placement: Literal["auto", "resident", "streamed"] = "auto"
+    workers: int = 2
+    worker_kind: Literal["threads", "processes"] = "threads"
+
+
 class Launch(NamedTuple):
     """A run to be started, continued or made again.
 
@@ -60,7 +74,7 @@ class Launch(NamedTuple):
 def open_experiment(
     named: Named,
     config: Any,
-    mode: Literal["auto", "resident", "streamed"],
+    mode: Literal["auto", "resident", "streamed"] | Delivery,
     root: Path,
     make_program: Callable[[Experiment, Feed], Program] | None = None,
     patience: int = 0,
@@ -86,7 +100,8 @@ def open_experiment(
     quiet_libraries()
     compilation_cache.enable(note)
     experiment = make_given(named, config, inputs, root)
-    feed = open_feed(experiment.data, mode)
+    placement, workers, kind = mode if isinstance(mode, Delivery) else Delivery(mode)
+    feed = open_feed(experiment.data, placement, workers=workers, worker_kind=kind)
     try:
         if patience:
             experiment = _with_patience(named, experiment, feed, patience)
@@ -180,7 +195,7 @@ def _with_patience(named: Named, experiment: Experiment, feed: Feed, patience: i
 @contextmanager
 def open_run(
     run: Launch,
-    mode: Literal["auto", "resident", "streamed"],
+    mode: Literal["auto", "resident", "streamed"] | Delivery,
     root: Path,
     *,
     devices: int = 1,

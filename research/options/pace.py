@@ -25,6 +25,11 @@ Feeding = Annotated[
     Literal["auto", "resident", "streamed"],
     "resident: the data stay on the device; streamed: batches are sent to it",
 ]
+WorkerCount = Annotated[int, "how many read streamed data at once, 0 for the run itself", AMOUNT]
+WorkerKind = Annotated[
+    Literal["threads", "processes"],
+    "processes: where a function in Python prepares each example, several at once",
+]
 ONE_PROCESS = (
     "a population is trained by one process; give each process seeds of its own "
     "(--seed S --seeds N), `report` and `compare` bring them together"
@@ -51,6 +56,13 @@ def cores_mistakes(text: str) -> list[str]:
     if text == AUTO or (text.isdecimal() and int(text)):
         return []
     return [f"--cores is a number of at least 1, or auto, not {text}"]
+
+
+def workers_mistakes(workers: int, kind: str) -> list[str]:
+    """What is wrong with `--workers` and `--worker-kind` together."""
+    if workers == 0 and kind == "processes":
+        return ["--worker-kind processes needs --workers of at least 1"]
+    return []
 
 
 def cores_wanted(text: str) -> int | None:
@@ -84,6 +96,8 @@ class Pace(OnRuns):
         "after a loss, or another figure of training, that is not finite: stop, or go on",
     ] = "stop"
     data: Feeding = "auto"
+    workers: WorkerCount = 2
+    worker_kind: WorkerKind = "threads"
     tensorboard: Annotated[bool, "write the metrics as TensorBoard events, RUN/events/"] = False
     devices: Annotated[
         int | None,
@@ -101,7 +115,11 @@ class Pace(OnRuns):
 
     def validate(self) -> list[str]:
         """What does not go together, a message each."""
-        return cores_mistakes(self.cores) + self._of_processes()
+        return (
+            cores_mistakes(self.cores)
+            + workers_mistakes(self.workers, self.worker_kind)
+            + self._of_processes()
+        )
 
     def _of_processes(self) -> list[str]:
         """What is wrong with how processes are to find one another, a message each."""

@@ -23,7 +23,7 @@ from research.report.tables import (
 from research.runs.grouping import Group, choose_figure, group_runs, notes_on
 from research.runs.reading import read_run
 from research.runs.run import Run
-from research.runs.spelling import ABSENT, spell_figure, spell_name, spell_spread
+from research.runs.spelling import ABSENT, spell_figure, spell_name, spell_spread, spell_waiting
 
 
 class About(NamedTuple):
@@ -185,6 +185,7 @@ def ledger_facts(run: Run) -> dict[str, str]:
     """What proves a run: saves, segments, its chain, and the digests of both ends."""
     assert run.chain is not None
     seconds = ABSENT if run.seconds is None else f"{run.seconds:,.1f} s"
+    waiting = spell_waiting(run.waited, remedy=True)
     width = {} if run.width is None else {"members computed together": str(run.width)}
     data = {f"data {split}": digest for split, digest in run.data.items()}
     first, count = run.seeds
@@ -195,6 +196,7 @@ def ledger_facts(run: Run) -> dict[str, str]:
         **width,
         "step": f"{run.step:,} ({'complete' if run.complete else 'not complete'})",
         "time on steps": seconds,
+        **({"waited": waiting} if waiting else {}),
         "saves": f"{run.chain.saves:,}",
         "segments (processes)": f"{run.chain.segments:,}",
         "chain": f"broken: {run.chain.broken}" if run.chain.broken else "whole",

@@ -126,6 +126,7 @@ class Run(NamedTuple):
         items_per_step: how many; 0 where it does not say.
         config_digest: of the config, 12 hex digits.
         seconds: time spent on steps, or None.
+        waited: what its steps waited for, as `research.engine.waiting` spells it, or None.
         digest: of the state where it stands, or "".
         fingerprint: what could change bits, by name.
         data: split -> digest of its content.
@@ -153,6 +154,7 @@ class Run(NamedTuple):
     items_per_step: int = 0
     config_digest: str = ""
     seconds: float | None = None
+    waited: Mapping[str, Any] | None = None
     digest: str = ""
     fingerprint: Mapping[str, str] = {}
     data: Mapping[str, str] = {}

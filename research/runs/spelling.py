@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from research.engine.result import Spread
@@ -96,6 +96,32 @@ def spell_effect(effect: float) -> str:
     """Two digits of its amount: `0.31`, `330`."""
     amount = abs(effect)
     return f"{amount:.2g}" if amount < 99.5 else f"{amount:.0f}"
+
+
+NOTICEABLE = 0.05
+"""The part of a run's time that steps must have waited for data before anybody is told of it."""
+_NOTICEABLE_SECONDS = 1.0
+
+
+def spell_waiting(waited: Mapping[str, Any] | None, *, remedy: bool) -> str:
+    """What steps waited for, as `result.json` has it; "" where it is too little to matter.
+
+    The wait for a first window counts for nothing here: every run has one.
+    """
+    if not waited:
+        return ""
+    try:
+        share, slowest = waited["share_after_first"], waited["slowest"]
+        stages = waited["stages"]
+        if share <= NOTICEABLE or stages[slowest] < _NOTICEABLE_SECONDS:
+            return ""
+        words = f"{100 * share:.0f} % of the time"
+        if not remedy:
+            return f"waiting for data {words} ({slowest})"
+        each = ", ".join(f"{name} {stages[name]:.1f} s" for name in stages if name != "first")
+        return f"{words} for data ({each}): {waited['remedy']}"
+    except (KeyError, TypeError, ValueError):  # somebody else's hand in the file
+        return ""
 
 
 def spell_name(name: str) -> str:

@@ -60,7 +60,8 @@ def make_run(
     complete = not problem and result.get("complete") is True
     step = int(end.get("step", 0)) if result else max([int(end.get("step", 0)), *reports])
     first, count, width = _population(header, directory.name)
-    seconds = read_json(directory / RESULT_FILE).get("seconds")
+    at_last = read_json(directory / RESULT_FILE)
+    seconds = at_last.get("seconds")
     steps = header.get("steps")
     return Run(
         directory=directory,
@@ -81,6 +82,7 @@ def make_run(
         items_per_step=int(header.get("items_per_step") or 0),
         config_digest=str(header.get("config_digest") or ""),
         seconds=float(seconds) if isinstance(seconds, int | float) else None,
+        waited=at_last.get("waited"),
         digest=str(end.get("digest", "")),
         fingerprint=dict(header.get("fingerprint") or {}),
         data=dict(header.get("data") or {}),

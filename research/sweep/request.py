@@ -15,7 +15,16 @@ from research.options.command import RUNS_DIR, Common, Context, help_hint, own_o
 from research.options.config import config_fields, fields_of, problems_of
 from research.options.configure import config_options, configure, read_name
 from research.options.options import options_of, refuse, scan
-from research.options.pace import AUTO, CoreChoice, Feeding, cores_mistakes, seed_problems
+from research.options.pace import (
+    AUTO,
+    CoreChoice,
+    Feeding,
+    WorkerCount,
+    WorkerKind,
+    cores_mistakes,
+    seed_problems,
+    workers_mistakes,
+)
 from research.options.ranges import AMOUNT, COUNT, PATH, POSITIVE, SEED, Range, RunOf
 from research.runs.other_runs import pin, take_named
 from research.sweep.launchers import extra_of, minutes_of
@@ -38,7 +47,10 @@ if TYPE_CHECKING:
     from research.engine.identity import Identity
     from research.engine.inputs import Input
 
-PACE = ("report_every", "evaluate_every", "save_every", "save_seconds", "keep", "data", "cores")
+PACE = (
+    "report_every", "evaluate_every", "save_every", "save_seconds", "keep", "data", "cores",
+    "workers", "worker_kind",
+)  # fmt: skip
 """Options that are passed on to every run."""
 
 
@@ -84,6 +96,8 @@ class Place(Common):
     save_seconds: Annotated[float, "of each run", POSITIVE] = 30.0
     keep: Annotated[int, "how many of the newest checkpoints of each run stay", COUNT] = 1
     data: Feeding = "auto"
+    workers: WorkerCount = 2
+    worker_kind: WorkerKind = "threads"
     cores: CoreChoice = AUTO
     runs_dir: Annotated[str, "where runs and sweeps are kept", PATH] = RUNS_DIR
 
@@ -143,6 +157,7 @@ class SweepOptions(Place, Method):
 
     def _place_mistakes(self) -> list[str]:
         messages = cores_mistakes(self.cores)
+        messages += workers_mistakes(self.workers, self.worker_kind)
         if minutes_of(self.slurm_time) is None:
             messages.append(
                 f"--slurm-time must be MINUTES or HOURS:MINUTES, at least 2 minutes, "

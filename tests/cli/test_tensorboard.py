@@ -310,8 +310,8 @@ def test_an_observer_of_several_tells_all_of_everything():
 
     both = Together(Listener(), Listener())
     calls = {
-        "started": ({"a": 1},), "progress": (1, 2, 3.0, {}), "evaluated": (1, {}), "saved": (4,),
-        "note": ("x",), "finished": ({},),
+        "started": ({"a": 1},), "progress": (1, 2, 3.0, {}), "evaluated": (1, {}), "waited": ({},),
+        "saved": (4,), "note": ("x",), "finished": ({},),
     }  # fmt: skip
     for name, arguments in calls.items():
         getattr(both, name)(*arguments)

@@ -55,6 +55,9 @@ class ToyFeed:
     def digests(self) -> Mapping[str, str]:
         return {"validation": "d" * 64}
 
+    def waiting(self) -> None:
+        return None
+
     def close(self) -> None:
         pass
 

@@ -1,0 +1,100 @@
+"""An epoch in little memory: `memory_run.py PLACEMENT KIND MIB GIB WINDOW`, one JSON value last.
+
+Streams a set of so many GiB, made as it is read, with a limit of so many MiB on what this process
+may use beyond what it has once it is warm. The value has the resident size in MiB, the largest of
+the epoch's second quarter and of its last, and the sum of all pixels with what it should be.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from research.data.columns import Columns
+from research.data.feed import open_feed
+from research.data.order import shuffled_rows
+from research.engine.experiment import Data
+
+MIB = 2**20
+SIDE = 128
+BATCH = 32
+
+
+class Made:
+    """Pictures that are made as they are read: all pixels of row k are k mod 251."""
+
+    name = "made"
+
+    def __init__(self, examples: int) -> None:
+        self.examples = examples
+
+    def __len__(self) -> int:
+        return self.examples
+
+    def load(self) -> Columns:
+        return self.read(np.arange(self.examples))
+
+    def read(self, index: np.ndarray) -> Columns:
+        pixels = np.empty((len(index), SIDE, SIDE), np.uint8)
+        pixels[:] = (index % 251).astype(np.uint8)[:, None, None]
+        return {"image": pixels}
+
+    def digest(self) -> str:
+        return "made"
+
+
+def memory(what: str) -> float:
+    """A line of this process's status, in MiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith(f"{what}:"))
+    return int(line.split()[1]) / 1024
+
+
+def main(placement: str, kind: str, allowed: float, gib: float, window: int) -> None:
+    examples = int(gib * 2**30) // SIDE**2 // BATCH * BATCH
+    steps = examples // BATCH
+    made = Made(examples)
+    content = Data({"train": made}, shuffled_rows(examples, BATCH))
+    with open_feed(content, placement, window_steps=window, worker_kind=kind) as feed:  # type: ignore[arg-type]
+
+        @jax.jit
+        def total(arrays: object, start: int, stop: int) -> jax.Array:
+            def one(step: jax.Array, found: jax.Array) -> jax.Array:
+                image = feed.batch(arrays, jnp.uint32(0), step)["image"]
+                return found + image[:, 0, 0].astype(jnp.uint32).sum()
+
+            return jax.lax.fori_loop(start, stop, one, jnp.uint32(0))
+
+        found, sizes = 0, []
+
+        def run(until: int) -> None:
+            nonlocal found
+            found = 0
+            sizes.clear()
+            for part in feed.windows(0, 0, until):
+                found += int(total(part.arrays, part.start, part.stop))
+                sizes.append(memory("VmRSS"))
+
+        if placement == "streamed":
+            run(20 * window)
+        limit = int(memory("VmData") * MIB + allowed * MIB)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        run(steps)
+    quarter = len(sizes) // 4
+    answer = {
+        "second": max(sizes[quarter : 2 * quarter]) if quarter else 0,
+        "last": max(sizes[-quarter:]) if quarter else 0,
+        "found": found,
+        "expected": int((np.arange(examples) % 251).sum()),
+    }
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], *map(float, sys.argv[3:5]), int(sys.argv[5]))
