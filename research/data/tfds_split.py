@@ -76,6 +76,15 @@ class TfdsSplit:
             slices.append({name: column[start:stop] for name, column in whole.items()})
         return slices
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is sent to a worker process: nothing that is open but the cache's mapped files."""
+        kept = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        decoded = self.__dict__.get("_decoded") or ()
+        columns = [column for part in decoded for column in part.values()]
+        if columns and all(isinstance(column, np.memmap) for column in columns):
+            kept["_decoded"] = decoded
+        return kept
+
     def load(self) -> dict[str, np.ndarray]:
         """All examples, decoded: column -> array `[examples, ...]`, read-only.
 

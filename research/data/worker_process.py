@@ -19,6 +19,8 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
+from research.errors import Mistake
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -73,7 +75,14 @@ def _end_with_the_run() -> None:
 def _unpickle(pickled: bytes) -> Reader:
     from research.data.reading import Reader
 
-    return Reader(pickle.loads(pickled))
+    try:
+        return Reader(pickle.loads(pickled))
+    except (ImportError, AttributeError) as error:
+        raise Mistake(
+            f"a worker process cannot make what it is to read ({error}): classes and functions of "
+            "it must stand in modules that are imported by name, not in the program that is run; "
+            "or choose --worker-kind threads"
+        ) from error
 
 
 def _read(reader: Reader, rows: np.ndarray, progress: Connection | None) -> Examples:

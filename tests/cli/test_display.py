@@ -58,6 +58,29 @@ def test_plain_lines_come_at_most_every_ten_seconds(shown):
     assert lines[0] == "step 100 of 1,000 (10 %), 640 examples/s, 1:30 left, train loss 0.5"
 
 
+WAITED = {
+    "seconds": 6.0, "share": 0.5, "share_after_first": 0.4, "steps": 300, "slowest": "map",
+    "stages": {"read": 0.5, "map": 4.5, "device": 0.0, "first": 1.0}, "remedy": "map less",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("waited", [WAITED, {**WAITED, "share_after_first": 0.01}, None])
+def test_waiting_for_data_is_shown_where_it_matters(shown, waited):
+    display, progress, human, clock = shown
+    with display:
+        display.started(INFO)
+        for clock.now, step in ((40, 1), (51, 501)):
+            if waited:
+                display.waited(waited)
+            display.progress(step, 1000, 640.0, {})
+        display.finished(RESULT | ({"waited": waited} if waited else {}))
+    line = progress.getvalue().splitlines()[-1]
+    assert line.endswith(", waiting for data 40 % of the time (map)") == (waited is WAITED)
+    words = "40 % of the time for data (read 0.5 s, map 4.5 s, device 0.0 s): map less"
+    assert (words in human.getvalue()) == (waited is WAITED)
+    assert ("wait" in progress.getvalue() + human.getvalue()) == (waited is WAITED)
+
+
 def test_the_time_left_is_not_that_of_compiling(shown):
     display, progress, _, clock = shown
     with display:

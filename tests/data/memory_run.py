@@ -16,37 +16,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.columns import Columns
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
 from research.engine.experiment import Data
+from tests.data.stream_functions import SIDE, Made
 
 MIB = 2**20
-SIDE = 128
 BATCH = 32
-
-
-class Made:
-    """Pictures that are made as they are read: all pixels of row k are k mod 251."""
-
-    name = "made"
-
-    def __init__(self, examples: int) -> None:
-        self.examples = examples
-
-    def __len__(self) -> int:
-        return self.examples
-
-    def load(self) -> Columns:
-        return self.read(np.arange(self.examples))
-
-    def read(self, index: np.ndarray) -> Columns:
-        pixels = np.empty((len(index), SIDE, SIDE), np.uint8)
-        pixels[:] = (index % 251).astype(np.uint8)[:, None, None]
-        return {"image": pixels}
-
-    def digest(self) -> str:
-        return "made"
 
 
 def memory(what: str) -> float:

@@ -1,4 +1,4 @@
-"""Functions on the host that other processes can import, for tests of worker processes."""
+"""Functions on the host and a source that other processes can import, for tests of workers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from research.data.columns import Columns
 
+SIDE = 128
+"""Of the pictures of `Made`, in pixels."""
 BAD = 777
 """The example over which `die_at_bad` ends its process."""
 
@@ -38,3 +40,26 @@ def refuse(columns: Columns) -> Columns:
 def hang(columns: Columns) -> Columns:
     while True:
         pass
+
+
+class Made:
+    """Pictures that are made as they are read: all pixels of row k are k mod 251."""
+
+    name = "made"
+
+    def __init__(self, examples: int) -> None:
+        self.examples = examples
+
+    def __len__(self) -> int:
+        return self.examples
+
+    def load(self) -> Columns:
+        return self.read(np.arange(self.examples))
+
+    def read(self, index: np.ndarray) -> Columns:
+        pixels = np.empty((len(index), SIDE, SIDE), np.uint8)
+        pixels[:] = (index % 251).astype(np.uint8)[:, None, None]
+        return {"image": pixels}
+
+    def digest(self) -> str:
+        return "made"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from sklearn.datasets import load_digits
 
 from research.data import columns as column_functions
 from research.data import prepared as prepared_module
+from research.data import workers
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
 from research.data.prepared import find, parse
@@ -381,3 +383,17 @@ def test_real_data_sets_have_their_known_digests(dataset, split, expected, tmp_p
     monkeypatch.setenv("ENCORE_CACHE_DIR", str(tmp_path))
     assert TfdsSplit(dataset, split).digest()[:16] == expected
     assert TfdsSplit(dataset, split).digest()[:16] == expected  # From the cache now.
+
+
+def test_a_worker_process_is_sent_the_cache_by_the_names_of_its_files(prepared_digits):
+    split = TfdsSplit("encore_digits", "train[10:1000]")
+    index = np.array([3, 0, 700])
+    unopened = workers._pickle(split)
+    expected = split.read(index)
+    split.digest()  # opens the cache
+    for sent, cached in ((unopened, False), (workers._pickle(split), True)):
+        came = pickle.loads(sent)
+        assert len(sent) < 2000 and ("_decoded" in vars(came)) == cached
+        assert "_prepared" in vars(split) and "_prepared" not in vars(came)
+        for name, column in came.read(index).items():
+            assert np.array_equal(column, expected[name])

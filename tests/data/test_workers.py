@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -185,12 +186,11 @@ with read(np.arange(100)):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="lists /proc")
 @pytest.mark.parametrize("function", ["prepare", pytest.param("hang", marks=pytest.mark.slow)])
-def test_nothing_is_left_behind_by_a_run_that_is_killed(function):
-    files = {*Path("/dev/shm").iterdir(), *Path("/tmp").glob("encore*")}
+def test_nothing_is_left_behind_by_a_run_that_is_killed(tmp_path, function):
     process = subprocess.Popen(
         [sys.executable, "-c", RUN.format(function=function)],
         stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
         text=True,
     )
     assert process.stdout is not None
@@ -202,13 +202,38 @@ def test_nothing_is_left_behind_by_a_run_that_is_killed(function):
     (worker,) = found
     if function == "hang":
         time.sleep(10)  # Until it is in the function, which never looks up.
+    used = opened(worker) | opened(str(process.pid))
+    assert any("encore-worker" in path for path in used)
     process.kill()
     process.communicate()
     until = time.monotonic() + 20
     while lives(worker) and time.monotonic() < until:
         time.sleep(0.01)
     assert not lives(worker)
-    assert {*Path("/dev/shm").iterdir(), *Path("/tmp").glob("encore*")} == files
+    assert not [path for path in used if path.startswith("/dev/shm") and Path(path).exists()]
+    assert not list(tmp_path.iterdir())
+
+
+def opened(process: str) -> set[str]:
+    """Paths of what a process has open or mapped."""
+    place = Path(f"/proc/{process}")
+    found = {line.split(maxsplit=5)[-1] for line in (place / "maps").read_text().splitlines()}
+    for file in (place / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed in between
+            found.add(str(file.readlink()))
+    return found
+
+
+def test_named_memory_and_a_process_that_lives_are_noticed():
+    from multiprocessing.shared_memory import SharedMemory
+
+    memory = SharedMemory(create=True, size=100)
+    try:
+        (path,) = (path for path in opened(str(os.getpid())) if path.endswith(memory.name))
+        assert path.startswith("/dev/shm") and Path(path).exists() and lives(str(os.getpid()))
+    finally:
+        memory.close()
+        memory.unlink()
 
 
 def lives(process: str) -> bool:
@@ -216,10 +241,6 @@ def lives(process: str) -> bool:
         return ") Z " not in Path(f"/proc/{process}/stat").read_text()
     except OSError:
         return False
-
-
-def test_a_process_that_lives_is_noticed():
-    assert lives(str(os.getpid()))
 
 
 def test_numbers_that_make_no_sense_are_refused():

@@ -27,8 +27,9 @@ from research.engine.directory import GLIMPSES
 from research.engine.record import spell_glimpse
 from research.options.catalog import ROOT
 from research.report.cards import has_columns
-from research.report.page import About, make_page, render, write_report
+from research.report.page import About, ledger_facts, make_page, render, write_report
 from research.runs.reading import read_run
+from tests.runs.fabricate import make_run
 
 EVIL = '<script>alert("1")</script>&\'$x^2$'
 VOID = {"meta", "img", "br", "source", "input", "line", "path", "use", "rect"}
@@ -285,3 +286,16 @@ def test_a_table_is_scrolled_on_a_narrow_page_and_words_are_broken():
     assert has_columns("     NumPy  JAX\nx[0]  IndexError  2\nx[1]  1  1")
     assert not has_columns("To be, or not to be:\n  that is the question.")
     assert not has_columns("one  line") and not has_columns("")
+
+
+def test_what_steps_waited_for_stands_where_it_matters(tmp_path):
+    run = make_run(tmp_path, result={"test/accuracy": 0.5})
+    assert "waited" not in ledger_facts(read_run(run))
+    waited = {
+        "share_after_first": 0.4, "slowest": "map", "remedy": "map less",
+        "stages": {"read": 0.5, "map": 4.5, "first": 1.0},
+    }  # fmt: skip
+    written = json.loads((run / "result.json").read_text())
+    (run / "result.json").write_text(json.dumps(written | {"waited": waited}))
+    words = "40 % of the time for data (read 0.5 s, map 4.5 s): map less"
+    assert ledger_facts(read_run(run))["waited"] == words
