@@ -27,7 +27,7 @@ import numpy as np
 
 from research.data.reading import Examples, Read
 from research.engine.experiment import Source
-from research.errors import EncoreError, Mistake, Stopped
+from research.errors import Mistake, Stopped
 
 ATTEMPTS = 3
 """Deaths of workers over the same rows, after which the run ends."""
@@ -226,8 +226,9 @@ def _end_all(workers: set[_Worker]) -> None:
 
 def _nameless_memory() -> int:
     """An open file in memory that is in no folder, and goes when the last who has it open does."""
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("encore-worker")
+    make_in_memory = getattr(os, "memfd_create", None)  # Linux alone has it.
+    if make_in_memory is not None:
+        return int(make_in_memory("encore-worker"))
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 
@@ -236,8 +237,6 @@ def _pickle(source: Source) -> bytes:
     written = io.BytesIO()
     try:
         _Pickler(written, pickle.HIGHEST_PROTOCOL).dump(source)
-    except EncoreError:
-        raise
     except Exception as error:
         raise Mistake(
             f"{source.name} cannot be sent to worker processes ({error}): a function of it must "
@@ -253,7 +252,7 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, np.memmap) and (place := _place_in_file(value)):
             return _map_file, place
-        kind = type(value)
+        kind: Any = type(value)
         plain = kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__
         if not plain or kind.__getstate__ is not object.__getstate__:
             return NotImplemented

@@ -47,7 +47,8 @@ def main(placement: str, kind: str, allowed: float, gib: float, window: int) -> 
 
             return jax.lax.fori_loop(start, stop, one, jnp.uint32(0))
 
-        found, sizes = 0, []
+        found = 0
+        sizes: list[float] = []
 
         def run(until: int) -> None:
             nonlocal found
@@ -73,4 +74,4 @@ def main(placement: str, kind: str, allowed: float, gib: float, window: int) -> 
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], *map(float, sys.argv[3:5]), int(sys.argv[5]))
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]))
