@@ -49,7 +49,7 @@ class Waits:
         return Waiting(dict(self._seconds), self._steps, self._remedies())
 
     def _remedies(self) -> dict[str, str]:
-        if self._workers < len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()):
+        if self._workers < _cores():
             more = f"more workers may help (--workers {2 * max(1, self._workers)})"
         else:
             more = "there are as many workers as cores, so that more may not help"
@@ -66,6 +66,13 @@ class Waits:
             "floats inside the model), or use --data resident if there is room",
             FIRST: "nothing can be read ahead of a first window",
         }
+
+
+def _cores() -> int:
+    """Cores that this process may use; all where the system does not say."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 _NOTICEABLE_SECONDS = 1e-4
