@@ -83,7 +83,8 @@ def test_processes_give_the_same_bits_though_one_is_killed(plain):
     assert children() == before
 
 
-def test_an_example_that_kills_its_workers_is_named():
+def test_an_example_that_kills_its_workers_is_named(monkeypatch):
+    monkeypatch.setattr(workers, "ATTEMPTS", 2)  # each is a process that takes a while to start
     content = data(functions.die_at_bad)
     with (
         open_feed(content, "streamed", workers=1, worker_kind="processes") as feed,

@@ -48,7 +48,7 @@ class Told(Notes):
         self.told.append(waited)
 
 
-def test_a_slow_feed_is_counted_and_named_and_changes_no_bit(tmp_path):
+def test_a_slow_feed_is_counted_and_named_and_changes_no_bit(program, tmp_path):
     told = Told()
     slow = run_toy(tmp_path / "slow", Program(make_toy(), Slow(0.05)), observer=told)
     waited = slow["waited"]
@@ -60,7 +60,7 @@ def test_a_slow_feed_is_counted_and_named_and_changes_no_bit(tmp_path):
     assert told.told[-1]["steps"] == 50 and told.told[0]["steps"] == 0
 
     told = Told()
-    plain = run_toy(tmp_path / "plain", Program(make_toy(), ToyFeed()), observer=told)
+    plain = run_toy(tmp_path / "plain", program, observer=told)
     assert "waited" not in plain and not told.told
     assert plain["digest"] == slow["digest"]
 
