@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 import numpy as np
 
 from research.data.columns import Columns, for_device
-from research.data.sources import Mapped
+from research.data.sources.mapped import Mapped
 from research.engine.experiment import Source
 from research.errors import Mistake
 

@@ -19,7 +19,8 @@ import pytest
 from research.data import workers
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
-from research.data.sources import ArraySource, Mapped
+from research.data.sources.arrays import ArraySource
+from research.data.sources.mapped import Mapped
 from research.engine.experiment import Data
 from research.errors import Mistake, Stopped
 from tests.data import stream_functions as functions
@@ -173,7 +174,8 @@ def test_a_file_is_sent_by_its_name_and_what_was_computed_is_not(tmp_path):
 RUN = """
 import time
 import numpy as np
-from research.data.sources import ArraySource, Mapped
+from research.data.sources.arrays import ArraySource
+from research.data.sources.mapped import Mapped
 from research.data.workers import WorkerProcesses
 from tests.data.stream_functions import {function}
 
