@@ -9,7 +9,8 @@ import pytest
 
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
-from research.data.sources import ArraySource, Mapped
+from research.data.sources.arrays import ArraySource
+from research.data.sources.mapped import Mapped
 from research.data.waits import Waits
 from research.engine.experiment import Data
 
