@@ -85,6 +85,14 @@ def test_shards_and_order_of_reading_change_nothing(name, count, shards, data):
 
 
 @each_format
+@pytest.mark.parametrize("rows", [[0, 0, 0, 3], [3, 0, 3], [2, 1, 1, 2, 0, 5], [0, 1, 2, 3]])
+def test_a_record_may_be_read_several_times_at_once(way, rows, tmp_path):
+    columns = fitting(examples(6), way)
+    source = Files(write(way, columns, tmp_path, 1), way.format)
+    assert same(source.read(np.array(rows)), {name: one[rows] for name, one in columns.items()})
+
+
+@each_format
 def test_threads_and_copies_read_the_same(way, tmp_path):
     columns = fitting(examples(60), way)
     source = Files(write(way, columns, tmp_path, 3), way.format)
