@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from research.engine import ledger
+from research.engine import ledger, needs
 from research.engine.fingerprint import changed, code_digest
 from research.engine.identity import Identity, is_config_file_true, read_identity
 from research.engine.inputs import kept, words_of
@@ -30,6 +30,8 @@ NAMES = [path.relative_to(ROOT / "records").as_posix() for path in RECORDS]
 def test_a_record_is_whole_and_of_the_experiment_as_it_is_now(record: Path) -> None:
     chain = ledger.read(record / "ledger.jsonl")
     assert not chain.broken
+    # Without it `verify` calls the record damaged.
+    assert needs.is_whole(record, chain.header)
     recorded = chain.result()
     assert recorded is not None and recorded["shown"]["complete"]
     shown = json.loads((record / "result.json").read_text())
