@@ -64,7 +64,8 @@ class Rarity(Statistics):
 def fit_rarity(texts: Iterable[Sequence[str]], vocabulary: Vocabulary) -> Rarity:
     """Counts of the training texts, parts of each as `cut` gives."""
     count, frequency = 0, [0] * len(vocabulary.symbols)
-    for count, parts in enumerate(texts, 1):  # noqa: B007
+    for parts in texts:
+        count += 1
         for token in {vocabulary.tokens[part] for part in parts if part in vocabulary.tokens}:
             frequency[token - len(SIGNS)] += 1
     return Rarity(count, tuple(frequency))

@@ -105,10 +105,10 @@ class Content:
 
     def _forms(self, path: Path, kept: Mapping[str, set[tuple[str, int, int]]]) -> Forms:
         forms: dict[str, Form] = {}
-        for name, seen in sorted(kept.items()):
-            kinds = {kind for kind, *_ in seen} - {""}
-            listed = {over for kind, _, over in seen if kind} == {1}
-            lengths = {length for kind, length, _ in seen if kind or not listed}
+        for name, found in sorted(kept.items()):
+            kinds = {kind for kind, *_ in found} - {""}
+            listed = {over for kind, _, over in found if kind} == {1}
+            lengths = {length for kind, length, _ in found if kind or not listed}
             if len(kinds) > 1:
                 raise Mistake(
                     f"{path}: feature {name!r} holds {' and '.join(sorted(kinds))} in different "

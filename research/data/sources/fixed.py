@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,16 +38,16 @@ class Rows(NamedTuple):
     records: int
 
 
-class _Fixed:
+class _Fixed(abc.ABC):
     """What files have in common whose records have one length."""
 
     by_number = True
     kept_decoded: KeptDecoded = "never"
     encoding = ""
 
+    @abc.abstractmethod
     def rows(self, path: Path) -> Rows:
         """How the records of a file lie, according to what it says of itself."""
-        raise NotImplementedError
 
     def axes(self, name: str) -> tuple[int, ...]:
         """As `Field.axes`."""
