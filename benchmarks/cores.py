@@ -27,7 +27,7 @@ from benchmarks.table import machine, table
 from research.engine import compilation_cache, ledger
 from research.engine.environment import settle_environment
 from research.engine.program import Program
-from research.options.assembly import open_experiment
+from research.options.assembly import Delivery, open_experiment
 from research.options.catalog import ROOT, catalog, load, resolve
 
 PROGRAMS: dict[str, tuple[str, Mapping[str, Any]]] = {
@@ -57,7 +57,7 @@ def measure(title: str, rounds: int, seconds: float, place: Path) -> list[str]:
     name, fields = PROGRAMS[title]
     named = load(resolve(name, catalog()))
     with open_experiment(
-        named, dataclasses.replace(named.config, **fields), "resident", ROOT
+        named, dataclasses.replace(named.config, **fields), Delivery("resident"), ROOT
     ) as ready:
         items = ready.experiment.items_per_step
 

@@ -36,7 +36,7 @@ from research.engine.fingerprint import fingerprint
 from research.engine.metrics import Metrics, mean
 from research.engine.opening import Surroundings
 from research.engine.program import Program
-from research.options.assembly import open_experiment
+from research.options.assembly import Delivery, open_experiment
 from research.options.catalog import ROOT, catalog, load, resolve
 
 REPORT_EVERY = 100
@@ -119,7 +119,7 @@ def compare_loops(name: str, rounds: int, seconds: float, place: Path) -> list[s
     """The first table's line for one experiment."""
     named = load(resolve(name, catalog()))
     config = dataclasses.replace(named.config, **LONG[named.name])
-    with open_experiment(named, config, "resident", ROOT) as ready:
+    with open_experiment(named, config, Delivery("resident"), ROOT) as ready:
         program = ready.program
         by_hand = hand_written(ready.experiment, program.feed, 0)
         began = time.perf_counter()

@@ -31,13 +31,13 @@ def main() -> None:
     from benchmarks.launched import RAMP_SECONDS, timed
     from benchmarks.peers.serving import serve_rounds
     from research.engine.finish import peak_memory_bytes
-    from research.options.assembly import open_experiment
+    from research.options.assembly import Delivery, open_experiment
     from research.options.catalog import ROOT, catalog, load, resolve
 
     named = load(resolve(options.name, catalog()))
     with (
         open_experiment(
-            named, dataclasses.replace(named.config, epochs=10**4), options.data, ROOT
+            named, dataclasses.replace(named.config, epochs=10**4), Delivery(options.data), ROOT
         ) as ready,
         tempfile.TemporaryDirectory() as kept,
     ):

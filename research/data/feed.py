@@ -16,6 +16,7 @@ from research.data import stream
 from research.data.columns import for_device
 from research.data.order import RowsOf, in_file_order
 from research.data.reading import Here, Readers
+from research.data.stream import WHOLE, Share
 from research.data.waits import Waits
 from research.data.workers import WorkerProcesses
 from research.engine import keys
@@ -103,10 +104,11 @@ def open_feed(
     workers: int = WORKERS,
     worker_kind: WorkerKind = "threads",
     resident_bytes: int | None = None,
+    share: Share = WHOLE,
 ) -> DataFeed:
     """The feed of an experiment. Reads nothing before it is asked to.
 
-    No argument but `data` changes a bit of any batch.
+    No argument but `data` and `share` changes a bit of any batch.
 
     Args:
         data: what is fed; None where the state holds it all.
@@ -119,6 +121,7 @@ def open_feed(
             the interpreter; the source is sent to each.
         resident_bytes: the limit of "auto", decoded; by default a quarter of the device's memory
             where that is known and otherwise `RESIDENT_BYTES`.
+        share: which examples of a batch are read where they are streamed; the others are zero.
 
     Raises:
         ValueError: if the data names rows and no split `train`, or both rows and `generate`.
@@ -133,7 +136,7 @@ def open_feed(
     limit = _resident_bytes() if resident_bytes is None else resident_bytes
     if workers < 0 or (workers == 0 and worker_kind == "processes"):
         raise ValueError(f"{workers} workers that are {worker_kind}: there must be at least one")
-    return DataFeed(data, placement, window_steps, workers, worker_kind, limit)
+    return DataFeed(data, placement, window_steps, workers, worker_kind, limit, share)
 
 
 def _resident_bytes() -> int:
@@ -151,6 +154,7 @@ class DataFeed:
     workers: int
     worker_kind: WorkerKind
     resident_bytes: int
+    share: Share
     _kept: dict[str, list[Batch]] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
@@ -186,7 +190,13 @@ class DataFeed:
             return Resident(train, self.data.rows)
         waits = Waits(self.workers, processes=self.worker_kind == "processes")
         return stream.Streamed(
-            train, self.data.rows, self.window_steps, self.workers, self._readers, waits
+            train,
+            self.data.rows,
+            self.window_steps,
+            self.workers,
+            self._readers,
+            waits,
+            self.share,
         )
 
     @property

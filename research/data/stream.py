@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,12 +32,29 @@ _PARTS = 4
 """Parts that a window is read in, for each worker: so none waits long for the slowest."""
 
 
+class Share(NamedTuple):
+    """A process's part of each batch: the examples of the groups that its devices compute.
+
+    Attributes:
+        part: which one, from 0.
+        parts: how many equal ones there are, one for each process.
+    """
+
+    part: int = 0
+    parts: int = 1
+
+
+WHOLE = Share()
+"""All of each batch."""
+
+
 class Streamed:
     """Training batches from windows of consecutive steps.
 
     Window k holds steps k * C to (k + 1) * C. Its shapes are always the same; steps that are not
     asked for are left zero. While one window is computed on, the next is put on the device and
-    the examples of two more are read: never more, however far the device is behind.
+    the examples of two more are read: never more, however far the device is behind. Examples that
+    are no part of its share are left zero, too.
 
     Args:
         source: what is trained on; several threads call its `read` at once.
@@ -46,6 +63,7 @@ class Streamed:
         workers: how many read at once; 0 reads nothing ahead, and in the calling thread.
         readers: where they read.
         waits: gets what was waited for.
+        share: which examples of each batch are read.
 
     Raises:
         ValueError: if a number is too small.
@@ -59,6 +77,7 @@ class Streamed:
         workers: int,
         readers: Readers | None = None,
         waits: Waits | None = None,
+        share: Share = WHOLE,
     ) -> None:
         if window_steps < 1 or workers < 0:
             raise ValueError("window_steps must be at least 1, and workers at least 0")
@@ -66,6 +85,7 @@ class Streamed:
         self._read = (readers or Here()).of(source)
         self._rows = _host_rows(rows, window_steps)
         self._window_steps = window_steps
+        self._share = share
         self._most_parts = _PARTS * max(1, workers)
         self._ahead = _AHEAD if workers else 0
         self._readers = _executor(workers, "encore-read")
@@ -121,7 +141,7 @@ class Streamed:
     def _begin(self, seed: int, start: int, stop: int) -> _Window:
         """Have the steps read, all of one window."""
         first = start - start % self._window_steps
-        window = _Window(self._name, first, start, stop, self._rows(seed, first))
+        window = _Window(self._name, first, start, stop, self._rows(seed, first), self._share)
         for places in np.array_split(window.by_row, self._most_parts):
             if len(places):
                 window.parts.append(self._readers.submit(window.fill, self._read, places))
@@ -146,15 +166,21 @@ class _Window:
     Attributes:
         start: first step that is read.
         stop: the step after the last.
-        by_row: the places of the examples, sorted by row, so that what lies together in a file is
-            read together.
+        by_row: the places of the share's examples, sorted by row, so that what lies together in a
+            file is read together.
         parts: what workers do.
         read: seconds that they spent on reading so far.
         mapped: seconds that they spent in functions on the host.
     """
 
     def __init__(
-        self, name: str, first: int, start: int, stop: int, rows: tuple[np.ndarray, np.ndarray]
+        self,
+        name: str,
+        first: int,
+        start: int,
+        stop: int,
+        rows: tuple[np.ndarray, np.ndarray],
+        share: Share,
     ) -> None:
         position, weight = rows
         self.start, self.stop = start, stop
@@ -164,8 +190,8 @@ class _Window:
         self._first = first
         self._shape = position.shape
         self._position = position.reshape(-1)
-        each = self._position.size // len(position)
-        some = np.arange((start - first) * each, (stop - first) * each)
+        places = np.arange(position.size).reshape(position.shape)[start - first : stop - first]
+        some = np.split(places, share.parts, axis=1)[share.part].reshape(-1)
         self.by_row = some[np.argsort(self._position[some], kind="stable")]
         asked = slice(start - first, stop - first)
         self._weight = np.zeros_like(weight)

@@ -142,7 +142,9 @@ class Experiment(NamedTuple):
             config, which fills them in (`research.options.config.make_experiment`).
         data: what is fed; None where the state holds it all (RL).
         groups: how many parts `update` cuts a batch into by `research.engine.groups`, which
-            devices can share; 1 where it does not.
+            devices can share; 1 where it does not. Where there are more, it uses columns of a batch
+            in no other way: of streamed data a process has only the examples of its own groups, and
+            zeros for others. `weight` is whole.
         evaluate_every: steps between evaluations during a run.
         watched: splits evaluated during the run.
         final: splits evaluated once, on the reported state.

@@ -243,8 +243,15 @@ def make_adversarial(config: Adversarial, source: Source | None) -> Experiment:
             return WeightedLoss(found.total, found.weight, {"generator_loss": found}, statistics)
 
         columns = {name: batch[name] for name in ("image", "label", "weight")}
+        turns = config.discriminator_steps
+        # Each turn takes some of every group, so that a group has one part of the batch for all.
         parts = jax.tree.map(
-            lambda leaf: leaf.reshape(config.discriminator_steps, -1, *leaf.shape[1:]), columns
+            lambda leaf: (
+                leaf.reshape(config.groups, turns, -1, *leaf.shape[1:])
+                .swapaxes(0, 1)
+                .reshape(turns, -1, *leaf.shape[1:])
+            ),
+            columns,
         )
         *discriminator_keys, generator_key = jax.random.split(key, config.discriminator_steps + 1)
 

@@ -47,11 +47,19 @@ class Delivery(NamedTuple):
         placement: whether it lies on the device.
         workers: how many read it where it does not.
         worker_kind: what they are.
+        process: which of `processes` this is, that each read their share of a batch.
+        processes: how many there are.
     """
 
     placement: Literal["auto", "resident", "streamed"] = "auto"
     workers: int = 2
     worker_kind: Literal["threads", "processes"] = "threads"
+    process: int = 0
+    processes: int = 1
+
+
+AS_IT_FITS = Delivery()
+"""On the device where it fits there; all of it is read here."""
 
 
 class Launch(NamedTuple):
@@ -74,7 +82,7 @@ class Launch(NamedTuple):
 def open_experiment(
     named: Named,
     config: Any,
-    mode: Literal["auto", "resident", "streamed"] | Delivery,
+    delivery: Delivery,
     root: Path,
     make_program: Callable[[Experiment, Feed], Program] | None = None,
     patience: int = 0,
@@ -91,6 +99,7 @@ def open_experiment(
         Mistake: the data are not there, or nothing is evaluated by which patience could end.
     """
     from research.data.feed import open_feed
+    from research.data.stream import Share
     from research.engine import compilation_cache
     from research.engine.environment import quiet_libraries
     from research.engine.fingerprint import code_digest, fingerprint
@@ -100,8 +109,10 @@ def open_experiment(
     quiet_libraries()
     compilation_cache.enable(note)
     experiment = make_given(named, config, inputs, root)
-    placement, workers, kind = mode if isinstance(mode, Delivery) else Delivery(mode)
-    feed = open_feed(experiment.data, placement, workers=workers, worker_kind=kind)
+    placement, workers, kind, *share = delivery
+    feed = open_feed(
+        experiment.data, placement, workers=workers, worker_kind=kind, share=Share(*share)
+    )
     try:
         if patience:
             experiment = _with_patience(named, experiment, feed, patience)
@@ -195,7 +206,7 @@ def _with_patience(named: Named, experiment: Experiment, feed: Feed, patience: i
 @contextmanager
 def open_run(
     run: Launch,
-    mode: Literal["auto", "resident", "streamed"] | Delivery,
+    delivery: Delivery,
     root: Path,
     *,
     devices: int = 1,
@@ -232,8 +243,10 @@ def open_run(
         return _population(named, run, experiment, feed, used, members)
 
     config = _config_of(named, run, identity.members[0])
+    if channel is not None:
+        delivery = delivery._replace(process=channel.index, processes=channel.count)
     with open_experiment(
-        named, config, mode, root, make_program, identity.patience, note, run.inputs
+        named, config, delivery, root, make_program, identity.patience, note, run.inputs
     ) as ready:
         if channel is not None:
             _check_alike(channel, ready.surroundings)

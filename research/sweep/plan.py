@@ -124,9 +124,9 @@ def measures_of(named: Named, config: Any, inputs: Mapping[str, Input], root: Pa
     """
     from research.engine import metrics
     from research.engine.selection import figure_names
-    from research.options.assembly import open_experiment
+    from research.options.assembly import AS_IT_FITS, open_experiment
 
-    with open_experiment(named, config, "auto", root, inputs=inputs) as ready:
+    with open_experiment(named, config, AS_IT_FITS, root, inputs=inputs) as ready:
         experiment, shapes = ready.experiment, ready.program.shapes
         names = {f"train/{name}" for name in metrics.figure_names(shapes.metrics)}
         splits = dict.fromkeys((*experiment.watched, *experiment.final))

@@ -21,6 +21,7 @@ from research.data.feed import open_feed
 from research.data.order import shuffled_rows
 from research.data.sources.arrays import ArraySource
 from research.data.sources.mapped import Mapped
+from research.data.stream import Share
 from research.engine.experiment import Data
 from research.errors import Mistake, Stopped
 from tests.data import stream_functions as functions
@@ -67,6 +68,31 @@ def test_what_depends_on_its_neighbours_is_noticed():
         with open_feed(data(functions.subtract_mean), "streamed", workers=count) as feed:
             found.append(bytes_of(feed))
     assert found[0] != found[1]
+
+
+def test_processes_of_a_run_read_their_shares_of_each_batch_and_nothing_else():
+    whole = data(functions.prepare)
+    read: list[int] = []
+
+    class Counted(ArraySource):
+        def read(self, index):
+            read.extend(index)
+            return super().read(index)
+
+    numbers = whole.splits["train"].source
+    counted = whole._replace(splits={"train": Counted("numbers", numbers.columns)})
+    with open_feed(whole, "streamed") as feed:
+        everything = [window.arrays["batches"] for window in feed.windows(3, 5, 90)]
+    parts = []
+    for part in range(4):
+        with open_feed(counted, "streamed", workers=0, share=Share(part, 4)) as feed:
+            parts.append([window.arrays["batches"]["y"] for window in feed.windows(3, 5, 90)])
+    for window, *shares in zip(everything, *parts, strict=True):
+        for part, share in enumerate(shares):
+            own = slice(8 * part, 8 * part + 8)
+            assert np.array_equal(share[:, own], window["y"][:, own])
+            assert not np.delete(share, np.arange(32)[own], axis=1).any()
+    assert len(read) == (90 - 5) * 32
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="lists /proc")
@@ -176,6 +202,7 @@ import time
 import numpy as np
 from research.data.sources.arrays import ArraySource
 from research.data.sources.mapped import Mapped
+from research.data.stream import Share
 from research.data.workers import WorkerProcesses
 from tests.data.stream_functions import {function}
 

@@ -21,7 +21,7 @@ from research.engine.program import Program
 from research.generative.growing_nets import GrowingDiscriminator, GrowingGenerator
 from research.generative.growth import Growth
 from research.generative.progressive import Progressive
-from research.options.assembly import open_experiment
+from research.options.assembly import AS_IT_FITS, open_experiment
 from research.options.catalog import ROOT, catalog, load, resolve
 from research.options.config import make_experiment, problems_of
 from tests.generative.test_autoencoder import batch
@@ -144,7 +144,7 @@ def test_layers_that_are_not_grown_do_not_change_and_begin_without_a_past() -> N
 def program() -> Iterator[Program]:
     named = load(resolve("digits_progressive", catalog()))
     config = replace(named.config.smoke(), examples=128, features="")
-    with open_experiment(named, config, "auto", ROOT) as ready:
+    with open_experiment(named, config, AS_IT_FITS, ROOT) as ready:
         yield ready.program
 
 

@@ -37,12 +37,12 @@ def main(size: str, steps: int, names: Sequence[str]) -> dict[str, str]:
 
 def _trained(size: str, steps: int, name: str) -> Mapping[str, Any]:
     from research.engine.leaves import Reader
-    from research.options.assembly import open_experiment
+    from research.options.assembly import AS_IT_FITS, open_experiment
     from research.options.catalog import ROOT, catalog, load, resolve
 
     named = load(resolve(name, catalog()))
     config = named.config.smoke() if size == "smoke" else named.config
-    with open_experiment(named, config, "auto", ROOT) as ready:
+    with open_experiment(named, config, AS_IT_FITS, ROOT) as ready:
         program = ready.program
         carry = program.initial(0)
         for window in program.windows(0, 0, min(steps, ready.experiment.steps)):

@@ -23,7 +23,7 @@ from research.engine.program import Program
 from research.engine.record import Observer
 from research.engine.run import Slicing, StoppedRun, launch
 from research.errors import Mistake
-from research.options.assembly import Opened, open_experiment
+from research.options.assembly import AS_IT_FITS, Opened, open_experiment
 from research.options.catalog import ROOT, Named, catalog, load
 from research.options.command import Context
 from research.options.config import config_fields, runs_named
@@ -127,7 +127,8 @@ def opened_or_skipped(
     """As `open_experiment`; where its data set is not prepared here, the test is skipped."""
     with ExitStack() as stack:
         try:
-            ready = stack.enter_context(open_experiment(named, config, "auto", ROOT, inputs=inputs))
+            opened = open_experiment(named, config, AS_IT_FITS, ROOT, inputs=inputs)
+            ready = stack.enter_context(opened)
         except Mistake as missing:
             if "TFDS_DATA_DIR" not in str(missing):
                 raise

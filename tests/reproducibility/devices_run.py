@@ -25,13 +25,13 @@ def main(name: str, fields: dict[str, Any], counts: list[int]) -> dict[str, str]
     from research.engine.digests import record_leaves, state_digest
     from research.engine.leaves import Reader
     from research.engine.program import Program
-    from research.options.assembly import open_experiment
+    from research.options.assembly import AS_IT_FITS, open_experiment
     from research.options.catalog import ROOT, catalog, load, resolve
 
     named = load(resolve(name, catalog()))
     config = dataclasses.replace(named.config.smoke(), **fields)
     reader = Reader()
-    with open_experiment(named, config, "auto", ROOT) as ready:
+    with open_experiment(named, config, AS_IT_FITS, ROOT) as ready:
         programs = {
             devices: Program(ready.experiment, ready.program.feed, jax.devices()[:devices])
             for devices in counts

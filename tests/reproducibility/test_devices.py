@@ -97,6 +97,26 @@ def test_two_processes_give_the_digest_of_one_and_another_grouping_does_not(tmp_
     assert other["digest"] != alone["digest"]
 
 
+def test_processes_that_read_their_share_of_each_batch_give_the_same_digest(tmp_path: Path) -> None:
+    streamed = ("--data", "streamed", "--processes", "2")
+    together = finish(start("generative/digits_vae", tmp_path / "two", *streamed))
+    alone = finish(start("generative/digits_vae", tmp_path / "alone"))
+    assert (together["digest"], together["metrics"]) == (alone["digest"], alone["metrics"])
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_another_number_of_processes_and_workers(tmp_path: Path) -> None:
+    name = "generative/digits_vae"
+    ways = (("3", "2", "1"), ("6", "4", "4"), ("9", "1", "0"), ("12", "8", "2"), (None, "2", "3"))
+    for until, processes, workers in ways:
+        options = ("--data", "streamed", "--workers", workers, "--processes", processes)
+        ran = start(name, tmp_path / "many", *options, *(("--until", until) if until else ()))
+        out, err = ran.communicate(timeout=400)
+        assert ran.returncode == (75 if until else 0), err
+    alone = finish(start(name, tmp_path / "alone"))
+    assert json.loads(out.splitlines()[-1])["digest"] == alone["digest"]
+
+
 def joined(runs_dir: Path, *options: str) -> list[int]:
     """The exit codes of two processes that find one another by an address."""
     with socket.socket() as free:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from research.data.tfds_split import TfdsSplit
-from research.engine import finish, ledger, needs
+from research.engine import finish, groups, ledger, needs
 from research.engine.experiment import bind, traced
-from research.engine.leaves import Reader
+from research.engine.leaves import Reader, is_key
 from research.engine.loop import Cadence
 from research.engine.program import Program
 from research.engine.record import Observer
@@ -208,6 +209,41 @@ def test_floats_are_traced_and_no_part_of_the_program(subject: Subject) -> None:
     assert found == texts(Program(other, program.feed))
     # LAPACK's results follow the CPU.
     assert not any("lapack" in text for text in found)
+
+
+@pytest.mark.slow
+def test_a_batch_is_used_by_its_groups_alone(subject: Subject) -> None:
+    experiment = bind(subject.opened.experiment, subject.opened.experiment.inputs)
+    data, feed = experiment.data, subject.opened.program.feed
+    if data is None or data.rows is None or experiment.groups % 2:
+        pytest.skip("no two processes can share its batches")
+    arrays = next(iter(feed.windows(0, 0, 1))).arrays
+    batch = feed.batch(arrays, np.uint32(0), np.int32(0))
+    state = subject.opened.program.initial(0).state
+
+    def after(present: np.ndarray) -> list[bytes]:
+        """The state of two devices that share the groups, of examples that each of them has."""
+
+        def held(column: jax.Array, has: jax.Array) -> jax.Array:
+            return jnp.where(has.reshape(-1, *[1] * (column.ndim - 1)), column, 0)
+
+        def step(has: jax.Array) -> Any:
+            own = {name: held(column, has) for name, column in batch.items()}
+            return experiment.update(state, own | {"weight": batch["weight"]}, jax.random.key(1))
+
+        shared = jax.jit(jax.vmap(step, axis_name=groups.AXIS))(present)
+        return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(host(shared))]
+
+    first = np.arange(len(batch["weight"])) < len(batch["weight"]) // 2
+    everything = after(np.ones((2, len(first)), bool))
+    assert after(np.stack([first, ~first])) == everything
+    # The control: each has what the other one needs.
+    assert after(np.stack([~first, first])) != everything
+
+
+def host(tree: Any) -> Any:
+    """Keys as their bits, which NumPy can have."""
+    return jax.tree.map(lambda leaf: jax.random.key_data(leaf) if is_key(leaf) else leaf, tree)
 
 
 def test_no_key_is_used_twice(subject: Subject) -> None:

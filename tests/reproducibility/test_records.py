@@ -16,7 +16,7 @@ from research.engine.inputs import kept, words_of
 from research.engine.record import Observer
 from research.engine.verify import Judgement, verify
 from research.errors import Mistake
-from research.options.assembly import Launch, open_run
+from research.options.assembly import AS_IT_FITS, Launch, open_run
 from research.options.catalog import ROOT, catalog, load, resolve
 from research.options.config import config_fields
 from research.runs.files import read_header
@@ -94,7 +94,7 @@ def test_a_record_is_verified_by_replaying_it(record: Path) -> None:
         )
     try:
         inputs = kept(record, header, ROOT / "runs")
-        with open_run(Launch(identity, record, inputs, {}), "auto", ROOT) as ready:
+        with open_run(Launch(identity, record, inputs, {}), AS_IT_FITS, ROOT) as ready:
             verdict = verify(ready.program, identity, record, ready.surroundings, Observer())
     except Mistake as missing:
         pytest.skip(str(missing).splitlines()[0])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 from research.errors import Mistake
-from research.options.assembly import open_experiment
+from research.options.assembly import Delivery, open_experiment
 from research.options.catalog import catalog, resolve
 from research.options.command import Command, Context, Outcome
 from research.options.configure import NAME, name_section
@@ -23,7 +23,7 @@ from research.runs.other_runs import begin
 
 if TYPE_CHECKING:
     from research.graphs.stages import Traced
-    from research.options.assembly import Opened
+    from research.options.assembly import Delivery, Opened
     from research.options.catalog import Named
 
 
@@ -45,7 +45,9 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         raise Mistake(f"explain {named.name}: one value of each option: one config at a time")
     config = plans[0].config
     inputs = begin(identity_of(named, plans[0], options), config, options, context).run.inputs
-    with open_experiment(named, config, options.data, context.root, inputs=inputs) as ready:
+    with open_experiment(
+        named, config, Delivery(options.data), context.root, inputs=inputs
+    ) as ready:
         update = _compile_update(ready)
         report = describe(ready, update)
         page = _draw(named, ready, update, context) if options.graph else ""

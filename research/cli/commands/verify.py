@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 from research.cli.display import Display
 from research.engine.directory import LEDGER_FILE
 from research.errors import Damaged, EncoreError, Exit, Mistake, Stopped
-from research.options.assembly import Launch, named_of, open_run
+from research.options.assembly import Delivery, Launch, named_of, open_run
 from research.options.command import Command, Context, OnRuns, Outcome, parse
 from research.options.configure import added_since
 from research.options.pace import (
@@ -20,8 +20,11 @@ from research.options.pace import (
     TEXT,
     CoreChoice,
     Feeding,
+    WorkerCount,
+    WorkerKind,
     cores_mistakes,
     cores_wanted,
+    workers_mistakes,
 )
 from research.options.ranges import COUNT, PATH
 from research.options.terminal import make_console
@@ -42,12 +45,15 @@ class Options(OnRuns):
     devices: Annotated[int, "devices to use: members first, then groups of a batch", COUNT] = 1
     interval: Annotated[str, "steps A:B only, A being 0 or a stored checkpoint"] = ""
     data: Feeding = "auto"
+    workers: WorkerCount = 2
+    worker_kind: WorkerKind = "threads"
     cores: CoreChoice = AUTO
     text: Annotated[str, TEXT, PATH] = ""
 
     def validate(self) -> list[str]:
         """What is wrong with the options, a message each."""
         messages = cores_mistakes(self.cores)
+        messages += workers_mistakes(self.workers, self.worker_kind)
         if self.interval and parse_interval(self.interval) is None:
             messages.append(f"--interval must be two steps A:B with A below B, not {self.interval}")
         return messages
@@ -183,7 +189,7 @@ def _replay(run: Path, options: Options, context: Context) -> Verdict:
         Display(sys.stderr, context.human) as display,
         open_run(
             Launch(identity, run, inputs, files),
-            options.data,
+            Delivery(options.data, options.workers, options.worker_kind),
             context.root,
             devices=options.devices,
             members=members,
