@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Self
 
 import flax.linen as nn
 import jax
@@ -131,6 +131,10 @@ class Quantised(Autoencoder):
     commitment: Annotated[
         float, "weight of the distance of the encoder's vectors from those of the book", AMOUNT
     ] = 0.25
+
+    def smoke(self) -> Self:
+        """In steps so large that the vectors begin to follow the image."""
+        return replace(super().smoke(), batch_size=32, learning_rate=1e-2)
 
     def codec(self, shape: Shape) -> Codec:
         """With the book."""
