@@ -25,6 +25,7 @@ from research.data.stream import Share
 from research.engine.experiment import Data
 from research.errors import Mistake, Stopped
 from tests.data import stream_functions as functions
+from tests.data.children import children
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = 1200
@@ -42,12 +43,6 @@ def bytes_of(feed, start: int = 5, stop: int = 90) -> list[bytes]:
     trees = [window.arrays for window in feed.windows(3, start, stop)]
     trees += list(feed.evaluation("test"))
     return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(trees)]
-
-
-def children() -> set[int]:
-    """The processes that this one has started and that are at work."""
-    listed = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    return {int(number) for path in listed for number in path.read_text().split()}
 
 
 @pytest.fixture(scope="module")

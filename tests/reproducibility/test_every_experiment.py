@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import operator
+import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from research.data.feed import WorkerKind, open_feed
 from research.data.tfds_split import TfdsSplit
 from research.engine import finish, groups, ledger, needs
 from research.engine.experiment import bind, traced
@@ -27,8 +31,9 @@ from research.options.catalog import ROOT
 from research.options.config import floats, traced_floats
 from research.report.page import make_page
 from research.runs.reading import read_run
+from tests.data.children import children
 from tests.engine.key_reuse import check_keys
-from tests.reproducibility.conftest import Subject, digest, trained
+from tests.reproducibility.conftest import PLAINLY, Subject, digest, trained
 from tests.reproducibility.launches import REPRESENTATIVES
 from tests.reproducibility.predictions import make_figures, spoil
 
@@ -209,6 +214,35 @@ def test_floats_are_traced_and_no_part_of_the_program(subject: Subject) -> None:
     assert found == texts(Program(other, program.feed))
     # LAPACK's results follow the CPU.
     assert not any("lapack" in text for text in found)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="lists /proc")
+@pytest.mark.parametrize("workers, kind", [(0, "threads"), (4, "threads"), (2, "processes")])
+def test_workers_are_no_part_of_it_nor_is_one_that_is_killed(
+    subject: Subject,
+    undisturbed: tuple[Path, dict[str, object]],
+    tmp_path: Path,
+    workers: int,
+    kind: WorkerKind,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    experiment, (_, first) = subject.opened.experiment, undisturbed
+    if PLAINLY in request.node.name:
+        pytest.skip("where a batch comes from can be seen in a program that is hardly optimised")
+    if experiment.data is None or experiment.data.rows is None:
+        pytest.skip("nothing is read for its steps")
+    monkeypatch.setattr(finish, "keep_artifacts", lambda *_: None)
+    before = children()
+    with open_feed(experiment.data, "streamed", workers=workers, worker_kind=kind) as feed:
+        program = Program(experiment, feed)
+        if kind == "processes":
+            os.kill(min(children() - before), signal.SIGKILL)
+        streamed = subject._replace(opened=subject.opened._replace(program=program))
+        result = streamed.run(tmp_path)
+    assert (result["digest"], result["metrics"]) == (first["digest"], first["metrics"])
+    assert children() == before
 
 
 @pytest.mark.slow
