@@ -8,9 +8,9 @@ import resource
 import traceback
 from pathlib import Path
 
+from research.engine.durable import NO_SPACE
 from research.errors import Exit
 
-_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NO_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 _FAILING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENXIO, errno.ENODEV})
@@ -46,7 +46,7 @@ def _of_file(error: OSError) -> tuple[str, Exit]:
     path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
     where = f" ({path})" if path else ""
     why = error.strerror or str(error) or type(error).__name__
-    if error.errno in _NO_SPACE:
+    if error.errno in NO_SPACE:
         return (
             f"there is no room to write{where}: {why}; {_STAYS}: make room, and the same command "
             "continues",

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import sys
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -22,10 +21,9 @@ from research.data import columns as column_functions
 from research.data.columns import Columns
 from research.data.sources.format import PART, Broken, Format, Forms, Unreadable, none_of
 from research.data.sources.index import Index, Part, key_of, open_index
-from research.data.sources.plain import Tell
+from research.data.sources.progress import Bar
 from research.data.sources.shards import Shard, find_shards, require_unchanged
 from research.errors import Damaged
-from research.options.terminal import is_terminal, make_console
 from research.places import cache_directory
 
 
@@ -67,7 +65,7 @@ class Files:
     @functools.cached_property
     def _index(self) -> Index:
         place = cache_directory() / "files" / self._key
-        with _Bar() as tell:
+        with Bar() as tell:
             return open_index(place, self._shards, self.format, self.damaged == "skip", tell)
 
     @functools.cached_property
@@ -125,7 +123,7 @@ class Files:
         return dict(decoded) if decoded is not None else column_functions.join([*self._parts()])
 
     def _parts(self) -> Iterator[Columns]:
-        with _Bar() as tell:
+        with Bar() as tell:
             for start in range(0, len(self), PART):
                 yield self._read(np.arange(start, min(start + PART, len(self))))
                 tell(f"decoding {self.name}", min(start + PART, len(self)), len(self))
@@ -177,36 +175,3 @@ class Files:
     def __reduce__(self) -> tuple[Any, ...]:
         """What a process needs that is given a copy: not the arrays, which it maps for itself."""
         return Files, (self.paths, self.format, self.damaged)
-
-
-class _Bar:
-    """A progress bar on a terminal; elsewhere nothing."""
-
-    def __enter__(self) -> Tell:
-        self._bar: Any = None
-        return self._tell if is_terminal(sys.stderr) else lambda words, done, of: None
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def _tell(self, words: str, done: int, of: int) -> None:
-        if self._bar is None:
-            from rich.progress import (
-                BarColumn,
-                Progress,
-                TaskProgressColumn,
-                TextColumn,
-                TimeRemainingColumn,
-            )
-
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TaskProgressColumn(),
-                TimeRemainingColumn(),
-            )
-            self._bar = Progress(*columns, console=make_console(sys.stderr), transient=True)
-            self._bar.start()
-            self._task = self._bar.add_task(words, total=of)
-        self._bar.update(self._task, description=words, completed=done, total=of)

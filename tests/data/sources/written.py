@@ -22,6 +22,7 @@ from research.data.sources.lines import Lines
 from research.data.sources.parquet import Parquet
 from research.data.sources.tar_shards import Tar
 from research.data.sources.tfrecord import TFRecord, write_record
+from research.data.sources.writers import WRITERS
 
 
 class Way(NamedTuple):
@@ -90,12 +91,7 @@ def write_parquet(columns: Columns, path: Path) -> None:
 
 
 def write_array_record(columns: Columns, path: Path) -> None:
-    from array_record.python.array_record_module import ArrayRecordWriter
-
-    writer = ArrayRecordWriter(str(path), "group_size:1")
-    for record in encode_columns(columns):
-        writer.write(record)
-    writer.close()
+    WRITERS[ArrayRecord].write(ArrayRecord(), iter([columns]), path)
 
 
 def write_fixed(columns: Columns, path: Path) -> None:
