@@ -37,6 +37,7 @@ COMMANDS = {
     "translate": "research.sequence.commands:TRANSLATE",
     "verify": "research.cli.commands.verify:COMMAND",
     "diff": "research.cli.commands.diff:COMMAND",
+    "data": "research.cli.commands.data:COMMAND",
     "prepare": "research.cli.commands.prepare:COMMAND",
     "explain": "research.cli.commands.explain:COMMAND",
     "doctor": "research.cli.commands.doctor:COMMAND",

@@ -94,7 +94,7 @@ def missing(text: str) -> Mistake:
         what = ", ".join(names) if names else "nothing prepared" if above.is_dir() else "no folder"
         lies.append(f"  {variable}: {above}\n    holds: {what}")
     name = parse(text).name
-    known = {Path(each).parts[0] for *_, names in held for each in names} | {*_known_names()}
+    known = {Path(each).parts[0] for *_, names in held for each in names} | {*known_names()}
     lines = [f"The data set {text} is not prepared on this machine. Looked in", *lies]
     if name not in known:
         near = " or ".join(difflib.get_close_matches(name, sorted(known), 3))
@@ -104,7 +104,8 @@ def missing(text: str) -> Mistake:
     return Mistake("\n".join(lines))
 
 
-def _known_names() -> list[str]:
+def known_names() -> list[str]:
+    """The data sets that can be prepared, without their configs."""
     of_tfds = tfds_module().list_builders(with_community_datasets=False)
     return [*of_tfds, *builders.EMBEDDED, *builders.DOWNLOADED]
 

@@ -56,6 +56,20 @@ class TfdsSplit:
         """The number of examples."""
         return sum(part.stop - part.start for part in self._slices)
 
+    @property
+    def splits(self) -> dict[str, int]:
+        """The splits that the data set has, and how many examples each."""
+        splits = self._prepared.builder.info.splits
+        return {name: splits[name].num_examples for name in splits}
+
+    @property
+    def records(self) -> dict[str, int]:
+        """File -> how many records it has, of each split that this one is a part of."""
+        splits = self._prepared.builder.info.splits
+        infos = [splits[name] for name in dict.fromkeys(part.split for part in self._slices)]
+        pairs = (zip(info.filepaths, info.shard_lengths, strict=True) for info in infos)
+        return {str(path): records for path, records in itertools.chain.from_iterable(pairs)}
+
     def class_names(self, column: str) -> tuple[str, ...]:
         """What tfds calls the classes of a column of class numbers; empty where it has no names."""
         feature: Any = self._prepared.builder.info.features

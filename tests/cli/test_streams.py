@@ -12,7 +12,7 @@ from tests.cli.processes import call, pipeline, wait_until
 from tests.cli.test_run_commands import tiny  # noqa: F401, a fixture
 
 WORKS = {
-    *("run", "resume", "sweep", "verify", "prepare"),
+    *("run", "resume", "sweep", "verify", "prepare", "data"),
     *("play", "evaluate", "report", "export", "serve", "compact"),
 }
 LONG = ("run", "tiny", "--steps", "200000000", "--evaluate-every", "1000", "--save-seconds", "0.2")

@@ -318,4 +318,7 @@ def _reason(error: Exception, names: list[str]) -> str:
     match = re.match(r"In CSV column #(\d+): (?:Row #\d+: )?(?:CSV conversion error )?(.*)", text)
     if match and int(match[1]) < len(names):
         text = f"column {names[int(match[1])]!r}: {match[2]}"
-    return text[:300]
+    text = text[:300].rstrip(".")
+    if "invalid UTF8" in text:
+        text += "; name the encoding of the file (encoding='latin-1')"
+    return text

@@ -83,6 +83,11 @@ class Files:
         return {part.shard.name: part.records for part in self._index.parts}
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """File -> its size in bytes, as it lies there."""
+        return {shard.name: shard.size for shard in self._shards}
+
+    @property
     def left_out(self) -> int:
         """How many broken places were skipped."""
         return self._index.left_out
@@ -95,6 +100,14 @@ class Files:
     def __len__(self) -> int:
         """The number of examples."""
         return int(self._ends[-1])
+
+    def where(self, index: int) -> str:
+        """Where a person finds an example: `data/2024.csv: line 17`."""
+        which = int(np.searchsorted(self._ends, index, "right"))
+        part = self._index.parts[which]
+        row = index - int(self._ends[which] - part.records)
+        position = np.array([row]) if part.positions is None else part.positions[row]
+        return f"{part.shard.name}: {self.format.where(part.path, position)}"
 
     def digest(self) -> str:
         """As `research.data.columns.digest`, of all that can be read."""

@@ -32,7 +32,7 @@ from research.data.sources.progress import Tell
 from research.data.sources.shards import Shard
 from research.data.storage import exclusive, publish, workshop
 
-FORMAT = 1
+FORMAT = 2
 """Changes whenever the same files would be indexed or decoded otherwise."""
 
 

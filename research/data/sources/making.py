@@ -45,7 +45,8 @@ class _Breaks:
                 "or leave out what is broken: damaged='skip'"
             )
         self.count += 1
-        self.state.update(json.dumps([_short(shard), *broken]).encode())
+        # Not what is wrong there: the words are those of a library, and of its version.
+        self.state.update(json.dumps([_short(shard), broken.where]).encode())
         if len(self.first) < _NAMED:
             self.first.append((shard.name, *broken))
 

@@ -108,7 +108,7 @@ def decode_picture(content: bytes, shape: tuple[int | None, ...]) -> np.ndarray:
     Raises:
         Unreadable: it is broken, has more than 8 bits a channel, or is of another size.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(content)) as opened:
@@ -118,6 +118,8 @@ def decode_picture(content: bytes, shape: tuple[int | None, ...]) -> np.ndarray:
             picture = ImageOps.exif_transpose(opened).convert(_MODES[shape[2] or 3])
     except Unreadable:
         raise
+    except UnidentifiedImageError:  # whose words have an address in memory
+        raise Unreadable("it is no picture, or its beginning is broken") from None
     except Exception as error:  # of any kind, where a decoder meets what it does not expect
         raise Unreadable(
             f"it cannot be read as a picture ({' '.join(str(error).split())})"

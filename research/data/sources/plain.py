@@ -37,7 +37,7 @@ def plain_file(shard: Shard, format: Format, tell: Tell) -> Path:
         Mistake: the cache has no room, a URL cannot be read, or the encoding is another.
         Damaged: it cannot be decompressed, or is not text of its encoding.
     """
-    head = _head(shard)
+    head = head_of(shard)
     packed = format.is_gzip(shard.name, head)
     if not (shard.remote or packed or _is_recoded(format.encoding)):
         _require_no_other_encoding(shard, head, format.encoding)
@@ -73,10 +73,15 @@ def _is_recoded(encoding: str) -> bool:
     return bool(encoding) and codecs.lookup(encoding).name not in ("utf-8", "ascii")
 
 
-def _head(shard: Shard) -> bytes:
+def head_of(shard: Shard, count: int = 64) -> bytes:
+    """The first bytes of a file, as it is.
+
+    Raises:
+        Mistake: it cannot be read.
+    """
     try:
         with _open(shard) as file:
-            return file.read(64)
+            return bytes(file.read(count))
     except OSError as error:
         raise Mistake(f"{shard.name} cannot be read: {error.strerror or error}") from None
 

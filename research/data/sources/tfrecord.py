@@ -45,7 +45,7 @@ class TFRecord(Content):
 
     def is_gzip(self, name: str, head: bytes) -> bool:
         """As `Format.is_gzip`: by what it holds, since writers do not change a file's name."""
-        return head[:3] == b"\x1f\x8b\x08" and _length(head) is None
+        return head[:3] == b"\x1f\x8b\x08" and record_length(head) is None
 
     def scan(self, path: Path) -> Iterator[Found]:
         """As `Format.scan`. After a broken length the rest of a file cannot be found."""
@@ -61,7 +61,7 @@ class TFRecord(Content):
                     head = block[place : place + 12]
                     if len(head) < 12 and at + len(head) < size:
                         break  # the block ends here, the file does not
-                    length = _length(head)
+                    length = record_length(head)
                     if length is None or at + length + 16 > size:
                         broken.append(_cut_off(head, length, at, size))
                         yield Found(_positions(found), broken, size)
@@ -105,7 +105,7 @@ class TFRecord(Content):
         return records
 
 
-def _length(head: bytes) -> int | None:
+def record_length(head: bytes) -> int | None:
     """What a record's first twelve bytes give as its length; None where their checksum differs."""
     if len(head) < 12:
         return None

@@ -65,7 +65,7 @@ def settle_format(format: Format, forms: Forms, whose: str) -> Format:
     for name, form in wanted.items():
         if name not in forms:
             raise Mistake(f"{whose} has no column {name!r}; it has {', '.join(forms)}")
-        _require_holds(type(format), name, forms[name], whose)
+        require_holds(type(format), {name: forms[name]}, whose)
         if forms[name] != form:
             raise Mistake(
                 f"column {name!r} of {whose} is {spell_form(forms[name])}, and is to be written as "
@@ -75,14 +75,16 @@ def settle_format(format: Format, forms: Forms, whose: str) -> Format:
     return settled
 
 
-def _require_holds(kind: Any, name: str, form: Form, whose: str) -> None:
-    if why := WRITERS[kind].refuse(form):
-        able = [other for other, writer in WRITERS.items() if not writer.refuse(form)]
-        can = f"; {_listed(able)} can" if able else ", nor can another format"
-        raise Mistake(
-            f"column {name!r} of {whose} holds {why}, which {kind.title} cannot hold{can}. "
-            "Choose another format, leave the column out, or change it (Mapped)."
-        )
+def require_holds(kind: type, forms: Forms, whose: str) -> None:
+    """Raise a Mistake where a format cannot hold a column; it calls them `whose`."""
+    for name, form in forms.items():
+        if why := WRITERS[kind].refuse(form):
+            able = [other for other, writer in WRITERS.items() if not writer.refuse(form)]
+            can = f"; {_listed(able)} can" if able else ", nor can another format"
+            raise Mistake(
+                f"column {name!r} of {whose} holds {why}, which {_listed([kind])} cannot hold"
+                f"{can}. Choose another format, leave the column out, or change it (Mapped)."
+            )
 
 
 def binary_of(forms: Forms, whose: str) -> Fixed:
@@ -91,8 +93,7 @@ def binary_of(forms: Forms, whose: str) -> Fixed:
     Raises:
         Mistake: one is not of numbers of one shape; it calls them `whose`.
     """
-    for name, form in forms.items():
-        _require_holds(Fixed, name, form, whose)
+    require_holds(Fixed, forms, whose)
     return Fixed({name: Field(_little(form), _sizes(form)) for name, form in forms.items()})
 
 

@@ -37,7 +37,7 @@ from research.engine.experiment import Source
 from research.engine.keys import stream
 from research.errors import Mistake, Stopped
 
-_STATE = ".writing"
+STATE = ".writing"
 _permute = jax.jit(permute, static_argnums=2)
 
 
@@ -90,7 +90,7 @@ def write_files(
     plan = json.loads(json.dumps(plan))
     if (made := _made(folder, plan)) is not None:
         return made
-    state = folder / _STATE
+    state = folder / STATE
     work = _Work(source, format, writer, folder, shards, shuffle)
     try:
         with exclusive(state / "lock"):
@@ -169,7 +169,7 @@ def _made(folder: Path, plan: dict[str, Any]) -> Files | None:
                 f"{len(manifest.files)} shards. Give another folder, or remove this one."
             )
         return files_of(folder, manifest)
-    begun = folder / _STATE / "plan.json"
+    begun = folder / STATE / "plan.json"
     if begun.exists():
         if json.loads(begun.read_text(encoding="utf-8")) != plan:
             raise Mistake(
@@ -178,7 +178,7 @@ def _made(folder: Path, plan: dict[str, Any]) -> Files | None:
             )
     elif folder.exists() and not folder.is_dir():
         raise Mistake(f"{folder} is a file: give a folder of its own for the files")
-    elif folder.exists() and any(each.name != _STATE for each in folder.iterdir()):
+    elif folder.exists() and any(each.name != STATE for each in folder.iterdir()):
         raise Mistake(f"{folder} is not empty: give a folder of its own for the files")
     return None
 
@@ -228,7 +228,7 @@ class _Work(NamedTuple):
         return facts if whole else None
 
     def _facts(self, number: int) -> Path:
-        return self.folder / _STATE / f"{number}.json"
+        return self.folder / STATE / f"{number}.json"
 
     def _write(
         self,
@@ -253,7 +253,7 @@ class _Work(NamedTuple):
                 yield columns
                 tell(f"writing {name}", last, len(self.source))
 
-        with workshop(self.folder / _STATE) as place:
+        with workshop(self.folder / STATE) as place:
             path = place / name
             self.writer.write(format, parts(), path)
             _require_same(path, format, forms, digest.hexdigest())
