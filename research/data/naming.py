@@ -10,13 +10,13 @@ from typing import Literal, NamedTuple
 
 from research.data import builders, prepared
 from research.data.sources.array_records import ArrayRecord
+from research.data.sources.bar import Bar
 from research.data.sources.csv_files import CSV
 from research.data.sources.files import Files
 from research.data.sources.kinds import kind_of_name
 from research.data.sources.manifest import Manifest, check_files, files_of, read_manifest
 from research.data.sources.parquet import Parquet
 from research.data.sources.pictures import Pictures, classes_in
-from research.data.sources.progress import Bar
 from research.data.sources.recognising import How, find_format
 from research.data.sources.shards import find_shards
 from research.data.sources.tar_shards import Tar

@@ -88,7 +88,7 @@ def _as_options(message: str) -> str:
 
 def _look(named: Named, context: Context) -> Outcome:
     from research.cli.data_tables import print_data
-    from research.data.sources.progress import Bar
+    from research.data.sources.bar import Bar
     from research.data.sources.summary import summarise
     from research.data.sources.writing import forms_of
 

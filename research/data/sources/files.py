@@ -19,9 +19,9 @@ import numpy as np
 from research.data import cache as decoded_cache
 from research.data import columns as column_functions
 from research.data.columns import Columns
+from research.data.sources.bar import Bar
 from research.data.sources.format import PART, Broken, Format, Forms, Unreadable, none_of
 from research.data.sources.index import Index, Part, key_of, open_index
-from research.data.sources.progress import Bar
 from research.data.sources.shards import Shard, find_shards, require_unchanged
 from research.errors import Damaged
 from research.places import cache_directory

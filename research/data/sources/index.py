@@ -27,8 +27,7 @@ from research.data.sources.format import (
     forms_from_json,
 )
 from research.data.sources.making import make_manifest
-from research.data.sources.plain import plain_file
-from research.data.sources.progress import Tell
+from research.data.sources.plain import Tell, plain_file
 from research.data.sources.shards import Shard
 from research.data.storage import exclusive, publish, workshop
 

@@ -21,7 +21,7 @@ from research.data.sources.format import (
     Unreadable,
     forms_to_json,
 )
-from research.data.sources.progress import Tell
+from research.data.sources.plain import Tell
 from research.data.sources.shards import Shard
 from research.errors import Damaged, Mistake
 

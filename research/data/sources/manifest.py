@@ -21,7 +21,7 @@ from research.data.sources.files import Files
 from research.data.sources.fixed import Field, Fixed
 from research.data.sources.format import Format, Forms, forms_from_json, forms_to_json
 from research.data.sources.parquet import Parquet
-from research.data.sources.progress import Tell
+from research.data.sources.plain import Tell
 from research.data.sources.tfrecord import TFRecord
 from research.engine.durable import write_file
 from research.errors import Damaged

@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from research.data.sources.format import Format
-from research.data.sources.progress import Tell
 from research.data.sources.shards import Shard, file_system
 from research.data.storage import exclusive, publish, workshop
 from research.errors import Damaged, Mistake
 from research.places import cache_directory
+
+Tell = Callable[[str, int, int], None]
+"""(words, bytes done, bytes in all): shows how far something is."""
 
 _BLOCK = 1 << 20
 _BOMS = ((codecs.BOM_UTF8, ""), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))

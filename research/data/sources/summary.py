@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from research.data.sources.format import PART, TEXT, Forms
-from research.data.sources.progress import Tell
+from research.data.sources.plain import Tell
 from research.engine.experiment import Source
 
 MOST = 100

@@ -19,6 +19,7 @@ import numpy as np
 from research.data import columns as column_functions
 from research.data.columns import Columns, Form, is_text
 from research.data.order import permute
+from research.data.sources.bar import Bar
 from research.data.sources.files import Files
 from research.data.sources.format import PART, TEXT, Format, Forms, Unreadable
 from research.data.sources.manifest import (
@@ -29,7 +30,7 @@ from research.data.sources.manifest import (
     read_manifest,
     save_manifest,
 )
-from research.data.sources.progress import Bar, Tell
+from research.data.sources.plain import Tell
 from research.data.sources.writers import Writer, settle_format, spell_form, writer_of
 from research.data.storage import exclusive, workshop
 from research.engine.durable import NO_SPACE, remove_tree, sync_directory, sync_file, write_file

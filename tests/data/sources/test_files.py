@@ -20,7 +20,7 @@ from rich.console import Console
 from research.data.columns import Form, digest
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
-from research.data.sources import making, progress
+from research.data.sources import bar, making
 from research.data.sources.csv_files import CSV
 from research.data.sources.files import Files
 from research.data.sources.fixed import CIFAR10, Field, Fixed, Idx, Npy
@@ -296,8 +296,8 @@ def test_lines(tmp_path):
 
 def test_progress_is_shown_on_a_terminal(folder, monkeypatch, capsys):
     console = Console(force_terminal=True, file=sys.stderr)
-    monkeypatch.setattr(progress, "is_terminal", lambda file: True)
-    monkeypatch.setattr(progress, "make_console", lambda file: console)
+    monkeypatch.setattr(bar, "is_terminal", lambda file: True)
+    monkeypatch.setattr(bar, "make_console", lambda file: console)
     assert len(Files(str(folder / "part-*"), FORMAT)) == 15
     assert "reading part-" in capsys.readouterr().err
 

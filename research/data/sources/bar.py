@@ -1,15 +1,12 @@
-"""How far something is that goes over files: a bar on a terminal."""
+"""A progress bar for what is done once: making an index, decoding, filtering."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
+from research.data.sources.plain import Tell
 from research.options.terminal import is_terminal, make_console
-
-Tell = Callable[[str, int, int], None]
-"""(words, done, of how many): shows how far something is."""
 
 
 class Bar:
