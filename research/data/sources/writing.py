@@ -31,7 +31,7 @@ from research.data.sources.manifest import (
     save_manifest,
 )
 from research.data.sources.plain import Tell
-from research.data.sources.writers import Writer, settle_format, spell_form, writer_of
+from research.data.sources.writers import settle_format, spell_form, writer_of
 from research.data.storage import exclusive, workshop
 from research.engine.durable import NO_SPACE, remove_tree, sync_directory, sync_file, write_file
 from research.engine.experiment import Source
@@ -92,7 +92,8 @@ def write_files(
     if (made := _made(folder, plan)) is not None:
         return made
     state = folder / STATE
-    work = _Work(source, format, writer, folder, shards, shuffle)
+    settled = settle_format(format, forms_of(source), source.name)
+    work = _Work(source, settled, writer.wanted(settled), folder, shards, shuffle)
     try:
         with exclusive(state / "lock"):
             # Another process may have written it while this one waited.
@@ -100,17 +101,20 @@ def write_files(
                 return made
             _begin(state, plan)
             with Bar() as tell:
-                save_manifest(folder, work.finish(plan, tell))
+                files = tuple(work.made(number, tell) for number in range(shards))
+            manifest = Manifest(plan, source.name, settled, work.forms, files, "")
+            whole = files_of(folder, manifest).digest()
+            save_manifest(folder, manifest._replace(digest=whole))
             remove_tree(state)
     except OSError as error:
         if error.errno not in NO_SPACE:
             raise
-        whole = sum(work.known(number) is not None for number in range(shards))
+        there = sum(work.known(number) is not None for number in range(shards))
         raise Stopped(
-            f"there is no room to write {folder}: {error.strerror}. {whole} of {shards} files are "
+            f"there is no room to write {folder}: {error.strerror}. {there} of {shards} files are "
             "whole and stay there; make room, and the same command continues."
         ) from None
-    return files_of(folder, read_manifest(folder) or _vanished(folder))
+    return files_of(folder, manifest)
 
 
 def shuffled_order(examples: int, seed: int) -> Callable[[int, int], np.ndarray]:
@@ -170,9 +174,9 @@ def _made(folder: Path, plan: dict[str, Any]) -> Files | None:
                 f"{len(manifest.files)} shards. Give another folder, or remove this one."
             )
         return files_of(folder, manifest)
-    begun = folder / STATE / "plan.json"
-    if begun.exists():
-        if json.loads(begun.read_text(encoding="utf-8")) != plan:
+    state = folder / STATE
+    if any(state.glob("[0-9]*.json")):
+        if json.loads((state / "plan.json").read_text(encoding="utf-8")) != plan:
             raise Mistake(
                 f"{folder} holds what was begun of other files, or of these in another way. Give "
                 "another folder, or remove this one."
@@ -187,12 +191,7 @@ def _made(folder: Path, plan: dict[str, Any]) -> Files | None:
 def _begin(state: Path, plan: dict[str, Any]) -> None:
     for left in state.glob(".partial-*"):  # of a process that was killed: this one has the lock
         shutil.rmtree(left, ignore_errors=True)
-    if not (state / "plan.json").exists():
-        write_file(state / "plan.json", json.dumps(plan))
-
-
-def _vanished(folder: Path) -> Manifest:
-    raise Mistake(f"{folder} was removed while it was written")
+    write_file(state / "plan.json", json.dumps(plan))
 
 
 class _Work(NamedTuple):
@@ -200,23 +199,14 @@ class _Work(NamedTuple):
 
     source: Source
     format: Format
-    writer: Writer
+    forms: Forms
     folder: Path
     shards: int
     shuffle: int | None
 
-    def finish(self, plan: dict[str, Any], tell: Tell) -> Manifest:
-        """Write what is not there, and what is known of all of it."""
-        forms = forms_of(self.source)
-        format = settle_format(self.format, forms, self.source.name)
-        forms = self.writer.wanted(format)
-        order = shuffled_order(len(self.source), self.shuffle) if self.shuffle is not None else None
-        files = tuple(
-            self.known(number) or self._write(number, format, forms, order, tell)
-            for number in range(self.shards)
-        )
-        manifest = Manifest(plan, self.source.name, format, forms, files, "")
-        return manifest._replace(digest=files_of(self.folder, manifest).digest())
+    def made(self, number: int, tell: Tell) -> WrittenFile:
+        """A shard, written if it is not there."""
+        return self.known(number) or self._write(number, tell)
 
     def known(self, number: int) -> WrittenFile | None:
         """A shard that is whole."""
@@ -231,33 +221,28 @@ class _Work(NamedTuple):
     def _facts(self, number: int) -> Path:
         return self.folder / STATE / f"{number}.json"
 
-    def _write(
-        self,
-        number: int,
-        format: Format,
-        forms: Forms,
-        order: Callable[[int, int], np.ndarray] | None,
-        tell: Tell,
-    ) -> WrittenFile:
-        name = f"part-{number:05}-of-{self.shards:05}{self.writer.suffix}"
-        start, stop = (len(self.source) * (number + more) // self.shards for more in (0, 1))
+    def _write(self, number: int, tell: Tell) -> WrittenFile:
+        writer, size = writer_of(self.format), len(self.source)
+        name = f"part-{number:05}-of-{self.shards:05}{writer.suffix}"
+        start, stop = (size * (number + more) // self.shards for more in (0, 1))
+        order = np.arange if self.shuffle is None else shuffled_order(size, self.shuffle)
         digest = column_functions.Digest()
 
         def parts() -> Iterator[Columns]:
             for first in range(start, stop, PART):
                 last = min(first + PART, stop)
-                rows = np.arange(first, last) if order is None else order(first, last)
+                rows = order(first, last)
                 read = self.source.read(rows)
-                columns = {each: _native(read[each]) for each in forms}
-                _require_alike(columns, forms, rows, self.source.name)
+                columns = {each: _native(read[each]) for each in self.forms}
+                _require_alike(columns, self.forms, rows, self.source.name)
                 digest.update(columns)
                 yield columns
-                tell(f"writing {name}", last, len(self.source))
+                tell(f"writing {name}", last, size)
 
         with workshop(self.folder / STATE) as place:
             path = place / name
-            self.writer.write(format, parts(), path)
-            _require_same(path, format, forms, digest.hexdigest())
+            writer.write(self.format, parts(), path)
+            _require_same(path, self.format, self.forms, digest.hexdigest())
             sync_file(path)
             facts = WrittenFile(name, stop - start, path.stat().st_size, checksum(path))
             write_file(self._facts(number), json.dumps(facts._asdict()))
