@@ -65,6 +65,9 @@ def open_named(
     is_name = "://" not in words[0] and not any(sign in words[0] for sign in "*?[")
     if len(words) == 1 and is_name and not first.exists():
         source = _prepared(words[0], split or "train")
+        how.require_unused(f"{words[0]} is a prepared data set")
+        if damaged != "stop":
+            raise Mistake(f"--damaged is of no use here: {words[0]} is a prepared data set")
         return Named(dataclasses.replace(source, features=tuple(columns)))
     if split:
         raise Mistake(f"--split is for prepared data sets, and {words[0]} names files")
@@ -119,6 +122,7 @@ def _prepared(name: str, split: str) -> TfdsSplit:
 
 def _folder(folder: Path, spelled: str, how: How, damaged: Damage) -> Named:
     if (manifest := read_manifest(folder.absolute())) is not None:
+        how.require_unused(f"{folder / 'manifest.json'} has it")
         files_of(folder.absolute(), manifest)
         with Bar() as tell:
             check_files(folder, manifest, tell)

@@ -107,6 +107,16 @@ def test_csv_as_people_write_it(here, capsys):
     assert report(capsys, "latin.csv", "--encoding", "latin-1")["columns"]["a"]["first"] == ["'é'"]
 
 
+def test_a_url(here, capsys):
+    import fsspec
+
+    for n in range(2):
+        content = f"a,b\n{n},1\n".encode()
+        fsspec.filesystem("memory").pipe_file(f"/data/{n}.csv", content)
+    found = report(capsys, "memory://data/*.csv")
+    assert found["examples"] == 2 and found["columns"]["a"]["high"] == 1
+
+
 def test_binary_records_by_a_description(here, capsys):
     rows = np.random.default_rng(0).integers(0, 256, (6, 13), np.uint8)
     rows.tofile("a.bin")
@@ -360,6 +370,14 @@ CASES = {
     "more shards than examples": (
         lambda: write_csv(examples(9), Path("a.csv")), "a.csv --to csv made --shards 10",
         Exit.MISTAKE, ["--shards 10: a.csv (CSV) has 9 examples"],
+    ),
+    "a delimiter of lines": (
+        lambda: Path("a.txt").write_text("x\n"), "a.txt --delimiter ;", Exit.MISTAKE,
+        ["--delimiter is of no use here: ", "/a.txt is read as lines"],
+    ),
+    "a format of a prepared set": (
+        lambda: None, "encore_digits --format csv", Exit.MISTAKE,
+        ["--format is of no use here: encore_digits is a prepared data set"],
     ),
     "a split of files": (
         lambda: write_csv(examples(9), Path("a.csv")), "a.csv --split test", Exit.MISTAKE,

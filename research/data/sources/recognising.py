@@ -39,6 +39,12 @@ _FIRST: tuple[tuple[bytes, Kind], ...] = (
     (b"\x89PNG\r\n", "pictures"),
     (b"GIF8", "pictures"),
 )
+_USED: dict[Kind, tuple[str, ...]] = {
+    "csv": ("delimiter", "encoding", "names"),
+    "lines": ("encoding",),
+    "binary": ("fields",),
+}
+"""What of `How` a format is read by."""
 _DELIMITERS = ",;\t|"
 _FIELD = re.compile(r"(?P<name>[^:]+):(?P<dtype>[^:]+)(:(?P<shape>\d+(x\d+)*)(:(?P<axes>\d+))?)?")
 
@@ -60,6 +66,13 @@ class How(NamedTuple):
     names: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
 
+    def require_unused(self, whose: str, used: Sequence[str] = ()) -> None:
+        """Raise a Mistake where more is named than `used`, which is of no use for `whose`."""
+        for name, value in self._asdict().items():
+            if value and name not in used:
+                option = {"kind": "format"}.get(name, name)
+                raise Mistake(f"--{option} is of no use here: {whose}")
+
 
 def find_format(shards: Sequence[Shard], how: How) -> Format:
     """The format of files, by the first of them that is not empty.
@@ -71,7 +84,11 @@ def find_format(shards: Sequence[Shard], how: How) -> Format:
     head = _inflated(head_of(shard, _HEAD))
     kind = how.kind or _kind_of_content(shard, head) or kind_of_name(shard.name)
     kind = kind or _kind_of_text(head)
-    if how.fields and kind in (None, "binary"):
+    if how.fields and not kind:
+        kind = "binary"
+    if kind:
+        how.require_unused(f"{shard.name} is read as {kind}", ("kind", *_USED.get(kind, ())))
+    if how.fields:
         return Fixed({name: field for name, field in map(_field, how.fields)})
     if kind == "csv":
         return _csv(shard, head, how)
