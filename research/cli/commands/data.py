@@ -71,7 +71,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     try:
         named = open_named(words, how, options.damaged, options.split, options.columns or ())
         if options.to:
-            return _write(named, options, Path(target).expanduser().absolute(), context)
+            return _write(named, options, target, context)
         return _look(named, context)
     except EncoreError as error:
         raise type(error)(_as_options(str(error))) from error
@@ -98,7 +98,7 @@ def _look(named: Named, context: Context) -> Outcome:
     return Outcome(print_data(named, forms, summaries, context.human))
 
 
-def _write(named: Named, options: Options, target: Path, context: Context) -> Outcome:
+def _write(named: Named, options: Options, target: str, context: Context) -> Outcome:
     from research.cli.data_tables import facts_of, plural
     from research.data.sources.manifest import read_manifest
     from research.data.sources.writing import write_files
@@ -109,7 +109,7 @@ def _write(named: Named, options: Options, target: Path, context: Context) -> Ou
         raise Mistake(f"--shards {options.shards}: {source.name} has {len(source):,} examples")
     format = _target_format(options.to, source)
     made = write_files(source, format, target, shards=options.shards, shuffle=options.shuffle)
-    manifest = read_manifest(target)
+    manifest = read_manifest(Path(target).expanduser())
     assert manifest is not None
     console = make_console(context.human)
     size = sum(each.bytes for each in manifest.files)
@@ -120,7 +120,7 @@ def _write(named: Named, options: Options, target: Path, context: Context) -> Ou
     )
     same = manifest.digest == source.digest()
     console.print(f"digest  {manifest.digest}{', that of the source' * same}", soft_wrap=True)
-    facts = {"source": facts_of(named), "folder": str(target), "format": made.format.title}
+    facts = {"source": facts_of(named), "folder": target, "format": made.format.title}
     files = [each._asdict() for each in manifest.files]
     return Outcome({**facts, "examples": len(made), "digest": manifest.digest, "files": files})
 

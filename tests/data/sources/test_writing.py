@@ -125,7 +125,7 @@ def test_killed_at_any_moment_it_goes_on_and_the_files_are_the_same(name, fail_a
         patch.setenv("ENCORE_CACHE_DIR", f"{above}/cache")
         # What is killed removes nothing.
         patch.setattr("research.data.storage.shutil.rmtree", lambda *_, **__: None)
-        columns, folder = examples(50), Path(above, "files")
+        columns, folder = examples(30), Path(above, "files")
         with pytest.raises(KeyboardInterrupt):
             broken = Watched("made", columns, fail_at=fail_at)
             write_files(broken, FORMATS[name], folder, shards=5, shuffle=shuffle)
