@@ -15,14 +15,11 @@ from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Self
 
 import flax.linen as nn
-import jax
 
-from research.data.augmentation import flip, shift
-from research.engine.experiment import Hyperparameters, Key
 from research.optimization.optimizers import OptimizerName
 from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, Since
 from research.vision.classification import Augmentation
-from research.vision.data_sets import MNISTClassification
+from research.vision.data_sets import MNISTClassification, flip_and_shift
 from research.vision.models import SmallCNN
 
 
@@ -66,13 +63,7 @@ class FashionSmall(MNISTClassification):
 
     def augmentation(self) -> Augmentation:
         """Mirrored and moved by at most `shift` pixels."""
-
-        def augment(image: jax.Array, key: Key, values: Hyperparameters) -> jax.Array:
-            del values
-            flip_key, shift_key = jax.random.split(key)
-            return shift(flip(image, flip_key), shift_key, self.shift)
-
-        return augment
+        return flip_and_shift(self.shift)
 
 
 config = FashionSmall()

@@ -10,10 +10,21 @@ import numpy as np
 from research.data.tfds_split import TfdsSplit
 
 DATASET = "california_housing"
-UNIT = 1e5
-"""Dollars that are 1 to a net."""
+COLUMNS = (
+    "longitude",
+    "latitude",
+    "housing_median_age",
+    "total_rooms",
+    "total_bedrooms",
+    "population",
+    "households",
+    "median_income",
+)
+"""Numbers of a district, raw; `total_bedrooms` is missing in 207 districts, NaN."""
 VALUE = "median_house_value"
 """The column that is predicted, in dollars."""
+UNIT = 1e5
+"""Dollars that are 1 to a net."""
 FEATURES = (
     "income",
     "age of the houses",

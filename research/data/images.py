@@ -25,12 +25,14 @@ class Images(NamedTuple):
         examples: of the training split, in an epoch.
         shape: height, width, channels.
         white: the pixel value that becomes 1.
+        names: of the classes, where a run is to keep them; else they are the data set's own.
     """
 
     data: Data
     examples: int
     shape: tuple[int, int, int]
     white: int
+    names: tuple[str, ...] = ()
 
     def scaled(self, image: jax.Array) -> jax.Array:
         """Pixels as float32 in [0, 1]."""
@@ -38,7 +40,7 @@ class Images(NamedTuple):
 
     def classes(self) -> tuple[str, ...]:
         """The names of the classes."""
-        return class_names(self.data.splits["test"], "label", CLASSES)
+        return self.names or class_names(self.data.splits["test"], "label", CLASSES)
 
 
 DIGITS = 1280
@@ -85,6 +87,26 @@ def mnist(
     rows = shuffled_rows(examples, batch_size)
     data = Data(splits, rows=rows, evaluation_batch_size=evaluation_batch_size)
     return Images(data, examples, (28, 28, 1), white=255)
+
+
+CIFAR10 = 45_000
+"""Images of CIFAR-10 to train on; the other 5,000 of the training file are there to choose by."""
+
+
+def cifar10(batch_size: int, examples: int = CIFAR10) -> Images:
+    """60,000 colour pictures of 32 x 32 pixels in ten classes (Krizhevsky 2009).
+
+    Args:
+        batch_size: images in one update.
+        examples: training images, the first of the file.
+    """
+    splits = {
+        "train": TfdsSplit("cifar10", f"train[:{examples}]", ("image", "label")),
+        "validation": TfdsSplit("cifar10", f"train[{CIFAR10}:]", ("image", "label")),
+        "test": TfdsSplit("cifar10", "test", ("image", "label")),
+    }
+    data = Data(splits, rows=shuffled_rows(examples, batch_size), evaluation_batch_size=500)
+    return Images(data, examples, (32, 32, 3), white=255)
 
 
 def images_of(data_set: DataSet, batch_size: int, examples: int | None = None) -> Images:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from research.data.sources.pictures import cut_middle, resize
 from research.errors import Mistake
 from research.prediction import Own
 
@@ -51,24 +52,17 @@ def read_picture(file: str, shape: tuple[int, int, int], white: int) -> Own:
             f"{height}: cut out what is to be classified, at most {LONGEST:g} times as long one "
             "way as the data are"
         )
-    kept = (
-        round(min(picture.width, picture.height * width / height)),
-        round(min(picture.height, picture.width * height / width)),
-    )
-    left, top = (picture.width - kept[0]) // 2, (picture.height - kept[1]) // 2
-    if kept != picture.size:
-        done.append(f"cut to the middle {kept[0]} x {kept[1]}")
-        picture = picture.crop((left, top, left + kept[0], top + kept[1]))
+    middle = cut_middle(picture, height, width)
+    if middle.size != picture.size:
+        done.append(f"cut to the middle {middle.width} x {middle.height}")
+        picture = middle
     black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
     plain = Image.alpha_composite(black, picture).convert("L" if channels == 1 else "RGB")
     if channels == 1 and _has_colour(picture):
         done.append("made grey")
     if plain.size != (width, height):
-        larger = plain.width > width
         done.append(f"{plain.width} x {plain.height} to {width} x {height}")
-        plain = plain.resize(
-            (width, height), Image.Resampling.BOX if larger else Image.Resampling.BICUBIC
-        )
+        plain = resize(plain, height, width)
     pixels = np.asarray(plain, np.float64).reshape(height, width, channels)
     if channels == 1 and _border(pixels) > 127.5:
         done.append("inverted: the data are light on dark")

@@ -99,6 +99,7 @@ def open_experiment(
         Mistake: the data are not there, or nothing is evaluated by which patience could end.
     """
     from research.data.feed import open_feed
+    from research.data.sources.skipped import with_skipped
     from research.data.stream import Share
     from research.engine import compilation_cache
     from research.engine.environment import quiet_libraries
@@ -108,7 +109,7 @@ def open_experiment(
 
     quiet_libraries()
     compilation_cache.enable(note)
-    experiment = make_given(named, config, inputs, root)
+    experiment = with_skipped(make_given(named, config, inputs, root))
     placement, workers, kind, *share = delivery
     feed = open_feed(
         experiment.data, placement, workers=workers, worker_kind=kind, share=Share(*share)

@@ -11,15 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.districts import (
-    DATASET,
-    FEATURES,
-    UNIT,
-    VALUE,
-    book_rows,
-    features_of,
-    read_districts,
-)
+from research.data.districts import COLUMNS, FEATURES, features_of
 from research.data.features.buckets import Buckets, find_buckets, fit_quantiles
 from research.data.features.categories import cross
 from research.data.features.numbers import (
@@ -35,20 +27,9 @@ from research.data.features.statistics import Statistics, read_columns
 from research.data.sources.arrays import ArraySource
 from research.engine.experiment import Experiment, Needs, Source
 from research.options.ranges import COUNT, Range
-from research.tabular.regression import TableRegression, Target, make_regression
+from research.tabular.housing import TARGET, read_splits
+from research.tabular.regression import TableRegression, make_regression
 
-COLUMNS = (
-    "longitude",
-    "latitude",
-    "housing_median_age",
-    "total_rooms",
-    "total_bedrooms",
-    "population",
-    "households",
-    "median_income",
-)
-"""Raw columns that the net reads; `total_bedrooms` is missing in 207 districts."""
-TARGET = Target(VALUE, UNIT, "median house value, in 100,000 dollars")
 LATITUDE, LONGITUDE = FEATURES.index("latitude"), FEATURES.index("longitude")
 
 
@@ -170,23 +151,6 @@ class WideDeepHousing(TableRegression):
     def _make(self, statistics: DistrictStatistics, splits: Mapping[str, Source]) -> Experiment:
         net = WideAndDeep(statistics, self.units, self.layers)
         return make_regression(self, net, COLUMNS, TARGET, splits, statistics)
-
-
-def read_splits() -> dict[str, ArraySource]:
-    """Raw columns of the book's splits, `train`, `validation` and `test`.
-
-    Raises:
-        Mistake: the data set is not prepared.
-    """
-    columns = read_districts()
-    rows = book_rows(len(columns[VALUE]))
-    return {
-        name: ArraySource(
-            f"{DATASET} {name}, as in the book",
-            {column: columns[column][chosen] for column in (*COLUMNS, VALUE)},
-        )
-        for name, chosen in rows.items()
-    }
 
 
 def with_statistics(

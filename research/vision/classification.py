@@ -22,10 +22,12 @@ from research.engine import metrics
 from research.engine.artifacts import Artifact
 from research.engine.experiment import (
     Batch,
+    Data,
     Evaluation,
     Experiment,
     Hyperparameters,
     Key,
+    Needs,
     Selection,
 )
 from research.engine.metrics import Metrics
@@ -97,10 +99,16 @@ class ImageClassification(Config):
 
     def make(self) -> Experiment:
         """A classifier of these images."""
-        return make_classifier(self)
+        return make_classifier(self, self.images())
+
+    def make_to_use(self, needs: Needs) -> Experiment:
+        """The same without images to learn from."""
+        shape = tuple(needs["shape"])
+        kept = Images(Data({}), self.batch_size, shape, needs["white"], tuple(needs["classes"]))
+        return make_classifier(self, kept)
 
 
-def make_classifier(config: ImageClassification) -> Experiment:
+def make_classifier(config: ImageClassification, images: Images) -> Experiment:
     """An experiment that trains a net by cross-entropy.
 
     A batch holds `image`, `label` and `weight` (float32 `[batch]`, 0 for padding, which then counts
@@ -114,7 +122,7 @@ def make_classifier(config: ImageClassification) -> Experiment:
     Batch normalisation sees one group of a batch at a time (Hoffer et al. 2017, "ghost batch
     normalization"); its running averages are the mean over groups.
     """
-    model, images, augment = config.model(), config.images(), config.augmentation()
+    model, augment = config.model(), config.augmentation()
     data, white = images.data, images.white
     epoch = steps_per_epoch(images.examples, config.batch_size)
     steps = config.epochs * epoch
@@ -180,6 +188,8 @@ def make_classifier(config: ImageClassification) -> Experiment:
         return last_inputs(model, fitted.reported(state), images.scaled(image))
 
     def classes() -> tuple[str, ...]:
+        if images.names:
+            return images.names
         image = jnp.zeros((1, *images.shape), jnp.float32)
         logits, _ = jax.eval_shape(
             lambda: model.init_with_output(jax.random.key(0), image, training=False)
@@ -207,7 +217,7 @@ def make_classifier(config: ImageClassification) -> Experiment:
         steps=steps,
         items_per_step=config.batch_size,
         items="examples",
-        data=data,
+        data=data if data.splits else None,
         groups=config.groups,
         evaluate_every=config.epochs_between_evaluations * epoch,
         selection=SELECTIONS[config.report],
@@ -223,6 +233,9 @@ def make_classifier(config: ImageClassification) -> Experiment:
                 takes=TAKES,
             ),
         },
+        needs={"classes": images.names, "shape": images.shape, "white": white}
+        if images.names
+        else None,
     )
 
 

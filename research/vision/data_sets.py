@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Self
 
 import jax
 
-from research.data.augmentation import rotate_scale_and_shift
+from research.data.augmentation import flip, rotate_scale_and_shift, shift
 from research.data.images import DIGITS, MNIST, Images, digits, mnist
 from research.engine.experiment import Hyperparameters, Key
 from research.options.ranges import COUNT, Range
@@ -52,6 +52,17 @@ class DigitClassification(ImageClassification):
 def move_a_little(image: jax.Array, key: Key, values: Hyperparameters) -> jax.Array:
     """The image turned, enlarged and shifted by at most `rotation`, `scale` and `shift`."""
     return rotate_scale_and_shift(image, key, values["rotation"], values["scale"], values["shift"])
+
+
+def flip_and_shift(pixels: int) -> Augmentation:
+    """The image mirrored or not, then moved by at most so many pixels along each axis."""
+
+    def augment(image: jax.Array, key: Key, values: Hyperparameters) -> jax.Array:
+        del values
+        flip_key, shift_key = jax.random.split(key)
+        return shift(flip(image, flip_key), shift_key, pixels)
+
+    return augment
 
 
 @dataclass(frozen=True)

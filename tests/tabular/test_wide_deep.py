@@ -15,14 +15,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from research.cli.predicted import Predicted, show
-from research.data.districts import VALUE, features_of
+from research.data.districts import COLUMNS, VALUE, features_of
 from research.data.sources.arrays import ArraySource
 from research.options.config import make_experiment
 from research.prediction import Quantities
 from research.serving.answers import make_reader
 from research.tabular import wide_deep
 from research.tabular.wide_deep import (
-    COLUMNS,
     DistrictStatistics,
     WideAndDeep,
     WideDeepHousing,

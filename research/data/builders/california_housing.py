@@ -11,23 +11,15 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download.checksums import UrlInfo
 
+from research.data.districts import COLUMNS, VALUE
+
 URL = (
     "https://raw.githubusercontent.com/ageron/data/2ea73147454d2ff8c8a933913be4606f05b352ca/"
     "housing/housing.csv"
 )
 """The book's own copy, at one commit."""
 
-NUMBERS = (
-    "longitude",
-    "latitude",
-    "housing_median_age",
-    "total_rooms",
-    "total_bedrooms",
-    "population",
-    "households",
-    "median_income",
-    "median_house_value",
-)
+NUMBERS = (*COLUMNS, VALUE)
 PROXIMITIES = ["<1H OCEAN", "INLAND", "ISLAND", "NEAR BAY", "NEAR OCEAN"]
 
 

@@ -22,6 +22,7 @@ import jax
 import numpy as np
 
 from research.data.columns import Columns, join
+from research.data.sources.mapped import Mapped
 from research.engine.experiment import Source
 
 Array: TypeAlias = np.ndarray | jax.Array
@@ -81,6 +82,11 @@ def read_columns(source: Source, names: Sequence[str], chunk: int = CHUNK) -> Co
         read = source.read(np.arange(start, min(count, start + chunk)))
         parts.append({name: read[name] for name in names})
     return join(parts)
+
+
+def with_digest_of(source: Source, statistics: Statistics) -> Mapped:
+    """The same examples, in whose digest, and so in a run's ledger, is that of the statistics."""
+    return Mapped(source, dict, "with statistics of the training split", statistics.digest())
 
 
 def exact_sum(values: np.ndarray) -> float:

@@ -128,3 +128,34 @@ def decode_picture(content: bytes, shape: tuple[int | None, ...]) -> np.ndarray:
     if any(want not in (None, have) for want, have in zip(shape, pixels.shape, strict=True)):
         raise Unreadable(f"it is {picture.height} x {picture.width} pixels, not {shape[:2]}")
     return pixels
+
+
+def cut_middle(picture: Any, height: int, width: int) -> Any:
+    """The middle of a picture (PIL), as large as it can be in the shape of height by width."""
+    kept = (
+        round(min(picture.width, picture.height * width / height)),
+        round(min(picture.height, picture.width * height / width)),
+    )
+    left, top = (picture.width - kept[0]) // 2, (picture.height - kept[1]) // 2
+    return picture.crop((left, top, left + kept[0], top + kept[1]))
+
+
+def resize(picture: Any, height: int, width: int) -> Any:
+    """A picture (PIL) averaged down to a size, or a smaller one interpolated (bicubic)."""
+    from PIL import Image
+
+    larger = picture.width > width
+    return picture.resize(
+        (width, height), Image.Resampling.BOX if larger else Image.Resampling.BICUBIC
+    )
+
+
+def resize_middles(height: int, width: int, columns: Columns) -> Columns:
+    """Columns whose `image`, pictures of any size, is uint8 `[n, height, width, channels]`."""
+    from PIL import Image
+
+    def change(image: np.ndarray) -> np.ndarray:
+        picture = cut_middle(Image.fromarray(np.squeeze(image)), height, width)
+        return np.asarray(resize(picture, height, width)).reshape(height, width, -1)
+
+    return {**columns, "image": np.stack([change(image) for image in columns["image"]])}

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from research.data.columns import Columns, as_objects
 from research.data.own_text import read_own
 from research.data.sources.arrays import ArraySource
+from research.data.sources.mapped import Mapped
 from research.data.text import UNKNOWN, Kept, Vocabulary, commonest, cut
 from research.data.tfds_split import TfdsSplit
+from research.engine.experiment import Source
 from research.errors import Mistake
 from research.prediction import Own
 
@@ -52,8 +56,8 @@ class Corpus(NamedTuple):
     """
 
     vocabulary: Vocabulary
-    sources: dict[str, ArraySource]
-    texts: dict[str, Sequence[str]]
+    sources: Mapping[str, Source]
+    texts: Mapping[str, Sequence[str]]
 
 
 def read_reviews(count: int = MOST) -> tuple[Reviews, Reviews]:
@@ -166,3 +170,56 @@ def make_corpus(
         for name, part in splits.items()
     }
     return Corpus(vocabulary, sources, {name: part.texts for name, part in splits.items()})
+
+
+_READ = 1024
+"""Reviews that are read at once."""
+
+
+class _Texts(Sequence[str]):
+    """The texts of a source, each read when it is asked for."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self._source.read(np.array([row]))["text"][0].decode()
+
+
+def as_source(reviews: Reviews, name: str) -> ArraySource:
+    """Reviews as columns: `text`, and `label` int64."""
+    texts = as_objects([text.encode() for text in reviews.texts])
+    return ArraySource(name, {"text": texts, "label": reviews.label.astype(np.int64)})
+
+
+def corpus_of(files: Mapping[str, Source], words: int, length: int, kept: Kept) -> Corpus:
+    """Reviews that stay where they are: tokens are made of them whenever they are read.
+
+    Args:
+        files: split -> `text` and `label`, `train` among them.
+        words: as `make_corpus`.
+        length: likewise.
+        kept: likewise.
+    """
+
+    def cut_up(source: Source) -> Iterator[list[str]]:
+        for start in range(0, len(source), _READ):
+            rows = np.arange(start, min(start + _READ, len(source)))
+            for text in source.read(rows)["text"]:
+                yield words_of(text.decode())
+
+    vocabulary = commonest(cut_up(files["train"]), "words", words)
+    change = partial(_as_tokens, vocabulary, length, kept)
+    does = f"the {kept} {length} words in {len(vocabulary):,} numbers"
+    sources = {
+        name: Mapped(source, change, does, vocabulary.digest()) for name, source in files.items()
+    }
+    return Corpus(vocabulary, sources, {name: _Texts(source) for name, source in files.items()})
+
+
+def _as_tokens(vocabulary: Vocabulary, length: int, kept: Kept, columns: Columns) -> Columns:
+    parts = [words_of(text.decode()) for text in columns["text"]]
+    return {"token": vocabulary.rows(parts, length, kept), "label": columns["label"]}

@@ -80,9 +80,13 @@ class SentimentClassification(SequenceClassification):
         """Reviews as the net reads them."""
         return make_corpus(splits, self.words, self.length, self.kept, self.stretch)
 
+    def read(self) -> Corpus:
+        """The reviews of the data set, as the net reads them."""
+        return self.corpus(split_reviews(*read_reviews(self.reviews)))
+
     def make(self) -> Experiment:
         """A classifier of reviews."""
-        return make_sentiment(self, self.corpus(split_reviews(*read_reviews(self.reviews))))
+        return make_sentiment(self, self.read())
 
     def make_to_use(self, needs: Needs) -> Experiment:
         """The same without reviews to learn from."""
