@@ -16,7 +16,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 
 from research.data import builders
 from research.data.prepared import Prepared, find, missing, parse, tfds_module
-from research.data.sources.mapped import Mapped
 from research.data.storage import exclusive, tfds_directory
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Source
@@ -37,8 +36,8 @@ def prepare(sources: Iterable[Source], console: Console) -> None:
     """
     names: dict[str, None] = {}
     for source in sources:
-        while isinstance(source, Mapped):
-            source = source.source
+        while not isinstance(source, TfdsSplit) and hasattr(source, "source"):
+            source = source.source  # of one that is mapped, or written into files
         if isinstance(source, TfdsSplit):
             names[source.dataset] = None
     if not names:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from research.data.columns import as_objects
 from research.data.own_pictures import read_picture
+from research.data.sources.pictures import resize_middles
 from research.errors import Mistake
 
 
@@ -119,3 +121,14 @@ def test_a_picture_cut_short_of_another_shape_or_of_more_bits_is_refused(save, t
     Image.fromarray(np.full((28, 28), 40_000, np.uint16)).save(tmp_path / "deep.png")
     with pytest.raises(Mistake, match="more than 8 bits"):
         read_picture(str(tmp_path / "deep.png"), (28, 28, 1), 255)
+
+
+@pytest.mark.parametrize("size", [(40, 60), (24, 24), (16, 30), (90, 50)])
+def test_ones_own_picture_is_what_a_picture_of_a_folder_becomes(save, size):
+    """So a net is asked about what it was trained on."""
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    own = read_picture(save(pixels), (24, 24, 3), 255)
+    columns = resize_middles(24, 24, {"image": as_objects([pixels]), "label": np.zeros(1)})
+    np.testing.assert_array_equal(own.inputs["image"], columns["image"])
+    grey = resize_middles(24, 20, {"image": as_objects([pixels[:, :, :1]])})
+    assert grey["image"].shape == (1, 24, 20, 1) and grey["image"].dtype == np.uint8

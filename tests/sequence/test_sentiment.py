@@ -23,6 +23,8 @@ from research.sequence.classification.binary_classification import prediction_lo
 from research.sequence.classification.classifiers import BagOfWords, masked_mean
 from research.sequence.classification.reviews import (
     Reviews,
+    as_source,
+    corpus_of,
     make_corpus,
     ngrams,
     split_reviews,
@@ -108,6 +110,23 @@ def test_a_vocabulary_is_part_of_what_the_ledger_says_of_the_data():
     (one, told), (other, told_of_other) = digest("aaa"), digest("aab")
     np.testing.assert_array_equal(one, other)
     assert told != told_of_other and told == digest("aaa")[1]
+
+
+def test_reviews_that_stay_in_files_are_the_same_tokens_as_those_in_memory():
+    splits = split_reviews(_reviews(60), _reviews(20, 1))
+    held = make_corpus(splits, words=5, length=6)
+    files = {name: as_source(part, name) for name, part in splits.items()}
+    read = corpus_of(files, words=5, length=6, kept="last")
+    assert read.vocabulary == held.vocabulary
+    for name, source in read.sources.items():
+        rows = np.random.default_rng(0).permutation(len(source))
+        found, expected = source.read(rows), held.sources[name].read(rows)
+        np.testing.assert_array_equal(found["token"], expected["token"])
+        np.testing.assert_array_equal(found["label"], expected["label"])
+        assert [*read.texts[name]] == splits[name].texts
+    # Other files, or another vocabulary, are other data.
+    fewer = corpus_of(files, words=4, length=6, kept="last")
+    assert fewer.sources["test"].digest() != read.sources["test"].digest()
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from research.cli.predicted import Predicted, show
-from research.data.districts import COLUMNS, VALUE, features_of
+from research.data.districts import COLUMNS, features_of
 from research.data.sources.arrays import ArraySource
 from research.options.config import make_experiment
 from research.prediction import Quantities
@@ -28,26 +28,9 @@ from research.tabular.wide_deep import (
     fit_districts,
     with_statistics,
 )
+from tests.tabular.made_districts import Unreadable, districts
 
 pytestmark = pytest.mark.usefixtures("plainly_compiled")
-
-
-def districts(seed: int, count: int = 90) -> dict[str, np.ndarray]:
-    """Raw columns of districts, some without bedrooms."""
-    draw = np.random.default_rng(seed)
-    columns = {name: draw.uniform(1, 50, count).astype(np.float32) for name in (*COLUMNS, VALUE)}
-    columns["total_bedrooms"][draw.random(count) < 0.2] = np.nan
-    return columns
-
-
-class Unreadable(ArraySource):
-    """A split that nobody may read."""
-
-    def load(self):
-        raise AssertionError(f"{self.name} was read")
-
-    def read(self, index):
-        raise AssertionError(f"{self.name} was read")
 
 
 def test_no_statistic_reads_another_split(monkeypatch):

@@ -20,6 +20,7 @@ EMBEDDED = {
 DOWNLOADED = {
     "california_housing": "research.data.builders.california_housing:CaliforniaHousing",
     "cta_ridership": "research.data.builders.cta_ridership:CtaRidership",
+    "flower_photos192": "research.data.builders.flower_photos192:FlowerPhotos192",
     "jsb_chorales": "research.data.builders.jsb_chorales:JsbChorales",
 }
 """Name -> builder, of data sets that `prepare` downloads, their checksums in the builder."""
