@@ -36,7 +36,7 @@ SHARDS = {"train": 5, "validation": 1, "test": 1}
 class CIFAR10Binary(ImageClassification):
     """Options."""
 
-    epochs: Annotated[int, "passes over the training pictures", COUNT] = 8
+    epochs: Annotated[int, "passes over the training pictures", COUNT] = 6
     warmup_epochs: Annotated[
         int, "of these, passes in which the learning rate rises", Range(0, "epochs")
     ] = 1

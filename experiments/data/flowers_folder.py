@@ -44,7 +44,7 @@ CLASSES = 5
 class FlowersFolder(ImageClassification):
     """Options."""
 
-    epochs: Annotated[int, "passes over the training pictures", COUNT] = 40
+    epochs: Annotated[int, "passes over the training pictures", COUNT] = 30
     warmup_epochs: Annotated[
         int, "of these, passes in which the learning rate rises", Range(0, "epochs")
     ] = 2
