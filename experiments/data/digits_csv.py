@@ -1,9 +1,9 @@
 """Handwritten digits from CSV files: a row an image, a column a pixel; nothing to download.
 
 The files are written on first use, of the digits that come with scikit-learn, into the cache: four
-for training, one each to choose by and to test. `launch.py data` shows them; put your own in their
-place, or name yours in `Files(...)`. The net and the images are those of `vision/digits_cnn`, and
-so are all bits of the result: how data is read is no part of it.
+for training, one each to choose by and to test. docs/data.md says how to name your own. The net and
+the images are those of `vision/digits_cnn`, and so are all bits of the result: how data is read is
+no part of it.
 
 Run: python launch.py run data/digits_csv
 Expected: test accuracy at least .985, that of vision/digits_cnn

@@ -26,14 +26,16 @@ class Way(NamedTuple):
     Attributes:
         format: of the files, each column named.
         pack: what is done to columns before they are written; None for nothing.
+        packs: that in a few words.
         unpack: what is done to the columns of the files, so that there is `image` and `label`.
-        does: both in a few words.
+        unpacks: likewise.
     """
 
     format: Format
     pack: Callable[[Columns], Columns] | None = None
+    packs: str = ""
     unpack: Callable[[Columns], Columns] | None = None
-    does: str = ""
+    unpacks: str = ""
 
 
 def in_files(
@@ -56,11 +58,11 @@ def in_files(
     """
     names, splits = images.classes(), {}
     for name, source in images.data.splits.items():
-        packed = Mapped(source, way.pack, way.does) if way.pack else source
+        packed = Mapped(source, way.pack, way.packs) if way.pack else source
         place = f"{folder}/{name}-{len(source)}"
         classes = ("label", len(names))
         files = Written(packed, way.format, place, shards[name], damaged, classes)
-        splits[name] = Mapped(files, way.unpack, way.does) if way.unpack else files
+        splits[name] = Mapped(files, way.unpack, way.unpacks) if way.unpack else files
     examples = len(splits["train"])
     data = images.data._replace(splits=splits, rows=shuffled_rows(examples, batch_size))
     return images._replace(data=data, examples=examples, names=names)
@@ -81,8 +83,9 @@ def as_csv(shape: tuple[int, int, int]) -> Way:
     return Way(
         CSV({**columns, "label": LABEL}),
         partial(_spread_pixels, pixels),
-        partial(_join_pixels, pixels, shape),
         "a column for each pixel",
+        partial(_join_pixels, pixels, shape),
+        "as images",
     )
 
 
@@ -98,7 +101,7 @@ def _join_pixels(names: tuple[str, ...], shape: tuple[int, ...], columns: Column
 
 def as_records(format: Format) -> Way:
     """Records of one length, in which a label is a byte."""
-    return Way(format, _shorten_label, None, "labels as bytes")
+    return Way(format, _shorten_label, "labels as bytes")
 
 
 def _shorten_label(columns: Columns) -> Columns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -18,6 +19,10 @@ from research.options.config import make_experiment
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("plain_commands", "folders")]
 
 
+DIGITS_AS_CSV = "d333a0a47204a97ed88423bf69c983b75f27a7cdd5130e38253fa55d8ac9b054"
+"""Of all files that `digits_csv` writes: no time, path or version of a library is in them."""
+
+
 def run(runs: Path, capsys, name: str, *more: str) -> dict:
     """The result of a smoke run, or {"exit": code, "err": text} of one that was refused."""
     words = ["run", name, "--smoke", "--runs-dir", str(runs), "--no-report", "--json", *more]
@@ -30,6 +35,10 @@ def test_digits_from_csv_files_give_the_bits_of_digits_and_a_broken_row_none(tmp
     from_files = run(tmp_path, capsys, "data/digits_csv")
     assert from_files["digest"] == run(tmp_path, capsys, "vision/digits_cnn")["digest"]
     assert "train/left_out" not in from_files["metrics"]
+
+    files = sorted((tmp_path / "cache" / "written" / "digits_csv").glob("*/part-*"))
+    content = b"".join(path.read_bytes() for path in files)
+    assert hashlib.sha256(content).hexdigest() == DIGITS_AS_CSV
 
     (row, *_) = (tmp_path / "cache" / "written" / "digits_csv").glob("train-*/part-00002*")
     lines = row.read_text().splitlines(keepends=True)

@@ -42,7 +42,7 @@ class _Breaks:
         if not self._skip:
             raise Damaged(
                 f"{shard.name}: {broken.where}: {broken.what}.\nGet the file anew or correct it, "
-                "or leave out what is broken: damaged='skip'"
+                "or leave out what is broken: damaged='skip', in a command --damaged skip"
             )
         self.count += 1
         # Not what is wrong there: the words are those of a library, and of its version.
