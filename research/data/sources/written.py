@@ -102,7 +102,7 @@ class Written:
         return self.files.read(index)
 
     def digest(self) -> str:
-        """That of the files; without damage, that of the source."""
+        """That of the files: without damage, of what the source holds."""
         return self.files.digest()
 
     def __reduce__(self) -> tuple[Any, ...]:
