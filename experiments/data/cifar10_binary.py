@@ -46,7 +46,7 @@ class CIFAR10Binary(ImageClassification):
     )
     channels: Annotated[
         int, "channels of the first convolution; the next have 2 and 4 times as many", COUNT
-    ] = 32
+    ] = 24
     shift: Annotated[
         int, "pixels that a picture is moved by at most, along each axis", Range(0, 31)
     ] = 3

@@ -62,11 +62,10 @@ def test_two_gigabytes_in_one_and_a_half_and_the_resident_size_is_flat(tmp_path:
     )
     assert held > 1024 * ALLOWED and result["metrics"]["test/accuracy"] > 0.7
     quarter = len(sizes) // 4
-    second, last = max(sizes[quarter : 2 * quarter]), max(sizes[-quarter:])
-    print(
-        f"{held / 2**30:.2f} GiB; resident {second:.0f} MiB in the second quarter, {last:.0f} last"
-    )
-    assert last < 1.05 * second
+    # In the last quarter the test split is evaluated, by a program of its own.
+    second, third = max(sizes[quarter : 2 * quarter]), max(sizes[2 * quarter : 3 * quarter])
+    print(f"{held / 2**30:.2f} GiB in a resident size of {second:.0f} MiB, later {third:.0f}")
+    assert third < 1.05 * second
 
     # The control: all of it at once is refused.
     process = start(tmp_path / "resident", "resident")
