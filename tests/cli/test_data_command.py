@@ -6,7 +6,9 @@ import gzip
 import json
 import shutil
 import struct
+import subprocess
 import tarfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,10 @@ from research.data.columns import digest
 from research.data.sources.index import FORMAT as INDEX_FORMAT
 from research.data.sources.tfrecord import masked_crc
 from research.data.tfds_split import TfdsSplit
+from research.engine import interrupts
 from research.errors import Exit
+from tests.cli.processes import call as call_alone
+from tests.cli.processes import command, last_json, surroundings, wait_until
 from tests.data.sources.written import WAYS, examples, fitting, write_csv, write_tfrecord
 
 
@@ -476,3 +481,43 @@ def test_a_cache_that_has_no_room_or_is_of_another_version(here, capsys, monkeyp
     assert (
         code == Exit.MISTAKE and "No space left on device. Set ENCORE_CACHE_DIR to a folder" in err
     )
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_the_same_command_continues(here):
+    write_csv(examples(20_000), Path("a.csv"))
+    words = ("data", "a.csv", "--to", "tfrecord", "made", "--shards", "40", "--shuffle", "9")
+    whole: dict[str, int] = {}
+    for kill in range(5):
+        made = subprocess.Popen(command(None, *words), env=surroundings())
+        goal = len(whole) + 2 + kill
+        wait_until(lambda: made.poll() is not None or len([*here.glob("made/part*")]) >= goal)  # noqa: B023
+        time.sleep(0.01 * kill)
+        made.kill()
+        made.wait()
+        now = {path.name: path.stat().st_ino for path in here.glob("made/part*")}
+        assert whole.items() <= now.items()  # no file that was whole is another now
+        whole = now
+    processes = [subprocess.Popen(command(None, *words), env=surroundings()) for _ in range(2)]
+    assert [each.wait() for each in processes] == [0, 0]
+    now = {path.name: path.stat().st_ino for path in here.glob("made/part*")}
+    assert whole.items() <= now.items() and len([*here.joinpath("made").iterdir()]) == 41
+    at_once = call_alone(*words[:4], "once", *words[5:], "--json")
+    assert (
+        last_json(at_once.stdout)["digest"]
+        == json.loads(Path("made/manifest.json").read_text())["digest"]
+    )
+
+
+@pytest.mark.slow
+def test_asked_to_end_it_says_that_the_same_command_continues(here):
+    write_csv(examples(20_000), Path("a.csv"))
+    words = ("data", "a.csv", "--to", "parquet", "made", "--shards", "50")
+    made = subprocess.Popen(
+        command(None, *words), env=surroundings(), stderr=subprocess.PIPE, text=True
+    )
+    wait_until(lambda: len([*here.glob("made/part*")]) > 2)
+    made.terminate()
+    _, err = made.communicate(timeout=60)
+    assert made.returncode == Exit.STOPPED and err == f"{interrupts.LATER}\n"
+    assert call_alone(*words).returncode == 0
