@@ -297,7 +297,12 @@ def _message(field: int, content: bytes) -> bytes:
     return _encode_varint(field << 3 | 2) + _encode_varint(len(content)) + content
 
 
+_SHORT = [bytes([value]) for value in range(0x80)]
+
+
 def _encode_varint(value: int) -> bytes:
+    if value < 0x80:
+        return _SHORT[value]
     encoded = bytearray()
     while value >= 0x80:
         encoded.append(value & 0x7F | 0x80)
