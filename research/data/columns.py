@@ -62,10 +62,8 @@ def _column(values: list[Any], form: Form) -> np.ndarray:
 
 def as_objects(values: Sequence[Any]) -> np.ndarray:
     """A column of dtype object `[examples]` with these values."""
-    column = np.empty(len(values), object)
-    for row, value in enumerate(values):  # At once, NumPy would stack arrays that are alike.
-        column[row] = value
-    return column
+    # By assignment, NumPy would stack arrays that are alike.
+    return np.fromiter(values, object, len(values))
 
 
 def pad(examples: Sequence[Any], length: int, dtype: Any) -> np.ndarray:

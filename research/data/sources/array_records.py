@@ -13,6 +13,7 @@ import numpy as np
 from research.data.columns import Columns
 from research.data.sources.content import Content
 from research.data.sources.format import PART, Forms, Found, KeptDecoded, Unreadable
+from research.data.sources.spans import join_spans
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +42,7 @@ class ArrayRecord(Content):
 
     def decode(self, path: Path, positions: np.ndarray, forms: Forms) -> Columns:
         """As `Format.decode`."""
-        return self.decode_records(_read(path, positions[:, 0]), forms)
+        return self.decode_records(join_spans(_read(path, positions[:, 0])), forms)
 
     def where(self, path: Path, position: np.ndarray) -> str:
         """As `Format.where`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from research.data.columns import Columns, Form, as_objects
 from research.data.sources import examples, layouts
 from research.data.sources.examples import Feature
 from research.data.sources.format import TEXT, Forms, Unreadable, forms_to_json
+from research.data.sources.spans import Spans
 from research.errors import Mistake
 
 
@@ -75,14 +76,14 @@ class Content:
                 kept[name].add(("", 0, 0))
         return self._forms(path, kept)
 
-    def decode_records(self, records: Sequence[bytes], forms: Forms) -> Columns:
+    def decode_records(self, records: Spans, forms: Forms) -> Columns:
         """Records, at least one, as columns.
 
         Raises:
             Unreadable: if one is not of these forms.
         """
         if self.content == "bytes":
-            return {"record": as_objects(records)}
+            return {"record": as_objects(records.each())}
         if self.content == "example":
             return layouts.decode_examples(records, forms)
         return layouts.decode_sequences(records, forms)

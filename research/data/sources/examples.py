@@ -140,7 +140,7 @@ def texts(record: bytes, feature: Feature) -> list[bytes]:
     return [record[start:stop] for start, stop in feature.spans]
 
 
-def integers(numbers: bytes) -> tuple[np.ndarray, np.ndarray]:
+def integers(numbers: bytes | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Varints, one after another.
 
     Returns:

@@ -1,14 +1,10 @@
-"""Many `tf.train.Example` records as columns: each column is decoded from all records at once.
-
-Records of one program mostly have the same bytes but for their values. Of such records, a matrix
-`[records, bytes]`, only the first is parsed.
-"""
+"""Many `tf.train.Example` records as columns: each column is decoded from all records at once."""
 
 from __future__ import annotations
 
-import collections
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,105 +12,148 @@ from research.data.columns import Columns, Form, as_objects
 from research.data.sources import examples
 from research.data.sources.examples import Feature
 from research.data.sources.format import Forms, Unreadable
+from research.data.sources.lockstep import Alike, parse_alike
+from research.data.sources.spans import Spans, join_spans
 
 _WORTH = 8
-"""Records of one length from which a common layout is looked for."""
+"""Records from which others are looked for that are built like the first."""
 
 
-def decode_examples(records: Sequence[bytes], forms: Forms) -> Columns:
+def decode_examples(records: Sequence[bytes] | Spans, forms: Forms) -> Columns:
     """Records, at least one, as columns.
 
     Raises:
         Unreadable: if one is no `tf.train.Example`, or its features are not of these forms.
     """
-    parsed = _parse(records)
+    together = records if isinstance(records, Spans) else join_spans(records)
+    parsed = _parse(together)
     return {
-        name: _column(records, [each.get(name) for each in parsed], name, form)
-        for name, form in forms.items()
+        name: _column(_runs(together, parsed, name), name, form) for name, form in forms.items()
     }
 
 
-def decode_sequences(records: Sequence[bytes], forms: Forms) -> Columns:
+def decode_sequences(records: Sequence[bytes] | Spans, forms: Forms) -> Columns:
     """The same of `tf.train.SequenceExample`: a list of features is a ragged column."""
-    parsed = [examples.parse_sequence_example(record) for record in records]
+    together = records if isinstance(records, Spans) else join_spans(records)
+    each = together.each()
+    parsed = [examples.parse_sequence_example(record) for record in each]
     columns = {}
     for name, form in forms.items():
-        features = [
-            _over_time(record, each.lists[name], name, form)
-            if name in each.lists
-            else each.context.get(name)
-            for record, each in zip(records, parsed, strict=True)
-        ]
-        columns[name] = _column(records, features, name, form)
+        features = {}
+        for row, (record, start) in enumerate(zip(each, together.starts.tolist(), strict=True)):
+            feature = parsed[row].context.get(name)
+            if name in parsed[row].lists:
+                feature = _over_time(record, parsed[row].lists[name], name, form)
+            features[row] = {name: _moved(feature, start)} if feature else {}
+        columns[name] = _column(_runs(together, _Parsed([], features), name), name, form)
     return columns
 
 
-def _parse(records: Sequence[bytes]) -> list[dict[str, Feature]]:
-    parsed: list[dict[str, Feature]] = [{}] * len(records)
-    by_length = collections.defaultdict(list)
-    for number, record in enumerate(records):
-        by_length[len(record)].append(number)
-    for numbers in by_length.values():
-        while len(numbers) >= _WORTH:
-            block = np.frombuffer(b"".join([records[row] for row in numbers]), np.uint8)
-            features = examples.parse_example(records[numbers[0]])
-            alike = _alike(block.reshape(len(numbers), -1), features).tolist()
-            rest = []
-            for row, same in zip(numbers, alike, strict=True):
-                if same:
-                    parsed[row] = features
-                else:
-                    rest.append(row)
-            numbers = rest if 2 * len(rest) < len(numbers) else _alone(records, rest, parsed)
-        _alone(records, numbers, parsed)
+class _Parsed(NamedTuple):
+    """Where the features of some records lie.
+
+    Attributes:
+        alike: of each group of records that are built alike: their rows, and name -> where.
+        others: row -> name -> where, in the buffer, of those parsed alone.
+    """
+
+    alike: list[tuple[np.ndarray, dict[str, Alike]]]
+    others: dict[int, dict[str, Feature]]
+
+
+def _parse(records: Spans) -> _Parsed:
+    parsed = _Parsed([], {})
+    rows = np.arange(len(records.starts))
+    while len(rows) >= _WORTH:
+        first = int(rows[0])
+        model = _parse_alone(records, first)
+        usual = all(each.kind and len(each.spans) == 1 for each in model.values())
+        good, found = (
+            parse_alike(records, rows, model) if usual else (np.zeros(len(rows), bool), {})
+        )
+        if good.all():
+            parsed.alike.append((rows, found))
+        elif good.any():
+            cut = {
+                name: Alike(each.kind, each.starts[good], each.stops[good])
+                for name, each in found.items()
+            }
+            parsed.alike.append((rows[good], cut))
+        else:
+            parsed.others[first], good[0] = model, True
+        rows = rows[~good]
+        if np.count_nonzero(good) < _WORTH:
+            break
+    for row in rows.tolist():
+        parsed.others[row] = _parse_alone(records, row)
     return parsed
 
 
-def _alone(
-    records: Sequence[bytes], numbers: list[int], parsed: list[dict[str, Feature]]
-) -> list[int]:
-    """Parse records one by one; none is left."""
-    for row in numbers:
-        parsed[row] = examples.parse_example(records[row])
-    return []
+def _parse_alone(records: Spans, row: int) -> dict[str, Feature]:
+    start, stop = int(records.starts[row]), int(records.stops[row])
+    parsed = examples.parse_example(records.buffer[start:stop])
+    return {name: _moved(each, start) for name, each in parsed.items()}
 
 
-def _alike(block: np.ndarray, features: Mapping[str, Feature]) -> np.ndarray:
-    """Which rows differ from the first in nothing but values: bool `[records]`."""
-    mask = np.full(block.shape[1], 0xFF, np.uint8)
-    for feature in features.values():
-        # The highest bit of an integer's byte tells whether the next byte belongs to it.
-        kept = 0x80 if feature.kind == "int64" else 0
-        for start, stop in feature.spans:
-            mask[start:stop] = kept
-    (fixed,) = np.nonzero(mask)
-    layout = block[:, fixed] & mask[fixed]
-    return (layout == layout[0]).all(axis=1)
+def _moved(feature: Feature, by: int) -> Feature:
+    return Feature(feature.kind, [(by + start, by + stop) for start, stop in feature.spans])
 
 
-def _column(
-    records: Sequence[bytes], features: Sequence[Feature | None], name: str, form: Form
-) -> np.ndarray:
+class _Runs(NamedTuple):
+    """What records hold of one feature.
+
+    Attributes:
+        kinds: of values; "" if a record has none.
+        spans: the runs of all records, one record after another.
+        counts: int64 `[records]`, runs of each.
+    """
+
+    kinds: set[str]
+    spans: Spans
+    counts: np.ndarray
+
+
+def _runs(records: Spans, parsed: _Parsed, name: str) -> _Runs:
+    counts = np.zeros(len(records.starts), np.int64)
+    for rows, found in parsed.alike:
+        counts[rows] = name in found
+    others = {row: features[name] for row, features in parsed.others.items() if name in features}
+    for row, feature in others.items():
+        counts[row] = len(feature.spans)
+    ends = np.cumsum(counts)
+    spans = Spans(records.buffer, np.empty(ends[-1], np.int64), np.empty(ends[-1], np.int64))
+    kinds: set[str] = {feature.kind for feature in others.values()}
+    kinds |= {""} if len(others) < len(parsed.others) else set()
+    for rows, found in parsed.alike:
+        if name in found:
+            kinds.add(found[name].kind)
+            spans.starts[ends[rows] - 1], spans.stops[ends[rows] - 1] = found[name][1:]
+        else:
+            kinds.add("")
+    for row, feature in others.items():
+        for place, bounds in enumerate(feature.spans, ends[row] - counts[row]):
+            spans.starts[place], spans.stops[place] = bounds
+    return _Runs(kinds, spans, counts)
+
+
+def _column(runs: _Runs, name: str, form: Form) -> np.ndarray:
     """A feature of all records as a column."""
     dtype = np.dtype(form.dtype)
-    kinds = {feature.kind if feature else "" for feature in features}
+    kinds, spans, counts = runs
     if "" in kinds and None not in form.shape:
         raise Unreadable(f"feature {name!r} is missing")
-    kinds.discard("")
-    if len(kinds) > 1:
+    if len(kinds - {""}) > 1:
         raise Unreadable(f"feature {name!r} holds values of different kinds")
-    kind = kinds.pop() if kinds else "bytes"
-    held = [
-        examples.texts(record, feature) if feature else []
-        for record, feature in zip(records, features, strict=True)
-    ]
+    kind = max(kinds) or "bytes"
     if dtype.kind == "O":
-        if kind != "bytes" or any(len(texts) != 1 for texts in held):
+        if kind != "bytes" or (counts != 1).any():
             what = "several texts or none" if kind == "bytes" else _KINDS[kind]
             raise Unreadable(f"feature {name!r} holds {what}, not one text")
-        return as_objects([text for (text,) in held])
-    joined = b"".join([run for runs in held for run in runs])
-    ends = np.cumsum([sum(map(len, runs)) for runs in held])
+        return as_objects(spans.each())
+    sizes = spans.stops - spans.starts
+    alike = len(sizes) > 0 and (sizes == sizes[0]).all()
+    joined = spans.rows(int(sizes[0])).reshape(-1) if alike else b"".join(spans.each())
+    ends = np.concatenate([[0], np.cumsum(sizes)])[np.cumsum(counts)]
     if kind == "int64":
         values, value_ends = examples.integers(joined)
         stops = np.searchsorted(value_ends, ends, "right")
@@ -137,7 +176,7 @@ def _cast(values: np.ndarray, dtype: np.dtype, name: str) -> np.ndarray:
     if values.dtype.kind == "i" and dtype.kind not in "iub":
         raise Unreadable(f"feature {name!r} holds integers, not {dtype}")
     with np.errstate(over="ignore"):
-        cast = values.astype(dtype)
+        cast = values.astype(dtype, copy=not values.flags.writeable)
     if dtype.kind in "iub" and dtype != values.dtype and (cast != values).any():
         raise Unreadable(f"feature {name!r} holds {values[cast != values][0]}, which is no {dtype}")
     return cast

@@ -18,7 +18,7 @@ import numpy as np
 from research.data.columns import Columns
 from research.data.sources.content import Content
 from research.data.sources.format import PART, Broken, Forms, Found, KeptDecoded, Unreadable
-from research.data.sources.spans import read_spans
+from research.data.sources.spans import Spans, read_together
 
 _HEAD = struct.Struct("<QI")
 _CHECK = struct.Struct("<I")
@@ -85,24 +85,29 @@ class TFRecord(Content):
 
     def infer(self, path: Path, positions: Iterable[np.ndarray]) -> Forms:
         """As `Format.infer`."""
-        records = (record for some in positions for record in self._payloads(path, some))
+        records = (each for some in positions for each in _payloads(path, some).each())
         return self.infer_from(path, records)
 
     def decode(self, path: Path, positions: np.ndarray, forms: Forms) -> Columns:
         """As `Format.decode`; checksums are compared again."""
-        return self.decode_records(self._payloads(path, positions), forms)
+        return self.decode_records(_payloads(path, positions), forms)
 
     def where(self, path: Path, position: np.ndarray) -> str:
         """As `Format.where`."""
         return _at(int(position[0]) - 12)
 
-    def _payloads(self, path: Path, positions: np.ndarray) -> list[bytes]:
-        framed = read_spans(path, positions[:, 0], positions[:, 1] + 4)
-        records = [each[:-4] for each in framed]
-        for whole, record in zip(framed, records, strict=True):
-            if masked_crc(record) != _CHECK.unpack_from(whole, len(record))[0]:
-                raise Unreadable("its checksum does not fit its content")
-        return records
+
+def _payloads(path: Path, positions: np.ndarray) -> Spans:
+    """The contents of records, compared with their checksums."""
+    starts, lengths = positions.T
+    buffer, starts, ends = read_together(path, starts, lengths + _CHECK.size)
+    records = Spans(buffer, starts, ends - _CHECK.size)
+    found = np.fromiter(map(google_crc32c.value, records.each()), np.uint32, len(starts))
+    masked = (found >> 15 | found << 17) + np.uint32(0xA282EAD8)
+    stored = Spans(buffer, records.stops, ends).rows(_CHECK.size).view("<u4")[:, 0]
+    if (masked != stored).any():
+        raise Unreadable("its checksum does not fit its content")
+    return records
 
 
 def record_length(head: bytes) -> int | None:
