@@ -162,7 +162,8 @@ class Files:
 
     def _read(self, index: np.ndarray) -> Columns:
         # In ascending order: shard by shard, and from the beginning of each to its end.
-        order = np.argsort(index, kind="stable")
+        sorted_before = bool((index[1:] >= index[:-1]).all())
+        order = np.arange(len(index)) if sorted_before else np.argsort(index, kind="stable")
         ascending = index[order]
         which = np.searchsorted(self._ends, ascending, "right")
         shards, starts = np.unique(which, return_index=True)
@@ -170,9 +171,12 @@ class Files:
         for shard, rows in zip(shards.tolist(), np.split(ascending, starts[1:]), strict=True):
             part = self._index.parts[shard]
             parts.append(self._read_part(part, rows - (self._ends[shard] - part.records)))
+        joined = column_functions.join(parts)
+        if sorted_before:
+            return joined
         back = np.empty(len(order), int)
         back[order] = np.arange(len(order))
-        return {name: column[back] for name, column in column_functions.join(parts).items()}
+        return {name: column[back] for name, column in joined.items()}
 
     def _read_part(self, part: Part, rows: np.ndarray) -> Columns:
         require_unchanged(part.shard)

@@ -13,6 +13,11 @@ import numpy as np
 
 from research.data.columns import Columns, Form
 from research.data.sources.format import PART, Broken, Forms, Found, KeptDecoded, Unreadable
+from research.data.sources.spans import read_together
+
+
+_FEW = 16
+"""Numbers along an axis that are copied one by one, as arrays, with time to be gained."""
 
 
 class Field(NamedTuple):
@@ -90,11 +95,9 @@ class _Fixed(abc.ABC):
         numbers = positions[:, 0]
         if numbers[-1] >= there:
             raise Unreadable(f"it holds {there:,} records")
-        whole = np.memmap(path, rows.dtype, "r", rows.begin, (there,))
-        if np.all(np.diff(numbers) == 1):  # mostly faster than picking them
-            records = np.array(whole[numbers[0] : numbers[-1] + 1])
-        else:
-            records = whole[numbers].view(np.ndarray)
+        size = rows.dtype.itemsize
+        spans = read_together(path, rows.begin + numbers * size, np.full(len(numbers), size))
+        records = spans.rows(size).view(rows.dtype)[:, 0]
         return {name: self._column(name, records[name]) for name in forms}
 
     def where(self, path: Path, position: np.ndarray) -> str:
@@ -105,7 +108,14 @@ class _Fixed(abc.ABC):
     def _column(self, name: str, column: np.ndarray) -> np.ndarray:
         if axes := self.axes(name):
             column = column.transpose(0, *(axis + 1 for axis in axes))
-        return np.ascontiguousarray(column, column.dtype.newbyteorder("="))
+        kept = np.empty(column.shape, column.dtype.newbyteorder("="))
+        if axes and column.shape[-1] <= _FEW:
+            # NumPy copies the last axis in its innermost loop, which would be too short.
+            for place in range(column.shape[-1]):
+                kept[..., place] = column[..., place]
+        else:
+            kept[...] = column
+        return kept
 
     def _forms(self, rows: Rows) -> dict[str, Form]:
         assert rows.dtype.names is not None
