@@ -18,7 +18,6 @@ import numpy as np
 
 from research.data.columns import Columns, Form
 from research.data.sources.format import (
-    PART,
     TEXT,
     Broken,
     Forms,
@@ -33,6 +32,9 @@ from research.data.sources.spans import read_spans
 from research.data.sources.tables import column_of
 
 _BLOCK = 1 << 22
+_HEAD = 1 << 16
+_ROWS = 1 << 13
+"""Rows that are decoded at once where all are."""
 _LONGEST = 1 << 28
 """Bytes of a row from which a quote counts as never closed."""
 
@@ -89,22 +91,14 @@ class CSV:
 
     def scan(self, path: Path) -> Iterator[Found]:
         """As `Format.scan`; lines without anything are passed over."""
-        names, begin = self._head(path)
-        del names
-        found: list[tuple[int, int]] = []
-        done = begin
-        for start, stop, done in self._rows(path, begin):
-            if stop < 0:
+        _, begin = self._head(path)
+        for rows, opened, done in self._rows(path, begin, _BLOCK):
+            rows = rows[rows[:, 1] > 0]
+            for first in range(0, len(rows), _ROWS):
+                yield Found(rows[first : first + _ROWS], [], done)
+            if opened is not None:
                 what = "a quote is opened in this row, and never closed"
-                yield Found(_positions(found), [Broken(line_at(path, start), what)], done)
-                return
-            if stop > start:
-                found.append((start, stop - start))
-            if len(found) == PART:
-                yield Found(_positions(found), [], done)
-                found = []
-        if found:
-            yield Found(_positions(found), [], done)
+                yield Found(np.empty((0, 2), np.int64), [Broken(line_at(path, opened), what)], done)
 
     def infer(self, path: Path, positions: Iterable[np.ndarray]) -> Forms:
         """As `Format.infer`."""
@@ -138,39 +132,54 @@ class CSV:
         facts = path.stat()
         return _read_head(self, path, facts.st_size, facts.st_mtime_ns)
 
-    def _rows(self, path: Path, begin: int) -> Iterator[tuple[int, int, int]]:
-        """(start, stop without the line's end, bytes read) of each row.
+    def _rows(
+        self, path: Path, begin: int, size: int
+    ) -> Iterator[tuple[np.ndarray, int | None, int]]:
+        """The rows of a file, those that end in one block after another.
 
-        A stop of -1 stands for a quote that is not closed.
+        Yields:
+            int64 `[rows, 2]`, where each starts and how long it is without the line's end; where a
+            row starts in which a quote is not closed, with which it ends; bytes read.
         """
-        pattern = _row_pattern(self.delimiter, self.quote)
         with path.open("rb") as file:
             file.seek(begin)
             block, at, last = b"", begin, False
             while not last:
-                more = file.read(_BLOCK)
+                more = file.read(size)
                 last = not more
                 block += more
-                if last and not block:
-                    return
-                start = 0
+                ends, opened = self._ends(block, last)
+                if last and not opened and (not len(ends) or ends[-1] + 1 < len(block)):
+                    ends = np.append(ends, len(block))
+                starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
+                start = min(int(ends[-1]) + 1, len(block)) if len(ends) else 0
+                stops = ends - _returns(block, starts, ends)
                 done = at + len(block)
-                if pattern is None or self.quote.encode() not in block:
-                    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")).tolist()
-                    opened = False
-                else:
-                    ends, opened = _ends(pattern, block, last)
-                for end in ends:
-                    stop = end - 1 if block[end - 1 : end] == b"\r" and end > start else end
-                    yield at + start, at + stop, done
-                    start = end + 1
+                yield np.stack([at + starts, stops - starts], axis=1), None, done
                 if (last and opened) or len(block) - start > _LONGEST:
-                    yield at + start, -1, done
+                    yield np.empty((0, 2), np.int64), at + start, done
                     return
-                if last and start < len(block):
-                    stop = len(block) - block.endswith(b"\r")
-                    yield at + start, at + stop, done
                 block, at = block[start:], at + start
+
+    def _ends(self, block: bytes, last: bool) -> tuple[np.ndarray, bool]:
+        """Where the rows of a block end that are whole, and whether a quote stays open behind."""
+        signs = np.frombuffer(block, np.uint8)
+        ends = np.flatnonzero(signs == ord("\n"))
+        if not self.quote or self.quote.encode() not in block:
+            return ends, False
+        quotes = np.flatnonzero(signs == ord(self.quote))
+        before = signs[quotes[::2] - 1]
+        if quotes[0] == 0:
+            before[0] = ord("\n")
+        usual = (before == ord("\n")) | (before == ord(self.delimiter))
+        # Of two quotes within a quoted field, the second seems to open one right behind the first.
+        usual[1:] |= quotes[2::2] - 1 == quotes[1 : 2 * len(usual) - 1 : 2]
+        if not usual.all():
+            return _ends_by_pattern(_row_pattern(self.delimiter, self.quote), block, last)
+        outside = ends[np.searchsorted(quotes, ends) % 2 == 0]
+        # A last quote may be the first of two.
+        unsure = len(quotes) % 2 == 1 or (quotes[-1] == len(block) - 1 and not last)
+        return outside, bool(unsure)
 
     def _table(self, path: Path, positions: np.ndarray, forms: Forms | None) -> Any:
         """The rows as an Arrow table, its types given or as Arrow infers them."""
@@ -178,7 +187,7 @@ class CSV:
         from pyarrow import csv
 
         names, _ = self._head(path)
-        content = b"\n".join([*read_spans(path, *positions.T), b""])
+        content = _content(path, *positions.T)
         types = {
             name: pa.string() if form.dtype == object else pa.from_numpy_dtype(form.dtype)
             for name, form in (forms or {}).items()
@@ -214,11 +223,19 @@ class CSV:
             return
         except Unreadable:
             pass
-        for one in range(len(positions)):
-            try:
-                yield self._table(path, positions[one : one + 1], None)
-            except Unreadable:
-                continue
+        if len(positions) > 1:
+            middle = len(positions) // 2
+            yield from self._readable(path, positions[:middle])
+            yield from self._readable(path, positions[middle:])
+
+
+def _content(path: Path, starts: np.ndarray, lengths: np.ndarray) -> bytes:
+    """Rows as they lie where nothing but line ends is between them; else one after another."""
+    stops = starts + lengths
+    if len(starts) > 1 and (starts[1:] - stops[:-1] <= 2).all() and (starts[1:] > stops[:-1]).all():
+        (whole,) = read_spans(path, starts[:1], stops[-1:] - starts[:1])
+        return whole + b"\n"
+    return b"\n".join([*read_spans(path, starts, lengths), b""])
 
 
 @functools.lru_cache(maxsize=1024)
@@ -231,13 +248,15 @@ def _read_head(format: CSV, path: Path, size: int, changed: int) -> tuple[tuple[
         begin = after_mark(file.read(3))
     if format.names:
         return format.names, begin
-    first = next(((a, b, c) for a, b, c in format._rows(path, begin) if b != a), None)
-    if first is None or first[1] < 0:
+    blocks = format._rows(path, begin, _HEAD)
+    first = next((row for rows, _, _ in blocks for row in rows.tolist() if row[1]), None)
+    if first is None:
         raise Unreadable("it has no line of names; give them (names=...)")
-    start, stop, _ = first
+    start, length = first
+    stop = start + length
     with path.open("rb") as file:
         file.seek(start)
-        line = file.read(stop - start)
+        line = file.read(length)
         rest = file.read(2)
     if b"\r" in line.replace(b"\r\n", b""):
         raise Unreadable("its lines end with CR alone; rewrite them with LF or CR LF")
@@ -259,10 +278,16 @@ def _read_head(format: CSV, path: Path, size: int, changed: int) -> tuple[tuple[
     return tuple(names), stop + after
 
 
-def _row_pattern(delimiter: str, quote: str) -> re.Pattern[bytes] | None:
+def _returns(block: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Which rows have a carriage return before their end: 1 where there is one, else 0."""
+    signs = np.frombuffer(block, np.uint8)
+    before = signs[np.maximum(ends - 1, 0)] if len(signs) else np.zeros(len(ends), np.uint8)
+    return ((before == ord("\r")) & (ends > starts)).astype(np.int64)
+
+
+@functools.lru_cache(maxsize=64)
+def _row_pattern(delimiter: str, quote: str) -> re.Pattern[bytes]:
     """Line ends, and quoted fields that they may stand in."""
-    if not quote:
-        return None
     sign, before = re.escape(quote.encode()), re.escape(delimiter.encode())
     inside = b"[^" + sign + b"]*+"
     # A quote opens a field only at its beginning.
@@ -271,21 +296,20 @@ def _row_pattern(delimiter: str, quote: str) -> re.Pattern[bytes] | None:
     return re.compile(field + b"(?P<closed>" + sign + b")?|\\n")
 
 
-def _ends(pattern: re.Pattern[bytes], block: bytes, last: bool) -> tuple[list[int], bool]:
-    """Where the rows of a block end that are whole, and whether a quote stays open behind them."""
+def _ends_by_pattern(
+    pattern: re.Pattern[bytes], block: bytes, last: bool
+) -> tuple[np.ndarray, bool]:
+    """As `CSV._ends`, of a block in which quotes stand within fields, too."""
     ends: list[int] = []
+    opened = False
     for match in pattern.finditer(block):
         if match.lastgroup is None and match.group() == b"\n":
             ends.append(match.start())
-        elif match["closed"] is None:
-            return ends, True
-        elif match.end() == len(block) and not last:
-            return ends, True  # it may be the first of two quotes
-    return ends, False
-
-
-def _positions(found: list[tuple[int, int]]) -> np.ndarray:
-    return np.array(found, np.int64).reshape(-1, 2)
+        # A quote at the end of a block may be the first of two.
+        elif match["closed"] is None or (match.end() == len(block) and not last):
+            opened = True
+            break
+    return np.array(ends, np.int64), opened
 
 
 def _kinds(column: Any) -> set[str]:

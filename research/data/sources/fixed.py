@@ -15,7 +15,6 @@ from research.data.columns import Columns, Form
 from research.data.sources.format import PART, Broken, Forms, Found, KeptDecoded, Unreadable
 from research.data.sources.spans import read_together
 
-
 _FEW = 16
 """Numbers along an axis that are copied one by one, as arrays, with time to be gained."""
 

@@ -170,25 +170,22 @@ class _Reading(NamedTuple):
             raise self._failed(error) from error
 
     def _decoded(self, positions: np.ndarray, forms: Forms) -> Iterator[tuple[np.ndarray, Columns]]:
-        """(positions, columns) of all together; or else of each that can be decoded alone."""
+        """(positions, columns) of all together; or else of each half by itself."""
         try:
             together = self.format.decode(self.path, positions, forms)
         except Misfit:
             raise
-        except Unreadable:
-            pass
+        except Unreadable as error:
+            reason = str(error)
         else:
             yield positions, together
             return
-        for one in range(len(positions)):
-            alone = positions[one : one + 1]
-            try:
-                columns = self.format.decode(self.path, alone, forms)
-            except Unreadable as error:
-                where = self.format.where(self.path, alone[0])
-                self.breaks.add(self.shard, Broken(where, str(error)))
-                continue
-            yield alone, columns
+        if len(positions) == 1:
+            self.breaks.add(self.shard, Broken(self.format.where(self.path, positions[0]), reason))
+            return
+        middle = len(positions) // 2
+        yield from self._decoded(positions[:middle], forms)
+        yield from self._decoded(positions[middle:], forms)
 
     def _failed(self, error: OSError) -> Damaged:
         return Damaged(f"{self.shard.name} cannot be read: {error.strerror or error}")

@@ -169,3 +169,13 @@ def test_quotes_within_a_field_and_files_without_names_or_quotes(tmp_path):
 def test_signs_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match="delimiter|quote"):
         CSV(**wrong)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.text('a",\n\r', max_size=14), min_size=1, max_size=30), st.booleans())
+def test_rows_end_where_the_pattern_of_fields_has_it(texts, last):
+    pattern = csv_files._row_pattern(",", '"')
+    for block in (text.encode() for text in texts):
+        ends, opened = CSV()._ends(block, last)
+        wanted, open_too = csv_files._ends_by_pattern(pattern, block, last)
+        assert (ends.tolist(), opened) == (wanted.tolist(), open_too)
