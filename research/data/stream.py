@@ -30,6 +30,8 @@ _AHEAD = 3
 """Windows that are begun beyond the one that is computed on; the first of them is placed, too."""
 _PARTS = 4
 """Parts that a window is read in, for each worker: so none waits long for the slowest."""
+_PART_SECONDS = 0.005
+"""What a part should take at least: a call costs something, too. So cheap windows have fewer."""
 
 
 class Share(NamedTuple):
@@ -86,7 +88,8 @@ class Streamed:
         self._rows = _host_rows(rows, window_steps)
         self._window_steps = window_steps
         self._share = share
-        self._most_parts = _PARTS * max(1, workers)
+        self._workers = max(1, workers)
+        self._most_parts = _PARTS * self._workers
         self._ahead = _AHEAD if workers else 0
         self._readers = _executor(workers, "encore-read")
         self._placer = _executor(min(workers, 1), "encore-place")
@@ -117,6 +120,8 @@ class Streamed:
                     window.place(self._placer)
                 window = begun.popleft()
                 arrays = [self._wait_for(window, asked, expected)]
+                worth = int((window.read + window.mapped) / _PART_SECONDS)
+                self._most_parts = min(max(worth, self._workers), _PARTS * self._workers)
                 bounds = window.start, window.stop
                 del window
                 # Kept here, the arrays would stay while the next ones are waited for.

@@ -157,7 +157,8 @@ class Files:
             raise IndexError(f"{self.name} has {len(self)} examples")
         decoded = self._decoded if self._keeps else self.__dict__.get("_decoded")
         if decoded is not None:
-            return {name: column[index] for name, column in decoded.items()}
+            # As plain arrays, which a mapped one is slow to make of each that is picked from it.
+            return {name: np.asarray(column)[index] for name, column in decoded.items()}
         return self._read(index)
 
     def _read(self, index: np.ndarray) -> Columns:
