@@ -16,6 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 
 from research.data import builders
 from research.data.prepared import Prepared, find, missing, parse, tfds_module
+from research.data.sources.wrapping import inner_sources
 from research.data.storage import exclusive, tfds_directory
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Source
@@ -35,9 +36,10 @@ def prepare(sources: Iterable[Source], console: Console) -> None:
         Damaged: if what was downloaded or prepared is not what it should be.
     """
     names: dict[str, None] = {}
-    for source in sources:
-        while not isinstance(source, TfdsSplit) and hasattr(source, "source"):
-            source = source.source  # of one that is mapped, or written into files
+    waiting = [*sources]
+    while waiting:
+        source = waiting.pop(0)
+        waiting = [*inner_sources(source), *waiting]
         if isinstance(source, TfdsSplit):
             names[source.dataset] = None
     if not names:

@@ -5,8 +5,9 @@ No permutation array and no iterator state: the position in the data is the step
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -52,15 +53,16 @@ def permute(key: Key, position: jax.Array, size: int) -> jax.Array:
     """
     if not 1 <= size <= LARGEST:
         raise ValueError(f"size is {size}; it must be 1 to {LARGEST}")
+    return permute_any(key, position, np.uint32(size))
+
+
+def permute_any(key: Key, position: jax.Array, size: jax.Array | np.uint32) -> jax.Array:
+    """As `permute`, of a size that is not known before it is traced: uint32 scalar, in range."""
     material = jax.random.bits(key, (2, ROUNDS), jnp.uint32)
-    pivots, salts = material[0] % jnp.uint32(size), material[1]
+    pivots, salts = material[0] % size, material[1]
 
     def swap_or_not(round_index: jax.Array, place: jax.Array) -> jax.Array:
-        pivot = pivots[round_index]
-        # uint32 wraps around below zero and comes back by adding the size.
-        partner = jnp.where(place > pivot, pivot - place + jnp.uint32(size), pivot - place)
-        swapped = _mix(jnp.maximum(place, partner) ^ salts[round_index]) >> 31 == 1
-        return jnp.where(swapped, partner, place)
+        return _swap_or_not(jnp, place, pivots[round_index], salts[round_index], size)
 
     # Unrolled by 8 it is fastest on CPU: one kernel of 48 rounds spills, one a round is all calls.
     places = jax.lax.fori_loop(
@@ -69,9 +71,31 @@ def permute(key: Key, position: jax.Array, size: int) -> jax.Array:
     return places.astype(jnp.int32)
 
 
-def _mix(bits: jax.Array) -> jax.Array:
-    bits = (bits ^ (bits >> 16)) * jnp.uint32(0x85EBCA6B)
-    bits = (bits ^ (bits >> 13)) * jnp.uint32(0xC2B2AE35)
+def permute_on_host(seed: int, position: np.ndarray, size: int) -> np.ndarray:
+    """`permute` with the key of a seed, by NumPy: int64 `[n]`, the same places."""
+    material = _material(seed)
+    places = np.asarray(position).astype(np.uint32)
+    for pivot, salt in zip(material[0] % np.uint32(size), material[1], strict=True):
+        places = _swap_or_not(np, places, pivot, salt, np.uint32(size))
+    return places.astype(np.int64)
+
+
+@functools.lru_cache(maxsize=64)
+def _material(seed: int) -> np.ndarray:
+    return np.asarray(jax.random.bits(jax.random.key(seed), (2, ROUNDS), jnp.uint32))
+
+
+def _swap_or_not(xp: Any, place: Any, pivot: Any, salt: Any, size: Any) -> Any:
+    """One round, by NumPy or JAX."""
+    # uint32 wraps around below zero and comes back by adding the size.
+    partner = xp.where(place > pivot, pivot - place + size, pivot - place)
+    swapped = _mix(xp.maximum(place, partner) ^ salt) >> 31 == 1
+    return xp.where(swapped, partner, place)
+
+
+def _mix(bits: Any) -> Any:
+    bits = (bits ^ (bits >> 16)) * np.uint32(0x85EBCA6B)
+    bits = (bits ^ (bits >> 13)) * np.uint32(0xC2B2AE35)
     return bits ^ (bits >> 16)
 
 
@@ -93,16 +117,26 @@ def steps_per_epoch(examples: int, batch_size: int, last: Last = "drop") -> int:
     return steps
 
 
-def shuffled_rows(examples: int, batch_size: int, last: Last = "drop") -> RowsOf:
+def shuffled_rows(examples: int, batch_size: int, last: Last = "drop", passes: int = 1) -> RowsOf:
     """Rows in a new order each epoch: (order key, step) -> `Rows` `[batch_size]`.
 
     Every epoch holds each example once ("pad"), or all but the `examples % batch_size` that its
     order puts last ("drop").
 
+    Args:
+        examples: in an epoch.
+        batch_size: rows in a batch.
+        last: what becomes of an epoch's last partial batch.
+        passes: those of a `Repeated` source of so many examples, where it is one. Epoch k reads the
+            examples of its pass k, and those of the first again after the last.
+
     Raises:
-        ValueError: as `steps_per_epoch`.
+        ValueError: as `steps_per_epoch`, or if there are too many rows.
     """
     steps = steps_per_epoch(examples, batch_size, last)
+    if not 1 <= passes <= LARGEST // examples:
+        most = f"1 to {LARGEST // examples} of {examples} examples"
+        raise ValueError(f"passes is {passes}; it must be {most}")
 
     def rows(key: Key, step: jax.Array) -> Rows:
         step = jnp.asarray(step, jnp.int32)
@@ -111,7 +145,9 @@ def shuffled_rows(examples: int, batch_size: int, last: Last = "drop") -> RowsOf
         offset = jnp.arange(batch_size, dtype=jnp.int32)
         inside = offset < examples - first
         place, weight = jnp.where(inside, first + offset, 0), inside.astype(jnp.float32)
-        return Rows(permute(jax.random.fold_in(key, step // steps), place, examples), weight)
+        epoch = step // steps
+        position = permute(jax.random.fold_in(key, epoch), place, examples)
+        return Rows(position if passes == 1 else position + epoch % passes * examples, weight)
 
     return rows
 

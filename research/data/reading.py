@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
 from research.data.columns import Columns, for_device
 from research.data.sources.mapped import Mapped
+from research.data.sources.wrapping import with_inner
 from research.engine.experiment import Source
 from research.errors import Mistake
 
@@ -89,15 +91,17 @@ class Reader:
         return Examples(columns, took - self._local.mapped, self._local.mapped)
 
     def _timed(self, source: Source) -> Source:
+        source = with_inner(source, self._timed)
         if not isinstance(source, Mapped):
             return source
         function = source.function
 
-        def timed(columns: Columns) -> Columns:
+        @functools.wraps(function)
+        def timed(*arguments: Any) -> Columns:
             began = time.perf_counter()
             try:
-                return function(columns)
+                return function(*arguments)
             finally:
                 self._local.mapped += time.perf_counter() - began
 
-        return dataclasses.replace(source, source=self._timed(source.source), function=timed)
+        return dataclasses.replace(source, function=timed)

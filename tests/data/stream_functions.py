@@ -8,6 +8,7 @@ import time
 import numpy as np
 
 from research.data.columns import Columns
+from research.data.sources.drawing import generator_of
 
 SIDE = 128
 """Of the pictures of `Made`, in pixels."""
@@ -19,6 +20,17 @@ def prepare(columns: Columns) -> Columns:
     """Something that takes another time for each example, so that workers end in any order."""
     time.sleep(1e-5 * float(columns["y"][0] % 97))
     return {**columns, "x": np.tanh(columns["x"])}
+
+
+def shift_at_random(columns: Columns, keys: np.ndarray) -> Columns:
+    """A number that is drawn for each example, in another way each time that it is read."""
+    time.sleep(1e-5 * float(columns["y"][0] % 97))
+    drawn = np.array([generator_of(key).normal() for key in keys], np.float32)
+    return {**columns, "drawn": drawn.reshape(len(keys))}
+
+
+def is_kept(columns: Columns) -> np.ndarray:
+    return columns["y"] % 7 != 3
 
 
 def subtract_mean(columns: Columns) -> Columns:
