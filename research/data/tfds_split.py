@@ -13,6 +13,7 @@ import numpy as np
 from research.data import columns as column_functions
 from research.data.columns import Columns
 from research.data.prepared import Prepared, Slice, locate
+from research.data.sources.wrapping import inner_sources
 from research.engine.experiment import Source
 from research.errors import Mistake
 
@@ -170,5 +171,17 @@ class TfdsSplit:
 
 def class_names(source: Source, column: str, classes: int) -> tuple[str, ...]:
     """The names of so many classes in a column: the data set's own where it knows them."""
-    names = source.class_names(column) if isinstance(source, TfdsSplit) else ()
+    names = known_classes(source, column)
     return names if len(names) == classes else tuple(map(str, range(classes)))
+
+
+def known_classes(source: Source, column: str) -> tuple[str, ...]:
+    """The names of the classes in a column, where a source or one that it is made of has them.
+
+    Such a source has a method `class_names`. Empty where none has.
+    """
+    named = getattr(source, "class_names", None)
+    if named is not None and (names := named(column)):
+        return tuple(names)
+    inner = (known_classes(each, column) for each in inner_sources(source))
+    return next(filter(None, inner), ())

@@ -8,10 +8,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from research.data.columns import as_objects
+from research.data.features.categories import Lookup, look_up
 from research.data.own_text import read_own
 from research.errors import Mistake
 from research.options.convert import did_you_mean
@@ -23,13 +26,16 @@ TAKES = (
 )
 
 
-def read_row(word: str, columns: Sequence[str]) -> Own:
+def read_row(
+    word: str, columns: Sequence[str], categories: Mapping[str, Lookup] = MappingProxyType({})
+) -> Own:
     """The numbers of a row by column, float32 `[1]` each; NaN where there is none.
 
     Args:
         word: a JSON object; a file that holds one; or a CSV file whose first row has the names, and
             `:ROW` after it where another row is meant than the first, which is 1.
         columns: that are read. Others are passed over in a CSV file, as one's own often has more.
+        categories: of those that hold texts, which become their places.
 
     Raises:
         Mistake: there is no such file or row, it lacks a column, or holds what is no number.
@@ -47,7 +53,12 @@ def read_row(word: str, columns: Sequence[str]) -> Own:
             f"{name} lacks {', '.join(lacking)}; this model reads {', '.join(columns)}. A number "
             "that is not known is null in JSON, and an empty cell in CSV"
         )
-    numbers = {column: _number(name, column, row[column]) for column in columns}
+    numbers = {
+        column: _place(categories[column], row[column])
+        if column in categories
+        else _number(name, column, row[column])
+        for column in columns
+    }
     missing = [column for column, value in numbers.items() if math.isnan(value)]
     note = f"not known: {', '.join(missing)}" if missing else ""
     inputs = {column: np.array([value], np.float32) for column, value in numbers.items()}
@@ -74,6 +85,11 @@ def _row_of(file: str, number: int) -> Mapping[str, Any]:
     if not 1 <= number <= len(rows):
         raise Mistake(f"{file} has no row {number}: below its names there are {len(rows)} rows")
     return {str(name).strip(): cell for name, cell in rows[number - 1].items()}
+
+
+def _place(lookup: Lookup, value: Any) -> float:
+    text = "" if value is None else str(value)
+    return float(np.asarray(look_up(lookup, as_objects([text.encode()])))[0])
 
 
 def _number(name: str, column: str, value: Any) -> float:

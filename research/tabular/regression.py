@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated
 
 import flax.linen as nn
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from research.data.features.categories import Lookup
 from research.data.features.statistics import Statistics
 from research.data.order import shuffled_rows, steps_per_epoch
 from research.engine import metrics
@@ -37,8 +39,8 @@ EVALUATED = 512
 
 
 @dataclass(frozen=True)
-class TableRegression(Config):
-    """Options of every net that predicts a number from a table's columns."""
+class TableLearning(Config):
+    """Options of every net that learns from a table."""
 
     epochs: Annotated[int, "passes over the training rows", COUNT] = 20
     batch_size: Annotated[int, "rows in one update", COUNT] = 32
@@ -48,6 +50,11 @@ class TableRegression(Config):
     learning_rate: Annotated[
         float, "Adam's step size at the start, falling by cosine", POSITIVE
     ] = 3e-3
+
+
+@dataclass(frozen=True)
+class TableRegression(TableLearning):
+    """Options of every net that predicts a number from a table's columns."""
 
     @property
     def headline(self) -> str:
@@ -70,13 +77,23 @@ class Target:
     name: str
 
 
+def data_of(splits: Mapping[str, Source], batch_size: int) -> tuple[Data | None, int]:
+    """What is fed, and the updates in an epoch; None and 1 where there is nothing to learn from."""
+    if not splits:
+        return None, 1
+    examples = len(splits["train"])
+    rows = shuffled_rows(examples, batch_size)
+    return Data(splits, rows, None, EVALUATED), steps_per_epoch(examples, batch_size)
+
+
 def make_regression(
-    config: TableRegression,
+    config: TableLearning,
     net: nn.Module,
     columns: Sequence[str],
     target: Target,
     splits: Mapping[str, Source],
     statistics: Statistics,
+    categories: Mapping[str, Lookup] = MappingProxyType({}),
 ) -> Experiment:
     """An experiment that predicts a number by least squares.
 
@@ -90,13 +107,10 @@ def make_regression(
         target: what is predicted.
         splits: sources with these columns; none for an experiment that is only used.
         statistics: fitted to the training split.
+        categories: of the columns that a user has as texts; the net reads their places.
     """
     example = {name: jax.ShapeDtypeStruct((1,), jnp.float32) for name in columns}
-    data, epoch = None, 1
-    if splits:
-        examples = len(splits["train"])
-        epoch = steps_per_epoch(examples, config.batch_size)
-        data = Data(splits, shuffled_rows(examples, config.batch_size), None, EVALUATED)
+    data, epoch = data_of(splits, config.batch_size)
 
     def raw(batch: Batch) -> dict[str, jax.Array]:
         return {name: batch[name] for name in columns}
@@ -151,7 +165,7 @@ def make_regression(
                 examples=example,
                 outputs=Quantities((target.name,)),
                 split=split,
-                read=lambda word: read_row(word, columns),
+                read=lambda word: read_row(word, columns, categories),
                 takes=TAKES,
                 missing=True,
             )

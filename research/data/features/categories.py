@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -103,12 +104,12 @@ def _look_up_texts(statistics: Lookup, texts: np.ndarray) -> np.ndarray:
 
 def looked_up(source: Source, column: str, statistics: Lookup) -> Mapped:
     """The source with each text of a column as its place, int32, found by the host's workers."""
-
-    def change(columns: Columns) -> Columns:
-        return {**columns, column: np.asarray(look_up(statistics, columns[column]))}
-
     does = f"{column} as one of {len(statistics):,}"
-    return Mapped(source, change, does, statistics.digest())
+    return Mapped(source, partial(_change, statistics, column), does, statistics.digest())
+
+
+def _change(statistics: Lookup, column: str, columns: Columns) -> Columns:
+    return {**columns, column: np.asarray(look_up(statistics, columns[column]))}
 
 
 def one_hot(places: Array, size: int) -> Array:

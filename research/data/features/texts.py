@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -24,13 +25,16 @@ def tokenized(
     source: Source, column: str, vocabulary: Vocabulary, length: int, kept: Kept = "first"
 ) -> Mapped:
     """The source with each text of a column as tokens `[length]`, made by the host's workers."""
-
-    def change(columns: Columns) -> Columns:
-        parts = [cut(text.decode(), vocabulary.unit) for text in columns[column]]
-        return {**columns, column: vocabulary.rows(parts, length, kept)}
-
     does = f"{column} as the {kept} {length} of {len(vocabulary):,} tokens"
+    change = partial(_change, column, vocabulary, length, kept)
     return Mapped(source, change, does, vocabulary.digest())
+
+
+def _change(
+    column: str, vocabulary: Vocabulary, length: int, kept: Kept, columns: Columns
+) -> Columns:
+    parts = [cut(text.decode(), vocabulary.unit) for text in columns[column]]
+    return {**columns, column: vocabulary.rows(parts, length, kept)}
 
 
 def count_words(tokens: Array, vocabulary: int) -> Array:
