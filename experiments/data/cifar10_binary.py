@@ -64,14 +64,14 @@ class CIFAR10Binary(ImageClassification):
         """Thirty updates of a narrow net."""
         return replace(self, epochs=2, batch_size=32, examples=480, channels=4)
 
-    def model(self) -> nn.Module:
+    def model(self, images: Images) -> nn.Module:
         """Five convolutions."""
         first, second, third = (self.channels * 2**k for k in range(3))
         return SmallCNN(
             ((first,), (second, second), (third, third)),
             dense=(),
             batch_norm=True,
-            images=self.epochs * self.examples,
+            images=self.epochs * images.examples,
         )
 
     def images(self) -> Images:

@@ -71,8 +71,9 @@ class FlowersFolder(ImageClassification):
         """Some forty updates of a narrow net."""
         return replace(self, epochs=1, warmup_epochs=0, size=16, channels=2)
 
-    def model(self) -> nn.Module:
+    def model(self, images: Images) -> nn.Module:
         """Seven convolutions."""
+        del images
         first, *others = (self.channels * 2**k for k in range(4))
         return SmallCNN(
             ((first,), *((width, width) for width in others)),

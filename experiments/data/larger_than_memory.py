@@ -76,8 +76,9 @@ class LargerThanMemory(ImageClassification):
         """Thirty updates of a narrow net, of 12 MB."""
         return replace(self, examples=480, copies=2, batch_size=32, channels=2)
 
-    def model(self) -> nn.Module:
+    def model(self, images: Images) -> nn.Module:
         """Three convolutions of a smaller picture."""
+        del images
         return ShrinkingCNN(self.channels)
 
     def images(self) -> Images:

@@ -18,7 +18,7 @@ from typing import Annotated, ClassVar
 
 import flax.linen as nn
 
-from research.data.images import DIGITS
+from research.data.images import Images
 from research.optimization.optimizers import OptimizerName
 from research.options.ranges import POSITIVE
 from research.vision.data_sets import DigitClassification
@@ -34,13 +34,13 @@ class DigitsBatchNorm(DigitClassification):
 
     optimizer: ClassVar[OptimizerName] = "sgd"
 
-    def model(self) -> nn.Module:
+    def model(self, images: Images) -> nn.Module:
         """Eight convolutions."""
         return SmallCNN(
             stages=((self.channels,) * 4, (2 * self.channels,) * 4),
             dense=(),
             batch_norm=self.batch_norm,
-            images=self.epochs * DIGITS,
+            images=self.epochs * images.examples,
         )
 
 

@@ -18,7 +18,7 @@ from typing import Annotated, ClassVar
 
 import flax.linen as nn
 
-from research.data.images import DIGITS
+from research.data.images import DIGITS, Images
 from research.optimization.optimizers import OptimizerName
 from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range
 from research.vision.data_sets import DigitClassification
@@ -41,12 +41,12 @@ class DigitsCNN(DigitClassification):
 
     optimizer: ClassVar[OptimizerName] = "adamw"
 
-    def model(self) -> nn.Module:
+    def model(self, images: Images) -> nn.Module:
         """Four convolutions and a dense layer."""
         return SmallCNN(
             stages=((self.channels,) * 2, (2 * self.channels,) * 2),
             dense=(4 * self.channels,),
-            images=self.epochs * DIGITS,
+            images=self.epochs * images.examples,
         )
 
 

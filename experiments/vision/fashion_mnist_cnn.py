@@ -17,6 +17,7 @@ from typing import Annotated, ClassVar, Self
 
 import flax.linen as nn
 
+from research.data.images import Images
 from research.optimization.optimizers import OptimizerName
 from research.options.ranges import COUNT, FRACTION, POSITIVE, Range
 from research.vision.data_sets import MNISTClassification
@@ -45,9 +46,9 @@ class FashionCNN(MNISTClassification):
         """Thirty updates of a narrow net."""
         return replace(super().smoke(), channels=4)
 
-    def model(self) -> nn.Module:
+    def model(self, images: Images) -> nn.Module:
         """The chapter's net."""
-        return chapter_14_cnn(self.channels, images=self.epochs * self.examples)
+        return chapter_14_cnn(self.channels, images=self.epochs * images.examples)
 
 
 config = FashionCNN()

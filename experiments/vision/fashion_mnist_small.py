@@ -16,6 +16,7 @@ from typing import Annotated, ClassVar, Self
 
 import flax.linen as nn
 
+from research.data.images import Images
 from research.optimization.optimizers import OptimizerName
 from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range, Since
 from research.vision.classification import Augmentation
@@ -53,12 +54,12 @@ class FashionSmall(MNISTClassification):
         """Thirty updates of a narrow net."""
         return replace(super().smoke(), channels=4)
 
-    def model(self) -> nn.Module:
+    def model(self, images: Images) -> nn.Module:
         """Three convolutions, and a dense layer where it has units."""
         return SmallCNN(
             stages=((self.channels,), (2 * self.channels,), (3 * self.channels,)),
             dense=(self.units,) if self.units else (),
-            images=self.epochs * self.examples,
+            images=self.epochs * images.examples,
         )
 
     def augmentation(self) -> Augmentation:

@@ -15,6 +15,7 @@ from typing import Annotated, ClassVar, Self
 
 import flax.linen as nn
 
+from research.data.images import Images
 from research.options.ranges import COUNT, FRACTION, POSITIVE
 from research.vision.data_sets import MNISTClassification
 from research.vision.models import MultilayerPerceptron
@@ -38,8 +39,9 @@ class MLP(MNISTClassification):
         """Thirty updates of a narrow net."""
         return replace(super().smoke(), first_units=16, second_units=8)
 
-    def model(self) -> nn.Module:
+    def model(self, images: Images) -> nn.Module:
         """Two hidden layers."""
+        del images
         return MultilayerPerceptron((self.first_units, self.second_units))
 
 

@@ -26,6 +26,7 @@ class Images(NamedTuple):
         shape: height, width, channels.
         white: the pixel value that becomes 1.
         names: of the classes, where a run is to keep them; else they are the data set's own.
+        light_on_dark: whether grey images are, so that a user's own picture is made so.
     """
 
     data: Data
@@ -33,6 +34,7 @@ class Images(NamedTuple):
     shape: tuple[int, int, int]
     white: int
     names: tuple[str, ...] = ()
+    light_on_dark: bool = True
 
     def scaled(self, image: jax.Array) -> jax.Array:
         """Pixels as float32 in [0, 1]."""

@@ -16,14 +16,16 @@ LONGEST = 2.0
 """How many times the data's ratio of width to height, or its inverse, a picture's may be."""
 
 
-def read_picture(file: str, shape: tuple[int, int, int], white: int) -> Own:
+def read_picture(
+    file: str, shape: tuple[int, int, int], white: int, light_on_dark: bool = True
+) -> Own:
     """A picture file as `image`, uint8 `[1, height, width, channels]`.
 
     Its middle is cut out in the shape of the data and averaged down (or interpolated) to their
-    size. Data of one channel are grey, by luma (ITU-R BT.601), and light on dark as all such sets
-    here are (MNIST, Fashion-MNIST and the digits were negated when they were made): a picture whose
-    border is light is inverted. What is transparent counts as black. `white` is the pixel value
-    that is white in the data.
+    size. Data of one channel are grey, by luma (ITU-R BT.601). Where they are light on dark, as
+    MNIST, Fashion-MNIST and the digits are, which were negated when they were made, a grey picture
+    whose border is light is inverted. What is transparent counts as black. `white` is the pixel
+    value that is white in the data.
 
     Raises:
         Mistake: there is no such picture, or its shape is far from that of the data.
@@ -52,10 +54,9 @@ def read_picture(file: str, shape: tuple[int, int, int], white: int) -> Own:
             f"{height}: cut out what is to be classified, at most {LONGEST:g} times as long one "
             "way as the data are"
         )
-    middle = cut_middle(picture, height, width)
-    if middle.size != picture.size:
-        done.append(f"cut to the middle {middle.width} x {middle.height}")
-        picture = middle
+    whole, picture = picture.size, cut_middle(picture, height, width)
+    if picture.size != whole:
+        done.append(f"cut to the middle {picture.width} x {picture.height}")
     black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
     plain = Image.alpha_composite(black, picture).convert("L" if channels == 1 else "RGB")
     if channels == 1 and _has_colour(picture):
@@ -64,11 +65,16 @@ def read_picture(file: str, shape: tuple[int, int, int], white: int) -> Own:
         done.append(f"{plain.width} x {plain.height} to {width} x {height}")
         plain = resize(plain, height, width)
     pixels = np.asarray(plain, np.float64).reshape(height, width, channels)
-    if channels == 1 and _border(pixels) > 127.5:
+    if channels == 1 and light_on_dark and _border(pixels) > 127.5:
         done.append("inverted: the data are light on dark")
         pixels = 255.0 - pixels
     image = np.rint(pixels * (white / 255.0)).astype(np.uint8)
     return Own(Path(file).name, {"image": image[None]}, "; ".join(done))
+
+
+def is_light_on_dark(images: np.ndarray) -> bool:
+    """Whether grey images, uint8 `[images, height, width, 1]`, have mostly dark borders."""
+    return images.shape[-1] == 1 and float(np.median([_border(each) for each in images])) <= 127.5
 
 
 def _has_colour(picture: Any) -> bool:

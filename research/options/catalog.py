@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from research.errors import Mistake
+from research.errors import EncoreError, Mistake
 from research.options import making
 from research.options.config import Config
 from research.options.convert import nearest
@@ -161,6 +161,9 @@ def _module(entry: Entry) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
+    except EncoreError as error:
+        del sys.modules[name]
+        raise Mistake(f"{entry.path} cannot be used: {error}") from None
     except Exception as error:
         del sys.modules[name]
         frames = traceback.extract_tb(error.__traceback__)

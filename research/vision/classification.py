@@ -83,8 +83,8 @@ class ImageClassification(Config):
         return "warmup_cosine" if self.warmup_epochs else "cosine"
 
     @abstractmethod
-    def model(self) -> nn.Module:
-        """The net: called with images in [0, 1], `training` and `dropout_rate`.
+    def model(self, images: Images) -> nn.Module:
+        """The net for these images: called with images in [0, 1], `training` and `dropout_rate`.
 
         It draws its dropout from the stream "dropout" and gives logits `[batch, classes]`.
         """
@@ -104,7 +104,8 @@ class ImageClassification(Config):
     def make_to_use(self, needs: Needs) -> Experiment:
         """The same without images to learn from."""
         shape = tuple(needs["shape"])
-        kept = Images(Data({}), self.batch_size, shape, needs["white"], tuple(needs["classes"]))
+        names, light = tuple(needs["classes"]), needs["light_on_dark"]
+        kept = Images(Data({}), self.batch_size, shape, needs["white"], names, light)
         return make_classifier(self, kept)
 
 
@@ -122,7 +123,7 @@ def make_classifier(config: ImageClassification, images: Images) -> Experiment:
     Batch normalisation sees one group of a batch at a time (Hoffer et al. 2017, "ghost batch
     normalization"); its running averages are the mean over groups.
     """
-    model, augment = config.model(), config.augmentation()
+    model, augment = config.model(images), config.augmentation()
     data, white = images.data, images.white
     epoch = steps_per_epoch(images.examples, config.batch_size)
     steps = config.epochs * epoch
@@ -210,6 +211,12 @@ def make_classifier(config: ImageClassification, images: Images) -> Experiment:
             scaled=images.scaled,
         )
 
+    needs = {
+        "classes": images.names,
+        "shape": images.shape,
+        "white": white,
+        "light_on_dark": images.light_on_dark,
+    }
     return Experiment(
         init=fitted.init,
         update=update,
@@ -229,13 +236,11 @@ def make_classifier(config: ImageClassification, images: Images) -> Experiment:
                 examples={"image": jax.ShapeDtypeStruct((1, *images.shape), jnp.uint8)},
                 outputs=Classes(classes),
                 split=lambda batch: ({"image": batch["image"]}, np.asarray(batch["label"])),
-                read=lambda file: read_picture(file, images.shape, white),
+                read=lambda file: read_picture(file, images.shape, white, images.light_on_dark),
                 takes=TAKES,
             ),
         },
-        needs={"classes": images.names, "shape": images.shape, "white": white}
-        if images.names
-        else None,
+        needs=needs if images.names else None,
     )
 
 

@@ -27,7 +27,7 @@ def classifier(
 
     @dataclass(frozen=True)
     class Chosen(ImageClassification):
-        def model(self):
+        def model(self, images):
             return model
 
         def images(self):

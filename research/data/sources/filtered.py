@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from research.data.columns import Columns
+from research.data.sources.bar import Tell
 from research.data.sources.functions import describe
 from research.data.sources.kept import checksum_of, find_once, in_parts
-from research.data.sources.progress import Tell
 from research.data.sources.wrapping import digest_of, require_each_alone, require_inside
 from research.engine.experiment import Source
 from research.errors import Mistake

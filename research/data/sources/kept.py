@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from research.data.sources.progress import Bar, Tell
+from research.data.sources.bar import Bar, Tell
 from research.data.sources.format import PART
 from research.data.storage import exclusive, publish, workshop
 from research.engine.experiment import Source

@@ -150,12 +150,23 @@ def resize(picture: Any, height: int, width: int) -> Any:
     )
 
 
-def resize_middles(height: int, width: int, columns: Columns) -> Columns:
-    """Columns whose `image`, pictures of any size, is uint8 `[n, height, width, channels]`."""
+def fit_picture(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture's middle, in another size.
+
+    Args:
+        pixels: uint8 `[height, width, channels]`.
+        size: height and width that it gets.
+
+    Returns:
+        uint8 `[*size, channels]`.
+    """
     from PIL import Image
 
-    def change(image: np.ndarray) -> np.ndarray:
-        picture = cut_middle(Image.fromarray(np.squeeze(image)), height, width)
-        return np.asarray(resize(picture, height, width)).reshape(height, width, -1)
+    middle = cut_middle(Image.fromarray(np.squeeze(pixels)), *size)
+    return np.asarray(resize(middle, *size)).reshape(*size, -1)
 
-    return {**columns, "image": np.stack([change(image) for image in columns["image"]])}
+
+def resize_middles(height: int, width: int, columns: Columns) -> Columns:
+    """Columns whose `image`, pictures of any size, is uint8 `[n, height, width, channels]`."""
+    fitted = [fit_picture(image, (height, width)) for image in columns["image"]]
+    return {**columns, "image": np.stack(fitted)}
