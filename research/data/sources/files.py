@@ -97,6 +97,10 @@ class Files:
         """(file, what is broken there) of the first thousand of them."""
         return self._index.broken
 
+    def class_names(self, column: str) -> tuple[str, ...]:
+        """What the classes of a column are called, where the format has them; else empty."""
+        return getattr(self.format, "classes", ()) if column == "label" else ()
+
     def __len__(self) -> int:
         """The number of examples."""
         return int(self._ends[-1])

@@ -31,6 +31,8 @@ from research.engine.experiment import Data
 from research.errors import Mistake
 from tests.data import stream_functions as functions
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 
 def numbers(count: int, start: int = 0, name: str = "numbers", column: str = "y") -> ArraySource:
     return ArraySource(name, {column: np.arange(start, start + count)})
@@ -163,7 +165,6 @@ def test_any_mix_keeps_its_shares_and_reads_each_source_in_passes(some, data):
     check_mix(*zip(*some, strict=True), data.draw(st.integers(1, 7)))
 
 
-@pytest.mark.usefixtures("plainly_compiled")
 @pytest.mark.parametrize(
     ("counts", "weights", "batch"),
     [((7,), (3,), 3), ((23, 5, 1), (1, 2, 4), 4), ((12, 9, 30, 4), (6, 1, 1, 5), 7)],
@@ -195,7 +196,6 @@ def check_mix(counts, weights, batch):
     assert len(set(first)) == len(mixed) and len(set(first[:-1])) < len(mixed)
 
 
-@pytest.mark.usefixtures("plainly_compiled")
 def test_a_mix_is_the_same_from_any_step_and_another_in_each_epoch_and_for_each_seed():
     mixed = Mixed((numbers(30), numbers(7, 100)), (0.7, 0.3))
     assert mixed.parts == (7, 3) and mixed.epoch == 43 and mixed.steps(5) == 9
@@ -401,7 +401,7 @@ def batches(source, workers, kind="threads", start=3, stop=40):
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory):
+def expected(tmp_path_factory, plainly_compiled):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ENCORE_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         return batches(everything(), None)
@@ -469,7 +469,6 @@ def test_keys_are_uniform():
     assert np.abs(links).max() < 6 / np.sqrt(20_000)
 
 
-@pytest.mark.usefixtures("plainly_compiled")
 @pytest.mark.parametrize(
     ("count", "batch", "passes", "last"), [(13, 4, 1, "pad"), (13, 4, 3, "drop"), (30, 7, 2, "pad")]
 )
