@@ -79,7 +79,9 @@ def _encode(pixels: np.ndarray) -> bytes:
 def _write_pictures(data: Path, draw: np.random.Generator) -> None:
     kinds = draw.integers(0, 3, ROWS)
     sizes = draw.integers(16, 30, (ROWS, 2))
-    pictures = [_picture(k, *s, draw) for k, s in zip(kinds.tolist(), sizes.tolist(), strict=True)]
+    pictures = [
+        _picture(k, h, w, draw) for k, (h, w) in zip(kinds.tolist(), sizes.tolist(), strict=True)
+    ]
     encoded = [_encode(pixels) for pixels in pictures]
     for row, (kind, pixels) in enumerate(zip(kinds, pictures, strict=True)):
         folder = data / "photos" / KINDS[kind]

@@ -71,9 +71,7 @@ def test_each_is_five_lines_below_a_sentence():
 @pytest.mark.parametrize(
     "name",
     [
-        name
-        if name in ("houses", "photos", "lines")
-        else pytest.param(name, marks=pytest.mark.slow)
+        name if name in ("photos", "lines") else pytest.param(name, marks=pytest.mark.slow)
         for name in sorted(FORMATS)
     ],
 )

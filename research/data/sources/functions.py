@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import hashlib
 import inspect
+import re
 import sysconfig
 import textwrap
 import types
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+_OURS = __name__.partition(".")[0]
 _INSTALLED = tuple(
     sorted({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 )
@@ -28,8 +30,9 @@ def describe(function: Any) -> list[Any]:
 
     These values are arguments of a `functools.partial`, fields of an object that is called,
     variables of an enclosing function, and constants of the module; functions among them are
-    described likewise, except those of installed packages, which are named. Of anything else that
-    a function uses there is no more than its type: that belongs in the version.
+    described likewise. Those of installed packages and of Encore itself are no more than named: a
+    run has the versions of the former, and a digest of the latter's code. Of anything else that a
+    function uses there is its type alone: that belongs in the version.
     """
     return _function(function, ())
 
@@ -45,14 +48,14 @@ def _function(function: Any, above: tuple[Any, ...]) -> list[Any]:
     if inspect.ismethod(function):
         return [_function(function.__func__, above), _value(function.__self__, above)]
     if isinstance(function, types.FunctionType):
-        if _is_installed(function):
+        if _is_known(function):
             return [_name(function)]
         return [function.__qualname__, _text(function), dict(_used(function, above))]
     if inspect.isroutine(function) or isinstance(function, np.ufunc | type):
         return [_name(function)]
     # An object that is called: of one built in, NumPy's or JAX's, the type is all there is.
     call = inspect.getattr_static(type(function), "__call__", None)
-    if not isinstance(call, types.FunctionType) or _is_installed(call):
+    if not isinstance(call, types.FunctionType) or _is_known(call):
         return [_name(function)]
     return [_function(call, above), _state(function, above)]
 
@@ -104,7 +107,7 @@ def _used(function: types.FunctionType, above: tuple[Any, ...]) -> Iterator[tupl
 def _value(value: Any, above: tuple[Any, ...]) -> Any:
     if value is None or isinstance(value, bool | int | float | complex | str | bytes):
         return repr(value)
-    if isinstance(value, PurePath | np.generic | np.dtype):
+    if isinstance(value, PurePath | re.Pattern | np.generic | np.dtype):
         return repr(value)
     if isinstance(value, np.ndarray) and value.dtype != object:
         content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
@@ -139,6 +142,9 @@ def _name(value: Any) -> str:
     return f"{getattr(named, '__module__', None) or ''}.{named.__qualname__}"
 
 
-def _is_installed(function: types.FunctionType) -> bool:
+def _is_known(function: types.FunctionType) -> bool:
+    """Whether it is no function of a user's own."""
+    if function.__module__.partition(".")[0] == _OURS:
+        return True
     path = Path(function.__code__.co_filename)
     return any(path.is_relative_to(place) for place in _INSTALLED)

@@ -121,7 +121,7 @@ def split(
             f"validation is {validation} and test {test}: each is a share above 0, and something "
             "must be left to train on"
         )
-    begin, middle = 1 - validation - test, 1 - test
+    begin, middle = round(1 - validation - test, 12), round(1 - test, 12)
     return Splits(
         Portion(source, 0, begin, seed),
         Portion(source, begin, middle, seed),

@@ -29,14 +29,19 @@ def inner_sources(source: Any) -> tuple[Source, ...]:
 
 
 def with_inner(source: Any, change: Callable[[Source], Source]) -> Any:
-    """The same source made of others: each of its own changed."""
+    """The same source made of others, each replaced by one that gives the same examples.
+
+    So what it has already found out about its own is kept.
+    """
     inner = inner_sources(source)
     if not inner:
         return source
-    changed = tuple(map(change, inner))
-    if hasattr(source, "sources"):
-        return dataclasses.replace(source, sources=changed)
-    return dataclasses.replace(source, source=changed[0])
+    replaced = tuple(map(change, inner))
+    several = hasattr(source, "sources")
+    fields = {"sources": replaced} if several else {"source": replaced[0]}
+    changed = dataclasses.replace(source, **fields)
+    vars(changed).update({name: each for name, each in vars(source).items() if name not in fields})
+    return changed
 
 
 def require_sources(sources: Sequence[Source], what: str) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from research.data.labels import find_classes, labelled
+from research.data.sources.arrays import ArraySource
 from research.data.sources.functions import describe
 
 SCALE = 2
@@ -102,6 +104,13 @@ def test_a_constant_or_a_helper_of_the_module_counts(monkeypatch, name):
     before = spelled(double)
     monkeypatch.setattr(sys.modules[__name__], name, 3 if name == "SCALE" else plus)
     assert spelled(double) != before
+
+
+def test_functions_of_encore_are_named_and_their_arguments_count():
+    source = ArraySource("some", {"y": np.arange(3), "z": np.arange(3)})
+    found = [spelled(labelled(source, c, find_classes(source, c)).function) for c in "yz"]
+    assert "research.data.labels._number" in found[0] and "def " not in found[0]
+    assert found[0] != found[1]
 
 
 def test_what_was_wrapped_is_what_counts():
