@@ -25,7 +25,7 @@ from research.engine import metrics
 from research.engine.experiment import Data, state_shapes, traced
 from research.engine.keys import stream
 from research.errors import Mistake
-from research.options.catalog import ROOT
+from research.options.catalog import ROOT, load, read
 from research.options.config import make_experiment
 from research.sequence.classification.own_texts import OwnTexts
 from research.tabular.own_table import OwnClassification, OwnRegression, TableStatistics
@@ -116,10 +116,10 @@ def test_a_table_is_learned(here):
             state = advance(state, np.int32(step))
         assert error(state) < before / 3
     # What was not known, and a category, as a person has them.
-    read = experiment.offers["predict"].read
-    own = read('{"rooms": 5, "age": null, "place": "bay"}')
-    other = read("data/houses-0.csv:1")
-    assert own.inputs["place"] != read('{"rooms": 5, "age": 1, "place": "moon"}').inputs["place"]
+    own_row = experiment.offers["predict"].read
+    own = own_row('{"rooms": 5, "age": null, "place": "bay"}')
+    other = own_row("data/houses-0.csv:1")
+    assert own.inputs["place"] != own_row('{"rooms": 5, "age": 1, "place": "moon"}').inputs["place"]
     assert np.isnan(own.inputs["age"]) and np.isnan(other.inputs["age"])
     predict = experiment.offers["predict"].apply
     assert np.isfinite(predict(state, own.inputs)["mean"]).all()
@@ -206,6 +206,13 @@ def test_the_page_draws_and_mixes_as_it_says(here):
     mixed = Mixed((few["english"], few["code"]), (7, 3))
     assert mixed.epoch == 43 and "have an epoch of 43 rows" in PAGE
     assert steps_per_epoch(43, 1) == mixed.steps(1)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    file = tmp_path / "photos.py"
+    file.write_text(BLOCKS["photos"].replace("data/photos", str(tmp_path / "none")))
+    with pytest.raises(Mistake, match=r"photos\.py cannot be used: .*none cannot be read as a fol"):
+        load(read(file))
 
 
 @pytest.fixture(scope="module")
