@@ -240,7 +240,7 @@ def launch(root: Path, *words: str) -> str:
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_each_is_trained_by_its_command(clone, name):
     small = {
-        OwnImages: ["--epochs", "8", "--channels", "4", "--side", "16"],
+        OwnImages: ["--epochs", "40", "--channels", "8", "--side", "16", "--learning-rate", "3e-3"],
         OwnTexts: ["--epochs", "20"],
     }
     words = next((more for kind, more in small.items() if kind.__name__ in BLOCKS[name]), [])
