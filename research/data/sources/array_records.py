@@ -85,4 +85,5 @@ def _reader(path: Path, size: int, changed: int) -> Any:
     """A file that is kept open, as opening one reads its index."""
     from array_record.python.array_record_module import ArrayRecordReader
 
-    return ArrayRecordReader(str(path))
+    # What lies ahead of a record is not needed where records are picked.
+    return ArrayRecordReader(str(path), "readahead_buffer_size:0")

@@ -162,7 +162,7 @@ class Files:
         decoded = self._decoded if self._keeps else self.__dict__.get("_decoded")
         if decoded is not None:
             # As plain arrays, which a mapped one is slow to make of each that is picked from it.
-            return {name: np.asarray(column)[index] for name, column in decoded.items()}
+            return {name: np.asarray(column).take(index, 0) for name, column in decoded.items()}
         return self._read(index)
 
     def _read(self, index: np.ndarray) -> Columns:
