@@ -178,9 +178,9 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), metavar="PART",
                         help=", ".join(PARTS))  # fmt: skip
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of a round of loading")
-    parser.add_argument("--train-seconds", type=float, default=4.0, help="of a round of training")
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=0.8, help="length of a round of loading")
+    parser.add_argument("--train-seconds", type=float, default=3.0, help="of a round of training")
     parser.add_argument("--folder", type=Path, help="where the files are made [temporary]")
     parser.add_argument("--quick", action="store_true", help="a tenth of the records, two rounds")
     options = parser.parse_args()

@@ -30,7 +30,7 @@ _AHEAD = 3
 """Windows that are begun beyond the one that is computed on; the first of them is placed, too."""
 _PARTS = 4
 """Parts that a window is read in, for each worker: so none waits long for the slowest."""
-_PART_SECONDS = 0.02
+_PART_SECONDS = 0.005
 """What a part should take at least: a call costs something, too. So cheap windows have fewer."""
 
 
