@@ -17,6 +17,7 @@ from research.data.sources import examples, layouts, tfrecord
 from research.data.sources.content import encode_columns
 from research.data.sources.files import Files
 from research.data.sources.format import TEXT, Unreadable
+from research.data.sources.spans import join_spans
 from research.data.sources.tfrecord import TFRecord, write_record
 from research.errors import Damaged, Mistake
 from tests.data.sources.written import WAYS, fitting
@@ -263,3 +264,40 @@ def test_a_compressed_file_is_recognised_by_what_it_holds(tmp_path):
         path.write_bytes(hurt)
         with pytest.raises(Damaged, match=f"{path} cannot be decompressed"):
             len(Files(str(path), WAYS["tfrecord"].format, "skip"))
+
+
+@settings(max_examples=30)
+@given(st.lists(FEATURES, min_size=1, max_size=3), st.integers(0, 99), st.booleans())
+def test_records_parsed_together_are_parsed_as_each_alone(kinds, seed, hurt):
+    draw = np.random.default_rng(seed)
+    some = [{name: _array(values) for name, values in features.items()} for features in kinds]
+    records = [examples.encode_example(some[draw.integers(len(some))]) for _ in range(24)]
+    if hurt and records[5]:
+        at = draw.integers(len(records[5]))
+        records[5] = records[5][:at] + bytes([draw.integers(256)]) + records[5][at + 1 :]
+    try:
+        alone = [_held(record, examples.parse_example(record)) for record in records]
+    except Unreadable:
+        with pytest.raises(Unreadable):
+            layouts._parse(join_spans(records))
+        return
+    spans = join_spans(records)
+    parsed = layouts._parse(spans)
+    together = {row: _held(spans.buffer, found) for row, found in parsed.others.items()}
+    for rows, found in parsed.alike:
+        for place, row in enumerate(rows):
+            together[row] = {
+                name: (each.kind, [spans.buffer[each.starts[place] : each.stops[place]]])
+                for name, each in found.items()
+            }
+    assert [together[row] for row in range(24)] == alone
+
+
+def _array(values):
+    if values and isinstance(values[0], bytes):
+        return values
+    return np.array(values, np.float32 if values and isinstance(values[0], float) else np.int64)
+
+
+def _held(buffer, features):
+    return {name: (each.kind, examples.texts(buffer, each)) for name, each in features.items()}
