@@ -7,8 +7,8 @@ way each time. Seven convolutions with batch normalisation learn from nothing: t
 .91 with a net that was trained on millions of pictures before.
 
 Run: python launch.py run data/flowers_folder
-Expected: test accuracy
-Time: 3 min, after 20 s of decoding
+Expected: test accuracy about .84
+Time: 6 min, after 20 s of decoding
 """
 
 from __future__ import annotations

@@ -53,8 +53,8 @@ def with_skipped(experiment: Experiment) -> Experiment:
             if broken:
                 count, (file, (where, what)) = sum(each.left_out for each in found), broken[0]
                 made.append(
-                    f"{name}: {count:,} broken places were skipped; the first is in {file}, "
-                    f"{where}: {what}."
+                    f"{name}: {count:,} broken place{'s were' if count > 1 else ' was'} skipped; "
+                    f"the first is in {file}, {where}: {what}."
                 )
         return made
 

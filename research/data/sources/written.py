@@ -67,9 +67,9 @@ class Written:
         """
         try:
             write_files(self.source, self.format, self.directory, shards=self.shards)
-        except Damaged:
+        except Damaged as error:
             if self.damaged == "stop":
-                raise
+                raise Damaged(f"{error}; or leave out what is broken: --damaged skip") from None
         format = self.format if self.classes is None else Labelled(self.format, *self.classes)
         return Files(f"{glob.escape(str(self.directory))}/part-*", format, self.damaged)
 
