@@ -7,8 +7,8 @@ streamed. The net is that of `sequence/imdb_mean_embedding`, and so are all bits
 data is read is no part of it.
 
 Run: python launch.py run data/imdb_tfrecord --data streamed
-Expected: test accuracy .885 to .887, that of sequence/imdb_mean_embedding (.751 in Géron, 2nd edition,
-  chapter 13)
+Expected: test accuracy .885 to .887, that of sequence/imdb_mean_embedding (.751 in Géron, 2nd
+  edition, chapter 13)
 Time: 1 min
 """
 
