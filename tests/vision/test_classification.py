@@ -9,6 +9,7 @@ import optax
 import pytest
 
 from research.data.images import Images
+from research.engine.experiment import Data
 from research.engine.metrics import read
 from research.options.config import make_experiment
 from research.vision.classification import ImageClassification
@@ -31,7 +32,7 @@ def classifier(
             return model
 
         def images(self):
-            return Images(None, 10 * self.batch_size, (4, 4, 1), white=16)
+            return Images(Data({}), 10 * self.batch_size, (4, 4, 1), white=16)
 
         def augmentation(self):
             return augment
