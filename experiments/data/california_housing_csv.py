@@ -49,7 +49,7 @@ class HousingCSV(PlainHousing):
         files = {}
         for name, source in read_splits().items():
             rounded = Mapped(source, as_float32, "in float32")
-            folder = f"california_housing_csv/{name}-{len(source)}"
+            folder = f"california_housing_csv/{name}"
             files[name] = Written(rounded, FORMAT, folder, SHARDS[name], self.damaged)
         return files
 

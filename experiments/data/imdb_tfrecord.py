@@ -49,7 +49,7 @@ class ReviewsTFRecord(MeanEmbeddingSentiment):
         files = {}
         for name, reviews in split_reviews(*read_reviews(self.reviews)).items():
             source = as_source(reviews, f"{DATASET} {name}")
-            place = f"imdb_tfrecord/{name}-{len(source)}"
+            place = f"imdb_tfrecord/{name}"
             classes = ("label", len(CLASSES))
             files[name] = Written(source, FORMAT, place, SHARDS[name], self.damaged, classes)
         return corpus_of(files, self.words, self.length, self.kept)

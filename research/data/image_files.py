@@ -59,7 +59,7 @@ def in_files(
     names, splits = images.classes(), {}
     for name, source in images.data.splits.items():
         packed = Mapped(source, way.pack, way.packs) if way.pack else source
-        place = f"{folder}/{name}-{len(source)}"
+        place = f"{folder}/{name}"
         classes = ("label", len(names))
         files = Written(packed, way.format, place, shards[name], damaged, classes)
         splits[name] = Mapped(files, way.unpack, way.unpacks) if way.unpack else files

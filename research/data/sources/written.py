@@ -2,8 +2,8 @@
 
     train = Written(TfdsSplit("mnist", "train"), TFRecord(), "mnist/train", shards=10)
 
-They lie in `ENCORE_CACHE_DIR`, below `written/`, for a person to look at:
-`python launch.py data ~/.cache/encore/written/mnist/train`.
+They lie in `ENCORE_CACHE_DIR`, below `written/`, for a person to look at. Files of other content,
+as after an update, have a folder of their own.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import glob
+import hashlib
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -39,7 +41,7 @@ class Written:
     Attributes:
         source: of what the files are written.
         format: how, each column named. What is read is this format.
-        folder: below the cache, of these files alone.
+        folder: what their folder is called, below the cache; a digest is added.
         shards: how many files.
         damaged: what to do about records that cannot be read, as `Files.damaged`.
         classes: a column of labels, and how many classes it has; others cannot be read.
@@ -52,10 +54,12 @@ class Written:
     damaged: Literal["stop", "skip"] = "stop"
     classes: tuple[str, int] | None = None
 
-    @property
+    @functools.cached_property
     def directory(self) -> Path:
         """Where the files lie, or will lie."""
-        return cache_directory() / "written" / self.folder
+        made_of = json.dumps([self.source.digest(), self.format.settings(), self.shards])
+        name = f"{self.folder}-{hashlib.sha256(made_of.encode()).hexdigest()[:8]}"
+        return cache_directory() / "written" / name
 
     @functools.cached_property
     def files(self) -> Files:
