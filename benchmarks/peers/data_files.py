@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers.loading import LONGEST, SIDE
-from research.data.sources.examples import encode_example
-from research.data.sources.tfrecord import write_record
+from research.data.formats.examples import encode_example
+from research.data.formats.tfrecord import write_record
 
 SHARDS = 4
 COUNTS = {

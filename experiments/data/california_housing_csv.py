@@ -22,7 +22,7 @@ import numpy as np
 
 from research.data.columns import Columns, Form
 from research.data.districts import COLUMNS, VALUE
-from research.data.sources.csv_files import CSV
+from research.data.formats.csv_files import CSV
 from research.data.sources.mapped import Mapped
 from research.data.sources.written import OnDamage, Written
 from research.engine.experiment import Source

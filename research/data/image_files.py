@@ -9,12 +9,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from research.data.columns import Columns, Form
+from research.data.formats.csv_files import CSV
+from research.data.formats.format import Format
+from research.data.formats.tfrecord import TFRecord
 from research.data.images import Images
 from research.data.order import shuffled_rows
-from research.data.sources.csv_files import CSV
-from research.data.sources.format import Format
 from research.data.sources.mapped import Mapped
-from research.data.sources.tfrecord import TFRecord
 from research.data.sources.written import Written
 
 LABEL = Form(np.dtype(np.int64), ())

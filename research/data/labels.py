@@ -9,8 +9,8 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from research.data.bar import Tell
 from research.data.columns import Columns
-from research.data.sources.bar import Tell
 from research.data.sources.kept import find_once, in_parts
 from research.data.sources.mapped import Mapped
 from research.data.sources.wrapping import digest_of

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from research.data import builders, prepared
-from research.data.sources.array_records import ArrayRecord
-from research.data.sources.bar import Bar
-from research.data.sources.csv_files import CSV
+from research.data.bar import Bar
+from research.data.files.manifest import Manifest, check_files, files_of, read_manifest
+from research.data.files.shards import find_shards
+from research.data.files.writing import STATE
+from research.data.formats.array_records import ArrayRecord
+from research.data.formats.csv_files import CSV
+from research.data.formats.kinds import kind_of_name
+from research.data.formats.parquet import Parquet
+from research.data.formats.pictures import Pictures, classes_in
+from research.data.formats.recognising import How, find_format
+from research.data.formats.tar_shards import Tar
+from research.data.formats.tfrecord import TFRecord
 from research.data.sources.files import Files
-from research.data.sources.kinds import kind_of_name
-from research.data.sources.manifest import Manifest, check_files, files_of, read_manifest
-from research.data.sources.parquet import Parquet
-from research.data.sources.pictures import Pictures, classes_in
-from research.data.sources.recognising import How, find_format
-from research.data.sources.shards import find_shards
-from research.data.sources.tar_shards import Tar
-from research.data.sources.tfrecord import TFRecord
-from research.data.sources.writing import STATE
 from research.data.tfds_split import TfdsSplit
 from research.errors import Mistake
 from research.options.convert import did_you_mean

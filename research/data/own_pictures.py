@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from research.data.sources.pictures import cut_middle, resize
+from research.data.formats.pictures import cut_middle, resize
 from research.errors import Mistake
 from research.prediction import Own
 

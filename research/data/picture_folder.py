@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from research.data.bar import Bar
 from research.data.prepared import Slice, locate, tfds_module
-from research.data.sources.bar import Bar
 from research.data.storage import exclusive, publish, workshop
 from research.data.tfds_split import TfdsSplit
 from research.errors import Mistake

@@ -10,9 +10,9 @@ import numpy as np
 from research.data import columns as column_functions
 from research.data.columns import Columns
 from research.data.features.hashing import hash_numbers
+from research.data.formats.fixed import Field, Fixed
 from research.data.images import Images
 from research.data.order import shuffled_rows
-from research.data.sources.fixed import Field, Fixed
 from research.engine.experiment import Source
 
 SIDE = 112

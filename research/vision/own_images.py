@@ -15,12 +15,12 @@ import numpy as np
 
 from research.data.augmentation import rotate_scale_and_shift
 from research.data.columns import Columns, is_text
+from research.data.formats.pictures import decode_picture, fit_picture
 from research.data.images import Images
 from research.data.labels import Classes, find_classes, labelled
 from research.data.order import shuffled_rows
 from research.data.own_pictures import is_light_on_dark
 from research.data.sources.mapped import Mapped
-from research.data.sources.pictures import decode_picture, fit_picture
 from research.data.sources.portions import Splits
 from research.engine.experiment import Data, Hyperparameters, Key, Source
 from research.errors import Mistake

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from research.data.columns import Columns, as_objects
-from research.data.sources.array_records import ArrayRecord
-from research.data.sources.writers import WRITERS
+from research.data.formats.array_records import ArrayRecord
+from research.data.formats.writers import WRITERS
 from research.options.catalog import ROOT
 from tests.data.sources.written import write_tfrecord
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from research.data.columns import as_objects
+from research.data.formats.pictures import resize_middles
 from research.data.own_pictures import read_picture
-from research.data.sources.pictures import resize_middles
 from research.errors import Mistake
 
 

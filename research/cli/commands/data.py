@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from research.data.sources.kinds import Kind, Target
+from research.data.formats.kinds import Kind, Target
 from research.engine import interrupts
 from research.errors import EncoreError, Exit, Mistake
 from research.options.command import Argument, Command, Common, Context, Outcome, parse
@@ -16,8 +16,8 @@ from research.options.ranges import COUNT, SEED
 from research.options.terminal import make_console, spell_bytes
 
 if TYPE_CHECKING:
+    from research.data.formats.format import Format
     from research.data.naming import Named
-    from research.data.sources.format import Format
     from research.engine.experiment import Source
 
 _FIRST = 3
@@ -58,8 +58,8 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
     if options.to and len(words) < 2:
         raise Mistake(f"data: --to {options.to} needs a folder behind what is read: DIR is missing")
     *words, target = words if options.to else [*words, ""]
+    from research.data.formats.recognising import How
     from research.data.naming import open_named
-    from research.data.sources.recognising import How
 
     how = How(
         options.format,
@@ -88,9 +88,9 @@ def _as_options(message: str) -> str:
 
 def _look(named: Named, context: Context) -> Outcome:
     from research.cli.data_tables import print_data
-    from research.data.sources.bar import Bar
-    from research.data.sources.summary import summarise
-    from research.data.sources.writing import forms_of
+    from research.data.bar import Bar
+    from research.data.files.summary import summarise
+    from research.data.files.writing import forms_of
 
     forms = forms_of(named.source)
     with Bar() as tell:
@@ -100,8 +100,8 @@ def _look(named: Named, context: Context) -> Outcome:
 
 def _write(named: Named, options: Options, target: str, context: Context) -> Outcome:
     from research.cli.data_tables import facts_of, plural
-    from research.data.sources.manifest import read_manifest
-    from research.data.sources.writing import write_files
+    from research.data.files.manifest import read_manifest
+    from research.data.files.writing import write_files
 
     interrupts.set_ending(interrupts.LATER)
     source = named.source
@@ -126,12 +126,12 @@ def _write(named: Named, options: Options, target: str, context: Context) -> Out
 
 
 def _target_format(to: Target | None, source: Source) -> Format:
-    from research.data.sources.array_records import ArrayRecord
-    from research.data.sources.csv_files import CSV
-    from research.data.sources.parquet import Parquet
-    from research.data.sources.tfrecord import TFRecord
-    from research.data.sources.writers import binary_of
-    from research.data.sources.writing import forms_of
+    from research.data.files.writing import forms_of
+    from research.data.formats.array_records import ArrayRecord
+    from research.data.formats.csv_files import CSV
+    from research.data.formats.parquet import Parquet
+    from research.data.formats.tfrecord import TFRecord
+    from research.data.formats.writers import binary_of
 
     if to == "binary":
         return binary_of(forms_of(source), source.name)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from research.data.bar import Tell
 from research.data.columns import Columns
-from research.data.sources.bar import Tell
 from research.data.sources.functions import describe
 from research.data.sources.kept import checksum_of, find_once, in_parts
 from research.data.sources.wrapping import digest_of, require_each_alone, require_inside

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from research.data.sources.bar import Bar, Tell
-from research.data.sources.format import PART
+from research.data.bar import Bar, Tell
+from research.data.formats.format import PART
 from research.data.storage import exclusive, publish, workshop
 from research.engine.experiment import Source
 from research.places import cache_directory

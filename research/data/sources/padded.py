@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from research.data.bar import Tell
 from research.data.columns import Columns, as_objects, is_text, pad_column
-from research.data.sources.bar import Tell
 from research.data.sources.kept import find_once, in_parts
 from research.data.sources.wrapping import digest_of
 from research.engine.experiment import Source

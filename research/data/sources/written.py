@@ -19,10 +19,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 
 from research.data.columns import Columns
+from research.data.files.writing import write_files
+from research.data.formats.format import Broken, Format
+from research.data.formats.labelled import Labelled
 from research.data.sources.files import Files
-from research.data.sources.format import Broken, Format
-from research.data.sources.labelled import Labelled
-from research.data.sources.writing import write_files
 from research.engine.experiment import Source
 from research.errors import Damaged
 from research.places import cache_directory

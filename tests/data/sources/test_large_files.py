@@ -21,8 +21,8 @@ import sys
 import numpy as np
 from research.data.columns import Form
 from research.data.sources.files import Files
-from research.data.sources.fixed import Field, Fixed
-from research.data.sources.tfrecord import TFRecord
+from research.data.formats.fixed import Field, Fixed
+from research.data.formats.tfrecord import TFRecord
 
 format = {
     "tfrecord": TFRecord({"image": Form(np.dtype(np.uint8), (1 << 16,))}),

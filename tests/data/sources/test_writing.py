@@ -15,19 +15,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.data.columns import as_objects, digest
+from research.data.files.manifest import check_files, files_of, read_manifest
+from research.data.files.writing import forms_of, shuffled_order, write_files
+from research.data.formats.array_records import ArrayRecord
+from research.data.formats.csv_files import CSV
+from research.data.formats.fixed import CIFAR10, Field, Fixed, Idx
+from research.data.formats.format import PART
+from research.data.formats.lines import Lines
+from research.data.formats.parquet import Parquet
+from research.data.formats.tfrecord import TFRecord
+from research.data.formats.writers import WRITERS, binary_of
 from research.data.order import shuffled_rows
-from research.data.sources.array_records import ArrayRecord
 from research.data.sources.arrays import ArraySource
-from research.data.sources.csv_files import CSV
 from research.data.sources.files import Files
-from research.data.sources.fixed import CIFAR10, Field, Fixed, Idx
-from research.data.sources.format import PART
-from research.data.sources.lines import Lines
-from research.data.sources.manifest import check_files, files_of, read_manifest
-from research.data.sources.parquet import Parquet
-from research.data.sources.tfrecord import TFRecord
-from research.data.sources.writers import WRITERS, binary_of
-from research.data.sources.writing import forms_of, shuffled_order, write_files
 from research.engine.keys import stream
 from research.errors import Damaged, Mistake, Stopped
 from tests.data.sources.written import examples
@@ -327,7 +327,7 @@ def test_a_disk_that_is_full(format, tmp_path, monkeypatch):
         writer.write(format, parts, path)
 
     patched = {**WRITERS, type(format): writer._replace(write=full)}
-    monkeypatch.setattr("research.data.sources.writers.WRITERS", patched)
+    monkeypatch.setattr("research.data.formats.writers.WRITERS", patched)
     folder = tmp_path / "files"
     with pytest.raises(Stopped) as told:
         write_files(source, format, folder, shards=4)

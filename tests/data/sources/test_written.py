@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from research.data.columns import Form
+from research.data.files.skipped import with_skipped
+from research.data.formats.csv_files import CSV
+from research.data.formats.fixed import CIFAR10
+from research.data.formats.labelled import Labelled
 from research.data.image_files import Way, as_csv, as_records, as_tfrecord, in_files
 from research.data.images import Images, cifar10
 from research.data.order import shuffled_rows
 from research.data.sources.arrays import ArraySource
-from research.data.sources.csv_files import CSV
 from research.data.sources.files import Files
-from research.data.sources.fixed import CIFAR10
-from research.data.sources.labelled import Labelled
 from research.data.sources.mapped import Mapped
-from research.data.sources.skipped import with_skipped
 from research.data.sources.written import Written
 from research.engine.experiment import Data, Experiment
 from research.errors import Damaged

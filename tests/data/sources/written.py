@@ -13,16 +13,16 @@ from typing import BinaryIO, NamedTuple, cast
 import numpy as np
 
 from research.data.columns import Columns, Form, as_objects
-from research.data.sources.array_records import ArrayRecord
-from research.data.sources.content import encode_columns
-from research.data.sources.csv_files import CSV
-from research.data.sources.fixed import Field, Fixed, Idx, Npy
-from research.data.sources.format import TEXT, Format, Forms
-from research.data.sources.lines import Lines
-from research.data.sources.parquet import Parquet
-from research.data.sources.tar_shards import Tar
-from research.data.sources.tfrecord import TFRecord, write_record
-from research.data.sources.writers import WRITERS
+from research.data.formats.array_records import ArrayRecord
+from research.data.formats.content import encode_columns
+from research.data.formats.csv_files import CSV
+from research.data.formats.fixed import Field, Fixed, Idx, Npy
+from research.data.formats.format import TEXT, Format, Forms
+from research.data.formats.lines import Lines
+from research.data.formats.parquet import Parquet
+from research.data.formats.tar_shards import Tar
+from research.data.formats.tfrecord import TFRecord, write_record
+from research.data.formats.writers import WRITERS
 
 
 class Way(NamedTuple):

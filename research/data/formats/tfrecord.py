@@ -16,9 +16,9 @@ import google_crc32c
 import numpy as np
 
 from research.data.columns import Columns
-from research.data.sources.content import Content
-from research.data.sources.format import PART, Broken, Forms, Found, KeptDecoded, Unreadable
-from research.data.sources.spans import Spans, read_together
+from research.data.formats.content import Content
+from research.data.formats.format import PART, Broken, Forms, Found, KeptDecoded, Unreadable
+from research.data.formats.spans import Spans, read_together
 
 _HEAD = struct.Struct("<QI")
 _CHECK = struct.Struct("<I")

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.data.sources.format import PART, TEXT, Forms
-from research.data.sources.plain import Tell
+from research.data.files.plain import Tell
+from research.data.formats.format import PART, TEXT, Forms
 from research.engine.experiment import Source
 
 MOST = 100

@@ -13,7 +13,9 @@ import numpy as np
 
 from research.data import columns as column_functions
 from research.data.columns import Columns
-from research.data.sources.format import (
+from research.data.files.plain import Tell
+from research.data.files.shards import Shard
+from research.data.formats.format import (
     Broken,
     Format,
     Forms,
@@ -21,8 +23,6 @@ from research.data.sources.format import (
     Unreadable,
     forms_to_json,
 )
-from research.data.sources.plain import Tell
-from research.data.sources.shards import Shard
 from research.errors import Damaged, Mistake
 
 _NAMED = 1000

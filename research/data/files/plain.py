@@ -19,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from research.data.sources.format import Format
-from research.data.sources.shards import Shard, file_system
+from research.data.files.shards import Shard, file_system
+from research.data.formats.format import Format
 from research.data.storage import exclusive, publish, workshop
 from research.errors import Damaged, Mistake
 from research.places import cache_directory

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.data.sources.format import Unreadable
+from research.data.formats.format import Unreadable
 
 _GAP = 1 << 12
 _RUN = 1 << 22

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from research.data.columns import Form
-from research.data.sources.format import TEXT
-from research.data.sources.summary import MOST, Summary
+from research.data.files.summary import MOST, Summary
+from research.data.formats.format import TEXT
 from research.options.terminal import cut
 
 _LONGEST = 32

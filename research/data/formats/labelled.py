@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from research.data.columns import Columns
-from research.data.sources.format import Format, Forms, Found, KeptDecoded, Unreadable
+from research.data.formats.format import Format, Forms, Found, KeptDecoded, Unreadable
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,10 +11,10 @@ from typing import Any, Literal
 import numpy as np
 
 from research.data.columns import Columns, Form, as_objects
-from research.data.sources import examples, layouts
-from research.data.sources.examples import Feature
-from research.data.sources.format import TEXT, Forms, Unreadable, forms_to_json
-from research.data.sources.spans import Spans
+from research.data.formats import examples, layouts
+from research.data.formats.examples import Feature
+from research.data.formats.format import TEXT, Forms, Unreadable, forms_to_json
+from research.data.formats.spans import Spans
 from research.errors import Mistake
 
 

@@ -20,15 +20,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.data.sources.format import (
+from research.data.files.making import make_manifest
+from research.data.files.plain import Tell, plain_file
+from research.data.files.shards import Shard
+from research.data.formats.format import (
     Broken,
     Format,
     Forms,
     forms_from_json,
 )
-from research.data.sources.making import make_manifest
-from research.data.sources.plain import Tell, plain_file
-from research.data.sources.shards import Shard
 from research.data.storage import exclusive, publish, workshop
 
 FORMAT = 2

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from research.data.columns import Columns, Form
-from research.data.sources.format import (
+from research.data.formats.format import (
     TEXT,
     Broken,
     Forms,
@@ -27,9 +27,9 @@ from research.data.sources.format import (
     Unreadable,
     forms_to_json,
 )
-from research.data.sources.lines import after_mark, line_at, require_encoding
-from research.data.sources.spans import read_spans
-from research.data.sources.tables import column_of
+from research.data.formats.lines import after_mark, line_at, require_encoding
+from research.data.formats.spans import read_spans
+from research.data.formats.tables import column_of
 
 _BLOCK = 1 << 22
 _HEAD = 1 << 16

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from research.data.columns import Columns, Form
-from research.data.sources.format import (
+from research.data.formats.format import (
     PART,
     TEXT,
     Forms,
@@ -21,7 +21,7 @@ from research.data.sources.format import (
     Unreadable,
     forms_to_json,
 )
-from research.data.sources.tables import column_of, is_number, is_text
+from research.data.formats.tables import column_of, is_number, is_text
 from research.errors import Mistake
 
 

@@ -15,19 +15,19 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from research.data.sources.array_records import ArrayRecord
-from research.data.sources.csv_files import CSV
-from research.data.sources.examples import parse_example, parse_sequence_example
-from research.data.sources.fixed import Field, Fixed, Idx, Npy
-from research.data.sources.format import TEXT, Format, Unreadable
-from research.data.sources.kinds import Kind, kind_of_name
-from research.data.sources.lines import Lines
-from research.data.sources.parquet import Parquet
-from research.data.sources.pictures import Pictures
-from research.data.sources.plain import head_of
-from research.data.sources.shards import Shard
-from research.data.sources.tar_shards import Tar
-from research.data.sources.tfrecord import TFRecord, masked_crc, record_length
+from research.data.files.plain import head_of
+from research.data.files.shards import Shard
+from research.data.formats.array_records import ArrayRecord
+from research.data.formats.csv_files import CSV
+from research.data.formats.examples import parse_example, parse_sequence_example
+from research.data.formats.fixed import Field, Fixed, Idx, Npy
+from research.data.formats.format import TEXT, Format, Unreadable
+from research.data.formats.kinds import Kind, kind_of_name
+from research.data.formats.lines import Lines
+from research.data.formats.parquet import Parquet
+from research.data.formats.pictures import Pictures
+from research.data.formats.tar_shards import Tar
+from research.data.formats.tfrecord import TFRecord, masked_crc, record_length
 from research.errors import Mistake
 
 _HEAD = 1 << 16

@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.data.sources.array_records import ArrayRecord
-from research.data.sources.csv_files import CSV
+from research.data.files.plain import Tell
+from research.data.formats.array_records import ArrayRecord
+from research.data.formats.csv_files import CSV
+from research.data.formats.fixed import Field, Fixed
+from research.data.formats.format import Format, Forms, forms_from_json, forms_to_json
+from research.data.formats.parquet import Parquet
+from research.data.formats.tfrecord import TFRecord
 from research.data.sources.files import Files
-from research.data.sources.fixed import Field, Fixed
-from research.data.sources.format import Format, Forms, forms_from_json, forms_to_json
-from research.data.sources.parquet import Parquet
-from research.data.sources.plain import Tell
-from research.data.sources.tfrecord import TFRecord
 from research.engine.durable import write_file
 from research.errors import Damaged
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from research.data.columns import Columns, Form, as_objects
-from research.data.sources.format import (
+from research.data.formats.format import (
     PART,
     TEXT,
     Broken,
@@ -26,8 +26,8 @@ from research.data.sources.format import (
     Unreadable,
     forms_to_json,
 )
-from research.data.sources.pictures import decode_picture
-from research.data.sources.spans import read_spans
+from research.data.formats.pictures import decode_picture
+from research.data.formats.spans import read_spans
 
 _PICTURES = ("jpg", "jpeg", "png", "webp", "ppm")
 _BLOCK = 512

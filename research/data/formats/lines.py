@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from research.data.columns import Columns, as_objects
-from research.data.sources.format import TEXT, Forms, Found, KeptDecoded, Unreadable
-from research.data.sources.spans import read_spans
+from research.data.formats.format import TEXT, Forms, Found, KeptDecoded, Unreadable
+from research.data.formats.spans import read_spans
 
 _BLOCK = 1 << 20
 

@@ -17,12 +17,9 @@ import jax
 import numpy as np
 
 from research.data import columns as column_functions
+from research.data.bar import Bar
 from research.data.columns import Columns, Form, is_text
-from research.data.order import permute
-from research.data.sources.bar import Bar
-from research.data.sources.files import Files
-from research.data.sources.format import PART, TEXT, Format, Forms, Unreadable
-from research.data.sources.manifest import (
+from research.data.files.manifest import (
     Manifest,
     WrittenFile,
     checksum,
@@ -30,8 +27,11 @@ from research.data.sources.manifest import (
     read_manifest,
     save_manifest,
 )
-from research.data.sources.plain import Tell
-from research.data.sources.writers import settle_format, spell_form, writer_of
+from research.data.files.plain import Tell
+from research.data.formats.format import PART, TEXT, Format, Forms, Unreadable
+from research.data.formats.writers import settle_format, spell_form, writer_of
+from research.data.order import permute
+from research.data.sources.files import Files
 from research.data.storage import exclusive, workshop
 from research.engine.durable import NO_SPACE, remove_tree, sync_directory, sync_file, write_file
 from research.engine.experiment import Source

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from research.data.columns import Columns, Form
-from research.data.sources.array_records import ArrayRecord
-from research.data.sources.content import encode_columns
-from research.data.sources.csv_files import CSV
-from research.data.sources.fixed import Field, Fixed
-from research.data.sources.format import TEXT, Format, Forms
-from research.data.sources.parquet import Parquet
-from research.data.sources.tfrecord import TFRecord, write_record
+from research.data.formats.array_records import ArrayRecord
+from research.data.formats.content import encode_columns
+from research.data.formats.csv_files import CSV
+from research.data.formats.fixed import Field, Fixed
+from research.data.formats.format import TEXT, Format, Forms
+from research.data.formats.parquet import Parquet
+from research.data.formats.tfrecord import TFRecord, write_record
 from research.engine.durable import NO_SPACE
 from research.errors import Mistake
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from research.data.columns import Columns, Form, as_objects
-from research.data.sources import examples
-from research.data.sources.examples import Feature
-from research.data.sources.format import Forms, Unreadable
-from research.data.sources.lockstep import Alike, parse_alike
-from research.data.sources.spans import Spans, join_spans
+from research.data.formats import examples
+from research.data.formats.examples import Feature
+from research.data.formats.format import Forms, Unreadable
+from research.data.formats.lockstep import Alike, parse_alike
+from research.data.formats.spans import Spans, join_spans
 
 _WORTH = 8
 """Records from which others are looked for that are built like the first."""

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from research.data.columns import Columns
-from research.data.sources.content import Content
-from research.data.sources.format import PART, Forms, Found, KeptDecoded, Unreadable
-from research.data.sources.spans import join_spans
+from research.data.formats.content import Content
+from research.data.formats.format import PART, Forms, Found, KeptDecoded, Unreadable
+from research.data.formats.spans import join_spans
 
 
 @dataclasses.dataclass(frozen=True)

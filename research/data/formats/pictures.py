@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from research.data.columns import Columns, Form, as_objects
-from research.data.sources.format import Forms, Found, KeptDecoded, Unreadable
+from research.data.formats.format import Forms, Found, KeptDecoded, Unreadable
 from research.errors import Mistake
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}

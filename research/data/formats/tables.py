@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from research.data.columns import Form, as_objects
-from research.data.sources.format import Unreadable
+from research.data.formats.format import Unreadable
 
 
 def column_of(array: Any, name: str, form: Form) -> np.ndarray:

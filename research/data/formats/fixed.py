@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from research.data.columns import Columns, Form
-from research.data.sources.format import PART, Broken, Forms, Found, KeptDecoded, Unreadable
-from research.data.sources.spans import read_together
+from research.data.formats.format import PART, Broken, Forms, Found, KeptDecoded, Unreadable
+from research.data.formats.spans import read_together
 
 _FEW = 16
 """Numbers along an axis that are copied one by one, as arrays, with time to be gained."""

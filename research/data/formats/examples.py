@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from research.data.sources.format import Unreadable
+from research.data.formats.format import Unreadable
 
 Kind = Literal["bytes", "float", "int64", ""]
 _KINDS: tuple[Kind, ...] = ("", "bytes", "float", "int64")

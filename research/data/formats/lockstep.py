@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from research.data.sources.examples import Feature, Kind
-from research.data.sources.spans import Spans
+from research.data.formats.examples import Feature, Kind
+from research.data.formats.spans import Spans
 
 _LONGEST = 5
 """Bytes of a length that is read: 32 GiB."""
