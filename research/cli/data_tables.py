@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from research.data.columns import Form
-from research.data.files.spelling import spell_example, spell_values
-from research.data.files.summary import Summary
+from research.data.file_sets.spelling import spell_example, spell_values
+from research.data.file_sets.summary import Summary
 from research.data.formats.csv_files import CSV
 from research.data.formats.format import Forms, forms_to_json
 from research.data.formats.writers import spell_form

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from research.data.files.plain import Tell
+from research.data.file_sets.plain import Tell
 from research.options.terminal import is_terminal, make_console
 
 

@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple
 
 from research.data import builders, prepared
 from research.data.bar import Bar
-from research.data.files.manifest import Manifest, check_files, files_of, read_manifest
-from research.data.files.shards import find_shards
-from research.data.files.writing import STATE
+from research.data.file_sets.manifest import Manifest, check_files, files_of, read_manifest
+from research.data.file_sets.shards import find_shards
+from research.data.file_sets.writing import STATE
 from research.data.formats.array_records import ArrayRecord
 from research.data.formats.csv_files import CSV
 from research.data.formats.kinds import kind_of_name

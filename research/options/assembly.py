@@ -99,7 +99,7 @@ def open_experiment(
         Mistake: the data are not there, or nothing is evaluated by which patience could end.
     """
     from research.data.feed import open_feed
-    from research.data.files.skipped import with_skipped
+    from research.data.file_sets.skipped import with_skipped
     from research.data.stream import Share
     from research.engine import compilation_cache
     from research.engine.environment import quiet_libraries

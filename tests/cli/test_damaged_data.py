@@ -13,7 +13,7 @@ from PIL import Image
 
 from research.cli.main import main
 from research.data.columns import digest
-from research.data.files.index import FORMAT as INDEX_FORMAT
+from research.data.file_sets.index import FORMAT as INDEX_FORMAT
 from research.data.formats.tfrecord import masked_crc
 from research.errors import Exit
 from tests.cli.test_data_command import call, report
@@ -282,7 +282,7 @@ def test_a_disk_that_fills(here, capsys, monkeypatch):
     write_csv(examples(40), Path("a.csv"))
     before = report(capsys, "a.csv")["digest"]
     with monkeypatch.context() as patch:
-        sync, calls = "research.data.files.writing.sync_file", []
+        sync, calls = "research.data.file_sets.writing.sync_file", []
 
         def full(path):
             calls.append(path)
@@ -309,8 +309,8 @@ def test_a_cache_that_has_no_room_or_is_of_another_version(here, capsys, monkeyp
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("research.data.files.index.publish", full)
-    monkeypatch.setattr("research.data.files.plain.publish", full)
+    monkeypatch.setattr("research.data.file_sets.index.publish", full)
+    monkeypatch.setattr("research.data.file_sets.plain.publish", full)
     monkeypatch.setattr("research.data.cache.publish", full)
     assert report(capsys, "a.csv") == whole
     write_csv(examples(9), Path("a.csv.gz"))

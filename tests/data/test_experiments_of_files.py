@@ -11,7 +11,7 @@ import pytest
 
 from research.cli.main import main
 from research.data.columns import digest
-from research.data.files.skipped import files_in
+from research.data.file_sets.skipped import files_in
 from research.data.sources.written import Written
 from research.errors import Mistake
 from research.options.catalog import catalog, load

@@ -89,8 +89,8 @@ def _as_options(message: str) -> str:
 def _look(named: Named, context: Context) -> Outcome:
     from research.cli.data_tables import print_data
     from research.data.bar import Bar
-    from research.data.files.summary import summarise
-    from research.data.files.writing import forms_of
+    from research.data.file_sets.summary import summarise
+    from research.data.file_sets.writing import forms_of
 
     forms = forms_of(named.source)
     with Bar() as tell:
@@ -100,8 +100,8 @@ def _look(named: Named, context: Context) -> Outcome:
 
 def _write(named: Named, options: Options, target: str, context: Context) -> Outcome:
     from research.cli.data_tables import facts_of, plural
-    from research.data.files.manifest import read_manifest
-    from research.data.files.writing import write_files
+    from research.data.file_sets.manifest import read_manifest
+    from research.data.file_sets.writing import write_files
 
     interrupts.set_ending(interrupts.LATER)
     source = named.source
@@ -126,7 +126,7 @@ def _write(named: Named, options: Options, target: str, context: Context) -> Out
 
 
 def _target_format(to: Target | None, source: Source) -> Format:
-    from research.data.files.writing import forms_of
+    from research.data.file_sets.writing import forms_of
     from research.data.formats.array_records import ArrayRecord
     from research.data.formats.csv_files import CSV
     from research.data.formats.parquet import Parquet

@@ -61,7 +61,7 @@ class Found(NamedTuple):
 class Format(Protocol):
     """How records lie in a file. A value: two that are equal decode the same.
 
-    What is read is always an uncompressed file on this machine: `research.data.files.plain`.
+    What is read is always an uncompressed file on this machine: `research.data.file_sets.plain`.
     """
 
     @property

@@ -15,8 +15,8 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from research.data.files.plain import head_of
-from research.data.files.shards import Shard
+from research.data.file_sets.plain import head_of
+from research.data.file_sets.shards import Shard
 from research.data.formats.array_records import ArrayRecord
 from research.data.formats.csv_files import CSV
 from research.data.formats.examples import parse_example, parse_sequence_example

@@ -3,7 +3,7 @@
     train = Files("data/train-*.tfrecord", TFRecord())
     train = Files(("data/2024.csv", "data/2025.csv.gz"), CSV())
 
-Their index is made once (`research.data.files.index`). From then on a read of some examples
+Their index is made once (`research.data.file_sets.index`). From then on a read of some examples
 touches only these.
 """
 
@@ -20,8 +20,8 @@ from research.data import cache as decoded_cache
 from research.data import columns as column_functions
 from research.data.bar import Bar
 from research.data.columns import Columns
-from research.data.files.index import Index, Part, key_of, open_index
-from research.data.files.shards import Shard, find_shards, require_unchanged
+from research.data.file_sets.index import Index, Part, key_of, open_index
+from research.data.file_sets.shards import Shard, find_shards, require_unchanged
 from research.data.formats.format import PART, Broken, Format, Forms, Unreadable, none_of
 from research.errors import Damaged
 from research.places import cache_directory

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 
 from research.data.columns import Columns
-from research.data.files.writing import write_files
+from research.data.file_sets.writing import write_files
 from research.data.formats.format import Broken, Format
 from research.data.formats.labelled import Labelled
 from research.data.sources.files import Files

@@ -20,7 +20,7 @@ from rich.console import Console
 from research.data import bar
 from research.data.columns import Form, digest
 from research.data.feed import open_feed
-from research.data.files import making
+from research.data.file_sets import making
 from research.data.formats.csv_files import CSV
 from research.data.formats.fixed import CIFAR10, Field, Fixed, Idx, Npy
 from research.data.formats.lines import Lines
@@ -55,7 +55,7 @@ def counted(monkeypatch) -> list[str]:
         made.append(shards[0].name)
         return make(shards, *rest)
 
-    monkeypatch.setattr("research.data.files.index.make_manifest", making_one)
+    monkeypatch.setattr("research.data.file_sets.index.make_manifest", making_one)
     return made
 
 
@@ -181,8 +181,8 @@ def test_a_disk_that_is_full_leaves_nothing_behind(folder, cache, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("research.data.files.index.publish", full)
-    monkeypatch.setattr("research.data.files.plain.publish", full)
+    monkeypatch.setattr("research.data.file_sets.index.publish", full)
+    monkeypatch.setattr("research.data.file_sets.plain.publish", full)
     assert len(Files(str(folder / "part-*"), FORMAT)) == 15
     write_tfrecord(examples(5), folder / "a.gz")
     with pytest.raises(Mistake, match="No space left on device. Set ENCORE_CACHE_DIR to a folder"):
@@ -306,7 +306,7 @@ def test_progress_is_shown_on_a_terminal(folder, monkeypatch, capsys):
 def test_an_older_format_of_the_index_is_not_used(folder, monkeypatch):
     made = counted(monkeypatch)
     Files(str(folder / "part-*"), FORMAT).digest()
-    monkeypatch.setattr("research.data.files.index.FORMAT", 0)
+    monkeypatch.setattr("research.data.file_sets.index.FORMAT", 0)
     Files(str(folder / "part-*"), FORMAT).digest()
     assert len(made) == 2
 

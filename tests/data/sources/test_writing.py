@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.data.columns import as_objects, digest
-from research.data.files.manifest import check_files, files_of, read_manifest
-from research.data.files.writing import forms_of, shuffled_order, write_files
+from research.data.file_sets.manifest import check_files, files_of, read_manifest
+from research.data.file_sets.writing import forms_of, shuffled_order, write_files
 from research.data.formats.array_records import ArrayRecord
 from research.data.formats.csv_files import CSV
 from research.data.formats.fixed import CIFAR10, Field, Fixed, Idx

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from research.data.columns import Form
-from research.data.files.skipped import with_skipped
+from research.data.file_sets.skipped import with_skipped
 from research.data.formats.csv_files import CSV
 from research.data.formats.fixed import CIFAR10
 from research.data.formats.labelled import Labelled

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.data.files.plain import Tell
+from research.data.file_sets.plain import Tell
 from research.data.formats.format import PART, TEXT, Forms
 from research.engine.experiment import Source
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from research.data.columns import Form
-from research.data.files.summary import MOST, Summary
+from research.data.file_sets.summary import MOST, Summary
 from research.data.formats.format import TEXT
 from research.options.terminal import cut
 

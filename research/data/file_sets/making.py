@@ -13,8 +13,8 @@ import numpy as np
 
 from research.data import columns as column_functions
 from research.data.columns import Columns
-from research.data.files.plain import Tell
-from research.data.files.shards import Shard
+from research.data.file_sets.plain import Tell
+from research.data.file_sets.shards import Shard
 from research.data.formats.format import (
     Broken,
     Format,

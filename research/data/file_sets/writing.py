@@ -19,7 +19,7 @@ import numpy as np
 from research.data import columns as column_functions
 from research.data.bar import Bar
 from research.data.columns import Columns, Form, is_text
-from research.data.files.manifest import (
+from research.data.file_sets.manifest import (
     Manifest,
     WrittenFile,
     checksum,
@@ -27,7 +27,7 @@ from research.data.files.manifest import (
     read_manifest,
     save_manifest,
 )
-from research.data.files.plain import Tell
+from research.data.file_sets.plain import Tell
 from research.data.formats.format import PART, TEXT, Format, Forms, Unreadable
 from research.data.formats.writers import settle_format, spell_form, writer_of
 from research.data.order import permute

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from research.data.files.plain import Tell
+from research.data.file_sets.plain import Tell
 from research.data.formats.array_records import ArrayRecord
 from research.data.formats.csv_files import CSV
 from research.data.formats.fixed import Field, Fixed

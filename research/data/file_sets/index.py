@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.data.files.making import make_manifest
-from research.data.files.plain import Tell, plain_file
-from research.data.files.shards import Shard
+from research.data.file_sets.making import make_manifest
+from research.data.file_sets.plain import Tell, plain_file
+from research.data.file_sets.shards import Shard
 from research.data.formats.format import (
     Broken,
     Format,

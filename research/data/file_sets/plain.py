@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from research.data.files.shards import Shard, file_system
+from research.data.file_sets.shards import Shard, file_system
 from research.data.formats.format import Format
 from research.data.storage import exclusive, publish, workshop
 from research.errors import Damaged, Mistake
