@@ -7,9 +7,9 @@ each copy takes 0.64 GiB of the disk of `ENCORE_CACHE_DIR`. The run then reads b
 steps, in a shuffled order over all files, and holds no more than a few at a time: its result says
 how much memory it used at most. To have the system refuse what is more (Linux):
 
-  bash -c 'ulimit -d 1500000; python launch.py run data/larger_than_memory --data streamed'
+  bash -c 'ulimit -d 2000000; python launch.py run data/larger_than_memory --data streamed'
 
-is a run that is given 1.5 GB (the libraries alone take half of it), while `--data resident` in its
+is a run that is given 2 GB (compiling alone takes most of it), while `--data resident` in its
 place is refused. The resident size stays the same over an epoch, about 0.9 GiB; a test measures it,
 `tests/data/test_larger_than_memory.py`.
 
