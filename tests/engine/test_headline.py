@@ -52,7 +52,9 @@ EXPECTED = {
     "generative/progressive": ("test/frechet_distance", False),
     "generative/variational": ("validation/elbo", True),
     "generative/wasserstein_gp": ("test/frechet_distance", False),
-    "data": ("test/mse", False),
+    "data": ("test/accuracy", True),
+    "data/california": ("test/mse", False),
+    "data/fashion": ("validation/accuracy", True),
     "rl": ("evaluation/episode_return", True),
     # No episode is played in planning, and what a table should hold is known.
     "rl/three": ("q_s0_a0", None),
