@@ -3,8 +3,9 @@
 The net and the data of `mnist_vae`.
 
 Run: python launch.py run generative/mnist_iwae
-Expected: not yet recorded (test nll 84.78 in Burda et al. 2015, arXiv 1509.00519)
-Time: 10 h
+Expected: test nll 91.50 after --epochs 20 (84.78 in Burda et al. 2015, arXiv
+  1509.00519)
+Time: 4 h
 """
 
 from dataclasses import replace

@@ -48,6 +48,7 @@ EXPECTED = {
     "generative/gan_dense": ("test/frechet_distance", False),
     "generative/linear": ("points/mse", False),
     "generative/flow_matching": ("test/frechet_distance", False),
+    "generative/mnist": ("test/nll", False),
     "generative/pretrain_few_labels": ("validation/accuracy", True),
     "generative/progressive": ("test/frechet_distance", False),
     "generative/variational": ("validation/elbo", True),
