@@ -6,7 +6,8 @@ use and read without TensorFlow; their checksums are compared at each read. The 
 `vision/fashion_mnist_small`, five epochs.
 
 Run: python launch.py run data/fashion_mnist_tfrecord
-Expected: validation accuracy .923 to .925 (.9141 after five epochs in Géron, 2nd edition, chapter 13)
+Expected: validation accuracy .923 to .925 (.9141 after five epochs in Géron, 2nd edition,
+  chapter 13)
 Time: 3 min
 """
 
