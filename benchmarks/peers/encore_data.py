@@ -34,13 +34,13 @@ def main() -> None:
 
     from research.data.columns import Form
     from research.data.feed import open_feed
+    from research.data.file_sets.files import Files
     from research.data.formats.array_records import ArrayRecord
     from research.data.formats.csv_files import CSV
     from research.data.formats.fixed import CIFAR10
     from research.data.formats.pictures import Pictures, classes_in
     from research.data.formats.tfrecord import TFRecord
     from research.data.order import shuffled_rows, steps_per_epoch
-    from research.data.sources.files import Files
     from research.data.sources.mapped import Mapped
     from research.engine import compilation_cache
     from research.engine.experiment import Data, Source

@@ -22,9 +22,9 @@ import numpy as np
 
 from research.data.columns import Columns, Form
 from research.data.districts import COLUMNS, VALUE
+from research.data.file_sets.written import OnDamage, Written
 from research.data.formats.csv_files import CSV
 from research.data.sources.mapped import Mapped
-from research.data.sources.written import OnDamage, Written
 from research.engine.experiment import Source
 from research.tabular.housing import read_splits
 from research.tabular.plain_housing import PlainHousing

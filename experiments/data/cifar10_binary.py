@@ -18,11 +18,11 @@ from typing import Annotated, ClassVar, Self
 
 import flax.linen as nn
 
+from research.data.file_sets.written import OnDamage
 from research.data.formats.fixed import CIFAR10
 from research.data.image_files import as_records, in_files
 from research.data.images import CIFAR10 as EXAMPLES
 from research.data.images import Images, cifar10
-from research.data.sources.written import OnDamage
 from research.optimization.optimizers import OptimizerName
 from research.options.ranges import AMOUNT, COUNT, FRACTION, POSITIVE, Range
 from research.vision.classification import Augmentation, ImageClassification

@@ -15,9 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from experiments.vision.digits_cnn import DigitsCNN
+from research.data.file_sets.written import OnDamage
 from research.data.image_files import as_csv, in_files
 from research.data.images import Images
-from research.data.sources.written import OnDamage
 
 SHARDS = {"train": 4, "validation": 1, "test": 1}
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from experiments.vision.fashion_mnist_small import FashionSmall
+from research.data.file_sets.written import OnDamage
 from research.data.image_files import as_tfrecord, in_files
 from research.data.images import Images
-from research.data.sources.written import OnDamage
 from research.options.ranges import COUNT, Range
 
 SHARDS = {"train": 10, "validation": 2, "test": 2}

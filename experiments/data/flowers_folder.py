@@ -20,13 +20,13 @@ from typing import Annotated, ClassVar, Self
 
 import flax.linen as nn
 
+from research.data.file_sets.files import Files
+from research.data.file_sets.written import OnDamage
 from research.data.formats.pictures import Pictures, classes_in, resize_middles
 from research.data.images import Images
 from research.data.order import shuffled_rows
 from research.data.picture_folder import write_folder
-from research.data.sources.files import Files
 from research.data.sources.mapped import Mapped
-from research.data.sources.written import OnDamage
 from research.data.tfds_split import TfdsSplit
 from research.engine.experiment import Data, Source
 from research.optimization.optimizers import OptimizerName

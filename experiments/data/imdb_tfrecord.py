@@ -20,9 +20,9 @@ import numpy as np
 
 from experiments.sequence.imdb_mean_embedding import config as mean_embedding
 from research.data.columns import Form
+from research.data.file_sets.written import OnDamage, Written
 from research.data.formats.format import TEXT
 from research.data.formats.tfrecord import TFRecord
-from research.data.sources.written import OnDamage, Written
 from research.sequence.classification.reviews import (
     CLASSES,
     DATASET,

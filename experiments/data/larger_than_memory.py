@@ -26,10 +26,10 @@ from typing import Annotated, ClassVar, Self
 import flax.linen as nn
 import jax
 
+from research.data.file_sets.written import OnDamage
 from research.data.image_files import Way, in_files
 from research.data.images import MNIST, Images, mnist
 from research.data.scattered import RECORD, scattered
-from research.data.sources.written import OnDamage
 from research.optimization.optimizers import OptimizerName
 from research.options.ranges import COUNT, POSITIVE, Range
 from research.vision.classification import ImageClassification

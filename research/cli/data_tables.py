@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from research.data.columns import Form
+from research.data.file_sets.files import Files
 from research.data.file_sets.spelling import spell_example, spell_values
 from research.data.file_sets.summary import Summary
 from research.data.formats.csv_files import CSV
 from research.data.formats.format import Forms, forms_to_json
 from research.data.formats.writers import spell_form
 from research.data.naming import Named
-from research.data.sources.files import Files
 from research.data.tfds_split import TfdsSplit
 from research.options.terminal import Column, make_console, print_table, spell_bytes
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from research.data.columns import Columns, Form
+from research.data.file_sets.written import Written
 from research.data.formats.csv_files import CSV
 from research.data.formats.format import Format
+from research.data.formats.kinds import Damage
 from research.data.formats.tfrecord import TFRecord
 from research.data.images import Images
 from research.data.order import shuffled_rows
 from research.data.sources.mapped import Mapped
-from research.data.sources.written import Written
 
 LABEL = Form(np.dtype(np.int64), ())
 
@@ -44,7 +45,7 @@ def in_files(
     folder: str,
     shards: Mapping[str, int],
     batch_size: int,
-    damaged: Literal["stop", "skip"],
+    damaged: Damage,
 ) -> Images:
     """The same images, from files that are written on first use.
 

@@ -6,27 +6,25 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from research.data import builders, prepared
 from research.data.bar import Bar
+from research.data.file_sets.files import Files
 from research.data.file_sets.manifest import Manifest, check_files, files_of, read_manifest
 from research.data.file_sets.shards import find_shards
 from research.data.file_sets.writing import STATE
 from research.data.formats.array_records import ArrayRecord
 from research.data.formats.csv_files import CSV
-from research.data.formats.kinds import kind_of_name
+from research.data.formats.kinds import Damage, kind_of_name
 from research.data.formats.parquet import Parquet
 from research.data.formats.pictures import Pictures, classes_in
 from research.data.formats.recognising import How, find_format
 from research.data.formats.tar_shards import Tar
 from research.data.formats.tfrecord import TFRecord
-from research.data.sources.files import Files
 from research.data.tfds_split import TfdsSplit
 from research.errors import Mistake
 from research.options.convert import did_you_mean
-
-Damage = Literal["stop", "skip"]
 
 
 class Named(NamedTuple):

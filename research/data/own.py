@@ -5,6 +5,7 @@ from research.data.own import CSV, Files, split
 
 from __future__ import annotations
 
+from research.data.file_sets.files import Files as Files
 from research.data.formats.array_records import ArrayRecord as ArrayRecord
 from research.data.formats.csv_files import CSV as CSV
 from research.data.formats.fixed import CIFAR10 as CIFAR10
@@ -20,7 +21,6 @@ from research.data.formats.tar_shards import Tar as Tar
 from research.data.formats.tfrecord import TFRecord as TFRecord
 from research.data.sources.chained import Chained as Chained
 from research.data.sources.drawing import generator_of as generator_of
-from research.data.sources.files import Files as Files
 from research.data.sources.filtered import Filtered as Filtered
 from research.data.sources.joined import Joined as Joined
 from research.data.sources.mapped import Mapped as Mapped

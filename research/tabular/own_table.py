@@ -288,11 +288,9 @@ def fit_table(
 def prepare_rows(statistics: TableStatistics, kept: str, columns: Columns) -> Columns:
     """The columns that a net reads, float32 `[rows]`, and the one that is predicted."""
     rows: Columns = {}
-    for name in {name.rpartition("/")[0] or name for name in statistics.numbers} | {
-        *statistics.numbers
-    }:
-        if name in columns:
-            rows |= _numbers_of(name, columns[name])
+    vectors = {name.rpartition("/")[0] for name in statistics.numbers}
+    for name in columns.keys() & {*statistics.numbers, *vectors}:
+        rows |= _numbers_of(name, columns[name])
     for name, lookup in statistics.categories.items():
         rows[name] = np.asarray(look_up(lookup, columns[name]), np.float32)
     chosen: Columns = {name: rows[name] for name in statistics.columns}

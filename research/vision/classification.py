@@ -17,7 +17,6 @@ import optax
 from research.data.images import Images
 from research.data.order import steps_per_epoch
 from research.data.own_pictures import TAKES, read_picture
-from research.data.tfds_split import class_names
 from research.engine import metrics
 from research.engine.artifacts import Artifact
 from research.engine.experiment import (
@@ -188,15 +187,6 @@ def make_classifier(config: ImageClassification, images: Images) -> Experiment:
     def features(state: SupervisedState, image: jax.Array) -> jax.Array:
         return last_inputs(model, fitted.reported(state), images.scaled(image))
 
-    def classes() -> tuple[str, ...]:
-        if images.names:
-            return images.names
-        image = jnp.zeros((1, *images.shape), jnp.float32)
-        logits, _ = jax.eval_shape(
-            lambda: model.init_with_output(jax.random.key(0), image, training=False)
-        )
-        return class_names(next(iter(data.splits.values())), "label", logits.shape[-1])
-
     def artifacts(state: SupervisedState, evaluation: Evaluation, key: Key) -> dict[str, Artifact]:
         split = next(name for name in ("test", "validation", *data.splits) if name in data.splits)
         return make_pictures(
@@ -206,7 +196,7 @@ def make_classifier(config: ImageClassification, images: Images) -> Experiment:
             evaluation(split),
             key,
             split=split,
-            classes=classes(),
+            classes=images.classes(),
             white=white,
             scaled=images.scaled,
         )
@@ -234,7 +224,7 @@ def make_classifier(config: ImageClassification, images: Images) -> Experiment:
             "predict": Predictor(
                 apply=predict,
                 examples={"image": jax.ShapeDtypeStruct((1, *images.shape), jnp.uint8)},
-                outputs=Classes(classes),
+                outputs=Classes(images.classes),
                 split=lambda batch: ({"image": batch["image"]}, np.asarray(batch["label"])),
                 read=lambda file: read_picture(file, images.shape, white, images.light_on_dark),
                 takes=TAKES,

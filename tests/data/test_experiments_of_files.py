@@ -12,7 +12,7 @@ import pytest
 from research.cli.main import main
 from research.data.columns import digest
 from research.data.file_sets.skipped import files_in
-from research.data.sources.written import Written
+from research.data.file_sets.written import Written
 from research.errors import Mistake
 from research.options.catalog import catalog, load
 from research.options.config import make_experiment
@@ -56,7 +56,7 @@ def test_digits_from_csv_files_give_the_bits_of_digits_and_a_broken_row_none(tmp
 PREPARED = os.environ.get("TFDS_DATA_DIR")
 """Where data sets are prepared on this machine; `folders` hides it."""
 NAMES = sorted(
-    entry.name for entry in catalog() if "research.data.sources.written" in entry.path.read_text()
+    entry.name for entry in catalog() if "research.data.file_sets.written" in entry.path.read_text()
 )
 
 

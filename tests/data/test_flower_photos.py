@@ -12,9 +12,9 @@ from rich.console import Console
 
 from research.data.builders.flower_photos192 import CLASSES, FlowerPhotos192
 from research.data.download import prepare_dataset
+from research.data.file_sets.files import Files
 from research.data.formats.pictures import Pictures, classes_in
 from research.data.picture_folder import write_folder
-from research.data.sources.files import Files
 from research.data.tfds_split import TfdsSplit
 from research.errors import Mistake
 

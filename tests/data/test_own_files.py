@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 
 from research.data.feed import open_feed
+from research.data.file_sets.files import Files
 from research.data.formats.csv_files import CSV
 from research.data.order import shuffled_rows, steps_per_epoch
 from research.data.sources.arrays import ArraySource
-from research.data.sources.files import Files
 from research.data.sources.portions import split
 from research.engine import metrics
 from research.engine.experiment import Data, state_shapes, traced

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
-from research.data.formats.kinds import Kind, Target
+from research.data.formats.kinds import Damage, Kind, Target
 from research.engine import interrupts
 from research.errors import EncoreError, Exit, Mistake
 from research.options.command import Argument, Command, Common, Context, Outcome, parse
@@ -34,7 +34,7 @@ class Options(Common):
         None
     )
     columns: Annotated[tuple[str, ...] | None, "only these columns [all]"] = None
-    damaged: Annotated[Literal["stop", "skip"], "what to do about broken records"] = "stop"
+    damaged: Annotated[Damage, "what to do about broken records"] = "stop"
     split: Annotated[str, "of a prepared data set, as tfds spells it [train]"] = ""
     format: Annotated[Kind | None, "of the files [by their first bytes and names]"] = None
     delimiter: Annotated[str, "CSV: between fields; tab is one [found]"] = ""

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from research.data.file_sets.files import Files
 from research.data.file_sets.plain import Tell
 from research.data.formats.array_records import ArrayRecord
 from research.data.formats.csv_files import CSV
@@ -22,7 +23,6 @@ from research.data.formats.fixed import Field, Fixed
 from research.data.formats.format import Format, Forms, forms_from_json, forms_to_json
 from research.data.formats.parquet import Parquet
 from research.data.formats.tfrecord import TFRecord
-from research.data.sources.files import Files
 from research.engine.durable import write_file
 from research.errors import Damaged
 

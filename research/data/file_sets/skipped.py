@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from research.data.sources.files import Files
-from research.data.sources.written import Written
+from research.data.file_sets.files import Files
+from research.data.file_sets.written import Written
 from research.engine.experiment import Evaluation, Experiment, Key, State
 
 

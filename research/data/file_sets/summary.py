@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from research.data.file_sets.plain import Tell
-from research.data.formats.format import PART, TEXT, Forms
+from research.data.formats.format import TEXT, Forms
+from research.data.sources.kept import in_parts
 from research.engine.experiment import Source
 
 MOST = 100
@@ -66,13 +67,10 @@ def summarise(source: Source, forms: Forms, examples: int, tell: Tell) -> dict[s
     """
     tallies = {name: _Tally(forms[name] == TEXT, not forms[name].shape) for name in forms}
     first: dict[str, list[Any]] = {name: [] for name in forms}
-    for start in range(0, len(source), PART):
-        stop = min(start + PART, len(source))
-        columns = source.read(np.arange(start, stop))
+    for start, columns in in_parts(source, f"looking at {source.name}", tell):
         for name, tally in tallies.items():
             tally.add(columns[name], start)
             first[name] += list(columns[name][: max(0, examples - start)])
-        tell(f"looking at {source.name}", stop, len(source))
     return {name: tally.summary(first[name]) for name, tally in tallies.items()}
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from research.data import columns as column_functions
 from research.data.bar import Bar
 from research.data.columns import Columns, Form, is_text
+from research.data.file_sets.files import Files
 from research.data.file_sets.manifest import (
     Manifest,
     WrittenFile,
@@ -31,7 +32,6 @@ from research.data.file_sets.plain import Tell
 from research.data.formats.format import PART, TEXT, Format, Forms, Unreadable
 from research.data.formats.writers import settle_format, spell_form, writer_of
 from research.data.order import permute
-from research.data.sources.files import Files
 from research.data.storage import exclusive, workshop
 from research.engine.durable import NO_SPACE, remove_tree, sync_directory, sync_file, write_file
 from research.engine.experiment import Source

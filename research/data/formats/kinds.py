@@ -1,4 +1,4 @@
-"""What the formats of files are called on a command line, and what the files are called."""
+"""Words for files on a command line: formats, what files are called, what to do about damage."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ Kind = Literal[
 ]
 Target = Literal["tfrecord", "array_record", "parquet", "csv", "binary"]
 """Those that are written, too."""
+Damage = Literal["stop", "skip"]
+"""What to do about records that cannot be read."""
 
 _NAMES: dict[Kind, str] = {
     "tfrecord": "tfrecords?",

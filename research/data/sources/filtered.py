@@ -80,10 +80,6 @@ class Filtered:
             )
         return kept
 
-    def __getstate__(self) -> dict[str, Any]:
-        """What is sent to a worker process: what was found, too, for it takes a pass to find."""
-        return dict(vars(self))
-
     def __len__(self) -> int:
         """The number of examples that are kept.
 

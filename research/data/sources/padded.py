@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -74,10 +74,6 @@ class Padded:
             here = [max(map(len, columns[name]), default=0) for name in names]
             longest = np.maximum(longest, here)
         yield longest
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What is sent to a worker process: what was found, too, for it takes a pass to find."""
-        return dict(vars(self))
 
     def __len__(self) -> int:
         """The number of examples, that of the source."""

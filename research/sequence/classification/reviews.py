@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from research.data.bar import Bar
 from research.data.columns import Columns, as_objects
 from research.data.own_text import read_own
 from research.data.sources.arrays import ArraySource
+from research.data.sources.kept import in_parts
 from research.data.sources.mapped import Mapped
 from research.data.text import UNKNOWN, Kept, Vocabulary, commonest, cut
 from research.data.tfds_split import TfdsSplit
@@ -172,10 +174,6 @@ def make_corpus(
     return Corpus(vocabulary, sources, {name: part.texts for name, part in splits.items()})
 
 
-_READ = 1024
-"""Reviews that are read at once."""
-
-
 class _Texts(Sequence[str]):
     """The texts of a source, each read when it is asked for."""
 
@@ -206,10 +204,10 @@ def corpus_of(files: Mapping[str, Source], words: int, length: int, kept: Kept) 
     """
 
     def cut_up(source: Source) -> Iterator[list[str]]:
-        for start in range(0, len(source), _READ):
-            rows = np.arange(start, min(start + _READ, len(source)))
-            for text in source.read(rows)["text"]:
-                yield words_of(text.decode())
+        with Bar() as tell:
+            for _, columns in in_parts(source, f"counting the words of {source.name}", tell):
+                for text in columns["text"]:
+                    yield words_of(text.decode())
 
     vocabulary = commonest(cut_up(files["train"]), "words", words)
     change = partial(_as_tokens, vocabulary, length, kept)

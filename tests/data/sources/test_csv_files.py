@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.data.columns import Form
+from research.data.file_sets.files import Files
 from research.data.formats import csv_files
 from research.data.formats.csv_files import CSV
 from research.data.formats.format import TEXT
-from research.data.sources.files import Files
 from research.errors import Damaged, Mistake
 
 FLOAT = Form(np.dtype(np.float32), ())

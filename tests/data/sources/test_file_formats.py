@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.data.columns import digest, join
+from research.data.file_sets.files import Files
 from research.data.formats.format import PART
-from research.data.sources.files import Files
 from research.errors import EncoreError
 from tests.data.sources.written import FORMS, NUMBERS, WAYS, Way, examples, fitting
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.data.columns import as_objects, digest
+from research.data.file_sets.files import Files
 from research.data.file_sets.manifest import check_files, files_of, read_manifest
 from research.data.file_sets.writing import forms_of, shuffled_order, write_files
 from research.data.formats.array_records import ArrayRecord
@@ -27,7 +28,6 @@ from research.data.formats.tfrecord import TFRecord
 from research.data.formats.writers import WRITERS, binary_of
 from research.data.order import shuffled_rows
 from research.data.sources.arrays import ArraySource
-from research.data.sources.files import Files
 from research.engine.keys import stream
 from research.errors import Damaged, Mistake, Stopped
 from tests.data.sources.written import examples

@@ -21,6 +21,7 @@ from research.data import bar
 from research.data.columns import Form, digest
 from research.data.feed import open_feed
 from research.data.file_sets import making
+from research.data.file_sets.files import Files
 from research.data.formats.csv_files import CSV
 from research.data.formats.fixed import CIFAR10, Field, Fixed, Idx, Npy
 from research.data.formats.lines import Lines
@@ -28,7 +29,6 @@ from research.data.formats.pictures import Pictures, classes_in
 from research.data.formats.tar_shards import Tar
 from research.data.formats.tfrecord import TFRecord
 from research.data.order import shuffled_rows
-from research.data.sources.files import Files
 from research.engine.experiment import Data
 from research.errors import Damaged, Mistake
 from tests.data.sources.written import WAYS, examples, fitting, write_tfrecord

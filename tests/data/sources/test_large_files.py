@@ -20,7 +20,7 @@ READ = """
 import sys
 import numpy as np
 from research.data.columns import Form
-from research.data.sources.files import Files
+from research.data.file_sets.files import Files
 from research.data.formats.fixed import Field, Fixed
 from research.data.formats.tfrecord import TFRecord
 

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from research.data.columns import Form, digest
+from research.data.file_sets.files import Files
 from research.data.formats import examples, layouts, tfrecord
 from research.data.formats.content import encode_columns
 from research.data.formats.format import TEXT, Unreadable
 from research.data.formats.spans import join_spans
 from research.data.formats.tfrecord import TFRecord, write_record
-from research.data.sources.files import Files
 from research.errors import Damaged, Mistake
 from tests.data.sources.written import WAYS, fitting
 from tests.data.sources.written import examples as some_examples

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from research.data.columns import Form
+from research.data.file_sets.files import Files
 from research.data.file_sets.skipped import with_skipped
+from research.data.file_sets.written import Written
 from research.data.formats.csv_files import CSV
 from research.data.formats.fixed import CIFAR10
 from research.data.formats.labelled import Labelled
@@ -18,9 +20,7 @@ from research.data.image_files import Way, as_csv, as_records, as_tfrecord, in_f
 from research.data.images import Images, cifar10
 from research.data.order import shuffled_rows
 from research.data.sources.arrays import ArraySource
-from research.data.sources.files import Files
 from research.data.sources.mapped import Mapped
-from research.data.sources.written import Written
 from research.engine.experiment import Data, Experiment
 from research.errors import Damaged
 

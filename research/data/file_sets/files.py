@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from research.data.columns import Columns
 from research.data.file_sets.index import Index, Part, key_of, open_index
 from research.data.file_sets.shards import Shard, find_shards, require_unchanged
 from research.data.formats.format import PART, Broken, Format, Forms, Unreadable, none_of
+from research.data.formats.kinds import Damage
 from research.errors import Damaged
 from research.places import cache_directory
 
@@ -45,7 +46,7 @@ class Files:
 
     paths: str | tuple[str, ...]
     format: Format
-    damaged: Literal["stop", "skip"] = "stop"
+    damaged: Damage = "stop"
 
     @property
     def name(self) -> str:

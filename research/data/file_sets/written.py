@@ -14,21 +14,22 @@ import glob
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 
 from research.data.columns import Columns
+from research.data.file_sets.files import Files
 from research.data.file_sets.writing import write_files
 from research.data.formats.format import Broken, Format
+from research.data.formats.kinds import Damage
 from research.data.formats.labelled import Labelled
-from research.data.sources.files import Files
 from research.engine.experiment import Source
 from research.errors import Damaged
 from research.places import cache_directory
 
 OnDamage: TypeAlias = Annotated[
-    Literal["stop", "skip"],
+    Damage,
     "what to do about records that cannot be read: stop, or leave them out and count them",
 ]
 """The annotation of an experiment's field `damaged`."""
@@ -51,7 +52,7 @@ class Written:
     format: Format
     folder: str
     shards: int = 1
-    damaged: Literal["stop", "skip"] = "stop"
+    damaged: Damage = "stop"
     classes: tuple[str, int] | None = None
 
     @functools.cached_property
