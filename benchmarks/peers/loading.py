@@ -35,7 +35,7 @@ def files_in(folder: Path, pattern: str) -> list[str]:
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
-    """What each is told: what to load, from where, and how long a round is."""
+    """What each loader gets: what to load, from where, and how long a round is."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("part", help="what is loaded")
     parser.add_argument("folder", type=Path, help="where its files are")

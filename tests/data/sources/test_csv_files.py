@@ -99,9 +99,9 @@ def test_a_broken_row_is_named_with_its_line_and_can_be_left_out(tmp_path, row, 
     text = 'a,b\n1,"two\nlines"\n2,x\n' + row + "\n3,y\n"
     path = written(tmp_path, text.encode("latin-1"))
     given = CSV({"a": INT, "b": TEXT})
-    with pytest.raises(Damaged, match=rf"{path}: line 5: {message}") as told:
+    with pytest.raises(Damaged, match=rf"{path}: line 5: {message}") as error:
         len(Files(path, given))
-    assert "damaged='skip'" in str(told.value)
+    assert "damaged='skip'" in str(error.value)
     source = Files(path, given, "skip")
     assert source.load()["a"].tolist() == [1, 2, 3] and source.left_out == 1
     assert source.read(np.array([2, 0]))["a"].tolist() == [3, 1]
@@ -148,9 +148,9 @@ def test_compressed_shards_and_columns_in_another_order(tmp_path):
 def test_a_shard_that_does_not_fit_is_named(tmp_path, text, message):
     written(tmp_path, "a,b\n1,2\n", "1.csv")
     path = written(tmp_path, text, "2.csv")
-    with pytest.raises(Damaged) as told:
+    with pytest.raises(Damaged) as error:
         len(Files(str(tmp_path / "*.csv"), CSV()))
-    assert path in str(told.value) and message in str(told.value)
+    assert path in str(error.value) and message in str(error.value)
     source = Files(str(tmp_path / "*.csv"), CSV(), "skip")
     assert len(source) == 1 and source.left_out == 1
 

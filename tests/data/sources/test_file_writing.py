@@ -267,9 +267,9 @@ NAN = np.array([np.nan, -np.nan])
     ],
 )
 def test_what_a_format_cannot_hold(column, format, message, tmp_path):
-    with pytest.raises(Mistake) as told:
+    with pytest.raises(Mistake) as error:
         write_files(ArraySource("made", {"x": column}), format, tmp_path / "files")
-    assert message in str(told.value)
+    assert message in str(error.value)
     assert not [*tmp_path.glob("files/part-*")]
 
 
@@ -329,9 +329,9 @@ def test_a_disk_that_is_full(format, tmp_path, monkeypatch):
     patched = {**WRITERS, type(format): writer._replace(write=full)}
     monkeypatch.setattr("research.data.formats.writers.WRITERS", patched)
     folder = tmp_path / "files"
-    with pytest.raises(Stopped) as told:
+    with pytest.raises(Stopped) as error:
         write_files(source, format, folder, shards=4)
-    assert str(told.value) == (
+    assert str(error.value) == (
         f"there is no room to write {folder}: No space left on device. 2 of 4 files are whole and "
         "stay there; make room, and the same command continues."
     )

@@ -93,9 +93,9 @@ def test_paths_globs_and_their_order(folder, monkeypatch):
 def test_paths_that_cannot_be(folder, paths, message):
     (folder / "link").symlink_to(folder / "part-1")
     paths = tuple(each.format(folder) for each in ((paths,) if isinstance(paths, str) else paths))
-    with pytest.raises(Mistake) as told:
+    with pytest.raises(Mistake) as error:
         len(Files(paths, FORMAT))
-    assert message.replace("{}", str(folder)) in str(told.value)
+    assert message.replace("{}", str(folder)) in str(error.value)
 
 
 def test_a_file_that_may_not_be_read(folder, monkeypatch):

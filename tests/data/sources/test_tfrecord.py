@@ -244,9 +244,9 @@ def test_a_broken_record_is_left_out_and_the_rest_of_a_cut_file_too(tmp_path):
     (found,) = TFRecord().scan(path)
     start, _ = found.positions[2]
     path.write_bytes(whole[:start] + b"?" + whole[start + 1 : -5])
-    with pytest.raises(Damaged) as told:
+    with pytest.raises(Damaged) as error:
         len(Files(str(path), WAYS["tfrecord"].format))
-    assert f"{path}: record at byte {start - 12:,}: its checksum does not fit" in str(told.value)
+    assert f"{path}: record at byte {start - 12:,}: its checksum does not fit" in str(error.value)
     source = Files(str(path), WAYS["tfrecord"].format, "skip")
     kept = {name: column[[0, 1, 3, 4]] for name, column in columns.items()}
     assert digest(source.load()) == digest(kept) != source.digest() and source.left_out == 2
