@@ -76,7 +76,7 @@ def loaders(part: str, folder: Path, options: argparse.Namespace) -> list[Loader
     found = [encore("Encore")]
     if part in ("texts", "pictures"):
         found += [other("tf.data", "tensorflow_data.py", 1.0), *in_python(5.0, *PYTHON)]
-        found += [encore("Encore, decoded")]
+        found += [encore("Encore, decoded", "--cached")]
         found += [other("tf.data, cache()", "tensorflow_data.py", None, "--cached")]
     elif part == "fixed":
         found += [other("tf.data", "tensorflow_data.py", 3.0), *in_python(None, "torch")]
@@ -89,7 +89,7 @@ def loaders(part: str, folder: Path, options: argparse.Namespace) -> list[Loader
         found += [bound("array_record", None)]
     else:
         found += [other("tf.data", "tensorflow_data.py", None), *in_python(None, "torch")]
-        found += [bound(name, 0.95 if name == "Pillow" else None)
+        found += [bound(name, 0.95 if name == "simplejpeg" else None)
                   for name in ("Pillow", "OpenCV", "simplejpeg")]  # fmt: skip
     return found
 

@@ -120,6 +120,12 @@ def join(parts: Sequence[Columns]) -> Columns:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+def pick(columns: Mapping[str, np.ndarray], index: np.ndarray) -> Columns:
+    """The examples of columns at `index` (int `[n]`)."""
+    # As plain arrays: a mapped one is slow to make of what is picked from it.
+    return {name: np.asarray(column).take(index, 0) for name, column in columns.items()}
+
+
 class Digest:
     """Digest of decoded content, taken part by part; see `digest` for what is hashed."""
 

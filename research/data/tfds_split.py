@@ -138,16 +138,17 @@ class TfdsSplit:
             within = index[here] - (ends[number] - (stop - start))
             order.append(here)
             parts.append(
-                {name: column[within] for name, column in decoded[number].items()}
+                column_functions.pick(decoded[number], within)
                 if decoded is not None
                 else self._prepared.read(split, within + start)
             )
         if not parts:
             some = self._prepared.read(self._slices[0].split, np.array([0]))
             return {name: column[:0] for name, column in self._chosen(some).items()}
-        back = np.argsort(np.concatenate(order))
         joined = column_functions.join(parts)
-        return self._chosen({name: column[back] for name, column in joined.items()})
+        if len(parts) > 1:
+            joined = column_functions.pick(joined, np.argsort(np.concatenate(order)))
+        return self._chosen(joined)
 
     def digest(self) -> str:
         """As `research.data.columns.digest`, of the decoded content."""

@@ -162,8 +162,7 @@ class Files:
             raise IndexError(f"{self.name} has {len(self)} examples")
         decoded = self._decoded if self._keeps else self.__dict__.get("_decoded")
         if decoded is not None:
-            # As plain arrays, which a mapped one is slow to make of each that is picked from it.
-            return {name: np.asarray(column).take(index, 0) for name, column in decoded.items()}
+            return column_functions.pick(decoded, index)
         return self._read(index)
 
     def _read(self, index: np.ndarray) -> Columns:
@@ -182,7 +181,7 @@ class Files:
             return joined
         back = np.empty(len(order), int)
         back[order] = np.arange(len(order))
-        return {name: column[back] for name, column in joined.items()}
+        return column_functions.pick(joined, back)
 
     def _read_part(self, part: Part, rows: np.ndarray) -> Columns:
         require_unchanged(part.shard)

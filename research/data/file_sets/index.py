@@ -31,7 +31,7 @@ from research.data.formats.format import (
 )
 from research.data.storage import exclusive, publish, workshop
 
-FORMAT = 2
+FORMAT = 3
 """Changes whenever the same files would be indexed or decoded otherwise."""
 
 

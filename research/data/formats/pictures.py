@@ -18,6 +18,8 @@ from research.data.formats.format import Forms, Found, KeptDecoded, Unreadable
 from research.errors import Mistake
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+_JPEG = {"L": "GRAY", "RGB": "RGB"}
+"""Modes of Pillow in simplejpeg's words."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,14 +110,13 @@ def decode_picture(content: bytes, shape: tuple[int | None, ...]) -> np.ndarray:
     Raises:
         Unreadable: it is broken, has more than 8 bits a channel, or is of another size.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(content)) as opened:
             if opened.mode.startswith(("I", "F")):
                 raise Unreadable("it has more than 8 bits a channel; save it with 8")
-            # A camera notes in the file which way is up.
-            picture = ImageOps.exif_transpose(opened).convert(_MODES[shape[2] or 3])
+            pixels = _upright(opened, content, _MODES[shape[2] or 3])
     except Unreadable:
         raise
     except UnidentifiedImageError:  # whose words have an address in memory
@@ -124,10 +125,27 @@ def decode_picture(content: bytes, shape: tuple[int | None, ...]) -> np.ndarray:
         raise Unreadable(
             f"it cannot be read as a picture ({' '.join(str(error).split())})"
         ) from None
-    pixels = np.asarray(picture).reshape(picture.height, picture.width, -1)
     if any(want not in (None, have) for want, have in zip(shape, pixels.shape, strict=True)):
-        raise Unreadable(f"it is {picture.height} x {picture.width} pixels, not {shape[:2]}")
+        raise Unreadable(f"it is {pixels.shape[0]} x {pixels.shape[1]} pixels, not {shape[:2]}")
     return pixels
+
+
+def _upright(opened: Any, content: bytes, mode: str) -> np.ndarray:
+    """The pixels of an opened picture (PIL) in a mode, uint8 `[height, width, channels]`."""
+    from PIL import ExifTags, Image, ImageOps
+    from simplejpeg import decode_jpeg
+
+    picture = opened
+    if opened.format == "JPEG" and opened.mode in _JPEG:
+        # The pixels that Pillow has, in half the time; and more of what is damaged is found.
+        pixels = decode_jpeg(content, _JPEG[opened.mode])
+        if opened.mode == mode and opened.getexif().get(ExifTags.Base.Orientation, 1) == 1:
+            return pixels
+        picture = Image.fromarray(pixels if opened.mode == "RGB" else pixels[..., 0])
+        picture.info = opened.info
+    # A camera notes in the file which way is up.
+    picture = ImageOps.exif_transpose(picture).convert(mode)
+    return np.asarray(picture).reshape(picture.height, picture.width, -1)
 
 
 def cut_middle(picture: Any, height: int, width: int) -> Any:

@@ -45,7 +45,7 @@ class ArraySource:
 
     def read(self, index: np.ndarray) -> Columns:
         """The examples at `index` (int `[n]`)."""
-        return {name: column[index] for name, column in self.columns.items()}
+        return column_functions.pick(self.columns, np.asarray(index))
 
     def digest(self) -> str:
         """As `research.data.columns.digest`; the content's with its meaning."""

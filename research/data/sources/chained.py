@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from research.data.columns import Columns, Form, join
+from research.data.columns import Columns, Form, join, pick
 from research.data.sources.wrapping import digest_of, require_inside, require_sources
 from research.engine.experiment import Source
 from research.errors import Mistake
@@ -68,7 +68,7 @@ class Chained:
         if not parts:
             return self.sources[0].read(index)
         back = np.argsort(np.concatenate(places))
-        return {name: column[back] for name, column in self._join(parts).items()}
+        return pick(self._join(parts), back)
 
     def digest(self) -> str:
         """Those of the sources in their order.

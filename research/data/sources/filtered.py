@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from research.data.bar import Tell
-from research.data.columns import Columns
+from research.data.columns import Columns, pick
 from research.data.sources.functions import describe
 from research.data.sources.kept import checksum_of, find_once, in_parts
 from research.data.sources.wrapping import digest_of, require_each_alone, require_inside
@@ -90,7 +90,7 @@ class Filtered:
 
     def load(self) -> Columns:
         """All that are kept, copied."""
-        return {name: column[self._rows] for name, column in self.source.load().items()}
+        return pick(self.source.load(), self._rows)
 
     def read(self, index: np.ndarray) -> Columns:
         """The examples at `index` (int `[n]`) of those that are kept, by random access.
