@@ -160,6 +160,8 @@ class Predictor(NamedTuple):
             place of a text that `apply` writes by itself, float32 `[batch, places]`. None where it
             writes none.
         missing: whether NaN stands for a number of its inputs that is not known, null in JSON.
+        categories: inputs that a user has as texts -> these: a text's place is what the input
+            holds, float32, and of every other text the number after the last.
     """
 
     apply: Callable[[State, Inputs], Outputs]
@@ -172,6 +174,7 @@ class Predictor(NamedTuple):
     meet: Callable[[State, int], Inputs] | None = None
     margin: Callable[[State, Inputs], jax.Array] | None = None
     missing: bool = False
+    categories: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class Carried(NamedTuple):
@@ -217,6 +220,14 @@ def _key(part: Any) -> str:
 
 ROWS = 32
 """Rows that one call of the compiled program takes at most."""
+
+
+def place_of(text: str | None, categories: tuple[str, ...]) -> int:
+    """What `Predictor.categories` makes of a text; None, which is not known, is as an empty one."""
+    try:
+        return categories.index(text or "")
+    except ValueError:
+        return len(categories)
 
 
 def by_rows(predictor: Predictor) -> Callable[[State, Inputs], dict[str, np.ndarray]]:

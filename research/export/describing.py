@@ -63,20 +63,24 @@ def _tensor(one: jax.ShapeDtypeStruct) -> Tensor:
 
 
 def read_outputs(predictor: Predictor, experiment: Experiment) -> dict[str, Any]:
-    """What is needed to read outputs, and inputs that are tokens, as JSON values.
+    """What is needed to read outputs, and inputs that are tokens or categories, as JSON values.
 
     Raises:
         Mistake: the names of classes are the data set's own, and it is not prepared.
     """
-    outputs = predictor.outputs
+    outputs, found = predictor.outputs, dict[str, Any]()
     if isinstance(outputs, Classes):
-        found: dict[str, Any] = {"classes": list(outputs.names())}
-        kept = (experiment.needs or {}).get("vocabulary")
-        return found | ({} if kept is None else {"vocabulary": _vocabulary(kept).describe()})
-    if isinstance(outputs, Translations):
-        return {"source": outputs.source.describe(), "target": outputs.target.describe()}
-    fields: dict[str, Any] = json.loads(json.dumps(outputs._asdict()))
-    return fields
+        found["classes"] = outputs.names()
+        if (kept := (experiment.needs or {}).get("vocabulary")) is not None:
+            found["vocabulary"] = _vocabulary(kept).describe()
+    elif isinstance(outputs, Translations):
+        found = {"source": outputs.source.describe(), "target": outputs.target.describe()}
+    else:
+        found = outputs._asdict()
+    if predictor.categories:
+        found["categories"] = dict(predictor.categories)
+    plain: dict[str, Any] = json.loads(json.dumps(found))
+    return plain
 
 
 def _vocabulary(kept: Mapping[str, Any]) -> Vocabulary:

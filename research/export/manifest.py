@@ -132,7 +132,8 @@ class Manifest:
         reading: what else is needed to read them: the fields of the class of that kind in
             `research.prediction`, with `classes` for names; vocabularies as
             `research.data.text.Vocabulary.describe` has them, that of a classifier of texts as
-            `vocabulary`.
+            `vocabulary`; and of a table's inputs that are texts the `categories`: input -> texts,
+            whose places it takes, and the number after the last for every other text.
         origin: the run.
         licence: of the weights.
         versions: of what made it: jax, jaxlib, stablehlo or opset.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 import jax
@@ -43,6 +44,7 @@ class Classified(NamedTuple):
         read: as `Predictor.read`.
         takes: as `Predictor.takes`.
         missing: as `Predictor.missing`.
+        categories: as `Predictor.categories`.
         needs: as `Experiment.needs`.
         items: what examples are called.
     """
@@ -56,6 +58,7 @@ class Classified(NamedTuple):
     missing: bool
     needs: Needs
     items: str
+    categories: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 def make_classification(
@@ -123,6 +126,7 @@ def make_classification(
                 read=what.read,
                 takes=what.takes,
                 missing=what.missing,
+                categories=what.categories,
             )
         },
         needs=what.needs,

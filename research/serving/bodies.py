@@ -11,7 +11,7 @@ import numpy as np
 
 from research.options.command import spell_json
 from research.options.convert import did_you_mean
-from research.prediction import Predictor, at_first
+from research.prediction import Predictor, at_first, place_of
 
 STATUS = {
     "json": 400,
@@ -27,6 +27,8 @@ STATUS = {
     "late": 504,
 }
 """Kind of error -> HTTP status."""
+TEXTS = "texts [rows]"
+"""How an input of categories is spelled."""
 CARRIED = "carried"
 """Where the memory of a model stands in a request and in its answer."""
 
@@ -68,7 +70,9 @@ def read_rows(body: bytes, predictor: Predictor, most: int) -> Rows:
     found = _object(_decode(body), "the body", parts, needed=parts[:1])
     given = _object(found["inputs"], "inputs", own, needed=own)
     arrays = {
-        name: _array(given[name], f"inputs.{name}", one, missing=predictor.missing)
+        name: _places(given[name], f"inputs.{name}", one, predictor.categories[name])
+        if name in predictor.categories
+        else _array(given[name], f"inputs.{name}", one, missing=predictor.missing)
         for name, one in own.items()
     }
     remembered = found.get(CARRIED)
@@ -155,19 +159,30 @@ def _array(found: Any, where: str, example: Any, *, missing: bool = False) -> np
 
     Where numbers may be missing, null stands for one and becomes NaN.
     """
-    if not isinstance(found, list):
-        wanted = f"must be nested lists, {spell_shape(example)}"
-        raise Refused("input", f"{where} {wanted}, not {_kind(found)}")
-    # As objects: nothing is converted before its type is looked at.
-    array = np.array(found, dtype=object)
     lacking = missing and np.dtype(example.dtype).kind == "f"
-    if wrong := _difference(array, example, {int, float, type(None)} if lacking else {int, float}):
-        raise Refused("input", f"{where} {wrong}; it must be {spell_shape(example)}")
+    allowed = {int, float, type(None)} if lacking else {int, float}
+    array = _objects(found, where, example, allowed, spell_shape(example))
     return _converted(array, where, np.dtype(example.dtype))
 
 
+def _places(found: Any, where: str, example: Any, categories: tuple[str, ...]) -> np.ndarray:
+    """The places of texts, or null, among categories."""
+    texts = _objects(found, where, example, {str, type(None)}, TEXTS)
+    return np.array([place_of(text, categories) for text in texts], example.dtype)
+
+
+def _objects(found: Any, where: str, example: Any, allowed: Set[type], wanted: str) -> np.ndarray:
+    """Nested lists as an array of objects: nothing is converted before its type is looked at."""
+    if not isinstance(found, list):
+        raise Refused("input", f"{where} must be nested lists, {wanted}, not {_kind(found)}")
+    array = np.array(found, dtype=object)
+    if wrong := _difference(array, example, allowed):
+        raise Refused("input", f"{where} {wrong}; it must be {wanted}")
+    return array
+
+
 def _difference(array: np.ndarray, example: Any, allowed: Set[type]) -> str:
-    """What tells an array of objects from one of numbers in an example's shape, or ""."""
+    """What tells an array of objects from one of what is allowed in an example's shape, or ""."""
     if array.ndim > len(example.shape):
         return f"is nested {array.ndim} lists deep"
     kinds = set(map(type, array.flat))

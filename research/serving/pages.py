@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from research.prediction import Predictor
-from research.serving.bodies import CARRIED, STATUS, limits_of, spell_shape, write_json
+from research.serving.bodies import CARRIED, STATUS, TEXTS, limits_of, spell_shape, write_json
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 _SHORT = 300
 """Characters of an example that stands in a command; a longer one is fetched."""
+_TEXT = {"type": ["string", "null"]}
 _WHEN = {
     "json": "the body is not JSON",
     "slow": "the body did not come in time",
@@ -54,7 +55,7 @@ def describe(about: About, rows: int) -> dict[str, Any]:
     predictor = about.predictor
     carried = predictor.carried
     own = {name: one for name, one in predictor.examples.items() if name not in carried}
-    taken = {"inputs": _of_arrays(own, rows, missing=predictor.missing)}
+    taken = {"inputs": _of_arrays(own, rows, predictor)}
     given = {
         "outputs": _of_arrays(
             {name: one for name, one in about.outputs.items() if name not in carried}
@@ -97,13 +98,13 @@ def describe(about: About, rows: int) -> dict[str, Any]:
 
 
 def write_example(predictor: Predictor) -> dict[str, Any]:
-    """A request of one row: zeros."""
+    """A request of one row: zeros, and the commonest texts."""
     zeros = {
         name: np.zeros((1, *one.shape[1:]), one.dtype).tolist()
         for name, one in predictor.examples.items()
         if name not in predictor.carried
     }
-    return {"inputs": zeros}
+    return {"inputs": zeros | {name: [*texts[:1]] for name, texts in predictor.categories.items()}}
 
 
 def write_index(about: About, address: str) -> bytes:
@@ -112,11 +113,14 @@ def write_index(about: About, address: str) -> bytes:
     post = f"curl -s {address}/predict -H 'Content-Type: application/json' -d"
     short = len(example) <= _SHORT
     command = f"{post} '{example}'" if short else f"curl -s {address}/example | {post} @-"
-    own, carried = about.predictor.examples, about.predictor.carried
+    predictor = about.predictor
+    own, carried = predictor.examples, predictor.carried
     page = _template("index.html").render(
         about=about,
         command=command,
-        inputs=_spelled({name: one for name, one in own.items() if name not in carried}),
+        inputs=_spelled(
+            {name: one for name, one in own.items() if name not in carried}, predictor.categories
+        ),
         outputs=_spelled({n: one for n, one in about.outputs.items() if n not in carried}),
         carried=_spelled(carried),
     )
@@ -153,27 +157,37 @@ def _request_schema(description: Mapping[str, Any]) -> Any:
     return post["requestBody"]["content"]["application/json"]["schema"]
 
 
-def _spelled(arrays: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(name, spell_shape(one)) for name, one in arrays.items()]
+def _spelled(arrays: Mapping[str, Any], texts: Container[str] = ()) -> list[tuple[str, str]]:
+    return [(name, TEXTS if name in texts else spell_shape(one)) for name, one in arrays.items()]
 
 
 def _of_arrays(
-    arrays: Mapping[str, Any], rows: int | None = None, *, missing: bool = False
+    arrays: Mapping[str, Any], rows: int | None = None, predictor: Predictor | None = None
 ) -> dict[str, Any]:
     """The schema of named arrays; `rows` is the most that a request has.
 
-    Floats may be `missing`, null.
+    Inputs of a predictor may be texts, and its floats null.
     """
-    return _object({name: _of_array(one, rows, missing) for name, one in arrays.items()})
+    missing = predictor is not None and predictor.missing
+    texts = predictor.categories if predictor else {}
+    described = {
+        name: _of_array(one, rows, _TEXT if name in texts else _of_number(one, missing))
+        for name, one in arrays.items()
+    }
+    for name in described.keys() & texts.keys():
+        described[name]["description"] = TEXTS
+    return _object(described)
 
 
-def _of_array(example: Any, rows: int | None, missing: bool) -> dict[str, Any]:
+def _of_number(example: Any, missing: bool) -> dict[str, Any]:
     dtype = np.dtype(example.dtype)
-    low, high = limits_of(dtype)
-    number = ["number", "null"] if missing else "number"
-    schema: dict[str, Any] = {"type": number, "description": "float32"}
     if dtype.kind in "biu":
-        schema = {"type": "integer", "minimum": low, "maximum": high}
+        low, high = limits_of(dtype)
+        return {"type": "integer", "minimum": low, "maximum": high}
+    return {"type": ["number", "null"] if missing else "number", "description": "float32"}
+
+
+def _of_array(example: Any, rows: int | None, schema: dict[str, Any]) -> dict[str, Any]:
     for size in reversed(example.shape[1:]):
         schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
     most = {} if rows is None else {"maxItems": rows}

@@ -13,12 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from research.data.columns import as_objects
-from research.data.features.categories import Lookup, look_up
 from research.data.own_text import read_own
 from research.errors import Mistake
 from research.options.convert import did_you_mean
-from research.prediction import Own
+from research.prediction import Own, place_of
 
 TAKES = (
     'a JSON object, {"column": number, ...}, a file that holds one, or a row of a CSV file: '
@@ -27,7 +25,9 @@ TAKES = (
 
 
 def read_row(
-    word: str, columns: Sequence[str], categories: Mapping[str, Lookup] = MappingProxyType({})
+    word: str,
+    columns: Sequence[str],
+    categories: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> Own:
     """The numbers of a row by column, float32 `[1]` each; NaN where there is none.
 
@@ -35,7 +35,7 @@ def read_row(
         word: a JSON object; a file that holds one; or a CSV file whose first row has the names, and
             `:ROW` after it where another row is meant than the first, which is 1.
         columns: that are read. Others are passed over in a CSV file, as one's own often has more.
-        categories: of those that hold texts, which become their places.
+        categories: as `Predictor.categories`.
 
     Raises:
         Mistake: there is no such file or row, it lacks a column, or holds what is no number.
@@ -54,7 +54,7 @@ def read_row(
             "that is not known is null in JSON, and an empty cell in CSV"
         )
     numbers = {
-        column: _place(categories[column], row[column])
+        column: _place(row[column], categories[column])
         if column in categories
         else _number(name, column, row[column])
         for column in columns
@@ -87,9 +87,8 @@ def _row_of(file: str, number: int) -> Mapping[str, Any]:
     return {str(name).strip(): cell for name, cell in rows[number - 1].items()}
 
 
-def _place(lookup: Lookup, value: Any) -> float:
-    text = "" if value is None else str(value)
-    return float(np.asarray(look_up(lookup, as_objects([text.encode()])))[0])
+def _place(value: Any, categories: tuple[str, ...]) -> float:
+    return float(place_of(None if value is None else str(value), categories))
 
 
 def _number(name: str, column: str, value: Any) -> float:

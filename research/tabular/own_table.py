@@ -79,9 +79,10 @@ class TableStatistics(Statistics):
         return (*self.numbers, *self.texts)
 
     @property
-    def categories(self) -> dict[str, Lookup]:
-        """Column of texts -> its categories."""
-        return dict(zip(self.texts, self.lookups, strict=True))
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """As `Predictor.categories`."""
+        pairs = zip(self.texts, self.lookups, strict=True)
+        return {name: tuple(map(str, lookup.values)) for name, lookup in pairs}
 
 
 class TableNet(nn.Module):
@@ -107,7 +108,7 @@ class TableNet(nn.Module):
             raw = jnp.stack([columns[name] for name in found.numbers], axis=1)
             filled = fill_missing(found.filling, raw)
             parts += [normalize(found.normalization, filled), mark_missing(found.filling, raw)]
-        for name, lookup in found.categories.items():
+        for name, lookup in zip(found.texts, found.lookups, strict=True):
             place = jnp.nan_to_num(columns[name], nan=len(lookup) - 1).astype(jnp.int32)
             parts.append(nn.Embed(len(lookup), WIDTH, name=f"category_{name}")(place))
         x = jnp.concatenate(parts, axis=1)
@@ -223,6 +224,7 @@ class OwnClassification(OwnTable):
             missing=True,
             needs={"statistics": statistics.keep()},
             items="rows",
+            categories=statistics.categories,
         )
         data, epoch = data_of(sources, self.batch_size)
         fitting = Fitting(self.epochs * epoch, "adam", "cosine", groups=self.groups)
@@ -291,7 +293,7 @@ def prepare_rows(statistics: TableStatistics, kept: str, columns: Columns) -> Co
     vectors = {name.rpartition("/")[0] for name in statistics.numbers}
     for name in columns.keys() & {*statistics.numbers, *vectors}:
         rows |= _numbers_of(name, columns[name])
-    for name, lookup in statistics.categories.items():
+    for name, lookup in zip(statistics.texts, statistics.lookups, strict=True):
         rows[name] = np.asarray(look_up(lookup, columns[name]), np.float32)
     chosen: Columns = {name: rows[name] for name in statistics.columns}
     if not statistics.classes:

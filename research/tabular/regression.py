@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from research.data.features.categories import Lookup
 from research.data.features.statistics import Statistics
 from research.data.order import shuffled_rows, steps_per_epoch
 from research.engine import metrics
@@ -93,7 +92,7 @@ def make_regression(
     target: Target,
     splits: Mapping[str, Source],
     statistics: Statistics,
-    categories: Mapping[str, Lookup] = MappingProxyType({}),
+    categories: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> Experiment:
     """An experiment that predicts a number by least squares.
 
@@ -107,7 +106,7 @@ def make_regression(
         target: what is predicted.
         splits: sources with these columns; none for an experiment that is only used.
         statistics: fitted to the training split.
-        categories: of the columns that a user has as texts; the net reads their places.
+        categories: as `Predictor.categories`.
     """
     example = {name: jax.ShapeDtypeStruct((1,), jnp.float32) for name in columns}
     data, epoch = data_of(splits, config.batch_size)
@@ -168,6 +167,7 @@ def make_regression(
                 read=lambda word: read_row(word, columns, categories),
                 takes=TAKES,
                 missing=True,
+                categories=categories,
             )
         },
         needs={"statistics": statistics.keep()},

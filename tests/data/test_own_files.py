@@ -15,6 +15,7 @@ import jax
 import numpy as np
 import pytest
 
+from research.data.columns import is_text
 from research.data.feed import open_feed
 from research.data.file_sets.files import Files
 from research.data.formats.csv_files import CSV
@@ -25,8 +26,10 @@ from research.engine import metrics
 from research.engine.experiment import Data, state_shapes, traced
 from research.engine.keys import stream
 from research.errors import Mistake
+from research.export.describing import read_outputs
 from research.options.catalog import ROOT, load, read
 from research.options.config import make_experiment
+from research.prediction import place_of
 from research.sequence.classification.own_texts import OwnTexts
 from research.tabular.own_table import OwnClassification, OwnRegression, TableStatistics
 from research.vision.own_images import OwnImages
@@ -123,6 +126,22 @@ def test_a_table_is_learned(here):
     assert np.isnan(own.inputs["age"]) and np.isnan(other.inputs["age"])
     predict = experiment.offers["predict"].apply
     assert np.isfinite(predict(state, own.inputs)["mean"]).all()
+
+
+@pytest.mark.parametrize("name", ["houses", "species"])
+def test_who_has_the_exported_model_finds_a_texts_place_in_its_manifest(here, name):
+    config = config_of(name)
+    experiment = make_experiment(config)
+    predictor = experiment.offers["predict"]
+    reading = read_outputs(predictor, experiment)
+    assert ("classes" in reading) == (name == "species")
+    texts = {n: c for n, c in config.splits.test.load().items() if is_text(c)}
+    inputs = experiment.data.splits["test"].load()
+    for column, places in reading.get("categories", {}).items():
+        found = [place_of(text.decode(), tuple(places)) for text in texts[column]]
+        assert found == inputs[column].tolist() and len({*found}) > 1
+    assert reading.get("categories", {}).keys() == texts.keys() - {config.target}
+    assert name == "species" or reading["categories"]
 
 
 def test_statistics_come_back_and_see_no_other_split(here):

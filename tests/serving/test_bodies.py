@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from research.serving.bodies import Refused, read_rows, write_outputs
+from research.serving.pages import About, describe, write_example
 from tests.serving.served import classifier, forecaster, policy
 
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -40,6 +42,29 @@ def test_null_is_a_missing_number_where_a_model_knows_what_to_do_with_it():
     assert refusal(body, predictor) == (
         "input", "inputs.x holds null; it must be float32 [rows, 3]"
     )  # fmt: skip
+
+
+def test_a_category_is_its_text_and_the_model_gets_its_place():
+    shape = jax.ShapeDtypeStruct((1,), np.float32)
+    predictor = forecaster()[0]._replace(
+        examples={"place": shape}, categories={"place": ("bay", "", "inland")}
+    )
+    body = {"inputs": {"place": ["inland", "bay", "moon", None]}}
+    rows = read_rows(json.dumps(body).encode(), predictor, 4)
+    assert rows.arrays["place"].tolist() == [2, 0, 3, 1]
+    assert rows.arrays["place"].dtype == np.float32
+    # A number would be taken for a place by one and for a text by another.
+    assert refusal({"inputs": {"place": ["bay", 2]}}, predictor) == (
+        "input", "inputs.place holds a number; it must be texts [rows]"
+    )  # fmt: skip
+    assert refusal({"inputs": {"place": "bay"}}, predictor)[1] == (
+        "inputs.place must be nested lists, texts [rows], not a text"
+    )
+    assert read_rows(json.dumps(write_example(predictor)).encode(), predictor, 4).size == 1
+    taken = describe(About("x", {"step": 1}, predictor, {}, False), 4)["paths"]["/predict"]["post"]
+    schema = taken["requestBody"]["content"]["application/json"]["schema"]
+    place = schema["properties"]["inputs"]["properties"]["place"]
+    assert place["items"] == {"type": ["string", "null"]} and place["description"] == "texts [rows]"
 
 
 def test_what_is_not_finite_is_written_as_a_word():
