@@ -15,7 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
 
 from research.data import builders
-from research.data.prepared import Prepared, find, missing, parse, tfds_module
+from research.data.file_sets.files import Files
+from research.data.file_sets.written import Written
+from research.data.prepared import NotPrepared, Prepared, find, missing, parse, tfds_module
 from research.data.sources.wrapping import inner_sources
 from research.data.storage import exclusive, tfds_directory
 from research.data.tfds_split import TfdsSplit
@@ -26,26 +28,56 @@ PATIENCE = 5.0
 """Seconds after which a host that does not answer counts as out of reach."""
 
 
-def prepare(sources: Iterable[Source], console: Console) -> None:
-    """Prepare the tfds data sets among an experiment's sources, and verify all of them by decoding.
+def prepare(make: Callable[[], Iterable[Source]], console: Console) -> list[Source]:
+    """Prepare the tfds data sets of an experiment, verify them by decoding, and read its files.
 
-    Those that are not tfds splits need nothing.
+    Files that are written on first use are written.
+
+    Args:
+        make: gives the experiment's sources. Where it must read a data set for that, as for a
+            vocabulary, it is called again once this is prepared.
+        console: where progress is shown.
+
+    Returns:
+        The sources.
 
     Raises:
         Mistake: if there is no such data set, no network, or TensorFlow is needed and missing.
-        Damaged: if what was downloaded or prepared is not what it should be.
+        Damaged: if a file is broken, or what was downloaded or prepared is not what it should be.
     """
-    names: dict[str, None] = {}
-    waiting = [*sources]
-    while waiting:
-        source = waiting.pop(0)
-        waiting = [*inner_sources(source), *waiting]
+    prepared: set[str] = set()
+
+    def prepare_once(name: str) -> None:
+        if name not in prepared:
+            prepared.add(name)
+            prepare_dataset(name, console)
+
+    while True:
+        try:
+            sources = [*make()]
+            break
+        except NotPrepared as lacking:
+            if lacking.dataset in prepared:
+                raise
+            prepare_once(lacking.dataset)
+    every = [*_all_of(sources)]
+    for source in every:
         if isinstance(source, TfdsSplit):
-            names[source.dataset] = None
-    if not names:
+            prepare_once(source.dataset)
+    files = [source for source in every if isinstance(source, Files | Written)]
+    for each in files:
+        digest = each.digest()
+        console.print(f"{each.name}: {len(each):,} examples, content {digest[:16]}")
+    if not prepared and not files:
         console.print("Nothing to prepare: the data is made, not read.")
-    for name in names:
-        prepare_dataset(name, console)
+    return sources
+
+
+def _all_of(sources: Iterable[Source]) -> Iterator[Source]:
+    """The sources, and all that they are made of."""
+    for source in sources:
+        yield source
+        yield from _all_of(inner_sources(source))
 
 
 def prepare_dataset(name: str, console: Console) -> None:

@@ -86,7 +86,19 @@ def find(text: str) -> Path | None:
     return None
 
 
-def missing(text: str) -> Mistake:
+class NotPrepared(Mistake):
+    """A data set is not prepared on this machine.
+
+    Attributes:
+        dataset: it, as tfds spells it.
+    """
+
+    def __init__(self, message: str, dataset: str) -> None:
+        super().__init__(message)
+        self.dataset = dataset
+
+
+def missing(text: str) -> NotPrepared:
     """What to say of a data set that is not prepared. Touches no network."""
     held = [(*place, [*map(str, listing(place[1]))]) for place in data_directories().items()]
     lies = []
@@ -101,7 +113,7 @@ def missing(text: str) -> Mistake:
         lines.append(f"tfds has none of this name.{near and f' Did you mean {near}?'}")
     else:
         lines.append(f"To prepare it: python launch.py prepare {text}")
-    return Mistake("\n".join(lines))
+    return NotPrepared("\n".join(lines), text)
 
 
 def known_names() -> list[str]:

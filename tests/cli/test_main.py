@@ -37,6 +37,14 @@ def test_list_finds_by_text(project, capsys):
     assert "did you mean other?" in capsys.readouterr().err
 
 
+def test_list_of_a_field_has_no_other_that_mentions_it(project, capsys):
+    project.add("beta/other", '"""Other than alpha."""')
+    assert main(["list", "alpha"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["alpha/probe"]
+    assert main(["list", "alph"]) == 0  # The control: what is no field is looked for everywhere.
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
 def test_a_broken_file_is_told_and_does_not_break_list(project, capsys):
     project.add("beta/broken", "def broken(:\n")
     assert main(["list", "--json"]) == 0

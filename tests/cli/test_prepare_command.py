@@ -12,7 +12,9 @@ from research.errors import Exit
 @pytest.fixture
 def calls(monkeypatch):
     made = []
-    monkeypatch.setattr(preparation, "prepare", lambda sources, console: made.append(sources))
+    monkeypatch.setattr(
+        preparation, "prepare", lambda make, console: made.append(make()) or made[-1]
+    )
     monkeypatch.setattr(preparation, "prepare_dataset", lambda name, console: made.append(name))
     return made
 

@@ -16,6 +16,10 @@ from rich.console import Console
 from tensorflow_datasets.core.download.checksums import UrlInfo
 
 from research.data import download as preparing
+from research.data.file_sets.files import Files
+from research.data.file_sets.written import Written
+from research.data.formats.lines import Lines
+from research.data.formats.tfrecord import TFRecord
 from research.data.sources.arrays import ArraySource
 from research.data.sources.mapped import Mapped
 from research.data.tfds_split import TfdsSplit
@@ -85,8 +89,39 @@ def server(monkeypatch):
 def prepare(*names: str) -> str:
     output = io.StringIO()
     console = Console(file=output, width=300)
-    preparing.prepare([TfdsSplit(name, "train") for name in names], console)
+    preparing.prepare(lambda: [TfdsSplit(name, "train") for name in names], console)
     return output.getvalue()
+
+
+def test_what_is_made_of_its_data_is_made_again_once_they_are_there(folders, server):
+    made = []
+
+    def make():
+        made.append(len(TfdsSplit("encore_test_lines", "train")))  # as a vocabulary reads it
+        return [TfdsSplit("encore_test_lines", "train")]
+
+    output = Console(file=io.StringIO(), width=300)
+    assert len(preparing.prepare(make, output)) == 1
+    assert made == [1000] and output.file.getvalue().count("prepared in") == 1
+    # The control: what cannot be prepared is asked for once.
+    with pytest.raises(Mistake, match="no_such_set is not prepared"):
+        preparing.prepare(lambda: [len(TfdsSplit("no_such_set", "train"))], output)
+
+
+def test_files_are_read_and_those_of_an_experiment_written(folders, server, tmp_path, monkeypatch):
+    monkeypatch.setenv("ENCORE_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "own.txt").write_text("one\ntwo\n")
+    own = Files(str(tmp_path / "own.txt"), Lines("text"))
+    written = Written(TfdsSplit("encore_test_lines", "train"), TFRecord(), "lines", shards=2)
+    mapped = Mapped(written, lambda columns: columns, "the same")
+    output = Console(file=io.StringIO(), width=300)
+    preparing.prepare(lambda: [own, mapped], output)
+    assert "own.txt (text lines): 2 examples, content " in output.file.getvalue()
+    assert f"1,000 examples, content {written.digest()[:16]}" in output.file.getvalue()
+    assert len([*tmp_path.glob("cache/written/lines-*/part-*")]) == 2
+    (tmp_path / "own.txt").write_bytes(b"\xff\n")
+    with pytest.raises(Damaged, match="own.txt: line 1"):
+        preparing.prepare(lambda: [Files(str(tmp_path / "own.txt"), Lines("text"))], output)
 
 
 def test_downloads_prepares_and_verifies_then_says_that_it_is_there(folders, server):
@@ -166,7 +201,7 @@ def test_damage_of_what_is_prepared_is_found(prepared_digits):
 def test_digits_prepare_and_arrays_need_nothing(folders):
     assert f"prepared in {folders[1]}" in prepare("encore_digits")
     output = io.StringIO()
-    preparing.prepare([ArraySource("made", {"x": np.ones(3)})], Console(file=output))
+    preparing.prepare(lambda: [ArraySource("made", {"x": np.ones(3)})], Console(file=output))
     assert "Nothing to prepare" in output.getvalue()
 
 
@@ -174,7 +209,7 @@ def test_what_a_mapped_source_reads_is_prepared(folders):
     output = io.StringIO()
     digits = TfdsSplit("encore_digits", "train")
     twice = Mapped(Mapped(digits, lambda columns: columns, "same"), lambda columns: columns, "same")
-    preparing.prepare([twice], Console(file=output, width=300))
+    preparing.prepare(lambda: [twice], Console(file=output, width=300))
     assert "train: 1437 examples, intact" in output.getvalue()
 
 

@@ -15,12 +15,13 @@ _GAP = 2
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
-    """Print the experiments that hold all the words given in their name or docstring."""
+    """Print the experiments of a field, or those that have a text in their name or docstring."""
     words, _ = parse(COMMAND, tokens)
     entries = catalog(context.root)
     text = words[0].lower() if words else ""
     good = [entry for entry in entries if not entry.problem]
-    found = [entry for entry in good if text in f"{entry.name}\n{entry.text}".lower()]
+    field = [entry for entry in good if text == entry.name.rpartition("/")[0].lower()]
+    found = field or [entry for entry in good if text in f"{entry.name}\n{entry.text}".lower()]
     if text and not found:
         names = [word for entry in good for word in (entry.name, entry.name.rpartition("/")[2])]
         raise Mistake(f"no experiment mentions {words[0]}{did_you_mean(text, names)}")
@@ -75,9 +76,14 @@ COMMAND = Command(
     summary="the named experiments, what to expect of them, and how long they take",
     text="""Every file experiments/FIELD/NAME.py is a named experiment. The time and the expected
     figure are those of its docstring.""",
-    arguments=(Argument("TEXT", "only those with this in name or docstring", required=False),),
+    arguments=(Argument("TEXT", "a field; or what is in the name or docstring", required=False),),
     options=Common,
-    examples=(("list", "all"), ("list ppo", "those about PPO"), ("list --json", "for a program")),
+    examples=(
+        ("list", "all"),
+        ("list vision", "those of a field"),
+        ("list ppo", "those about PPO"),
+        ("list --json", "for a program"),
+    ),
     exits=(),
     execute=execute,
 )

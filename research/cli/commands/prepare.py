@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from research.errors import Exit, Mistake
 from research.options.catalog import Entry, catalog, load, resolve
@@ -10,6 +11,9 @@ from research.options.command import Argument, Command, Common, Context, Outcome
 from research.options.convert import did_you_mean
 from research.options.terminal import make_console
 from research.runs.other_runs import make_planned
+
+if TYPE_CHECKING:
+    from research.engine.experiment import Source
 
 
 def execute(tokens: Sequence[str], context: Context) -> Outcome:
@@ -25,9 +29,12 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
         preparation.prepare_dataset(name, console)
         return Outcome({"prepared": [name]})
     named = load(entry)
-    data = make_planned(named, named.config, context).data
-    sources = list(data.splits.values()) if data else []
-    preparation.prepare(sources, console)
+
+    def make() -> list[Source]:
+        data = make_planned(named, named.config, context).data
+        return [*data.splits.values()] if data else []
+
+    sources = preparation.prepare(make, console)
     return Outcome({"prepared": [source.name for source in sources]})
 
 
@@ -61,7 +68,9 @@ COMMAND = Command(
     summary="download and prepare the data that an experiment needs",
     text="""Downloads and prepares the data sets of an experiment, or one data set by its own name,
     into TFDS_DATA_DIR (~/tensorflow_datasets where that is not set), with checksums verified. What
-    is already there is verified by decoding it. Data that come with Encore need no network.""",
+    is already there is verified by decoding it. Data that come with Encore need no network. Files
+    that an experiment makes of such data are written, and those of your own are read and
+    checked.""",
     arguments=(Argument("NAME", "an experiment, or a data set as tfds spells it"),),
     options=Common,
     examples=(
