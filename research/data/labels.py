@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
@@ -11,7 +9,7 @@ import numpy as np
 
 from research.data.bar import Tell
 from research.data.columns import Columns
-from research.data.sources.kept import find_once, in_parts
+from research.data.sources.kept import find_value_once, in_parts
 from research.data.sources.mapped import Mapped
 from research.data.sources.wrapping import digest_of
 from research.data.tfds_split import known_classes
@@ -47,7 +45,7 @@ def find_classes(train: Source, column: str) -> Classes:
     if names := known_classes(train, column):
         return Classes(tuple(range(len(names))), names)
 
-    def find(tell: Tell) -> Iterator[np.ndarray]:
+    def find(tell: Tell) -> list[Value]:
         found: set[Value] = set()
         for _, columns in in_parts(train, f"reading the classes of {train.name}", tell):
             found.update(_values(columns, column, train.name))
@@ -56,10 +54,9 @@ def find_classes(train: Source, column: str) -> Classes:
                     f"{train.name}: column {column!r} holds more than {MOST:,} different values, "
                     "so that it is no column of labels"
                 )
-        yield np.frombuffer(json.dumps(sorted(found)).encode(), np.uint8).astype(np.int64)
+        return sorted(found)
 
-    kept = find_once(digest_of((train,), "classes", column, 1), find)
-    values = json.loads(kept.astype(np.uint8).tobytes())
+    values = find_value_once(digest_of((train,), "classes", column, 2), find)
     return Classes(tuple(values), tuple(map(str, values)))
 
 

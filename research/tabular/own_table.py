@@ -34,8 +34,10 @@ from research.data.features.numbers import (
 )
 from research.data.features.statistics import Statistics, read_columns
 from research.data.labels import Classes, find_classes, labelled
+from research.data.sources.kept import find_value_once
 from research.data.sources.mapped import Mapped
 from research.data.sources.portions import Splits
+from research.data.sources.wrapping import digest_of
 from research.engine.experiment import Experiment, Hyperparameters, Key, Needs, Source
 from research.errors import Mistake
 from research.optimization.classification import Classified, make_classification
@@ -45,6 +47,8 @@ from research.prediction import Inputs
 from research.tabular.own_row import TAKES, read_row
 from research.tabular.regression import TableLearning, Target, data_of, make_regression
 
+FORMAT = 1
+"""Changes whenever other statistics would be found of the same rows."""
 CATEGORIES = 1000
 """The commonest values of a text column that have a vector of their own."""
 WIDTH = 8
@@ -234,7 +238,9 @@ class OwnClassification(OwnTable):
 def fit_table(
     train: Source, target: str, leave_out: Sequence[str], classes: Classes | None
 ) -> TableStatistics:
-    """Statistics of the training rows; no other split is read.
+    """Statistics of the training rows, found once and kept in `ENCORE_CACHE_DIR`.
+
+    No other split is read.
 
     Args:
         train: the training rows.
@@ -259,11 +265,20 @@ def fit_table(
                 f"{train.name}: column {name!r} holds neither numbers nor texts; leave it out "
                 "(leave_out=...), or make it equally long (Padded)"
             )
-    read = read_columns(train, [*inputs, *([] if classes else [target])])
-    texts = tuple(name for name in sorted(inputs) if inputs[name].dtype == object)
+    labels = classes.names if classes else ()
+    key = digest_of((train,), "table", target, sorted(inputs), labels, FORMAT)
+    kept = find_value_once(key, lambda _: _fit(train, target, [*inputs], labels).keep())
+    return TableStatistics.restore(kept)
+
+
+def _fit(
+    train: Source, target: str, names: Sequence[str], classes: tuple[str, ...]
+) -> TableStatistics:
+    read = read_columns(train, [*names, *([] if classes else [target])])
+    texts = tuple(name for name in sorted(names) if read[name].dtype == object)
     numbers = {
         each: column
-        for name in sorted(inputs)
+        for name in sorted(names)
         if name not in texts
         for each, column in _numbers_of(name, read[name]).items()
     }
@@ -274,7 +289,7 @@ def fit_table(
     filling = fit_filling(table) if numbers else Filling((), ())
     filled = np.asarray(fill_missing(filling, table))
     goal = Normalization((), ())
-    if classes is None:
+    if not classes:
         goal = fit_normalization(_require_target(train.name, target, read[target])[:, None])
     return TableStatistics(
         tuple(numbers),
@@ -283,7 +298,7 @@ def fit_table(
         texts,
         tuple(fit_lookup(read[name], CATEGORIES) for name in texts),
         goal,
-        classes.names if classes else (),
+        classes,
     )
 
 

@@ -6,19 +6,62 @@ vector is made of these inside the model. A batch of tokens is far smaller than 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.columns import Columns
+from research.data.bar import Tell
+from research.data.columns import Columns, is_text
 from research.data.features.categories import count_places, multi_hot
 from research.data.features.statistics import Array, Statistics
+from research.data.sources.functions import describe
+from research.data.sources.kept import find_value_once, in_parts
 from research.data.sources.mapped import Mapped
-from research.data.text import SIGNS, Kept, Vocabulary, cut
+from research.data.sources.wrapping import digest_of
+from research.data.text import SIGNS, Kept, Vocabulary, commonest, cut
 from research.engine.experiment import Source
+from research.errors import Mistake
+
+FORMAT = 1
+"""Changes whenever other words would be counted in the same texts."""
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, in lower case."""
+    return cut(text, "words")
+
+
+def fit_words(
+    train: Source, column: str, most: int, parts: Callable[[str], list[str]] = words_of
+) -> Vocabulary:
+    """The commonest words of the training texts, counted once and kept in `ENCORE_CACHE_DIR`.
+
+    Args:
+        train: the training split; some of its texts are in memory at a time.
+        column: of texts. What is no UTF-8 is replaced by a sign for that.
+        most: words that are known.
+        parts: what a text's words are.
+
+    Raises:
+        Mistake: there is no such column, or it holds no texts.
+    """
+
+    def texts(tell: Tell) -> Iterator[list[str]]:
+        for _, columns in in_parts(train, f"counting the words of {train.name}", tell):
+            if column not in columns:
+                there = ", ".join(sorted(columns))
+                raise Mistake(f"{train.name} has no column {column!r}; it has {there}")
+            if not is_text(columns[column]):
+                raise Mistake(f"{train.name}: column {column!r} holds no texts")
+            for text in columns[column]:
+                yield parts(text.decode("utf-8", "replace"))
+
+    key = digest_of((train,), "words", column, most, describe(parts), FORMAT)
+    found = find_value_once(key, lambda tell: commonest(texts(tell), "words", most).symbols)
+    return Vocabulary(tuple(found), "words")
 
 
 def tokenized(
@@ -33,7 +76,7 @@ def tokenized(
 def _change(
     column: str, vocabulary: Vocabulary, length: int, kept: Kept, columns: Columns
 ) -> Columns:
-    parts = [cut(text.decode(), vocabulary.unit) for text in columns[column]]
+    parts = [cut(text.decode("utf-8", "replace"), vocabulary.unit) for text in columns[column]]
     return {**columns, column: vocabulary.rows(parts, length, kept)}
 
 

@@ -1,4 +1,4 @@
-"""Whole numbers that are found in one pass over a source, and kept in the cache from then on.
+"""What is found in one pass over a source, and kept in the cache from then on: whole numbers.
 
 <cache>/found/<key>/numbers.bin     int64
                     checksum        SHA-256 of these
@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import tempfile
 from collections.abc import Callable, Iterator
@@ -56,6 +57,17 @@ def find_once(key: str, find: Callable[[Tell], Iterator[np.ndarray]]) -> np.ndar
         _write(file, find)
         file.seek(0)
         return np.frombuffer(file.read(), np.int64)
+
+
+def find_value_once(key: str, find: Callable[[Tell], Any]) -> Any:
+    """As `find_once`, a value of JSON."""
+
+    def spell(tell: Tell) -> Iterator[np.ndarray]:
+        text = json.dumps(find(tell)).encode()
+        # JSON passes over spaces, which fill the last number.
+        yield np.frombuffer(text.ljust(-(-len(text) // 8) * 8), np.int64)
+
+    return json.loads(find_once(key, spell).tobytes())
 
 
 def in_parts(source: Source, words: str, tell: Tell) -> Iterator[tuple[int, Any]]:

@@ -6,7 +6,7 @@ config = OwnTexts(splits=split(Files("reviews.csv", CSV())), text="review", labe
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Self
@@ -16,15 +16,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from research.data.columns import Columns, is_text
-from research.data.features.statistics import CHUNK
-from research.data.features.texts import tokenized
+from research.data.columns import Columns
+from research.data.features.texts import fit_words, tokenized, words_of
 from research.data.labels import find_classes, labelled
 from research.data.order import shuffled_rows, steps_per_epoch
 from research.data.own_text import read_own
 from research.data.sources.mapped import Mapped
 from research.data.sources.portions import Splits
-from research.data.text import PADDING, UNKNOWN, Kept, Vocabulary, commonest, cut
+from research.data.text import PADDING, UNKNOWN, Kept, Vocabulary
 from research.engine.experiment import Data, Experiment, Hyperparameters, Key, Needs, Source
 from research.errors import Mistake
 from research.layers.dropout import dropout
@@ -117,7 +116,7 @@ class OwnTexts(Config):
         """
         train = self.splits.train
         classes = find_classes(train, self.label)
-        vocabulary = commonest(texts_of(train, self.text), "words", self.words)
+        vocabulary = fit_words(train, self.text, self.words)
         sources: dict[str, Source] = {}
         for name, source in self.splits._asdict().items():
             tokens = tokenized(source, self.text, vocabulary, self.length, self.kept)
@@ -164,22 +163,6 @@ class OwnTexts(Config):
         return make_classification(what, data, fitting, self.batch_size, epoch)
 
 
-def texts_of(source: Source, column: str) -> Iterator[list[str]]:
-    """The words of each text, some texts at a time in memory.
-
-    Raises:
-        Mistake: there is no such column, or it holds no texts.
-    """
-    for start in range(0, len(source), CHUNK):
-        columns = source.read(np.arange(start, min(start + CHUNK, len(source))))
-        if column not in columns:
-            there = ", ".join(sorted(columns))
-            raise Mistake(f"{source.name} has no column {column!r}; it has {there}")
-        if not is_text(columns[column]):
-            raise Mistake(f"{source.name}: column {column!r} holds no texts")
-        yield from (cut(text.decode("utf-8", "replace"), "words") for text in columns[column])
-
-
 def choose_columns(text: str, label: str, columns: Columns) -> Columns:
     """The tokens of the texts as `token`, and the column of the labels.
 
@@ -198,7 +181,7 @@ def read_text(word: str, vocabulary: Vocabulary, length: int, kept: Kept) -> Own
         Mistake: none of its words is known.
     """
     text, name = read_own(word)
-    rows = vocabulary.rows([cut(text, "words")], length, kept)
+    rows = vocabulary.rows([words_of(text)], length, kept)
     if not (rows > UNKNOWN).any():
         raise Mistake(f"{text!r} has no word that the model knows; this model takes {TAKES}")
     unknown = vocabulary.unknown(text)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from research.data.bar import Bar
 from research.data.columns import Columns, as_objects
+from research.data.features.texts import fit_words
 from research.data.own_text import read_own
 from research.data.sources.arrays import ArraySource
-from research.data.sources.kept import in_parts
 from research.data.sources.mapped import Mapped
 from research.data.text import UNKNOWN, Kept, Vocabulary, commonest, cut
 from research.data.tfds_split import TfdsSplit
@@ -202,14 +201,7 @@ def corpus_of(files: Mapping[str, Source], words: int, length: int, kept: Kept) 
         length: likewise.
         kept: likewise.
     """
-
-    def cut_up(source: Source) -> Iterator[list[str]]:
-        with Bar() as tell:
-            for _, columns in in_parts(source, f"counting the words of {source.name}", tell):
-                for text in columns["text"]:
-                    yield words_of(text.decode())
-
-    vocabulary = commonest(cut_up(files["train"]), "words", words)
+    vocabulary = fit_words(files["train"], "text", words, words_of)
     change = partial(_as_tokens, vocabulary, length, kept)
     does = f"the {kept} {length} words in {len(vocabulary):,} numbers"
     sources = {
@@ -219,5 +211,5 @@ def corpus_of(files: Mapping[str, Source], words: int, length: int, kept: Kept) 
 
 
 def _as_tokens(vocabulary: Vocabulary, length: int, kept: Kept, columns: Columns) -> Columns:
-    parts = [words_of(text.decode()) for text in columns["text"]]
+    parts = [words_of(text.decode("utf-8", "replace")) for text in columns["text"]]
     return {"token": vocabulary.rows(parts, length, kept), "label": columns["label"]}
