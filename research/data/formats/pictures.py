@@ -18,8 +18,10 @@ from research.data.formats.format import Forms, Found, KeptDecoded, Unreadable
 from research.errors import Mistake
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-_JPEG = {"L": "GRAY", "RGB": "RGB"}
-"""Modes of Pillow in simplejpeg's words."""
+_JPEG = {"Gray": "L", "YCbCr": "RGB"}
+"""Colours of JPEG, as simplejpeg calls them, and the mode in which Pillow opens them."""
+_HUGE = 80_000_000
+"""Pixels: what has more is left to Pillow, which refuses bombs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,16 +68,16 @@ class Pictures:
         """As `Format.decode`."""
         image = decode_picture(path.read_bytes(), self.shape)
         images = as_objects([image]) if None in self.shape else image[None]
+        images = np.repeat(images, len(positions), 0) if len(positions) > 1 else images
         if not self.classes:
-            return {"image": images[np.zeros(len(positions), int)]}
+            return {"image": images}
         if path.parent.name not in self.classes:
             raise Unreadable(
                 f"its folder, {path.parent.name!r}, is none of the classes "
                 f"{', '.join(self.classes[:9])}{' ...' * (len(self.classes) > 9)}"
             )
         label = self.classes.index(path.parent.name)
-        rows = np.zeros(len(positions), int)
-        return {"image": images[rows], "label": np.full(len(rows), label, np.int64)}
+        return {"image": images, "label": np.full(len(positions), label, np.int64)}
 
     def where(self, path: Path, position: np.ndarray) -> str:
         """As `Format.where`."""
@@ -110,17 +112,13 @@ def decode_picture(content: bytes, shape: tuple[int | None, ...]) -> np.ndarray:
     Raises:
         Unreadable: it is broken, has more than 8 bits a channel, or is of another size.
     """
-    from PIL import Image, UnidentifiedImageError
-
+    mode = _MODES[shape[2] or 3]
     try:
-        with Image.open(io.BytesIO(content)) as opened:
-            if opened.mode.startswith(("I", "F")):
-                raise Unreadable("it has more than 8 bits a channel; save it with 8")
-            pixels = _upright(opened, content, _MODES[shape[2] or 3])
+        pixels = _plain_jpeg(content, mode)
+        if pixels is None:
+            pixels = _any_picture(content, mode)
     except Unreadable:
         raise
-    except UnidentifiedImageError:  # whose words have an address in memory
-        raise Unreadable("it is no picture, or its beginning is broken") from None
     except Exception as error:  # of any kind, where a decoder meets what it does not expect
         raise Unreadable(
             f"it cannot be read as a picture ({' '.join(str(error).split())})"
@@ -130,21 +128,42 @@ def decode_picture(content: bytes, shape: tuple[int | None, ...]) -> np.ndarray:
     return pixels
 
 
-def _upright(opened: Any, content: bytes, mode: str) -> np.ndarray:
-    """The pixels of an opened picture (PIL) in a mode, uint8 `[height, width, channels]`."""
-    from PIL import ExifTags, Image, ImageOps
+def _plain_jpeg(content: bytes, mode: str) -> np.ndarray | None:
+    """The pixels of a JPEG file of this mode; None of one that is turned, huge or something else.
+
+    simplejpeg has the pixels that Pillow has in half the time, and finds more of what is damaged.
+    """
+    from simplejpeg import decode_jpeg, decode_jpeg_header
+
+    # A camera's notes begin with the marker FF E1, which never occurs among coded pixels.
+    if not content.startswith(b"\xff\xd8\xff") or b"\xff\xe1" in content:
+        return None
+    height, width, colours, _ = decode_jpeg_header(content)
+    if _JPEG.get(colours) != mode or height * width > _HUGE:
+        return None
+    pixels: np.ndarray = decode_jpeg(content, "GRAY" if mode == "L" else mode)
+    return pixels
+
+
+def _any_picture(content: bytes, mode: str) -> np.ndarray:
+    """The pixels of a picture in a mode, uint8 `[height, width, channels]`, upright."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
     from simplejpeg import decode_jpeg
 
-    picture = opened
-    if opened.format == "JPEG" and opened.mode in _JPEG:
-        # The pixels that Pillow has, in half the time; and more of what is damaged is found.
-        pixels = decode_jpeg(content, _JPEG[opened.mode])
-        if opened.mode == mode and opened.getexif().get(ExifTags.Base.Orientation, 1) == 1:
-            return pixels
-        picture = Image.fromarray(pixels if opened.mode == "RGB" else pixels[..., 0])
-        picture.info = opened.info
-    # A camera notes in the file which way is up.
-    picture = ImageOps.exif_transpose(picture).convert(mode)
+    try:
+        with Image.open(io.BytesIO(content)) as opened:
+            if opened.mode.startswith(("I", "F")):
+                raise Unreadable("it has more than 8 bits a channel; save it with 8")
+            picture: Any = opened
+            if opened.format == "JPEG" and opened.mode in _JPEG.values():
+                grey = opened.mode == "L"
+                pixels = decode_jpeg(content, "GRAY" if grey else "RGB")
+                picture = Image.fromarray(pixels[..., 0] if grey else pixels)
+                picture.info = opened.info
+            # A camera notes in the file which way is up.
+            picture = ImageOps.exif_transpose(picture).convert(mode)
+    except UnidentifiedImageError:  # whose words have an address in memory
+        raise Unreadable("it is no picture, or its beginning is broken") from None
     return np.asarray(picture).reshape(picture.height, picture.width, -1)
 
 
