@@ -336,10 +336,11 @@ class Program:
         total: Metrics | None = None
         for index, batch in enumerate(self.feed.evaluation(split)):
             new = self._evaluate(carry, batch, np.int32(step), np.int32(index))
-            if total is None:
-                total = new
-            else:
-                total = self._call("merge", jax.jit(metrics.merge), total, new)
+            before, total = total, new
+            if before is not None:
+                total = self._call("merge", jax.jit(metrics.merge), before, new)
+                # What is given to the device stays in memory until it is done.
+                jax.block_until_ready(before)
         return total or {}
 
     def _evaluate(self, carry: Carry, batch: Any, step: np.int32, index: np.int32) -> Metrics:
