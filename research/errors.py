@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import enum
+from typing import Self
 
 
 class Exit(enum.IntEnum):
@@ -21,6 +23,12 @@ class EncoreError(Exception):
     """An ending that a person is told of in one message, without a traceback."""
 
     exit_code: Exit = Exit.MISTAKE
+
+    def reworded(self, message: str) -> Self:
+        """The same error in other words."""
+        other = copy.copy(self)
+        other.args = (message,)
+        return other
 
 
 class Mistake(EncoreError):

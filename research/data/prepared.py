@@ -93,7 +93,7 @@ class NotPrepared(Mistake):
         dataset: it, as tfds spells it.
     """
 
-    def __init__(self, message: str, dataset: str) -> None:
+    def __init__(self, message: str, dataset: str = "") -> None:
         super().__init__(message)
         self.dataset = dataset
 

@@ -308,7 +308,7 @@ def take(wanted: Wanted, context: Context) -> Input:
         taken = from_run(run, wanted.which, experiment, number, part)
     except (Mistake, Damaged) as error:
         again = "" if allowed is None else f"\n  {command}   makes it again"
-        raise type(error)(f"{option}: {error}{again}") from None
+        raise error.reworded(f"{option}: {error}{again}") from None
     if not taken.digest.startswith(wanted.digest):
         raise Mistake(
             f"{option}: the state of step {taken.origin['step']} of {run} has digest "

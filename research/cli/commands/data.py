@@ -74,7 +74,7 @@ def execute(tokens: Sequence[str], context: Context) -> Outcome:
             return _write(named, options, target, context)
         return _look(named, context)
     except EncoreError as error:
-        raise type(error)(_as_options(str(error))) from error
+        raise error.reworded(_as_options(str(error))) from error
 
 
 _ARGUMENT = re.compile(r"\b(damaged|encoding|names|columns|fields)=('?)([\w.-]+)\2")
