@@ -10,7 +10,7 @@ how much memory it used at most. To have the system refuse what is more (Linux):
   bash -c 'ulimit -d 2000000; python launch.py run data/larger_than_memory --data streamed'
 
 is a run that is given 2 GB (compiling alone takes most of it), while `--data resident` in its
-place is refused. The resident size stays the same over an epoch, about 0.9 GiB; a test measures it,
+place is refused. The resident size stays about 1 GiB, the same over an epoch; a test measures it,
 `tests/data/test_larger_than_memory.py`.
 
 Run: python launch.py run data/larger_than_memory --data streamed

@@ -93,6 +93,7 @@ class NotPrepared(Mistake):
         dataset: it, as tfds spells it.
     """
 
+    # Without a default it could neither be copied nor come from another process.
     def __init__(self, message: str, dataset: str = "") -> None:
         super().__init__(message)
         self.dataset = dataset

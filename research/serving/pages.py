@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SHORT = 300
 """Characters of an example that stands in a command; a longer one is fetched."""
-_TEXT = {"type": ["string", "null"]}
+_TEXT: dict[str, Any] = {"type": ["string", "null"]}
 _WHEN = {
     "json": "the body is not JSON",
     "slow": "the body did not come in time",
@@ -170,24 +170,19 @@ def _of_arrays(
     """
     missing = predictor is not None and predictor.missing
     texts = predictor.categories if predictor else {}
-    described = {
-        name: _of_array(one, rows, _TEXT if name in texts else _of_number(one, missing))
-        for name, one in arrays.items()
-    }
-    for name in described.keys() & texts.keys():
-        described[name]["description"] = TEXTS
-    return _object(described)
+    of_all = {n: _of_array(one, rows, missing, n in texts) for n, one in arrays.items()}
+    return _object(of_all)
 
 
-def _of_number(example: Any, missing: bool) -> dict[str, Any]:
-    dtype = np.dtype(example.dtype)
+def _of_number(dtype: np.dtype, missing: bool) -> dict[str, Any]:
     if dtype.kind in "biu":
         low, high = limits_of(dtype)
         return {"type": "integer", "minimum": low, "maximum": high}
     return {"type": ["number", "null"] if missing else "number", "description": "float32"}
 
 
-def _of_array(example: Any, rows: int | None, schema: dict[str, Any]) -> dict[str, Any]:
+def _of_array(example: Any, rows: int | None, missing: bool, text: bool) -> dict[str, Any]:
+    schema = _TEXT if text else _of_number(np.dtype(example.dtype), missing)
     for size in reversed(example.shape[1:]):
         schema = {"type": "array", "items": schema, "minItems": size, "maxItems": size}
     most = {} if rows is None else {"maxItems": rows}
@@ -196,7 +191,7 @@ def _of_array(example: Any, rows: int | None, schema: dict[str, Any]) -> dict[st
         "items": schema,
         "minItems": 1,
         **most,
-        "description": spell_shape(example),
+        "description": TEXTS if text else spell_shape(example),
     }
 
 

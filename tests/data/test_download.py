@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import http.server
 import io
+import pickle
 import threading
 import time
 
@@ -20,6 +21,7 @@ from research.data.file_sets.files import Files
 from research.data.file_sets.written import Written
 from research.data.formats.lines import Lines
 from research.data.formats.tfrecord import TFRecord
+from research.data.prepared import NotPrepared, missing
 from research.data.sources.arrays import ArraySource
 from research.data.sources.mapped import Mapped
 from research.data.tfds_split import TfdsSplit
@@ -221,3 +223,9 @@ def test_the_bar_follows_the_folder(tmp_path):
         time.sleep(0.6)
         raise RuntimeError
     assert "downloading set" in output.getvalue() and "1.5/3.0 kB" in output.getvalue()
+
+
+def test_in_other_words_and_from_a_worker_it_is_still_known_what_is_not_prepared():
+    for told in (missing("mnist").reworded("other"), pickle.loads(pickle.dumps(missing("mnist")))):
+        assert isinstance(told, NotPrepared) and told.dataset == "mnist"
+    assert str(missing("mnist").reworded("other words")) == "other words"

@@ -21,7 +21,7 @@ from research.data import prepared as prepared_module
 from research.data import workers
 from research.data.feed import open_feed
 from research.data.order import shuffled_rows
-from research.data.prepared import NotPrepared, find, missing, parse
+from research.data.prepared import find, parse
 from research.data.sources.arrays import ArraySource
 from research.data.tfds_split import TfdsSplit, class_names
 from research.engine.experiment import Data
@@ -397,9 +397,3 @@ def test_a_worker_process_is_sent_the_cache_by_the_names_of_its_files(prepared_d
         assert "_prepared" in vars(split) and "_prepared" not in vars(came)
         for name, column in came.read(index).items():
             assert np.array_equal(column, expected[name])
-
-
-def test_in_other_words_and_from_a_worker_it_is_still_known_what_is_not_prepared():
-    for told in (missing("mnist").reworded("other"), pickle.loads(pickle.dumps(missing("mnist")))):
-        assert isinstance(told, NotPrepared) and told.dataset == "mnist"
-    assert str(missing("mnist").reworded("other words")) == "other words"

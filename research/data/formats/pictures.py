@@ -133,7 +133,7 @@ def _plain_jpeg(content: bytes, mode: str) -> np.ndarray | None:
 
     simplejpeg has the pixels that Pillow has in half the time, and finds more of what is damaged.
     """
-    from simplejpeg import decode_jpeg, decode_jpeg_header
+    from simplejpeg import decode_jpeg_header
 
     # A camera's notes begin with the marker FF E1, which never occurs among coded pixels.
     if not content.startswith(b"\xff\xd8\xff") or b"\xff\xe1" in content:
@@ -141,6 +141,12 @@ def _plain_jpeg(content: bytes, mode: str) -> np.ndarray | None:
     height, width, colours, _ = decode_jpeg_header(content)
     if _JPEG.get(colours) != mode or height * width > _HUGE:
         return None
+    return _decode_jpeg(content, mode)
+
+
+def _decode_jpeg(content: bytes, mode: str) -> np.ndarray:
+    from simplejpeg import decode_jpeg
+
     pixels: np.ndarray = decode_jpeg(content, "GRAY" if mode == "L" else mode)
     return pixels
 
@@ -148,7 +154,6 @@ def _plain_jpeg(content: bytes, mode: str) -> np.ndarray | None:
 def _any_picture(content: bytes, mode: str) -> np.ndarray:
     """The pixels of a picture in a mode, uint8 `[height, width, channels]`, upright."""
     from PIL import Image, ImageOps, UnidentifiedImageError
-    from simplejpeg import decode_jpeg
 
     try:
         with Image.open(io.BytesIO(content)) as opened:
@@ -156,9 +161,8 @@ def _any_picture(content: bytes, mode: str) -> np.ndarray:
                 raise Unreadable("it has more than 8 bits a channel; save it with 8")
             picture: Any = opened
             if opened.format == "JPEG" and opened.mode in _JPEG.values():
-                grey = opened.mode == "L"
-                pixels = decode_jpeg(content, "GRAY" if grey else "RGB")
-                picture = Image.fromarray(pixels[..., 0] if grey else pixels)
+                pixels = _decode_jpeg(content, opened.mode)
+                picture = Image.fromarray(pixels[..., 0] if opened.mode == "L" else pixels)
                 picture.info = opened.info
             # A camera notes in the file which way is up.
             picture = ImageOps.exif_transpose(picture).convert(mode)

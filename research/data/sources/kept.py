@@ -1,4 +1,4 @@
-"""What is found in one pass over a source, and kept in the cache from then on: whole numbers.
+"""What is found in one pass over a source and kept in the cache from then on, as whole numbers.
 
 <cache>/found/<key>/numbers.bin     int64
                     checksum        SHA-256 of these
