@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +13,11 @@ import pytest
 from tests.data.sources.written import write_tfrecord
 
 ROOT = Path(__file__).parents[3]
-MEMORY = 1 << 30
-
 READ = """
+import resource
 import sys
+
+resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))
 import numpy as np
 from research.data.columns import Form
 from research.data.file_sets.files import Files
@@ -39,16 +39,11 @@ print(len(source))
 """
 
 
-def limited() -> None:
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-
-
 def read(paths: str, format: str, *more: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-c", READ, paths, format, *more],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
-        preexec_fn=limited,
         capture_output=True,
         text=True,
         check=False,
